@@ -1,0 +1,3 @@
+//! Completeness reconciliation on Kafka.
+pub mod matching;
+pub mod shard;

@@ -1,0 +1,20 @@
+//! What one key's record means for that key: one event and one row in, one row out.
+//!
+//! Promise: [`step`] is a function of its arguments, so replaying the same records gives the same
+//! rows and the same emissions. Ban: no clock, no log, no metric, no channel, no storage.
+//! Time comes in as a value. The rules are numbered as in `docs/semantics.md`.
+
+mod event;
+mod items;
+mod row;
+mod rules;
+mod step;
+
+pub use event::Event;
+pub use items::{ITEM_BYTES_MAX, Item, Items};
+pub use row::{Phase, Row};
+pub use rules::{Counting, Rules};
+pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};
+
+/// Milliseconds since the Unix epoch, as Kafka's record timestamps are.
+pub type Timestamp = i64;

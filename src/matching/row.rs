@@ -1,0 +1,88 @@
+//! Everything known about one key.
+
+use super::{Items, Rules, Timestamp};
+
+/// Where a key stands.
+///
+/// ```text
+///           expectation / observation              all items there
+///  Absent ───────────────────────────────► Open ───────────────────► Completed
+///    ▲                                     │  ▲                          │
+///    │ memory, orphans.after               │  │ expectation (reopens)    │
+///    │                 tombstone, expire   ▼  │                          │
+///    ├──────────────────────────────── Cancelled                         │
+///    └───────────────────────────────────────────────────────────────────┘ memory
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Phase {
+    /// Nothing is known: the key was never seen, or it was forgotten.
+    #[default]
+    Absent = 0,
+    Open = 1,
+    Completed = 2,
+    Cancelled = 3,
+}
+
+/// Everything known about one key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    pub phase: Phase,
+    /// An expectation has arrived; only then do `expected_at` and `missing` mean anything.
+    pub expected: bool,
+    /// The overdue record was emitted, so it is not emitted again.
+    pub overdue: bool,
+    /// Arrival of the first expectation, by its record's timestamp.
+    pub expected_at: Timestamp,
+    /// Last change while open; when finished, the time it finished.
+    pub changed_at: Timestamp,
+    /// How many items of the list are not there as often as they are needed.
+    pub missing: u32,
+    /// Tells a replayed expectation from a changed one; see [`Row::fingerprint_of`].
+    pub fingerprint: u64,
+    /// Empty once finished: a finished row is a few dozen bytes.
+    pub items: Items,
+}
+
+impl Row {
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase, Phase::Completed | Phase::Cancelled)
+    }
+
+    /// Returns when the row's earliest deadline is due, in shard time.
+    pub fn due(&self, rules: &Rules) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Absent => None,
+            Phase::Completed | Phase::Cancelled => {
+                Some(self.changed_at.saturating_add(rules.memory_ms))
+            }
+            Phase::Open if self.expected => {
+                let overdue = rules.overdue_after_ms.filter(|_| !self.overdue);
+                let first = match (overdue, rules.expire_after_ms) {
+                    (Some(overdue), Some(expire)) => Some(overdue.min(expire)),
+                    (overdue, expire) => overdue.or(expire),
+                };
+                first.map(|after| self.expected_at.saturating_add(after))
+            }
+            Phase::Open => {
+                rules.orphans_after_ms.map(|after| self.changed_at.saturating_add(after))
+            }
+        }
+    }
+
+    /// Returns the fingerprint of an expectation's needs, whatever the order of its items.
+    ///
+    /// It is stored in rows, so it must never change: FNV-1a over text and count, mixed, summed.
+    pub fn fingerprint_of(expected: &Items) -> u64 {
+        let mut sum = 0xcbf2_9ce4_8422_2325_u64;
+        for item in expected.iter().filter(|item| item.need > 0) {
+            let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+            for byte in item.text.bytes().chain(item.need.to_le_bytes()) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+            hash ^= hash >> 32;
+            sum = sum.wrapping_add(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        }
+        sum
+    }
+}

@@ -1,0 +1,264 @@
+//! The one function that decides.
+
+use super::{Counting, Event, Items, Phase, Row, Rules, Timestamp};
+
+/// What an event did to its key; one counter each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// An expectation became known (S1).
+    Expected,
+    /// An expectation that was known already, open or completed (S2, S4).
+    DuplicateExpectation,
+    /// An open expectation was replaced (S3).
+    Amended,
+    /// A changed expectation for a completed key: dead letter (S5).
+    AlreadyCompleted,
+    /// A cancelled key was expected again (S6).
+    Reopened,
+    /// An expectation without items: dead letter (S7).
+    NoItems,
+    /// A tombstone ended the key (S8).
+    Cancelled,
+    /// A tombstone for a finished key (S9).
+    LateCancellation,
+    /// An item was remembered (S10, S12).
+    Observed,
+    /// An item that was there already (S11).
+    DuplicateObservation,
+    /// An item was remembered that the known expectation does not list (S13).
+    Unexpected,
+    /// An observation for a finished key (S14).
+    LateObservation,
+    /// The row would have become too large: dead letter (S16).
+    RowTooLarge,
+    /// The overdue deadline fired (S18).
+    Overdue,
+    /// The orphan deadline fired (S19).
+    Orphaned,
+    /// A finished key was forgotten (S20).
+    Forgotten,
+    /// The expiry deadline fired (S21).
+    Expired,
+    /// A tick found nothing due.
+    Nothing,
+}
+
+/// Every outcome with its name in metrics and headers.
+pub const OUTCOMES: [(Outcome, &str); 18] = [
+    (Outcome::Expected, "expected"),
+    (Outcome::DuplicateExpectation, "duplicate-expectation"),
+    (Outcome::Amended, "amended"),
+    (Outcome::AlreadyCompleted, "already-completed"),
+    (Outcome::Reopened, "reopened"),
+    (Outcome::NoItems, "no-items"),
+    (Outcome::Cancelled, "cancelled"),
+    (Outcome::LateCancellation, "late-cancellation"),
+    (Outcome::Observed, "observed"),
+    (Outcome::DuplicateObservation, "duplicate-observation"),
+    (Outcome::Unexpected, "unexpected"),
+    (Outcome::LateObservation, "late-observation"),
+    (Outcome::RowTooLarge, "row-too-large"),
+    (Outcome::Overdue, "overdue"),
+    (Outcome::Orphaned, "orphaned"),
+    (Outcome::Forgotten, "forgotten"),
+    (Outcome::Expired, "expired"),
+    (Outcome::Nothing, "nothing"),
+];
+
+impl Outcome {
+    /// Returns the name in metrics and headers.
+    pub fn name(self) -> &'static str {
+        OUTCOMES[self as usize].1
+    }
+
+    /// Tells whether the record goes to the dead-letter topic and the row stays as it was.
+    pub fn is_dead_letter(self) -> bool {
+        matches!(self, Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge)
+    }
+}
+
+/// Why a key was reported to the overdue topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverdueReason {
+    Overdue,
+    Orphan,
+    Expired,
+}
+
+/// What leaves the core beside the row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Emitted {
+    /// Every expected item was observed.
+    Completion {
+        /// The overdue record went out before.
+        late: bool,
+        /// Arrival of the expectation.
+        expected_at: Timestamp,
+    },
+    /// A deadline fired while the key was open.
+    Overdue {
+        reason: OverdueReason,
+        /// Arrival of the expectation; for an orphan its last change.
+        since: Timestamp,
+        /// What is known of the items: `missing()` of each tells what the key waits for.
+        items: Items,
+    },
+}
+
+/// What an event made of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    pub row: Row,
+    pub outcome: Outcome,
+    /// The row differs from the one that came in and has to be written.
+    pub changed: bool,
+    pub emitted: Option<Emitted>,
+}
+
+/// Returns what `event`, at time `at`, makes of `row`.
+///
+/// `at` is the record's timestamp, for [`Event::Tick`] the shard time.
+pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
+    match event {
+        Event::Observation { item, quantity } => observe(rules, row, item, quantity, at),
+        Event::Expectation(items) => expect(rules, row, items, at),
+        Event::Cancellation => cancel(row, at),
+        Event::Tick => tick(rules, row, at),
+    }
+}
+
+fn unchanged(row: Row, outcome: Outcome) -> Step {
+    Step { row, outcome, changed: false, emitted: None }
+}
+
+fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
+    Step { row, outcome, changed: true, emitted }
+}
+
+fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
+    if items.is_empty() && !rules.allow_empty {
+        return unchanged(row, Outcome::NoItems);
+    }
+    let fingerprint = Row::fingerprint_of(items);
+    let same = row.expected && row.fingerprint == fingerprint;
+    let outcome = match row.phase {
+        Phase::Completed if !same => return unchanged(row, Outcome::AlreadyCompleted),
+        Phase::Completed => return unchanged(row, Outcome::DuplicateExpectation),
+        Phase::Open if same => return unchanged(row, Outcome::DuplicateExpectation),
+        Phase::Open if row.expected => Outcome::Amended,
+        Phase::Absent | Phase::Open => Outcome::Expected,
+        Phase::Cancelled => Outcome::Reopened,
+    };
+    let next = match row.phase {
+        Phase::Cancelled => with_expectation(&Row::default(), items, fingerprint, at),
+        _ => with_expectation(&row, items, fingerprint, at),
+    };
+    if next.items.as_bytes().len() > rules.row_bytes_max {
+        return unchanged(row, Outcome::RowTooLarge);
+    }
+    settle(next, outcome, at)
+}
+
+fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) -> Row {
+    let mut merged = items.clone();
+    for seen in base.items.iter().filter(|seen| seen.have > 0) {
+        merged.set(seen.text, items.get(seen.text).need, seen.have);
+    }
+    let missing = merged.iter().filter(|item| item.missing() > 0).count();
+    Row {
+        phase: Phase::Open,
+        expected: true,
+        overdue: base.overdue,
+        expected_at: if base.expected { base.expected_at } else { at },
+        changed_at: base.changed_at.max(at),
+        missing: u32::try_from(missing).expect("a row holds fewer items than bytes"),
+        fingerprint,
+        items: merged,
+    }
+}
+
+fn observe(rules: &Rules, mut row: Row, item: &str, quantity: u32, at: Timestamp) -> Step {
+    if row.is_finished() {
+        return unchanged(row, Outcome::LateObservation);
+    }
+    let before = row.items.get(item);
+    let have = match rules.counting {
+        Counting::Distinct if before.have > 0 => {
+            return unchanged(row, Outcome::DuplicateObservation);
+        }
+        Counting::Distinct => 1,
+        Counting::Quantity => before.have.saturating_add(quantity),
+    };
+    // Two bytes of entry and eight of counts: an upper bound, so that nothing has to be undone.
+    if row.items.as_bytes().len() + item.len() + 10 > rules.row_bytes_max {
+        return unchanged(row, Outcome::RowTooLarge);
+    }
+    row.items.set(item, before.need, have);
+    if before.missing() > 0 && before.need <= have {
+        row.missing -= 1;
+    }
+    row.phase = Phase::Open;
+    row.changed_at = row.changed_at.max(at);
+    let outcome =
+        if row.expected && before.need == 0 { Outcome::Unexpected } else { Outcome::Observed };
+    settle(row, outcome, at)
+}
+
+/// Completes the row if nothing is missing any more.
+fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
+    if !row.expected || row.missing > 0 {
+        return changed(row, outcome, None);
+    }
+    let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
+    finish(&mut row, Phase::Completed, at);
+    changed(row, outcome, Some(emitted))
+}
+
+fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
+    row.phase = phase;
+    row.changed_at = row.changed_at.max(at);
+    row.missing = 0;
+    row.items = Items::default();
+}
+
+fn cancel(mut row: Row, at: Timestamp) -> Step {
+    if row.is_finished() {
+        return unchanged(row, Outcome::LateCancellation);
+    }
+    finish(&mut row, Phase::Cancelled, at);
+    changed(row, Outcome::Cancelled, None)
+}
+
+/// Fires the earliest deadline that is due; the next tick finds the one after it.
+fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
+    if row.due(rules).is_none_or(|due| due > at) {
+        return unchanged(row, Outcome::Nothing);
+    }
+    if row.is_finished() {
+        return changed(Row::default(), Outcome::Forgotten, None);
+    }
+    if !row.expected {
+        let emitted = Emitted::Overdue {
+            reason: OverdueReason::Orphan,
+            since: row.changed_at,
+            items: row.items,
+        };
+        return changed(Row::default(), Outcome::Orphaned, Some(emitted));
+    }
+    let expires_first = match (rules.overdue_after_ms, rules.expire_after_ms) {
+        (Some(overdue), Some(expire)) => row.overdue || expire < overdue,
+        (overdue, _) => overdue.is_none() || row.overdue,
+    };
+    let since = row.expected_at;
+    if expires_first {
+        let items = std::mem::take(&mut row.items);
+        finish(&mut row, Phase::Cancelled, at);
+        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items };
+        return changed(row, Outcome::Expired, Some(emitted));
+    }
+    row.overdue = true;
+    let items = row.items.clone();
+    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items };
+    changed(row, Outcome::Overdue, Some(emitted))
+}
