@@ -4,6 +4,8 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::Counting;
+
 /// Longest item, in bytes of its text.
 pub const ITEM_BYTES_MAX: usize = 255;
 
@@ -12,6 +14,7 @@ const HAVE_ONE: u8 = 2;
 /// Two little-endian `u32` follow the text: need, have.
 const COUNTED: u8 = 4;
 const KNOWN_TAGS: u8 = NEED_ONE | HAVE_ONE | COUNTED;
+const COUNTS_BYTES: usize = 8;
 
 /// One item of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +43,18 @@ pub struct Items(SmallVec<[u8; 24]>);
 impl Items {
     /// Returns the items that `bytes` encode, or `None` when they are not well formed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        // Most lists are ASCII throughout, and one look at all of it is cheaper than one at each.
+        let ascii = bytes.is_ascii();
         let mut rest = bytes;
         while let [length, tag, tail @ ..] = rest {
             let text = usize::from(*length);
-            let size = text + if tag & COUNTED != 0 { 8 } else { 0 };
+            let size = text + if tag & COUNTED != 0 { COUNTS_BYTES } else { 0 };
             if tag & !KNOWN_TAGS != 0 || tail.len() < size {
                 return None;
             }
-            std::str::from_utf8(&tail[..text]).ok()?;
+            if !ascii {
+                std::str::from_utf8(&tail[..text]).ok()?;
+            }
             rest = &tail[size..];
         }
         rest.is_empty().then(|| Self(SmallVec::from_slice(bytes)))
@@ -69,24 +76,42 @@ impl Items {
 
     /// Returns the bytes held outside the value itself.
     pub fn heap_bytes(&self) -> usize {
-        if self.0.spilled() { self.0.capacity() } else { 0 }
+        if self.0.spilled() {
+            self.0.capacity()
+        } else {
+            0
+        }
     }
 
     /// Returns the items in the order in which they were first seen.
     pub fn iter(&self) -> impl Iterator<Item = Item<'_>> {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            let entry = self.entry(at)?;
-            at = entry.end;
-            Some(Item { text: entry.text(&self.0), need: entry.need, have: entry.have })
+        self.entries().map(|entry| Item {
+            text: entry.text(&self.0),
+            need: entry.need,
+            have: entry.have,
         })
+    }
+
+    /// Returns how many items are not there as often as they are needed.
+    pub fn missing(&self) -> u32 {
+        self.entries()
+            .map(|entry| u32::from(entry.have < entry.need))
+            .sum()
     }
 
     /// Returns the item with this text, or one that is neither needed nor there.
     pub fn get<'a>(&self, text: &'a str) -> Item<'a> {
         match self.find(text) {
-            Some(entry) => Item { text, need: entry.need, have: entry.have },
-            None => Item { text, need: 0, have: 0 },
+            Some(entry) => Item {
+                text,
+                need: entry.need,
+                have: entry.have,
+            },
+            None => Item {
+                text,
+                need: 0,
+                have: 0,
+            },
         }
     }
 
@@ -101,7 +126,66 @@ impl Items {
         }
     }
 
+    /// Looks `text` up, so that [`Self::put`] need not look again.
+    pub(super) fn slot(&self, text: &str) -> Slot {
+        Slot(self.find(text))
+    }
+
+    /// Sets the counts of the item that was looked up as `slot`; nothing may have changed since.
+    pub(super) fn put(&mut self, slot: Slot, text: &str, need: u32, have: u32) {
+        match slot.0 {
+            Some(entry) => self.rewrite(entry, need, have),
+            None => self.push(text, need, have),
+        }
+    }
+
+    /// Returns the most bytes that the encoding can come to without an item being added.
+    ///
+    /// Limiting this, not the present size, means that an item which was let in can always be
+    /// counted on: an expectation that was accepted is never refused what it waits for.
+    pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
+        match counting {
+            Counting::Distinct => self.0.len(),
+            Counting::Quantity => self
+                .entries()
+                .map(|entry| 2 + entry.length + COUNTS_BYTES)
+                .sum(),
+        }
+    }
+
+    /// Returns what adding `text` would add to [`Self::reserved_bytes`].
+    pub(super) fn reserved_bytes_of(text: &str, counting: Counting) -> usize {
+        match counting {
+            Counting::Distinct => 2 + text.len(),
+            Counting::Quantity => 2 + text.len() + COUNTS_BYTES,
+        }
+    }
+
+    /// Returns these needs together with what `known` has observed of them and beyond them.
+    ///
+    /// Sorted once, since either may hold thousands and comparing all with all would stall a lane.
+    pub(super) fn with_observed(&self, known: &Self) -> Self {
+        let mut seen: SmallVec<[Item<'_>; 8]> = known.iter().filter(|item| item.have > 0).collect();
+        if seen.is_empty() {
+            return self.clone();
+        }
+        seen.sort_unstable_by_key(|item| item.text);
+        let mut merged = Self::default();
+        for item in self.iter() {
+            let found = seen.binary_search_by_key(&item.text, |item| item.text);
+            let have = found.map_or(0, |at| std::mem::take(&mut seen[at].have));
+            merged.push(item.text, item.need, have);
+        }
+        for unexpected in seen.iter().filter(|item| item.have > 0) {
+            merged.push(unexpected.text, 0, unexpected.have);
+        }
+        merged
+    }
+
     /// Adds an item whose text the list is known not to hold.
+    ///
+    /// # Panics
+    /// When `text` is longer than [`ITEM_BYTES_MAX`], as in [`Self::set`].
     pub fn push(&mut self, text: &str, need: u32, have: u32) {
         let length = u8::try_from(text.len()).expect("decoders refuse items over ITEM_BYTES_MAX");
         self.0.push(length);
@@ -114,49 +198,63 @@ impl Items {
     }
 
     fn rewrite(&mut self, entry: Entry, need: u32, have: u32) {
+        let counts_at = entry.start + 2 + entry.length;
         let tag_now = self.0[entry.start + 1];
-        if tag_now & COUNTED != 0 {
-            let counts = entry.end - 8;
-            self.0[counts..counts + 4].copy_from_slice(&need.to_le_bytes());
-            self.0[counts + 4..entry.end].copy_from_slice(&have.to_le_bytes());
-            return;
+        if tag_now & COUNTED == 0 {
+            let tag = tag(need, have);
+            self.0[entry.start + 1] = tag;
+            if tag & COUNTED == 0 {
+                return;
+            }
+            self.0.insert_from_slice(counts_at, &[0; COUNTS_BYTES]);
         }
-        let tag = tag(need, have);
-        self.0[entry.start + 1] = tag;
-        if tag & COUNTED != 0 {
-            let mut counts = [0; 8];
-            counts[..4].copy_from_slice(&need.to_le_bytes());
-            counts[4..].copy_from_slice(&have.to_le_bytes());
-            self.0.insert_from_slice(entry.end, &counts);
-        }
+        let counts = &mut self.0[counts_at..counts_at + COUNTS_BYTES];
+        counts[..4].copy_from_slice(&need.to_le_bytes());
+        counts[4..].copy_from_slice(&have.to_le_bytes());
     }
 
     fn find(&self, text: &str) -> Option<Entry> {
-        let mut at = 0;
-        while let Some(entry) = self.entry(at) {
-            if self.0[entry.start + 2..entry.start + 2 + text.len().min(entry.length)] == *text.as_bytes()
-                && entry.length == text.len()
+        let (bytes, wanted) = (self.0.as_slice(), text.as_bytes());
+        let last = wanted.last();
+        let mut start = 0;
+        while start < bytes.len() {
+            let (length, tag) = (usize::from(bytes[start]), bytes[start + 1]);
+            let end = start + 2 + length;
+            // Items of one key are mostly numbers that differ in the last digit, if anywhere.
+            if length == wanted.len()
+                && last.is_none_or(|last| bytes[end - 1] == *last)
+                && bytes[start + 2..end] == *wanted
             {
-                return Some(entry);
+                return Some(Entry::read(bytes, start));
             }
-            at = entry.end;
+            start = end + if tag & COUNTED != 0 { COUNTS_BYTES } else { 0 };
         }
         None
     }
 
-    fn entry(&self, start: usize) -> Option<Entry> {
-        let (&length, &tag) = (self.0.get(start)?, self.0.get(start + 1)?);
-        let length = usize::from(length);
-        let text_end = start + 2 + length;
-        if tag & COUNTED == 0 {
-            let (need, have) = (u32::from(tag & NEED_ONE != 0), u32::from(tag & HAVE_ONE != 0));
-            return Some(Entry { start, length, end: text_end, need, have });
-        }
-        let count = |at: usize| {
-            u32::from_le_bytes(self.0[at..at + 4].try_into().expect("four bytes were sliced"))
-        };
-        let (need, have) = (count(text_end), count(text_end + 4));
-        Some(Entry { start, length, end: text_end + 8, need, have })
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        let bytes = self.0.as_slice();
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let entry = (start < bytes.len()).then(|| Entry::read(bytes, start))?;
+            start = entry.end;
+            Some(entry)
+        })
+    }
+}
+
+/// Where [`Items::slot`] has found an item, or that there is none.
+#[derive(Clone, Copy)]
+pub(super) struct Slot(Option<Entry>);
+
+impl Slot {
+    pub(super) fn is_new(self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns how often the item is needed and how often it is there.
+    pub(super) fn counts(self) -> (u32, u32) {
+        self.0.map_or((0, 0), |entry| (entry.need, entry.have))
     }
 }
 
@@ -171,6 +269,39 @@ struct Entry {
 }
 
 impl Entry {
+    fn read(bytes: &[u8], start: usize) -> Self {
+        let (length, tag) = (usize::from(bytes[start]), bytes[start + 1]);
+        let text_end = start + 2 + length;
+        if tag & COUNTED == 0 {
+            let (need, have) = (
+                u32::from(tag & NEED_ONE != 0),
+                u32::from(tag & HAVE_ONE != 0),
+            );
+            return Self {
+                start,
+                length,
+                end: text_end,
+                need,
+                have,
+            };
+        }
+        let count = |at: usize| {
+            u32::from_le_bytes(
+                bytes[at..at + 4]
+                    .try_into()
+                    .expect("four bytes were sliced"),
+            )
+        };
+        let end = text_end + COUNTS_BYTES;
+        Self {
+            start,
+            length,
+            end,
+            need: count(text_end),
+            have: count(text_end + 4),
+        }
+    }
+
     fn text<'a>(&self, bytes: &'a [u8]) -> &'a str {
         std::str::from_utf8(&bytes[self.start + 2..self.start + 2 + self.length])
             .expect("items are made from str")
@@ -178,8 +309,11 @@ impl Entry {
 }
 
 fn tag(need: u32, have: u32) -> u8 {
-    let ones = (need as u8 & 1) * NEED_ONE | (have as u8 & 1) * HAVE_ONE;
-    if need > 1 || have > 1 { COUNTED } else { ones }
+    if need > 1 || have > 1 {
+        return COUNTED;
+    }
+    let bit = |count: u32, bit: u8| if count == 1 { bit } else { 0 };
+    bit(need, NEED_ONE) | bit(have, HAVE_ONE)
 }
 
 impl fmt::Debug for Items {

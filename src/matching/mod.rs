@@ -5,10 +5,13 @@
 //! Time comes in as a value. The rules are numbered as in `docs/semantics.md`.
 
 mod event;
+pub mod invariants;
 mod items;
 mod row;
 mod rules;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use event::Event;
 pub use items::{ITEM_BYTES_MAX, Item, Items};

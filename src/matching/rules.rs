@@ -26,6 +26,7 @@ pub struct Rules {
     pub expire_after_ms: Option<Timestamp>,
     /// How long a finished key is remembered (S20).
     pub memory_ms: Timestamp,
-    /// Largest encoded row; an event that would make a larger one is refused (S16).
+    /// Most bytes that a row's items may come to, encoded and with their counts; an event that
+    /// would add more is refused (S16). The rest of a row takes some 40 bytes.
     pub row_bytes_max: usize,
 }

@@ -1,6 +1,6 @@
 //! The one function that decides.
 
-use super::{Counting, Event, Items, Phase, Row, Rules, Timestamp};
+use super::{Counting, Event, Items, Phase, Row, Rules, Timestamp, invariants};
 
 /// What an event did to its key; one counter each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,7 +74,10 @@ impl Outcome {
 
     /// Tells whether the record goes to the dead-letter topic and the row stays as it was.
     pub fn is_dead_letter(self) -> bool {
-        matches!(self, Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge)
+        matches!(
+            self,
+            Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge
+        )
     }
 }
 
@@ -129,11 +132,22 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
 }
 
 fn unchanged(row: Row, outcome: Outcome) -> Step {
-    Step { row, outcome, changed: false, emitted: None }
+    Step {
+        row,
+        outcome,
+        changed: false,
+        emitted: None,
+    }
 }
 
 fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
-    Step { row, outcome, changed: true, emitted }
+    debug_assert_eq!(invariants::check(&row), Ok(()));
+    Step {
+        row,
+        outcome,
+        changed: true,
+        emitted,
+    }
 }
 
 fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
@@ -154,25 +168,21 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
         Phase::Cancelled => with_expectation(&Row::default(), items, fingerprint, at),
         _ => with_expectation(&row, items, fingerprint, at),
     };
-    if next.items.as_bytes().len() > rules.row_bytes_max {
+    if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
         return unchanged(row, Outcome::RowTooLarge);
     }
     settle(next, outcome, at)
 }
 
 fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) -> Row {
-    let mut merged = items.clone();
-    for seen in base.items.iter().filter(|seen| seen.have > 0) {
-        merged.set(seen.text, items.get(seen.text).need, seen.have);
-    }
-    let missing = merged.iter().filter(|item| item.missing() > 0).count();
+    let merged = items.with_observed(&base.items);
     Row {
         phase: Phase::Open,
         expected: true,
         overdue: base.overdue,
         expected_at: if base.expected { base.expected_at } else { at },
         changed_at: base.changed_at.max(at),
-        missing: u32::try_from(missing).expect("a row holds fewer items than bytes"),
+        missing: merged.missing(),
         fingerprint,
         items: merged,
     }
@@ -182,26 +192,30 @@ fn observe(rules: &Rules, mut row: Row, item: &str, quantity: u32, at: Timestamp
     if row.is_finished() {
         return unchanged(row, Outcome::LateObservation);
     }
-    let before = row.items.get(item);
+    let slot = row.items.slot(item);
+    let (need, had) = slot.counts();
     let have = match rules.counting {
-        Counting::Distinct if before.have > 0 => {
-            return unchanged(row, Outcome::DuplicateObservation);
-        }
+        Counting::Distinct if had > 0 => return unchanged(row, Outcome::DuplicateObservation),
         Counting::Distinct => 1,
-        Counting::Quantity => before.have.saturating_add(quantity),
+        Counting::Quantity => had.saturating_add(quantity),
     };
-    // Two bytes of entry and eight of counts: an upper bound, so that nothing has to be undone.
-    if row.items.as_bytes().len() + item.len() + 10 > rules.row_bytes_max {
-        return unchanged(row, Outcome::RowTooLarge);
+    if slot.is_new() {
+        let entry = Items::reserved_bytes_of(item, rules.counting);
+        if row.items.reserved_bytes(rules.counting) + entry > rules.row_bytes_max {
+            return unchanged(row, Outcome::RowTooLarge);
+        }
     }
-    row.items.set(item, before.need, have);
-    if before.missing() > 0 && before.need <= have {
+    row.items.put(slot, item, need, have);
+    if had < need && need <= have {
         row.missing -= 1;
     }
     row.phase = Phase::Open;
     row.changed_at = row.changed_at.max(at);
-    let outcome =
-        if row.expected && before.need == 0 { Outcome::Unexpected } else { Outcome::Observed };
+    let outcome = if row.expected && need == 0 {
+        Outcome::Unexpected
+    } else {
+        Outcome::Observed
+    };
     settle(row, outcome, at)
 }
 
@@ -210,7 +224,10 @@ fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
     if !row.expected || row.missing > 0 {
         return changed(row, outcome, None);
     }
-    let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
+    let emitted = Emitted::Completion {
+        late: row.overdue,
+        expected_at: row.expected_at,
+    };
     finish(&mut row, Phase::Completed, at);
     changed(row, outcome, Some(emitted))
 }
@@ -254,11 +271,19 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     if expires_first {
         let items = std::mem::take(&mut row.items);
         finish(&mut row, Phase::Cancelled, at);
-        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items };
+        let emitted = Emitted::Overdue {
+            reason: OverdueReason::Expired,
+            since,
+            items,
+        };
         return changed(row, Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
     let items = row.items.clone();
-    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items };
+    let emitted = Emitted::Overdue {
+        reason: OverdueReason::Overdue,
+        since,
+        items,
+    };
     changed(row, Outcome::Overdue, Some(emitted))
 }

@@ -1,0 +1,8 @@
+//! Tests of the rules, by name and against an independent model.
+
+mod failures;
+mod items;
+mod model;
+mod property;
+mod rules;
+mod story;

@@ -1,0 +1,271 @@
+//! The rules again, slowly and plainly: everything that was said about a key since it was last
+//! forgotten, and answers that are worked out anew from all of it every time.
+//!
+//! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here but plain names.
+
+use std::collections::BTreeMap;
+
+use crate::matching::{Counting, OverdueReason, Rules, Timestamp};
+
+pub type Counts = BTreeMap<String, u32>;
+
+/// What arrives.
+#[derive(Debug, Clone)]
+pub enum Said {
+    Expected(Counts),
+    Cancelled,
+    Observed(String, u32),
+    /// Shard time has come this far.
+    Time,
+}
+
+/// What the rules answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The name of the outcome.
+    pub outcome: &'static str,
+    pub completion: Option<Completion>,
+    pub report: Option<Report>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completion {
+    pub late: bool,
+    pub expected_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub reason: OverdueReason,
+    pub since: Timestamp,
+    pub missing: Counts,
+    pub observed: Counts,
+}
+
+/// One thing that had an effect on the key.
+#[derive(Debug, Clone)]
+enum Fact {
+    Expected(Counts, Timestamp),
+    Observed(String, u32, Timestamp),
+    Cancelled(Timestamp),
+    Reported,
+    Expired(Timestamp),
+}
+
+/// All that had an effect on one key since it was last forgotten or reopened.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    facts: Vec<Fact>,
+}
+
+/// What the table of rules calls the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    NoRow,
+    Open,
+    Completed,
+    Cancelled,
+}
+
+impl Model {
+    pub fn hear(&mut self, rules: &Rules, said: &Said, at: Timestamp) -> Answer {
+        match said {
+            Said::Expected(needs) => self.expected(rules, needs, at),
+            Said::Cancelled => match self.state() {
+                State::NoRow | State::Open => {
+                    self.facts.push(Fact::Cancelled(at));
+                    plain("cancelled") // S8
+                }
+                State::Completed | State::Cancelled => plain("late-cancellation"), // S9
+            },
+            Said::Observed(item, quantity) => self.observed(rules, item, *quantity, at),
+            Said::Time => self.time(rules, at),
+        }
+    }
+
+    fn expected(&mut self, rules: &Rules, needs: &Counts, at: Timestamp) -> Answer {
+        if needs.is_empty() && !rules.allow_empty {
+            return plain("no-items"); // S7
+        }
+        let identical = self.expectation() == Some(needs);
+        match self.state() {
+            // S2, S4
+            State::Open | State::Completed if identical => plain("duplicate-expectation"),
+            State::Completed => plain("already-completed"), // S5
+            State::Cancelled => {
+                self.facts.clear(); // S6
+                self.add(Fact::Expected(needs.clone(), at), "reopened")
+            }
+            State::NoRow | State::Open => {
+                let outcome = match self.expectation() {
+                    None => "expected",   // S1
+                    Some(_) => "amended", // S3
+                };
+                self.add(Fact::Expected(needs.clone(), at), outcome)
+            }
+        }
+    }
+
+    fn observed(&mut self, rules: &Rules, item: &str, quantity: u32, at: Timestamp) -> Answer {
+        if matches!(self.state(), State::Completed | State::Cancelled) {
+            return plain("late-observation"); // S14
+        }
+        let counted = match rules.counting {
+            Counting::Distinct if self.observations().contains_key(item) => {
+                return plain("duplicate-observation"); // S11
+            }
+            Counting::Distinct => 1,
+            Counting::Quantity => quantity, // S12
+        };
+        let outcome = match self.expectation() {
+            Some(needs) if !needs.contains_key(item) => "unexpected", // S13
+            _ => "observed",                                          // S10
+        };
+        self.add(Fact::Observed(item.to_owned(), counted, at), outcome)
+    }
+
+    /// Adds a fact that may complete the key.
+    fn add(&mut self, fact: Fact, outcome: &'static str) -> Answer {
+        self.facts.push(fact);
+        let completion = (self.state() == State::Completed).then(|| Completion {
+            late: self.was_reported(),
+            expected_at: self.expected_at().expect("only what is expected completes"),
+        });
+        Answer {
+            outcome,
+            completion,
+            report: None,
+        }
+    }
+
+    fn time(&mut self, rules: &Rules, now: Timestamp) -> Answer {
+        let passed = |since: Timestamp, after: Option<Timestamp>| {
+            after
+                .filter(|after| since + after <= now)
+                .map(|after| since + after)
+        };
+        if matches!(self.state(), State::Completed | State::Cancelled) {
+            if passed(self.changed_at(), Some(rules.memory_ms)).is_some() {
+                self.facts.clear();
+                return plain("forgotten"); // S20
+            }
+            return plain("nothing");
+        }
+        if self.state() == State::NoRow {
+            return plain("nothing");
+        }
+        let Some(expected_at) = self.expected_at() else {
+            if passed(self.changed_at(), rules.orphans_after_ms).is_none() {
+                return plain("nothing");
+            }
+            let report = self.report(OverdueReason::Orphan, self.changed_at());
+            self.facts.clear();
+            return reported("orphaned", report); // S19
+        };
+        let overdue = passed(expected_at, rules.overdue_after_ms).filter(|_| !self.was_reported());
+        let expired = passed(expected_at, rules.expire_after_ms);
+        if overdue.is_some_and(|overdue| expired.is_none_or(|expired| overdue <= expired)) {
+            let report = self.report(OverdueReason::Overdue, expected_at);
+            self.facts.push(Fact::Reported);
+            return reported("overdue", report); // S18
+        }
+        if expired.is_some() {
+            let report = self.report(OverdueReason::Expired, expected_at);
+            self.facts.push(Fact::Expired(now));
+            return reported("expired", report); // S21
+        }
+        plain("nothing")
+    }
+
+    fn report(&self, reason: OverdueReason, since: Timestamp) -> Report {
+        Report {
+            reason,
+            since,
+            missing: self.missing(),
+            observed: self.observations(),
+        }
+    }
+
+    pub fn state(&self) -> State {
+        let ended = |fact: &Fact| matches!(fact, Fact::Cancelled(_) | Fact::Expired(_));
+        if self.facts.is_empty() {
+            State::NoRow
+        } else if self.facts.iter().any(ended) {
+            State::Cancelled
+        } else if self.expectation().is_some() && self.missing().is_empty() {
+            // Nothing is added to a key once it is completed, so this stays true.
+            State::Completed
+        } else {
+            State::Open
+        }
+    }
+
+    /// Returns the expectation in force.
+    pub fn expectation(&self) -> Option<&Counts> {
+        self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Expected(needs, _) => Some(needs),
+            _ => None,
+        })
+    }
+
+    /// Returns when an expectation first arrived.
+    pub fn expected_at(&self) -> Option<Timestamp> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::Expected(_, at) => Some(*at),
+            _ => None,
+        })
+    }
+
+    /// Returns the time of the latest change: timestamps may run backwards, the row does not.
+    pub fn changed_at(&self) -> Timestamp {
+        let times = self.facts.iter().filter_map(|fact| match fact {
+            Fact::Expected(_, at)
+            | Fact::Observed(_, _, at)
+            | Fact::Cancelled(at)
+            | Fact::Expired(at) => Some(*at),
+            Fact::Reported => None,
+        });
+        times.max().expect("only a known key has a last change")
+    }
+
+    pub fn was_reported(&self) -> bool {
+        self.facts.iter().any(|fact| matches!(fact, Fact::Reported))
+    }
+
+    pub fn observations(&self) -> Counts {
+        let mut counts = Counts::new();
+        for fact in &self.facts {
+            if let Fact::Observed(item, quantity, _) = fact {
+                *counts.entry(item.clone()).or_default() += quantity;
+            }
+        }
+        counts
+    }
+
+    /// Returns what the expectation in force lists and the observations do not cover.
+    pub fn missing(&self) -> Counts {
+        let observed = self.observations();
+        let mut missing = self.expectation().cloned().unwrap_or_default();
+        for (item, needed) in &mut missing {
+            *needed = needed.saturating_sub(observed.get(item).copied().unwrap_or(0));
+        }
+        missing.retain(|_, needed| *needed > 0);
+        missing
+    }
+}
+
+fn plain(outcome: &'static str) -> Answer {
+    Answer {
+        outcome,
+        completion: None,
+        report: None,
+    }
+}
+
+fn reported(outcome: &'static str, report: Report) -> Answer {
+    Answer {
+        outcome,
+        completion: None,
+        report: Some(report),
+    }
+}

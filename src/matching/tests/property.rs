@@ -1,0 +1,207 @@
+//! The core against the model, over random lives of a key.
+
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+
+use super::model::{Answer, Completion, Counts, Model, Report, Said, State};
+use crate::matching::{
+    Counting, Emitted, Event, Items, Outcome, Phase, Row, Rules, Step, Timestamp, invariants, step,
+};
+
+/// Few items and little time, so that events meet.
+const TIME_MAX: Timestamp = 60;
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let after = || option::of(0..TIME_MAX / 2);
+    let counting = prop_oneof![Just(Counting::Distinct), Just(Counting::Quantity)];
+    (
+        counting,
+        any::<bool>(),
+        after(),
+        after(),
+        after(),
+        0..TIME_MAX,
+    )
+        .prop_map(
+            |(counting, allow_empty, overdue, orphans, expire, memory_ms)| Rules {
+                counting,
+                allow_empty,
+                overdue_after_ms: overdue,
+                orphans_after_ms: orphans,
+                expire_after_ms: expire,
+                memory_ms,
+                row_bytes_max: 1000,
+            },
+        )
+}
+
+fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
+    let most = if counting == Counting::Distinct {
+        1_u32
+    } else {
+        3
+    };
+    let item = "[1-4]";
+    let said = prop_oneof![
+        3 => btree_map(item, 1..=most, 0..4).prop_map(Said::Expected),
+        6 => (item, 1_u32..4).prop_map(|(item, quantity)| Said::Observed(item, quantity)),
+        1 => Just(Said::Cancelled),
+        3 => Just(Said::Time),
+    ];
+    (said, 0..TIME_MAX)
+}
+
+fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
+    any_rules().prop_flat_map(|rules| {
+        let life = vec(any_said(rules.counting), 0..40);
+        (Just(rules), life)
+    })
+}
+
+fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
+    match said {
+        Said::Expected(needs) => {
+            let items: Items = needs
+                .iter()
+                .map(|(text, need)| (text.as_str(), *need, 0))
+                .collect();
+            step(rules, row, Event::Expectation(&items), at)
+        }
+        Said::Cancelled => step(rules, row, Event::Cancellation, at),
+        Said::Observed(item, quantity) => step(
+            rules,
+            row,
+            Event::Observation {
+                item,
+                quantity: *quantity,
+            },
+            at,
+        ),
+        Said::Time => step(rules, row, Event::Tick, at),
+    }
+}
+
+fn counts(items: &Items, count: impl Fn(crate::matching::Item<'_>) -> u32) -> Counts {
+    let counted = items.iter().map(|item| (item.text.to_owned(), count(item)));
+    counted.filter(|(_, count)| *count > 0).collect()
+}
+
+fn answer(step: &Step) -> Answer {
+    let mut answer = Answer {
+        outcome: step.outcome.name(),
+        completion: None,
+        report: None,
+    };
+    match &step.emitted {
+        None => {}
+        Some(Emitted::Completion { late, expected_at }) => {
+            answer.completion = Some(Completion {
+                late: *late,
+                expected_at: *expected_at,
+            });
+        }
+        Some(Emitted::Overdue {
+            reason,
+            since,
+            items,
+        }) => {
+            answer.report = Some(Report {
+                reason: *reason,
+                since: *since,
+                missing: counts(items, |item| item.missing()),
+                observed: counts(items, |item| item.have),
+            });
+        }
+    }
+    answer
+}
+
+fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
+    let state = match row.phase {
+        Phase::Absent => State::NoRow,
+        Phase::Open => State::Open,
+        Phase::Completed => State::Completed,
+        Phase::Cancelled => State::Cancelled,
+    };
+    prop_assert_eq!(state, model.state());
+    if row.phase != Phase::Absent {
+        prop_assert_eq!(row.changed_at, model.changed_at());
+    }
+    if row.phase == Phase::Open {
+        prop_assert_eq!(counts(&row.items, |item| item.have), model.observations());
+        prop_assert_eq!(counts(&row.items, |item| item.missing()), model.missing());
+        prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
+        prop_assert_eq!(row.overdue, model.was_reported());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_core_answers_as_the_model_does((rules, life) in any_life()) {
+        let (mut row, mut model) = (Row::default(), Model::default());
+        for (said, at) in &life {
+            let step = hear(&rules, row.clone(), said, *at);
+            prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
+            prop_assert_eq!(answer(&step), model.hear(&rules, said, *at), "{:?} at {}", said, at);
+            same_state(&step.row, &model)?;
+            row = step.row;
+        }
+    }
+
+    #[test]
+    fn a_deadline_fires_at_its_time_and_not_before((rules, life) in any_life()) {
+        let mut row = Row::default();
+        for (said, at) in &life {
+            row = hear(&rules, row, said, *at).row;
+            let Some(due) = row.due(&rules) else {
+                let tick = hear(&rules, row.clone(), &Said::Time, Timestamp::MAX);
+                prop_assert_eq!(tick.outcome, Outcome::Nothing);
+                continue;
+            };
+            let early = hear(&rules, row.clone(), &Said::Time, due - 1);
+            prop_assert_eq!((early.outcome, early.changed), (Outcome::Nothing, false));
+            let fired = hear(&rules, row.clone(), &Said::Time, due);
+            prop_assert_ne!(fired.outcome, Outcome::Nothing);
+            prop_assert!(fired.changed);
+        }
+    }
+
+    #[test]
+    fn ticks_alone_end_every_row_that_has_a_deadline_left((rules, life) in any_life()) {
+        let mut row = Row::default();
+        for (said, at) in &life {
+            row = hear(&rules, row, said, *at).row;
+        }
+        // Overdue, expired, forgotten: no row has more ahead of it.
+        for _ in 0..3 {
+            if let Some(due) = row.due(&rules) {
+                row = hear(&rules, row, &Said::Time, due).row;
+            }
+        }
+        prop_assert_eq!(row.due(&rules), None);
+        prop_assert!(matches!(row.phase, Phase::Absent | Phase::Open));
+    }
+
+    #[test]
+    fn a_small_row_stays_small_and_takes_what_it_waits_for(
+        (rules, life) in any_life(),
+        row_bytes_max in 3_usize..40,
+    ) {
+        let rules = Rules { row_bytes_max, ..rules };
+        let mut row = Row::default();
+        for (said, at) in &life {
+            let step = hear(&rules, row.clone(), said, *at);
+            prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
+            prop_assert!(step.row.items.as_bytes().len() <= row_bytes_max);
+            if let Said::Observed(item, _) = said {
+                let waits = row.items.get(item).need > 0;
+                prop_assert!(!waits || step.outcome != Outcome::RowTooLarge);
+            }
+            row = step.row;
+        }
+    }
+}

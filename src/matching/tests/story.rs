@@ -1,0 +1,125 @@
+//! A key's life, told event by event, with every invariant checked on the way.
+
+use crate::matching::{
+    Counting, Emitted, Event, Items, Outcome, OverdueReason, Phase, Row, Rules, Step, Timestamp,
+    invariants, step,
+};
+
+pub const OVERDUE_AFTER: Timestamp = 100;
+pub const ORPHANS_AFTER: Timestamp = 200;
+pub const EXPIRE_AFTER: Timestamp = 500;
+pub const MEMORY: Timestamp = 1000;
+
+/// Rules with every deadline on.
+pub fn rules() -> Rules {
+    Rules {
+        counting: Counting::Distinct,
+        allow_empty: false,
+        overdue_after_ms: Some(OVERDUE_AFTER),
+        orphans_after_ms: Some(ORPHANS_AFTER),
+        expire_after_ms: Some(EXPIRE_AFTER),
+        memory_ms: MEMORY,
+        row_bytes_max: 1000,
+    }
+}
+
+/// Needs of one each.
+pub fn needs(items: &[&str]) -> Items {
+    items.iter().map(|text| (*text, 1, 0)).collect()
+}
+
+pub struct Story {
+    pub rules: Rules,
+    pub row: Row,
+    pub now: Timestamp,
+    pub emitted: Vec<Emitted>,
+}
+
+impl Story {
+    pub fn new() -> Self {
+        Self::with(rules())
+    }
+
+    pub fn counting_quantity() -> Self {
+        Self::with(Rules {
+            counting: Counting::Quantity,
+            ..rules()
+        })
+    }
+
+    pub fn with(rules: Rules) -> Self {
+        Self {
+            rules,
+            row: Row::default(),
+            now: 10,
+            emitted: Vec::new(),
+        }
+    }
+
+    pub fn at(&mut self, now: Timestamp) -> &mut Self {
+        self.now = now;
+        self
+    }
+
+    pub fn event(&mut self, event: Event<'_>) -> Outcome {
+        let Step {
+            row,
+            outcome,
+            emitted,
+            ..
+        } = self.step(event);
+        self.row = row;
+        self.emitted.extend(emitted);
+        outcome
+    }
+
+    fn step(&self, event: Event<'_>) -> Step {
+        let step = step(&self.rules, self.row.clone(), event, self.now);
+        assert_eq!(invariants::check_step(&self.row, &step), Ok(()));
+        step
+    }
+
+    pub fn expect(&mut self, items: &[&str]) -> Outcome {
+        self.event(Event::Expectation(&needs(items)))
+    }
+
+    pub fn expect_counts(&mut self, items: &[(&str, u32)]) -> Outcome {
+        let items = items.iter().map(|(text, need)| (*text, *need, 0)).collect();
+        self.event(Event::Expectation(&items))
+    }
+
+    pub fn observe(&mut self, item: &str) -> Outcome {
+        self.event(Event::Observation { item, quantity: 1 })
+    }
+
+    pub fn cancel(&mut self) -> Outcome {
+        self.event(Event::Cancellation)
+    }
+
+    /// Shard time reaches `now`; the earliest deadline fires, if one is due.
+    pub fn tick(&mut self, now: Timestamp) -> Outcome {
+        self.at(now).event(Event::Tick)
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.row.phase
+    }
+
+    pub fn completions(&self) -> usize {
+        let completions = |emitted: &&Emitted| matches!(emitted, Emitted::Completion { .. });
+        self.emitted.iter().filter(completions).count()
+    }
+
+    /// Returns the reasons of the overdue records so far, each with the items that it misses.
+    pub fn reports(&self) -> Vec<(OverdueReason, Vec<(String, u32)>)> {
+        let report = |emitted: &Emitted| match emitted {
+            Emitted::Overdue { reason, items, .. } => {
+                let missing = items.iter().filter(|item| item.missing() > 0);
+                let missing = missing.map(|item| (item.text.to_owned(), item.missing()));
+                Some((*reason, missing.collect()))
+            }
+            Emitted::Completion { .. } => None,
+        };
+        self.emitted.iter().filter_map(report).collect()
+    }
+}
