@@ -1,3 +1,4 @@
 //! Completeness reconciliation on Kafka.
+pub mod codec;
 pub mod matching;
 pub mod shard;

@@ -1,0 +1,135 @@
+//! The items that a walk has found, in memory that is used again for the next record.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use crate::matching::{Counting, Items};
+
+/// Up to here comparing every item with every other is faster than hashing them.
+const COMPARED_MAX: usize = 32;
+
+/// Memory for decoding, used again for every record of a lane.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The texts of all items found, one after the other.
+    text: String,
+    found: Vec<Entry>,
+    items: Items,
+    first: HashTable<usize>,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    span: Span,
+    quantity: u32,
+}
+
+/// Where a text stands in the scratch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Scratch {
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.found.clear();
+    }
+
+    pub(super) fn keep(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.push_str(text);
+        Span {
+            start,
+            end: self.text.len(),
+        }
+    }
+
+    pub(super) fn push(&mut self, span: Span, quantity: u32) {
+        self.found.push(Entry { span, quantity });
+    }
+
+    pub(super) fn found(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Forgets what was found after the first `found` items.
+    pub(super) fn truncate(&mut self, found: usize) {
+        self.found.truncate(found);
+    }
+
+    /// Returns the one item that an observation holds.
+    pub(super) fn observation(&self) -> (&str, u32) {
+        let Entry { span, quantity } = self.found[0];
+        (&self.text[span.start..span.end], quantity)
+    }
+
+    /// Returns what was found as needs, `None` when they add up to more than can be counted.
+    pub(super) fn expectation(&mut self, counting: Counting) -> Option<&Items> {
+        if counting == Counting::Distinct {
+            for entry in &mut self.found {
+                entry.quantity = 1;
+            }
+        }
+        let each_once = if self.found.len() <= COMPARED_MAX {
+            self.merge_by(counting, |scratch, at| {
+                let text = scratch.text_of(at);
+                (0..at).find(|earlier| scratch.text_of(*earlier) == text)
+            })
+        } else {
+            self.first.clear();
+            self.merge_by(counting, Self::first_by_hash)
+        };
+        each_once?;
+        self.items.clear();
+        for entry in self.found.iter().filter(|entry| entry.quantity > 0) {
+            self.items.push(
+                &self.text[entry.span.start..entry.span.end],
+                entry.quantity,
+                0,
+            );
+        }
+        Some(&self.items)
+    }
+
+    /// Adds every repeated item to its first mention, which `first` looks up, and empties it.
+    fn merge_by(
+        &mut self,
+        counting: Counting,
+        first: impl Fn(&mut Self, usize) -> Option<usize>,
+    ) -> Option<()> {
+        for at in 0..self.found.len() {
+            if let Some(earlier) = first(self, at) {
+                let again = std::mem::take(&mut self.found[at].quantity);
+                if counting == Counting::Quantity {
+                    let sum = self.found[earlier].quantity.checked_add(again)?;
+                    self.found[earlier].quantity = sum;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn first_by_hash(&mut self, at: usize) -> Option<usize> {
+        let (text, found, hasher) = (&self.text, &self.found, &self.hasher);
+        let text_of = |at: usize| &text[found[at].span.start..found[at].span.end];
+        let hash_of = |at: &usize| hasher.hash_one(text_of(*at));
+        let same = |other: &usize| text_of(*other) == text_of(at);
+        match self.first.entry(hash_of(&at), same, hash_of) {
+            hashbrown::hash_table::Entry::Occupied(earlier) => Some(*earlier.get()),
+            hashbrown::hash_table::Entry::Vacant(vacant) => {
+                vacant.insert(at);
+                None
+            }
+        }
+    }
+
+    fn text_of(&self, at: usize) -> &str {
+        let span = self.found[at].span;
+        &self.text[span.start..span.end]
+    }
+}

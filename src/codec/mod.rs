@@ -1,0 +1,18 @@
+//! Bytes to meaning and back: input records, stored rows, output records, partitions.
+//!
+//! Promise: any bytes decode to an event or to a [`Reason`], never to a panic, and stored rows
+//! never change their encoding under a version. Ban: no Kafka, no store, no clock; what a record
+//! does to its key is `matching`'s to decide.
+
+pub mod input;
+pub mod output;
+mod partition;
+pub mod path;
+mod reason;
+pub mod row;
+
+pub use input::Input;
+pub use output::Outputs;
+pub use partition::{murmur2, partition};
+pub use path::Path;
+pub use reason::{Found, Part, REASONS, Reason};

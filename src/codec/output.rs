@@ -1,0 +1,324 @@
+//! Records for the output topics.
+//!
+//! Promise: bounded records of a stable, documented shape. A completion's value is exactly one
+//! field by default. Instants are ISO 8601 in JSON values and milliseconds in headers, as Kafka
+//! has them. Ban: no choice of topic or partition; a [`Sink`] names the purpose only.
+//!
+//! The value of an overdue record:
+//! ```json
+//! {"orderId":"o-1","reason":"overdue","since":"2023-05-08T21:37:38.571Z",
+//!  "expectedTotal":3,"missingTotal":1,"missing":[{"item":"2","missing":1,"needed":1}],
+//!  "unexpectedTotal":1,"unexpected":[{"item":"99","observed":1}]}
+//! ```
+//! `reason` is `overdue`, `expired` (both `since` the expectation's arrival) or `orphan` (`since`
+//! the key's last change; all that was observed is then unexpected). The totals count different
+//! items; the lists hold the first [`LISTED_MAX`] of them at most.
+
+use super::Reason;
+use crate::matching::{Emitted, Item, Items, OverdueReason, Timestamp};
+use crate::shard::{Offset, Output, Sink};
+
+/// Most items in each list of an overdue record.
+pub const LISTED_MAX: usize = 100;
+
+/// An overdue record lists no further items beyond this size.
+pub const LISTED_BYTES_MAX: usize = 64 * 1024;
+
+/// Fields that an overdue record or a completion with facts has beside the key's.
+pub const RESERVED_FIELDS: [&str; 9] = [
+    "reason",
+    "since",
+    "expectedTotal",
+    "missingTotal",
+    "missing",
+    "unexpectedTotal",
+    "unexpected",
+    "expectedAt",
+    "late",
+];
+
+/// Where a completion tells more than that the key is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Facts {
+    /// A header `rollcall-late` where the overdue record went out before, nothing on the others:
+    /// a record without headers costs half.
+    #[default]
+    LateHeader,
+    /// Headers `rollcall-expected-at` and, where it applies, `rollcall-late`.
+    Headers,
+    /// Fields `expectedAt` and `late` in the value.
+    Value,
+}
+
+/// What output records are made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// The name of the reconciliation.
+    pub reconciliation: String,
+    /// The field that holds the key in the values of completions and overdue records.
+    pub key_field: String,
+    pub facts: Facts,
+    /// Most bytes of a dead letter's key and value together.
+    pub dead_letter_bytes_max: usize,
+}
+
+/// Why settings cannot make output records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutputError {
+    #[error("the key field {0:?} is also the name of a fact; choose another one")]
+    ReservedKeyField(String),
+}
+
+/// Makes the records of one reconciliation.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// `{"<key field>":`
+    head: Vec<u8>,
+    settings: OutputSettings,
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Source<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: Offset,
+    pub timestamp_ms: Timestamp,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}
+
+impl Outputs {
+    /// Compiles the settings.
+    ///
+    /// # Errors
+    /// When a record would have a field twice.
+    pub fn new(settings: OutputSettings) -> Result<Self, OutputError> {
+        if RESERVED_FIELDS.contains(&settings.key_field.as_str()) {
+            return Err(OutputError::ReservedKeyField(settings.key_field));
+        }
+        let mut head = b"{".to_vec();
+        push_text(&mut head, &settings.key_field);
+        head.push(b':');
+        Ok(Self { head, settings })
+    }
+
+    /// Returns the record for what the core emitted about `key` at `at`.
+    pub fn emitted(&self, key: &[u8], emitted: &Emitted, at: Timestamp) -> Output {
+        match emitted {
+            Emitted::Completion { late, expected_at } => {
+                let lateness = if *late {
+                    Lateness::Late
+                } else {
+                    Lateness::InTime
+                };
+                self.completion(key, lateness, *expected_at, at)
+            }
+            Emitted::Overdue {
+                reason,
+                since,
+                items,
+            } => {
+                let value = self.overdue_value(key, *reason, *since, items);
+                let headers = Vec::new();
+                output(Sink::Overdue, Some(key), Some(value), at, headers)
+            }
+        }
+    }
+
+    fn completion(
+        &self,
+        key: &[u8],
+        lateness: Lateness,
+        expected_at: Timestamp,
+        at: Timestamp,
+    ) -> Output {
+        let late = lateness == Lateness::Late;
+        let mut value = self.start(key);
+        let mut headers = Vec::new();
+        match self.settings.facts {
+            Facts::LateHeader => {}
+            Facts::Headers => headers.push(("rollcall-expected-at", expected_at.to_string())),
+            Facts::Value => {
+                push_field(&mut value, "expectedAt", &iso(expected_at));
+                value.extend_from_slice(if late {
+                    b",\"late\":true"
+                } else {
+                    b",\"late\":false"
+                });
+            }
+        }
+        if late && self.settings.facts != Facts::Value {
+            headers.push(("rollcall-late", "true".to_owned()));
+        }
+        value.push(b'}');
+        output(Sink::Completed, Some(key), Some(value), at, headers)
+    }
+
+    fn overdue_value(
+        &self,
+        key: &[u8],
+        reason: OverdueReason,
+        since: Timestamp,
+        items: &Items,
+    ) -> Vec<u8> {
+        let mut value = self.start(key);
+        push_field(&mut value, "reason", reason_name(reason));
+        push_field(&mut value, "since", &iso(since));
+        let expected = items.iter().filter(|item| item.need > 0).count();
+        push_count(&mut value, "expectedTotal", expected);
+        let missing = || items.iter().filter(|item| item.missing() > 0);
+        push_count(&mut value, "missingTotal", missing().count());
+        push_list(&mut value, "missing", missing(), |value, item| {
+            push_member(value, "missing", item.missing());
+            push_member(value, "needed", item.need);
+        });
+        let unexpected = || items.iter().filter(|item| item.need == 0);
+        push_count(&mut value, "unexpectedTotal", unexpected().count());
+        push_list(&mut value, "unexpected", unexpected(), |value, item| {
+            push_member(value, "observed", item.have);
+        });
+        value.push(b'}');
+        value
+    }
+
+    /// Returns the record, as it was, with the reason why it was refused.
+    ///
+    /// What is larger than the limit is cut, first the value, and says how large it was in
+    /// `rollcall-truncated` and `rollcall-truncated-key`.
+    pub fn dead_letter(&self, source: &Source<'_>, reason: &Reason) -> Output {
+        let mut headers = vec![
+            ("rollcall-reason", reason.name().to_owned()),
+            ("rollcall-detail", reason.to_string()),
+            ("rollcall-source-topic", source.topic.to_owned()),
+            ("rollcall-source-partition", source.partition.to_string()),
+            ("rollcall-source-offset", source.offset.to_string()),
+            ("rollcall-source-timestamp", source.timestamp_ms.to_string()),
+            (
+                "rollcall-reconciliation",
+                self.settings.reconciliation.clone(),
+            ),
+        ];
+        let mut room = self.settings.dead_letter_bytes_max;
+        let mut cut = |bytes: Option<&[u8]>, header: &'static str| {
+            let bytes = bytes?;
+            let kept = &bytes[..bytes.len().min(room)];
+            room -= kept.len();
+            if kept.len() < bytes.len() {
+                headers.push((header, bytes.len().to_string()));
+            }
+            Some(kept.to_vec())
+        };
+        let key = cut(source.key, "rollcall-truncated-key");
+        let value = cut(source.value, "rollcall-truncated");
+        Output {
+            sink: Sink::DeadLetter,
+            key,
+            value,
+            timestamp_ms: source.timestamp_ms,
+            headers,
+        }
+    }
+
+    /// Starts an object with the key's field.
+    fn start(&self, key: &[u8]) -> Vec<u8> {
+        let mut value = Vec::with_capacity(self.head.len() + key.len() + 3);
+        value.extend_from_slice(&self.head);
+        // Decoders refuse keys that are not UTF-8, so nothing is ever replaced.
+        push_text(&mut value, &String::from_utf8_lossy(key));
+        value
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lateness {
+    InTime,
+    Late,
+}
+
+fn output(
+    sink: Sink,
+    key: Option<&[u8]>,
+    value: Option<Vec<u8>>,
+    timestamp_ms: Timestamp,
+    headers: Vec<(&'static str, String)>,
+) -> Output {
+    Output {
+        sink,
+        key: key.map(<[u8]>::to_vec),
+        value,
+        timestamp_ms,
+        headers,
+    }
+}
+
+fn reason_name(reason: OverdueReason) -> &'static str {
+    match reason {
+        OverdueReason::Overdue => "overdue",
+        OverdueReason::Orphan => "orphan",
+        OverdueReason::Expired => "expired",
+    }
+}
+
+/// Returns the instant as ISO 8601 in UTC; one outside of the calendar as its nearest end.
+fn iso(at: Timestamp) -> String {
+    let end = if at < 0 {
+        jiff::Timestamp::MIN
+    } else {
+        jiff::Timestamp::MAX
+    };
+    jiff::Timestamp::from_millisecond(at)
+        .unwrap_or(end)
+        .to_string()
+}
+
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a Vec takes every text");
+}
+
+fn push_name(out: &mut Vec<u8>, name: &str) {
+    out.push(b',');
+    push_text(out, name);
+    out.push(b':');
+}
+
+fn push_field(out: &mut Vec<u8>, name: &str, text: &str) {
+    push_name(out, name);
+    push_text(out, text);
+}
+
+fn push_count(out: &mut Vec<u8>, name: &str, count: usize) {
+    push_name(out, name);
+    out.extend_from_slice(count.to_string().as_bytes());
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, count: u32) {
+    push_count(out, name, count as usize);
+}
+
+fn push_list<'a>(
+    out: &mut Vec<u8>,
+    name: &str,
+    items: impl Iterator<Item = Item<'a>>,
+    push_counts: impl Fn(&mut Vec<u8>, Item<'a>),
+) {
+    push_name(out, name);
+    out.push(b'[');
+    let start = out.len();
+    for item in items.take(LISTED_MAX) {
+        if out.len() > LISTED_BYTES_MAX {
+            break;
+        }
+        if out.len() > start {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"item\":");
+        push_text(out, item.text);
+        push_counts(out, item);
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+#[cfg(test)]
+mod tests;

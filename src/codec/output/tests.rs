@@ -1,0 +1,263 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn outputs(facts: Facts) -> Outputs {
+    Outputs::new(OutputSettings {
+        reconciliation: "shipping".to_owned(),
+        key_field: "orderId".to_owned(),
+        facts,
+        dead_letter_bytes_max: 20,
+    })
+    .expect("settings that fit")
+}
+
+fn completion(late: bool) -> Emitted {
+    Emitted::Completion {
+        late,
+        expected_at: 1_683_581_858_571,
+    }
+}
+
+fn value_of(output: &Output) -> &str {
+    std::str::from_utf8(output.value.as_deref().expect("a value")).expect("JSON is text")
+}
+
+fn parsed(output: &Output) -> Value {
+    serde_json::from_str(value_of(output)).expect("a JSON value")
+}
+
+fn header<'o>(output: &'o Output, name: &str) -> Option<&'o str> {
+    output
+        .headers
+        .iter()
+        .find(|(header, _)| *header == name)
+        .map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn a_completion_is_exactly_the_keys_field() {
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &completion(false), 77);
+    assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
+    assert_eq!((output.sink, output.timestamp_ms), (Sink::Completed, 77));
+    assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
+    assert!(output.headers.is_empty());
+}
+
+#[test]
+fn a_late_completion_says_so() {
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &completion(true), 77);
+    assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
+    assert_eq!(output.headers, [("rollcall-late", "true".to_owned())]);
+}
+
+#[test]
+fn facts_come_as_headers_or_in_the_value_where_that_is_asked_for() {
+    let output = outputs(Facts::Headers).emitted(b"o-1", &completion(true), 77);
+    assert_eq!(
+        header(&output, "rollcall-expected-at"),
+        Some("1683581858571")
+    );
+    assert_eq!(header(&output, "rollcall-late"), Some("true"));
+    let output = outputs(Facts::Value).emitted(b"o-1", &completion(false), 77);
+    let expected = r#"{"orderId":"o-1","expectedAt":"2023-05-08T21:37:38.571Z","late":false}"#;
+    assert_eq!(value_of(&output), expected);
+    assert!(output.headers.is_empty());
+}
+
+#[test]
+fn names_and_keys_are_escaped() {
+    let settings = OutputSettings {
+        reconciliation: String::new(),
+        key_field: "the \"key\"".to_owned(),
+        facts: Facts::default(),
+        dead_letter_bytes_max: 0,
+    };
+    let outputs = Outputs::new(settings).expect("settings that fit");
+    let output = outputs.emitted("ü\"\\\n".as_bytes(), &completion(false), 0);
+    assert_eq!(value_of(&output), r#"{"the \"key\"":"ü\"\\\n"}"#);
+    assert_eq!(parsed(&output), json!({"the \"key\"": "ü\"\\\n"}));
+}
+
+#[test]
+fn a_key_field_that_would_come_twice_is_refused() {
+    for name in RESERVED_FIELDS {
+        let settings = OutputSettings {
+            reconciliation: String::new(),
+            key_field: name.to_owned(),
+            facts: Facts::default(),
+            dead_letter_bytes_max: 0,
+        };
+        let refusal = Outputs::new(settings).expect_err("a reserved name");
+        assert_eq!(refusal, OutputError::ReservedKeyField(name.to_owned()));
+    }
+}
+
+fn overdue(reason: OverdueReason, since: Timestamp, items: Items) -> Output {
+    let emitted = Emitted::Overdue {
+        reason,
+        since,
+        items,
+    };
+    outputs(Facts::default()).emitted(b"o-1", &emitted, 5)
+}
+
+#[test]
+fn an_overdue_record_says_what_is_missing() {
+    let items = [("1", 1, 1), ("2", 3, 1), ("99", 0, 2), ("3", 1, 0)]
+        .into_iter()
+        .collect();
+    let output = overdue(OverdueReason::Overdue, 1_683_581_858_571, items);
+    let expected = concat!(
+        r#"{"orderId":"o-1","reason":"overdue","since":"2023-05-08T21:37:38.571Z","#,
+        r#""expectedTotal":3,"missingTotal":2,"#,
+        r#""missing":[{"item":"2","missing":2,"needed":3},{"item":"3","missing":1,"needed":1}],"#,
+        r#""unexpectedTotal":1,"unexpected":[{"item":"99","observed":2}]}"#,
+    );
+    assert_eq!(value_of(&output), expected);
+    assert_eq!((output.sink, output.timestamp_ms), (Sink::Overdue, 5));
+    assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
+    assert!(output.headers.is_empty());
+}
+
+#[test]
+fn an_orphan_lists_what_was_observed_without_being_expected() {
+    let items = [("a\"b", 0, 1)].into_iter().collect();
+    let value = parsed(&overdue(OverdueReason::Orphan, 0, items));
+    assert_eq!(value["reason"], "orphan");
+    assert_eq!(value["since"], "1970-01-01T00:00:00Z");
+    assert_eq!(
+        (&value["expectedTotal"], &value["missing"]),
+        (&json!(0), &json!([]))
+    );
+    assert_eq!(
+        value["unexpected"],
+        json!([{"item": "a\"b", "observed": 1}])
+    );
+    let expired = parsed(&overdue(OverdueReason::Expired, 0, Items::default()));
+    assert_eq!(expired["reason"], "expired");
+}
+
+#[test]
+fn an_overdue_record_stays_small_and_tells_the_total() {
+    let items: Items = (0..1000).map(|index| (format!("item-{index}"), 1, 0)).fold(
+        Items::default(),
+        |mut all, item| {
+            all.push(&item.0, item.1, item.2);
+            all
+        },
+    );
+    let value = parsed(&overdue(OverdueReason::Overdue, 0, items));
+    assert_eq!(value["missingTotal"], 1000);
+    assert_eq!(value["missing"].as_array().map(Vec::len), Some(LISTED_MAX));
+
+    // Control characters take six bytes each.
+    let mut items = Items::default();
+    for index in 0..1000 {
+        let text = format!("{index:03}{}", "\u{1}".repeat(252));
+        items.push(&text, index % 2, 1 - index % 2);
+    }
+    let output = overdue(OverdueReason::Overdue, 0, items);
+    assert!(
+        value_of(&output).len() < LISTED_BYTES_MAX + 2_000,
+        "{}",
+        value_of(&output).len()
+    );
+    assert_eq!(parsed(&output)["missingTotal"], 500);
+}
+
+#[test]
+fn an_instant_outside_of_the_calendar_is_its_end() {
+    let value = parsed(&overdue(
+        OverdueReason::Overdue,
+        Timestamp::MAX,
+        Items::default(),
+    ));
+    assert!(
+        value["since"]
+            .as_str()
+            .is_some_and(|since| since.starts_with("9999-12-")),
+        "{value}"
+    );
+    let value = parsed(&overdue(
+        OverdueReason::Overdue,
+        Timestamp::MIN,
+        Items::default(),
+    ));
+    assert!(
+        value["since"]
+            .as_str()
+            .is_some_and(|since| since.starts_with("-009999-")),
+        "{value}"
+    );
+}
+
+fn source<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Source<'a> {
+    Source {
+        topic: "orders",
+        partition: 3,
+        offset: 42,
+        timestamp_ms: 99,
+        key,
+        value,
+    }
+}
+
+#[test]
+fn a_dead_letter_is_the_record_as_it_was_with_the_reason() {
+    let source = source(Some(b"\xff"), Some(b"not json"));
+    let reason = Reason::MalformedJson { line: 1, column: 2 };
+    let output = outputs(Facts::default()).dead_letter(&source, &reason);
+    assert_eq!((output.sink, output.timestamp_ms), (Sink::DeadLetter, 99));
+    assert_eq!(output.key.as_deref(), Some(&b"\xff"[..]));
+    assert_eq!(output.value.as_deref(), Some(&b"not json"[..]));
+    let expected = [
+        ("rollcall-reason", "malformed-json"),
+        (
+            "rollcall-detail",
+            "the value is not a JSON document: line 1, column 2",
+        ),
+        ("rollcall-source-topic", "orders"),
+        ("rollcall-source-partition", "3"),
+        ("rollcall-source-offset", "42"),
+        ("rollcall-source-timestamp", "99"),
+        ("rollcall-reconciliation", "shipping"),
+    ];
+    let headers: Vec<_> = output
+        .headers
+        .iter()
+        .map(|(name, text)| (*name, text.as_str()))
+        .collect();
+    assert_eq!(headers, expected);
+}
+
+#[test]
+fn a_dead_letter_keeps_null_apart_from_empty() {
+    let outputs = outputs(Facts::default());
+    let output = outputs.dead_letter(&source(None, None), &Reason::NullKey);
+    assert_eq!((output.key, output.value), (None, None));
+    let output = outputs.dead_letter(&source(Some(b""), Some(b"")), &Reason::NoItems);
+    assert_eq!((output.key, output.value), (Some(vec![]), Some(vec![])));
+}
+
+#[test]
+fn a_dead_letter_that_is_too_large_is_cut_and_says_so() {
+    let outputs = outputs(Facts::default());
+    let output = outputs.dead_letter(
+        &source(Some(b"0123456789"), Some(b"0123456789")),
+        &Reason::NoItems,
+    );
+    assert_eq!(header(&output, "rollcall-truncated"), None);
+    let output = outputs.dead_letter(
+        &source(Some(b"0123456789"), Some(b"0123456789x")),
+        &Reason::NoItems,
+    );
+    assert_eq!(output.value.as_deref(), Some(&b"0123456789"[..]));
+    assert_eq!(header(&output, "rollcall-truncated"), Some("11"));
+    assert_eq!(header(&output, "rollcall-truncated-key"), None);
+    let output = outputs.dead_letter(&source(Some(&[b'k'; 30]), Some(b"v")), &Reason::NoItems);
+    assert_eq!(header(&output, "rollcall-truncated-key"), Some("30"));
+    assert_eq!(header(&output, "rollcall-truncated"), Some("1"));
+    assert_eq!(output.key.map(|key| key.len()), Some(20));
+    assert_eq!(output.value, Some(vec![]));
+}

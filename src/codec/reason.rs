@@ -1,0 +1,252 @@
+//! Why a record went to the dead-letter topic.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::matching::{ITEM_BYTES_MAX, Outcome};
+
+/// Why a record went to the dead-letter topic: everything that the operator of the producer needs
+/// to mend it, and nothing of the record's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The record has no key (S17).
+    NullKey,
+    /// The key in the value is not the record's key (S17).
+    KeyMismatch { path: Arc<str> },
+    /// The record's key is too long to be remembered (S16).
+    KeyTooLong { bytes: usize, bytes_max: usize },
+    /// A null value on an observed topic (S15).
+    Tombstone,
+    /// The key or the value is not UTF-8 text (S16).
+    NotUtf8 { part: Part, valid_bytes: usize },
+    /// The value is not one JSON document (S16); positions count from 1.
+    MalformedJson { line: usize, column: usize },
+    /// There is nothing at the path (S16).
+    MissingField { path: Arc<str> },
+    /// There is something else than what is needed at the path (S16).
+    WrongType {
+        path: Arc<str>,
+        found: Found,
+        needed: &'static str,
+    },
+    /// An item is longer than [`ITEM_BYTES_MAX`] (S16).
+    ItemTooLong { path: Arc<str>, bytes: usize },
+    /// The expectation lists more items than a row may hold (S16).
+    TooManyItems { items_max: usize },
+    /// The quantity is not an integer from 1 on (S16).
+    BadQuantity { path: Arc<str> },
+    /// A changed expectation for a key that was completed (S5).
+    AlreadyCompleted,
+    /// An expectation that expects nothing (S7).
+    NoItems,
+    /// The row would have become too large (S16).
+    RowTooLarge,
+}
+
+/// The name of every [`Reason`], as in headers and metrics.
+pub const REASONS: [&str; 14] = [
+    "null-key",
+    "key-mismatch",
+    "key-too-long",
+    "tombstone",
+    "not-utf8",
+    "malformed-json",
+    "missing-field",
+    "wrong-type",
+    "item-too-long",
+    "too-many-items",
+    "bad-quantity",
+    "already-completed",
+    "no-items",
+    "row-too-large",
+];
+
+impl Reason {
+    /// Returns the reason that stands for an outcome of the core, if it is a dead letter.
+    pub fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::AlreadyCompleted => Some(Self::AlreadyCompleted),
+            Outcome::NoItems => Some(Self::NoItems),
+            Outcome::RowTooLarge => Some(Self::RowTooLarge),
+            _ => None,
+        }
+    }
+
+    /// Returns the place of the reason in [`REASONS`].
+    pub fn index(&self) -> usize {
+        match self {
+            Self::NullKey => 0,
+            Self::KeyMismatch { .. } => 1,
+            Self::KeyTooLong { .. } => 2,
+            Self::Tombstone => 3,
+            Self::NotUtf8 { .. } => 4,
+            Self::MalformedJson { .. } => 5,
+            Self::MissingField { .. } => 6,
+            Self::WrongType { .. } => 7,
+            Self::ItemTooLong { .. } => 8,
+            Self::TooManyItems { .. } => 9,
+            Self::BadQuantity { .. } => 10,
+            Self::AlreadyCompleted => 11,
+            Self::NoItems => 12,
+            Self::RowTooLarge => 13,
+        }
+    }
+
+    /// Returns the name in headers and metrics.
+    pub fn name(&self) -> &'static str {
+        REASONS[self.index()]
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NullKey => write!(f, "the record has no key"),
+            Self::KeyMismatch { path } => write!(f, "the value at {path} is not the record's key"),
+            Self::KeyTooLong { bytes, bytes_max } => {
+                write!(
+                    f,
+                    "the key has {bytes} bytes, at most {bytes_max} are allowed"
+                )
+            }
+            Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
+            Self::NotUtf8 { part, valid_bytes } => {
+                write!(f, "the {part} is not UTF-8 text from byte {valid_bytes} on")
+            }
+            Self::MalformedJson { line, column } => {
+                write!(
+                    f,
+                    "the value is not a JSON document: line {line}, column {column}"
+                )
+            }
+            Self::MissingField { path } => write!(f, "there is nothing at {path}"),
+            Self::WrongType {
+                path,
+                found,
+                needed,
+            } => {
+                write!(f, "found {found} at {path}, needed {needed}")
+            }
+            Self::ItemTooLong { path, bytes } => {
+                write!(
+                    f,
+                    "an item at {path} has {bytes} bytes, at most {ITEM_BYTES_MAX} are allowed"
+                )
+            }
+            Self::TooManyItems { items_max } => {
+                write!(f, "the expectation lists more than {items_max} items")
+            }
+            Self::BadQuantity { path } => {
+                write!(
+                    f,
+                    "the quantity at {path} is not an integer from 1 to {}",
+                    u32::MAX
+                )
+            }
+            Self::AlreadyCompleted => {
+                write!(
+                    f,
+                    "the key was completed and its expectation can no longer change"
+                )
+            }
+            Self::NoItems => write!(f, "the expectation lists no items"),
+            Self::RowTooLarge => write!(f, "the key's items would take more room than a row has"),
+        }
+    }
+}
+
+/// A part of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Key,
+    Value,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Key => "key",
+            Self::Value => "value",
+        })
+    }
+}
+
+/// What kind of JSON value was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    Null,
+    Boolean,
+    Integer,
+    /// A number with a fraction or an exponent, or one that does not fit into 64 bits.
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Integer => "an integer",
+            Self::Number => "a number that is no 64-bit integer",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::OUTCOMES;
+
+    #[test]
+    fn every_dead_letter_outcome_has_the_reason_of_its_name() {
+        for (outcome, name) in OUTCOMES {
+            let reason = Reason::of(outcome);
+            assert_eq!(reason.is_some(), outcome.is_dead_letter(), "{name}");
+            assert!(reason.is_none_or(|reason| reason.name() == name));
+        }
+    }
+
+    #[test]
+    fn every_reason_has_its_own_name_and_says_something() {
+        let path: Arc<str> = "$.id".into();
+        let all = [
+            Reason::NullKey,
+            Reason::KeyMismatch { path: path.clone() },
+            Reason::KeyTooLong {
+                bytes: 9,
+                bytes_max: 8,
+            },
+            Reason::Tombstone,
+            Reason::NotUtf8 {
+                part: Part::Key,
+                valid_bytes: 3,
+            },
+            Reason::MalformedJson { line: 1, column: 2 },
+            Reason::MissingField { path: path.clone() },
+            Reason::WrongType {
+                path: path.clone(),
+                found: Found::Null,
+                needed: "an array",
+            },
+            Reason::ItemTooLong {
+                path: path.clone(),
+                bytes: 256,
+            },
+            Reason::TooManyItems { items_max: 5 },
+            Reason::BadQuantity { path },
+            Reason::AlreadyCompleted,
+            Reason::NoItems,
+            Reason::RowTooLarge,
+        ];
+        let names: Vec<_> = all.iter().map(Reason::name).collect();
+        assert_eq!(names, REASONS);
+        let details: std::collections::BTreeSet<_> = all.iter().map(Reason::to_string).collect();
+        assert_eq!(details.len(), all.len());
+    }
+}

@@ -1,0 +1,169 @@
+//! A row as bytes, in the changelog and in the store.
+//!
+//! Promise: what a version wrote is read back as it was, for ever; golden files hold the proof.
+//! Ban: no change to the bytes of a version. What has to change gets a new version, which reads
+//! the old ones.
+//!
+//! ```text
+//! version  u8   1
+//! state    u8   bits 0–1 phase, bit 2 expected, bit 3 overdue
+//! changed       zigzag varint, milliseconds
+//! if expected:
+//!   age         zigzag varint, changed − expected_at
+//!   print  u64  little endian
+//!   missing     varint, open rows only
+//! items         to the end, see `matching::Items`
+//! ```
+//!
+//! A completed row takes about twenty bytes.
+
+use crate::matching::{Items, Phase, Row};
+
+/// The version that is written.
+pub const VERSION: u8 = 1;
+
+const PHASE_BITS: u8 = 0b0011;
+const EXPECTED_BIT: u8 = 0b0100;
+const OVERDUE_BIT: u8 = 0b1000;
+
+/// Why bytes are not a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    #[error(
+        "the row has version {0}, this program reads versions up to {VERSION}; \
+         run the newer program that wrote it"
+    )]
+    UnknownVersion(u8),
+    #[error("the row's bytes are damaged; restore the store from the changelog")]
+    Malformed,
+}
+
+/// Appends the row's bytes to `out`; never none.
+///
+/// # Panics
+/// When the row is absent: a forgotten key is a tombstone, not a row.
+pub fn encode(row: &Row, out: &mut Vec<u8>) {
+    assert!(row.phase != Phase::Absent, "a forgotten key has no bytes");
+    let expected = if row.expected { EXPECTED_BIT } else { 0 };
+    let overdue = if row.overdue { OVERDUE_BIT } else { 0 };
+    // Everything before the items goes out in one copy.
+    let mut head = Head {
+        bytes: [0; HEAD_BYTES_MAX],
+        length: 0,
+    };
+    head.push(VERSION);
+    head.push(row.phase as u8 | expected | overdue);
+    head.push_varint(zigzag(row.changed_at));
+    if row.expected {
+        // Wraps where the difference does not fit, and so does its way back.
+        head.push_varint(zigzag(row.changed_at.wrapping_sub(row.expected_at)));
+        head.push_all(row.fingerprint.to_le_bytes());
+        if row.phase == Phase::Open {
+            head.push_varint(u64::from(row.missing));
+        }
+    }
+    out.reserve(head.length + row.items.as_bytes().len());
+    out.extend_from_slice(&head.bytes[..head.length]);
+    out.extend_from_slice(row.items.as_bytes());
+}
+
+/// Returns the row that `bytes` encode.
+///
+/// # Errors
+/// When they encode none, or one of a later version.
+pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
+    let (version, rest) = bytes.split_first().ok_or(RowError::Malformed)?;
+    if *version != VERSION {
+        return Err(RowError::UnknownVersion(*version));
+    }
+    decode_first(rest).ok_or(RowError::Malformed)
+}
+
+fn decode_first(bytes: &[u8]) -> Option<Row> {
+    let (state, mut rest) = bytes.split_first()?;
+    if state & !(PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT) != 0 {
+        return None;
+    }
+    let phase = match state & PHASE_BITS {
+        1 => Phase::Open,
+        2 => Phase::Completed,
+        3 => Phase::Cancelled,
+        _ => return None,
+    };
+    let changed_at = unzigzag(varint(&mut rest)?);
+    let mut row = Row {
+        phase,
+        expected: state & EXPECTED_BIT != 0,
+        overdue: state & OVERDUE_BIT != 0,
+        changed_at,
+        ..Row::default()
+    };
+    if row.expected {
+        row.expected_at = changed_at.wrapping_sub(unzigzag(varint(&mut rest)?));
+        let (fingerprint, tail) = rest.split_first_chunk()?;
+        row.fingerprint = u64::from_le_bytes(*fingerprint);
+        rest = tail;
+        if phase == Phase::Open {
+            row.missing = u32::try_from(varint(&mut rest)?).ok()?;
+        }
+    }
+    row.items = Items::from_bytes(rest)?;
+    Some(row)
+}
+
+/// Most bytes before the items.
+const HEAD_BYTES_MAX: usize = 2 + VARINT_BYTES_MAX + VARINT_BYTES_MAX + 8 + VARINT_BYTES_MAX;
+const VARINT_BYTES_MAX: usize = 10;
+
+struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
+    length: usize,
+}
+
+impl Head {
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    fn push_all<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
+        self.length += N;
+    }
+
+    fn push_varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.push(value.to_le_bytes()[0] | 0x80);
+            value >>= 7;
+        }
+        self.push(value.to_le_bytes()[0]);
+    }
+}
+
+/// Takes a varint off the front, `None` when it is cut off, too large or longer than it need be.
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0_u64;
+    for (index, &byte) in rest.iter().enumerate().take(VARINT_BYTES_MAX) {
+        if index == VARINT_BYTES_MAX - 1 && byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            *rest = &rest[index + 1..];
+            return (byte != 0 || index == 0).then_some(value);
+        }
+    }
+    None
+}
+
+/// Maps numbers near zero to small ones, whatever their sign.
+fn zigzag(value: i64) -> u64 {
+    (value.wrapping_shl(1) ^ (value >> 63)).cast_unsigned()
+}
+
+fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests;
