@@ -35,6 +35,7 @@ fail() {
 elapsed() { if [ "$1" -lt 60 ]; then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi; }
 
 # stage NAME COMMAND...: runs one stage, says how long it took and keeps that for the summary.
+# Inside a function that it runs, `set -e` has no effect: chain the commands there.
 stages=''
 stage() {
   local name=$1 began=$SECONDS code=0
