@@ -1,0 +1,41 @@
+# Rollcall's commands. Each calls a script in scripts/ that says what it does.
+# Everything that is downloaded or built is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/rollcall.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-step test check build kafka-start kafka-stop simulate bench bench-compare clean-cache
+
+help: ## Shows this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## Orders become shipments on a real Kafka, until Ctrl-C (BOOTSTRAP=host:port for your own)
+	@scripts/demo
+
+demo-step: ## The same by hand, one step at a time
+	@scripts/demo step
+
+test: ## Checks and all tests, those on a real Kafka included
+	@scripts/test
+
+check: ## Format, lints, licences, tidiness; no broker
+	@scripts/check
+
+build: ## Builds the program and prints where it is
+	@scripts/build
+
+kafka-start: ## Starts a Kafka for trying things (PORT=9092)
+	@scripts/kafka start
+
+kafka-stop: ## Stops it
+	@scripts/kafka stop
+
+simulate: ## Runs simulated schedules with crashes (SEEDS=10000, or a range FIRST..LAST)
+	@scripts/simulate $(SEEDS)
+
+bench: ## Measures this build and writes docs/performance.md
+	@scripts/bench
+
+bench-compare: ## Measures it beside Kafka Streams on the same broker
+	@scripts/bench-compare
+
+clean-cache: ## Deletes everything that was downloaded or built
+	@scripts/clean-cache

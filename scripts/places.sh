@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Where the scripts keep things, and how they tell what they do. Sourced, never run.
+#
+# Nothing is written into the tree: downloads, builds and brokers live under one cache folder,
+# which `make clean-cache` removes.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/rollcall
+export root cache
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+  bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' plain=$'\e[0m'
+else
+  bold='' red='' green='' yellow='' plain=''
+fi
+
+# say TEXT: what is being done now.
+say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
+
+# note TEXT: something worth knowing that stops nothing.
+note() { printf '%s    %s%s\n' "$yellow" "$*" "$plain"; }
+
+# well TEXT: a good end.
+well() { printf '%s==> %s%s\n' "$green" "$*" "$plain"; }
+
+# fail TEXT [REMEDY...]: what is wrong and, a line each, how to mend it; ends the script.
+fail() {
+  printf '%serror: %s%s\n' "$red" "$1" "$plain" >&2
+  shift
+  if [ $# -gt 0 ]; then printf '       %s\n' "$@" >&2; fi
+  exit 1
+}
+
+# elapsed SECONDS: the same as minutes and seconds.
+elapsed() { if [ "$1" -lt 60 ]; then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi; }
+
+# stage NAME COMMAND...: runs one stage, says how long it took and keeps that for the summary.
+# Inside a function that it runs, `set -e` has no effect: chain the commands there.
+stages=''
+stage() {
+  local name=$1 began=$SECONDS code=0
+  shift
+  say "$name"
+  "$@" || code=$?
+  local took
+  took=$(elapsed $((SECONDS - began)))
+  if [ $code -ne 0 ]; then
+    printf '%s==> %s failed after %s%s\n' "$red" "$name" "$took" "$plain" >&2
+    return $code
+  fi
+  stages+=$(printf '    %-32s %s' "$name" "$took")$'\n'
+}
