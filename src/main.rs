@@ -1,1 +1,35 @@
-fn main(){}
+//! The command line; each subcommand is a file in `commands`.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::Parser;
+use rollcall::commands::{manufactured, manufacturer, order, watch};
+
+/// Completeness reconciliation on Kafka
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+enum Cli {
+    Order(order::Args),
+    Manufactured(manufactured::Args),
+    Manufacturer(manufacturer::Args),
+    Watch(watch::Args),
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info".into()),
+        )
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    match Cli::parse() {
+        Cli::Order(args) => order::run(args),
+        Cli::Manufactured(args) => manufactured::run(args),
+        Cli::Manufacturer(args) => manufacturer::run(args),
+        Cli::Watch(args) => watch::run(args),
+    }
+}

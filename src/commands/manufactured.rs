@@ -1,0 +1,28 @@
+//! `rollcall manufactured`: one event by hand.
+
+use std::process::ExitCode;
+
+use super::finish;
+use crate::order_demo::connection::Connection;
+use crate::order_demo::event::Manufactured;
+use crate::order_demo::shop::send_manufactured;
+use crate::order_demo::stop::Stop;
+
+/// Say that one product of an order was made
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    connection: Connection,
+    /// The order, as `rollcall order` has printed it
+    order_id: String,
+    /// The product's number
+    product_id: i64,
+}
+
+/// Sends the event.
+pub fn run(args: Args) -> ExitCode {
+    finish(args.connection.cluster().and_then(|cluster| {
+        let made = Manufactured::new(args.order_id, args.product_id);
+        send_manufactured(&cluster, &made, &Stop::on_signal()?)
+    }))
+}

@@ -1,0 +1,21 @@
+//! One file for each subcommand: what it takes and what it starts. Nothing is decided here.
+
+pub mod manufactured;
+pub mod manufacturer;
+pub mod order;
+pub mod watch;
+
+use std::process::ExitCode;
+
+use crate::order_demo::{Error, Result};
+
+/// Returns how a demo service exits, and says why on standard error.
+fn finish(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) | Err(Error::Stopped) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Where Kafka is, and what the topics are called there.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::warn;
+
+use super::quiet::Quiet;
+use super::stop::Stop;
+use super::{Error, Result};
+
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Where Kafka is: the brokers themselves, or the object that names them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Connection {
+    /// Kafka brokers, as host:port, separated by commas
+    #[arg(long, env = "ROLLCALL_BOOTSTRAP_SERVERS", default_value = "localhost:9092")]
+    pub bootstrap_servers: String,
+    /// Reconciliation whose brokers and topics to use instead
+    #[arg(short, long, conflicts_with = "bootstrap_servers")]
+    pub file: Option<PathBuf>,
+    /// Topic of the orders [default: orders]
+    #[arg(long)]
+    pub orders_topic: Option<String>,
+    /// Topic of the products made [default: manufactured]
+    #[arg(long)]
+    pub manufactured_topic: Option<String>,
+}
+
+/// A Kafka cluster and the order example's topics in it.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// Settings that every client shares; not yet a client.
+    pub client: ClientConfig,
+    pub topics: Topics,
+    bootstrap_servers: String,
+}
+
+/// What the topics of a reconciliation are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    pub orders: String,
+    pub manufactured: String,
+    pub completed: String,
+    pub overdue: String,
+    pub dead_letter: String,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            orders: "orders".into(),
+            manufactured: "manufactured".into(),
+            completed: "shipping".into(),
+            overdue: "shipping-overdue".into(),
+            dead_letter: "shipping-dead-letter".into(),
+        }
+    }
+}
+
+impl Connection {
+    /// Returns the cluster that the options name.
+    ///
+    /// # Errors
+    /// When the object cannot be read.
+    pub fn cluster(&self) -> Result<Cluster> {
+        let mut cluster = match &self.file {
+            Some(file) => Cluster::of_file(file)?,
+            None => Cluster::at(&self.bootstrap_servers, Topics::default()),
+        };
+        if let Some(orders) = &self.orders_topic {
+            cluster.topics.orders.clone_from(orders);
+        }
+        if let Some(manufactured) = &self.manufactured_topic {
+            cluster.topics.manufactured.clone_from(manufactured);
+        }
+        Ok(cluster)
+    }
+}
+
+impl Cluster {
+    /// Returns the cluster at these brokers.
+    pub fn at(bootstrap_servers: &str, topics: Topics) -> Self {
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", bootstrap_servers)
+            .set("client.id", "rollcall-demo")
+            // Otherwise a broker that is away fills the log with one line per attempt.
+            .set("reconnect.backoff.max.ms", "2000");
+        Self { client, topics, bootstrap_servers: bootstrap_servers.into() }
+    }
+
+    /// Returns the cluster and the topics of the Reconciliation in `file`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or does not say what is needed.
+    pub fn of_file(file: &Path) -> Result<Self> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            Error::Misconfigured(format!("cannot use {}: {error}", file.display()))
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        let object: serde_json::Value =
+            serde_yaml::from_str(&text).map_err(|error| wrong(&error))?;
+        let name = |path: &str| object.pointer(path)?.as_str().map(str::to_owned);
+        let needed = |path: &str| {
+            name(path).ok_or_else(|| wrong(&format!("{} is missing", path[1..].replace('/', "."))))
+        };
+        let object_name = needed("/metadata/name")?;
+        let or_named = |path: &str, suffix: &str| {
+            name(path).unwrap_or_else(|| format!("{object_name}-{suffix}"))
+        };
+        let topics = Topics {
+            orders: needed("/spec/expected/topic")?,
+            manufactured: needed("/spec/observed/0/topic")?,
+            completed: needed("/spec/completed/topic")?,
+            overdue: or_named("/spec/overdue/topic", "overdue"),
+            dead_letter: or_named("/spec/deadLetter/topic", "dead-letter"),
+        };
+        Ok(Self::at(&needed("/spec/kafka/bootstrapServers")?, topics))
+    }
+
+    /// Waits until a broker answers and returns how many partitions each of `topics` has.
+    ///
+    /// Says so while none answers, and tries again with growing pauses.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] when a topic is missing or must not be seen, [`Error::Stopped`]
+    /// when asked to stop.
+    pub fn await_topics(&self, topics: &[&str], stop: &Stop) -> Result<Vec<i32>> {
+        // A consumer, because a producer's question for a topic may create it.
+        let client: BaseConsumer<Quiet> = self
+            .client
+            .create_with_context(Quiet::default())
+            .map_err(|error| Error::Misconfigured(error.to_string()))?;
+        topics.iter().map(|topic| self.await_topic(&client, topic, stop)).collect()
+    }
+
+    fn await_topic(&self, client: &BaseConsumer<Quiet>, topic: &str, stop: &Stop) -> Result<i32> {
+        let mut backoff = Duration::from_millis(500);
+        loop {
+            if stop.is_raised() {
+                return Err(Error::Stopped);
+            }
+            let reason = match partitions_of(client, topic) {
+                Ok(partitions) => return Ok(partitions),
+                Err(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                    return Err(self.missing(topic));
+                }
+                Err(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    return Err(self.forbidden(topic));
+                }
+                Err(reason) => reason,
+            };
+            client.poll(Duration::ZERO);
+            let reason = client.context().complaint().unwrap_or_else(|| reason.to_string());
+            warn!(
+                "no answer from {} ({reason}); trying again in {} s: is the broker running there?",
+                self.bootstrap_servers,
+                backoff.as_secs_f32()
+            );
+            stop.sleep_until(Instant::now() + backoff);
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+
+    fn missing(&self, topic: &str) -> Error {
+        Error::Misconfigured(format!(
+            "topic {topic} does not exist at {}: create it, or start `rollcall worker` with an \
+             object whose topics.manage is true, which creates its topics",
+            self.bootstrap_servers
+        ))
+    }
+
+    fn forbidden(&self, topic: &str) -> Error {
+        Error::Misconfigured(format!(
+            "no access to topic {topic} at {}: allow this user to describe, read and write it",
+            self.bootstrap_servers
+        ))
+    }
+}
+
+fn partitions_of(
+    client: &BaseConsumer<Quiet>,
+    topic: &str,
+) -> std::result::Result<i32, RDKafkaErrorCode> {
+    let metadata = client.fetch_metadata(Some(topic), METADATA_TIMEOUT).map_err(|error| {
+        let KafkaError::MetadataFetch(code) = error else { return RDKafkaErrorCode::Fail };
+        code
+    })?;
+    let topic = metadata.topics().first().ok_or(RDKafkaErrorCode::UnknownTopic)?;
+    match topic.error() {
+        Some(error) => Err(error.into()),
+        None => Ok(i32::try_from(topic.partitions().len()).expect("Kafka counts them in an i32")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn brokers_and_topics_come_from_the_object() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(
+            b"apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\nmetadata: {name: x}\n\
+              spec:\n  kafka: {bootstrapServers: 'b:1'}\n  expected: {topic: o}\n  \
+              observed: [{topic: m}]\n  completed: {topic: c}\n  overdue: {topic: late}\n",
+        )
+        .expect("written");
+        let cluster = Cluster::of_file(file.path()).expect("a usable object");
+        assert_eq!(cluster.client.get("bootstrap.servers"), Some("b:1"));
+        let expected = Topics {
+            orders: "o".into(),
+            manufactured: "m".into(),
+            completed: "c".into(),
+            overdue: "late".into(),
+            dead_letter: "x-dead-letter".into(),
+        };
+        assert_eq!(cluster.topics, expected);
+    }
+
+    #[test]
+    fn an_object_without_brokers_is_refused_by_the_path_that_is_missing() {
+        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+        file.write_all(
+            b"metadata: {name: x}\nspec: {expected: {topic: o}, observed: [{topic: m}], completed: {topic: c}}",
+        )
+        .expect("written");
+        let error = Cluster::of_file(file.path()).expect_err("no brokers").to_string();
+        assert!(error.ends_with("spec.kafka.bootstrapServers is missing"), "{error}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The factory: makes every product of every order after a random delay, exactly once.
+//!
+//! A product may be done long before the orders in front of it, so a committed offset alone cannot
+//! tell what was made. Therefore one transaction holds the events of some products *and* the
+//! partition's [`Progress`]: the offset of the first order that is not finished, and in the
+//! commit's metadata one bit for each product from there on, set when it was made. Whoever takes
+//! the partition over, after kill -9 too, reads the unfinished orders again and makes what has no
+//! bit. Nothing else is kept anywhere, and the orders in work are bounded by what fits into the
+//! metadata.
+//!
+//! ```text
+//!  orders    … │ a: ■ ■ │ b: ■ □ │ c: □ ■ │ d: ■ │      ■ made   □ in work
+//!                         ▲ committed offset, metadata "made:91" (bits 1 0 0 1 1, four a digit, lowest first)
+//! ```
+
+mod membership;
+mod progress;
+mod session;
+mod workbench;
+
+pub use progress::Progress;
+pub use workbench::{Event, Workbench};
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::connection::Cluster;
+use super::stop::Stop;
+use super::{Error, Result};
+
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// A session that lasted this long was fine: the next failure begins with a short pause again.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// How the factory works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Consumer group, which also names the transactions.
+    pub group: String,
+    /// Tells processes of one group apart; the same after a restart.
+    pub instance_id: String,
+    /// How long a product takes.
+    pub delay: RangeInclusive<Duration>,
+}
+
+/// Makes products until asked to stop. Whatever fails and may pass is tried again from the
+/// committed progress, with growing pauses.
+///
+/// # Errors
+/// When a topic is missing or someone has to mend something else first.
+pub fn run(cluster: &Cluster, options: &Options, stop: &Stop) -> Result<()> {
+    let mut backoff = Duration::from_millis(500);
+    loop {
+        let started = Instant::now();
+        let reason = match session::run(cluster, options, stop) {
+            Err(Error::Interrupted(reason)) => reason,
+            Err(Error::Stopped) => return Ok(()),
+            result => return result,
+        };
+        if started.elapsed() > HEALTHY_AFTER {
+            backoff = Duration::from_millis(500);
+        }
+        warn!("{reason}; starting over in {} s", backoff.as_secs_f32());
+        stop.sleep_until(Instant::now() + backoff);
+        backoff = (backoff * 2).min(BACKOFF_MAX);
+    }
+}

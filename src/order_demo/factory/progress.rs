@@ -1,0 +1,84 @@
+//! How far a partition of orders is made, as one committed offset and its metadata.
+
+/// What marks the metadata as ours.
+const PREFIX: &str = "made:";
+
+/// Most products that the metadata can tell about: brokers take 4,096 bytes of it by default, and
+/// a hexadecimal digit tells about four.
+pub(super) const PRODUCTS_MAX: usize = 16_000;
+
+/// How far a partition is made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Offset of the first order that is not finished; the next order's when all are.
+    /// `None` where nothing was ever committed.
+    pub offset: Option<i64>,
+    /// For each product from that order on, in order: was it made. What is not there was not.
+    pub made: Vec<bool>,
+}
+
+impl Progress {
+    /// Returns `made` as commit metadata: hexadecimal digits, each product one bit, lowest first.
+    pub fn metadata(&self) -> String {
+        let digits = self.made.chunks(4).map(|four| {
+            let digit = four.iter().rev().fold(0, |digit, &bit| digit << 1 | u32::from(bit));
+            char::from_digit(digit, 16).expect("four bits are a hexadecimal digit")
+        });
+        let text: String = PREFIX.chars().chain(digits).collect();
+        text.trim_end_matches('0').to_owned()
+    }
+
+    /// Returns what `offset` and its `metadata` tell, or `None` when they are not a factory's.
+    pub fn parse(offset: i64, metadata: &str) -> Option<Self> {
+        if metadata.is_empty() {
+            return Some(Self { offset: Some(offset), made: Vec::new() });
+        }
+        let digits = metadata.strip_prefix(PREFIX)?;
+        let mut made = Vec::with_capacity(digits.len() * 4);
+        for digit in digits.chars() {
+            let digit = digit.to_digit(16)?;
+            made.extend((0..4).map(|bit| digit >> bit & 1 == 1));
+        }
+        Some(Self { offset: Some(offset), made })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(made: &[bool]) -> Progress {
+        Progress { offset: Some(7), made: made.to_vec() }
+    }
+
+    #[test]
+    fn the_metadata_shows_the_example_of_the_module() {
+        let (y, n) = (true, false);
+        assert_eq!(progress(&[y, n, n, y, y]).metadata(), "made:91");
+        assert_eq!(progress(&[]).metadata(), "made:");
+        assert_eq!(progress(&[n, n, n, n, n]).metadata(), "made:");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for bits in 0..1_u32 << 9 {
+            let made: Vec<bool> = (0..9).map(|bit| bits >> bit & 1 == 1).collect();
+            let read = Progress::parse(7, &progress(&made).metadata()).expect("our own");
+            let padded = read.made.iter().copied().chain(std::iter::repeat(false));
+            assert_eq!(padded.take(9).collect::<Vec<_>>(), made);
+            assert!(read.made.iter().skip(9).all(|bit| !bit));
+        }
+    }
+
+    #[test]
+    fn foreign_metadata_is_not_taken_for_ours() {
+        assert_eq!(Progress::parse(7, "some tool's note"), None);
+        assert_eq!(Progress::parse(7, "made:xyz"), None);
+        assert_eq!(Progress::parse(7, ""), Some(progress(&[])));
+    }
+
+    #[test]
+    fn the_largest_progress_fits_into_what_brokers_take() {
+        assert!(progress(&[true; PRODUCTS_MAX]).metadata().len() <= 4096);
+    }
+}

@@ -1,0 +1,179 @@
+//! Real brokers.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::eventually::eventually;
+use super::watchdog::{self, Ward};
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts and stops brokers.
+pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    std::env::var("ROLLCALL_KAFKA_SCRIPT")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka").into())
+});
+
+/// What every broker of the tests has beside the script's own settings: the cleaner looks often, so
+/// that a test can wait for it.
+const SETTINGS: &str = "log.cleaner.backoff.ms=200";
+
+/// A broker with one node and nothing in it at first.
+#[derive(Debug)]
+pub struct Broker {
+    port: u16,
+    dir: String,
+}
+
+impl Broker {
+    /// Returns the broker that the tests share. Whoever stops or crashes it takes their own.
+    pub fn shared() -> Arc<Self> {
+        static SHARED: LazyLock<Arc<Broker>> = LazyLock::new(|| Arc::new(Broker::start()));
+        Arc::clone(&SHARED)
+    }
+
+    /// Starts a broker of one's own; it is wiped when dropped.
+    pub fn start() -> Self {
+        let broker = Self::absent();
+        broker.run("start");
+        broker
+    }
+
+    /// Returns a broker that does not run yet.
+    pub fn absent() -> Self {
+        let port = free_port();
+        let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
+        let broker = Self { port, dir };
+        watchdog::watch(&broker.ward());
+        broker
+    }
+
+    /// Starts it, again or for the first time.
+    pub fn begin(&self) {
+        self.run("start");
+    }
+
+    /// Stops it as an administrator would.
+    pub fn stop(&self) {
+        self.run("stop");
+    }
+
+    /// Kills it with SIGKILL; what it has stored stays.
+    pub fn crash(&self) {
+        self.run("crash");
+    }
+
+    /// Returns where clients reach it.
+    pub fn bootstrap_servers(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// Returns the settings of a client that talks to it.
+    pub fn client(&self) -> ClientConfig {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", self.bootstrap_servers());
+        client
+    }
+
+    /// Creates a topic and waits until it can be used.
+    pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let topic = settings.iter().fold(
+            NewTopic::new(name, partitions, TopicReplication::Fixed(1)),
+            |topic, (key, value)| topic.set(key, value),
+        );
+        let created = wait(self.admin().create_topics(&[topic], &AdminOptions::new()));
+        created.expect("the broker answers").remove(0).expect("the topic is new");
+        let consumer: BaseConsumer = self.client().create().expect("the settings are valid");
+        eventually(&format!("topic {name} has a leader"), PATIENCE, || {
+            let found = consumer.fetch_metadata(Some(name), PATIENCE).ok()?;
+            let leads = |p: &rdkafka::metadata::MetadataPartition| p.leader() >= 0;
+            let partitions = found.topics()[0].partitions();
+            (!partitions.is_empty() && partitions.iter().all(leads)).then_some(())
+        });
+    }
+
+    /// Deletes a topic and waits until it is gone.
+    pub fn delete_topic(&self, name: &str) {
+        let deleted = wait(self.admin().delete_topics(&[name], &AdminOptions::new()));
+        deleted.expect("the broker answers").remove(0).expect("the topic was there");
+        let consumer: BaseConsumer = self.client().create().expect("the settings are valid");
+        eventually(&format!("topic {name} is gone"), PATIENCE, || {
+            let found = consumer.fetch_metadata(Some(name), PATIENCE).ok()?;
+            found.topics()[0].partitions().is_empty().then_some(())
+        });
+    }
+
+    /// Deletes all records that are in the topic now, as retention does with old ones.
+    pub fn truncate(&self, topic: &str, partitions: i32) {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition_offset(topic, partition, Offset::End).expect("end is an offset");
+        }
+        let result = wait(self.admin().delete_records(&list, &AdminOptions::new()));
+        for part in result.expect("the broker answers").elements() {
+            part.error().expect("the partition was there");
+        }
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().expect("the settings are valid")
+    }
+
+    fn ward(&self) -> Ward {
+        Ward::Broker { port: self.port, dir: self.dir.clone() }
+    }
+
+    fn run(&self, action: &str) {
+        let output = Command::new(&*SCRIPT)
+            .arg(action)
+            .env("PORT", self.port.to_string())
+            .env("DIR", &self.dir)
+            .env("EXTRA", SETTINGS)
+            .output()
+            .unwrap_or_else(|error| panic!("{} cannot run: {error}", *SCRIPT));
+        assert!(
+            output.status.success(),
+            "{} {action}: {}{}",
+            *SCRIPT,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.run("wipe");
+        watchdog::release(&self.ward());
+    }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime without drivers").block_on(future)
+}
+
+/// Returns a port that is free, as is the one after it. Below those that the system hands out to
+/// clients, so that none of them takes it meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let run = u16::try_from(std::process::id() % 100).expect("below 100");
+        AtomicU16::new(12_000 + run * 200)
+    });
+    loop {
+        let port = NEXT.fetch_add(2, Ordering::Relaxed);
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Acceptance tests: the program itself on a real broker, as a user would hit it.
+//!
+//! They share one broker, with topics and groups of their own; tests that stop or crash a broker
+//! have their own. `known_answer` says what has to come out, record by record. Nothing here waits
+//! for time to pass: only for something to become true.
+
+#![allow(unreachable_pub, reason = "the modules of one program are its only users")]
+
+mod crashes;
+mod eventually;
+mod kafka;
+mod known_answer;
+mod known_failures;
+mod order_demo;
+mod reconciliation;
+mod refusals;
+mod topics;
+mod watchdog;
+mod worker;

@@ -1,0 +1,215 @@
+//! A reconciliation of the order example, with topics, group and files of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::eventually::eventually;
+use super::kafka::{Broker, PATIENCE};
+use super::topics::{self, Record, Writer};
+use super::worker::Worker;
+
+pub const PARTITIONS: i32 = 4;
+
+/// A reconciliation; the group has its name.
+pub struct Reconciliation {
+    pub broker: Arc<Broker>,
+    pub name: String,
+    object: Value,
+    dir: TempDir,
+    writer: Writer,
+}
+
+impl Reconciliation {
+    /// Returns a reconciliation whose input topics exist and are empty.
+    pub fn new(broker: &Arc<Broker>, name: &str) -> Self {
+        let reconciliation = Self::without_topics(broker, name);
+        for topic in [reconciliation.orders(), reconciliation.manufactured()] {
+            broker.create_topic(&topic, PARTITIONS, &[]);
+        }
+        reconciliation
+    }
+
+    /// Returns a reconciliation none of whose topics exists.
+    pub fn without_topics(broker: &Arc<Broker>, name: &str) -> Self {
+        static RUN: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{name}-{}", RUN.fetch_add(1, Ordering::Relaxed));
+        let object = json!({
+            "apiVersion": "rollcall.dev/v1alpha1",
+            "kind": "Reconciliation",
+            "metadata": {"name": name},
+            "spec": {
+                "kafka": {"bootstrapServers": broker.bootstrap_servers()},
+                "expected": {
+                    "topic": format!("{name}-orders"),
+                    "key": "$.id",
+                    "items": "$.items[*].id"
+                },
+                "observed": [{
+                    "topic": format!("{name}-manufactured"),
+                    "key": "$.orderId",
+                    "item": "$.productId"
+                }],
+                "completed": {"topic": format!("{name}-shipping"), "keyField": "orderId"},
+                "overdue": {"topic": format!("{name}-overdue"), "after": "72h"},
+                "deadLetter": {"topic": format!("{name}-dead-letter")},
+                "memory": "7d",
+                "topics": {"manage": true, "partitions": PARTITIONS, "replicationFactor": 1}
+            }
+        });
+        let dir = TempDir::with_prefix("rollcall-").expect("a temporary directory");
+        let writer = Writer::new(broker);
+        let reconciliation = Self { broker: Arc::clone(broker), name, object, dir, writer };
+        reconciliation.save();
+        reconciliation
+    }
+
+    /// Returns it with a field of the spec set, by its path, such as `overdue/after`.
+    pub fn with(mut self, path: &str, value: impl Into<Value>) -> Self {
+        self.set(path, value);
+        self
+    }
+
+    /// Sets a field of the spec for the workers that start from now on.
+    pub fn set(&mut self, path: &str, value: impl Into<Value>) {
+        let fields = path.split('/');
+        let field = fields.fold(&mut self.object["spec"], |object, name| &mut object[name]);
+        *field = value.into();
+        self.save();
+    }
+
+    fn save(&self) {
+        // JSON is YAML too.
+        std::fs::write(self.file(), self.object.to_string()).expect("the directory is ours");
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.dir.path().join("reconciliation.yaml")
+    }
+
+    pub fn state_dir(&self, instance: &str) -> PathBuf {
+        self.path(&format!("state-{instance}"))
+    }
+
+    /// Returns a path of its own.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn orders(&self) -> String {
+        format!("{}-orders", self.name)
+    }
+
+    pub fn manufactured(&self) -> String {
+        format!("{}-manufactured", self.name)
+    }
+
+    pub fn changelog(&self) -> String {
+        format!("{}-changelog", self.name)
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub fn worker(&self, instance: &str) -> Worker {
+        Worker::start(self, instance).ready()
+    }
+
+    /// Sends an order of these products.
+    pub fn order(&self, id: &str, products: &[i64]) {
+        self.order_value(Some(id), Some(&order(id, products)));
+    }
+
+    /// Sends any record to the orders topic.
+    pub fn order_value(&self, key: Option<&str>, value: Option<&str>) {
+        self.writer.send(&self.orders(), key.map(str::as_bytes), value.map(str::as_bytes));
+    }
+
+    /// Sends the event that a product of an order was made.
+    pub fn made(&self, id: &str, product: i64) {
+        self.made_value(Some(id), Some(&made(id, product)));
+    }
+
+    /// Sends any record to the manufactured topic.
+    pub fn made_value(&self, key: Option<&str>, value: Option<&str>) {
+        self.writer.send(&self.manufactured(), key.map(str::as_bytes), value.map(str::as_bytes));
+    }
+
+    /// Waits until everything sent so far was processed, which the offsets tell that are committed
+    /// together with what came of it.
+    pub fn settle(&self) {
+        self.settle_within(PATIENCE);
+    }
+
+    /// Like [`Self::settle`], where it matters how long it takes.
+    pub fn settle_within(&self, patience: Duration) {
+        self.flush();
+        eventually(&format!("{} has processed its input", self.name), patience, || {
+            let inputs = [self.orders(), self.manufactured()];
+            inputs.iter().all(|topic| self.is_processed(topic)).then_some(())
+        });
+    }
+
+    /// Waits until the broker has everything sent so far.
+    pub fn flush(&self) {
+        self.writer.flush();
+    }
+
+    fn is_processed(&self, topic: &str) -> bool {
+        let committed = topics::committed(&self.broker, &self.name, topic);
+        let ends = topics::ends(&self.broker, topic);
+        ends.iter().all(|(id, end)| committed.get(id).is_some_and(|at| at >= end))
+    }
+
+    /// Returns the completions so far.
+    pub fn shipped(&self) -> Vec<Record> {
+        topics::read(&self.broker, &format!("{}-shipping", self.name))
+    }
+
+    /// Returns the keys of the completions so far, sorted.
+    pub fn shipped_ids(&self) -> Vec<String> {
+        let keys = self.shipped().into_iter().map(|record| record.key.unwrap_or_default());
+        let mut ids: Vec<String> = keys.collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Returns the overdue records so far.
+    pub fn overdue(&self) -> Vec<Record> {
+        topics::read(&self.broker, &format!("{}-overdue", self.name))
+    }
+
+    /// Returns the dead letters so far.
+    pub fn dead_letters(&self) -> Vec<Record> {
+        topics::read(&self.broker, &format!("{}-dead-letter", self.name))
+    }
+
+    /// Returns the reasons of the dead letters so far, sorted.
+    pub fn dead_letter_reasons(&self) -> Vec<String> {
+        let letters = self.dead_letters();
+        let mut reasons: Vec<String> =
+            letters.iter().map(|letter| letter.header("rollcall-reason").to_owned()).collect();
+        reasons.sort_unstable();
+        reasons
+    }
+
+    /// Deletes what a worker has on disk.
+    pub fn delete_state(&self, instance: &str) {
+        let dir: &Path = &self.state_dir(instance);
+        std::fs::remove_dir_all(dir).expect("the worker has left its state there");
+    }
+}
+
+/// Returns the value of an order.
+pub fn order(id: &str, products: &[i64]) -> String {
+    let items: Vec<Value> = products.iter().map(|id| json!({"id": id, "name": "thing"})).collect();
+    json!({"id": id, "orderDate": "2023-05-08T21:37:38.571850862", "items": items}).to_string()
+}
+
+/// Returns the value of the event that a product was made.
+pub fn made(id: &str, product: i64) -> String {
+    json!({"orderId": id, "productId": product, "manufacturedDate": "2023-05-08T21:40:00"})
+        .to_string()
+}

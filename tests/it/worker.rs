@@ -1,0 +1,173 @@
+//! A real process of the program.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::eventually::eventually;
+use super::kafka::{PATIENCE, free_port};
+use super::reconciliation::Reconciliation;
+use super::watchdog::{self, Ward};
+
+const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running `rollcall`, killed when dropped. Its log is printed when the test fails.
+pub struct Process {
+    what: String,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts `rollcall` with these arguments.
+    pub fn start<A: AsRef<OsStr>>(what: &str, arguments: impl IntoIterator<Item = A>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program was built with the tests");
+        watchdog::watch(&Ward::Process(child.id()));
+        let log = Arc::default();
+        collect(child.stdout.take().expect("it was asked for"), &log);
+        collect(child.stderr.take().expect("it was asked for"), &log);
+        Self { what: what.into(), child, log }
+    }
+
+    /// Kills it as a crash would and waits until it is gone.
+    pub fn kill(&mut self) {
+        self.end();
+    }
+
+    /// Asks it to stop and returns how it has exited.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.exit()
+    }
+
+    /// Waits until it exits by itself.
+    pub fn exit(&mut self) -> ExitStatus {
+        let what = format!("{} exits", self.what);
+        let child = &mut self.child;
+        eventually(&what, PATIENCE, || child.try_wait().expect("it is our child"))
+    }
+
+    /// Stops it in the middle of whatever it does.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen process go on as if nothing had happened.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    /// Waits until a line of its output contains all of `parts`, and returns the line.
+    pub fn says(&self, parts: &[&str]) -> String {
+        let what = format!("{} says {parts:?}", self.what);
+        eventually(&what, PATIENCE, || self.said(parts))
+    }
+
+    /// Returns how many lines of its output so far contain all of `parts`.
+    pub fn count(&self, parts: &[&str]) -> usize {
+        self.lines().iter().filter(|line| parts.iter().all(|part| line.contains(part))).count()
+    }
+
+    /// Returns the first line of its output so far that contains all of `parts`.
+    pub fn said(&self, parts: &[&str]) -> Option<String> {
+        let line = |line: &&String| parts.iter().all(|part| line.contains(part));
+        self.lines().iter().find(line).cloned()
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(status.expect("kill runs").success(), "{} is gone already", self.what);
+    }
+
+    fn end(&mut self) {
+        // An error means that it has exited already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        watchdog::release(&Ward::Process(self.child.id()));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+        if thread::panicking() {
+            eprintln!("--- {} said:", self.what);
+            for line in self.lines().iter() {
+                eprintln!("    {line}");
+            }
+        }
+    }
+}
+
+fn collect(output: impl Read + Send + 'static, log: &Arc<Mutex<Vec<String>>>) {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}
+
+/// A running `rollcall worker`.
+pub struct Worker {
+    pub process: Process,
+    http: SocketAddr,
+}
+
+impl Worker {
+    /// Starts a worker, whose state lies where an earlier one of the same `instance` has left it.
+    pub fn start(reconciliation: &Reconciliation, instance: &str) -> Self {
+        Self::start_in(reconciliation, instance, &reconciliation.state_dir(instance))
+    }
+
+    /// Like [`Self::start`], with the state elsewhere.
+    pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
+        let (file, state_dir, http_text) =
+            (text(&reconciliation.file()), text(state_dir), http.to_string());
+        let arguments = [
+            ["worker", "-f", &file],
+            ["--state-dir", &state_dir, "--lanes"],
+            ["1", "--http", &http_text],
+        ];
+        let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
+        Self { process: Process::start(&format!("worker {instance}"), arguments), http }
+    }
+
+    /// Waits until it says that it works.
+    pub fn ready(self) -> Self {
+        eventually(&format!("{} is ready", self.process.what), PATIENCE, || {
+            (self.get("/readyz")?.0 == 200).then_some(())
+        });
+        self
+    }
+
+    /// Returns the status and the body of an answer, `None` when there is none.
+    pub fn get(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect_timeout(&self.http, HTTP_TIMEOUT).ok()?;
+        stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
+        let host = self.http;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+}
