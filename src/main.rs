@@ -4,12 +4,15 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rollcall::commands::{manufactured, manufacturer, order, watch};
+use rollcall::commands::{crd, manufactured, manufacturer, order, validate, watch, worker};
 
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 enum Cli {
+    Worker(worker::Args),
+    Validate(validate::Args),
+    Crd(crd::Args),
     Order(order::Args),
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
@@ -19,14 +22,16 @@ enum Cli {
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "info".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
         )
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     match Cli::parse() {
+        Cli::Worker(args) => worker::run(args),
+        Cli::Validate(args) => validate::run(args),
+        Cli::Crd(args) => crd::run(args),
         Cli::Order(args) => order::run(args),
         Cli::Manufactured(args) => manufactured::run(args),
         Cli::Manufacturer(args) => manufacturer::run(args),

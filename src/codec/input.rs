@@ -51,10 +51,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            key_bytes_max: 1024,
-            items_max: 10_000,
-        }
+        Self { key_bytes_max: 1024, items_max: 10_000 }
     }
 }
 
@@ -71,11 +68,7 @@ pub enum InputError {
         "the {role} path {path} contradicts another path: what is at {place} can only be one of \
          a value, an object, an array read by index and an array read by *"
     )]
-    Contradiction {
-        role: Role,
-        path: String,
-        place: String,
-    },
+    Contradiction { role: Role, path: String, place: String },
 }
 
 /// What a path leads to.
@@ -123,19 +116,8 @@ impl Input {
         counting: Counting,
         limits: Limits,
     ) -> Result<Self, InputError> {
-        let ExpectedPaths {
-            key,
-            items,
-            quantity,
-        } = paths;
-        Self::compile(
-            Topic::Expected,
-            key.as_ref(),
-            items,
-            quantity.as_ref(),
-            counting,
-            limits,
-        )
+        let ExpectedPaths { key, items, quantity } = paths;
+        Self::compile(Topic::Expected, key.as_ref(), items, quantity.as_ref(), counting, limits)
     }
 
     /// Compiles the reading of an observed topic.
@@ -147,20 +129,9 @@ impl Input {
         counting: Counting,
         limits: Limits,
     ) -> Result<Self, InputError> {
-        let ObservedPaths {
-            key,
-            item,
-            quantity,
-        } = paths;
+        let ObservedPaths { key, item, quantity } = paths;
         plan::require_singular(Role::Item, item)?;
-        Self::compile(
-            Topic::Observed,
-            key.as_ref(),
-            item,
-            quantity.as_ref(),
-            counting,
-            limits,
-        )
+        Self::compile(Topic::Observed, key.as_ref(), item, quantity.as_ref(), counting, limits)
     }
 
     fn compile(
@@ -176,13 +147,7 @@ impl Input {
         }
         let root = plan::compile(key, items, quantity)?;
         let items_path = items.to_string().into();
-        Ok(Self {
-            topic,
-            root,
-            items_path,
-            counting,
-            limits,
-        })
+        Ok(Self { topic, root, items_path, counting, limits })
     }
 
     /// Returns what the record says, borrowed from `scratch`.
@@ -202,19 +167,11 @@ impl Input {
                 Topic::Observed => Err(Reason::Tombstone),
             };
         };
-        walk::walk(
-            &self.root,
-            key,
-            text_of(value, Part::Value)?,
-            self.limits,
-            scratch,
-        )?;
+        walk::walk(&self.root, key, text_of(value, Part::Value)?, self.limits, scratch)?;
         match self.topic {
             Topic::Expected => {
                 let items = scratch.expectation(self.counting);
-                let overflow = || Reason::BadQuantity {
-                    path: Arc::clone(&self.items_path),
-                };
+                let overflow = || Reason::BadQuantity { path: Arc::clone(&self.items_path) };
                 items.map(Event::Expectation).ok_or_else(overflow)
             }
             Topic::Observed => {
@@ -228,20 +185,15 @@ impl Input {
         let key = key.ok_or(Reason::NullKey)?;
         let bytes_max = self.limits.key_bytes_max;
         if key.len() > bytes_max {
-            return Err(Reason::KeyTooLong {
-                bytes: key.len(),
-                bytes_max,
-            });
+            return Err(Reason::KeyTooLong { bytes: key.len(), bytes_max });
         }
         text_of(key, Part::Key)
     }
 }
 
 fn text_of(bytes: &[u8], part: Part) -> Result<&str, Reason> {
-    std::str::from_utf8(bytes).map_err(|error| Reason::NotUtf8 {
-        part,
-        valid_bytes: error.valid_up_to(),
-    })
+    std::str::from_utf8(bytes)
+        .map_err(|error| Reason::NotUtf8 { part, valid_bytes: error.valid_up_to() })
 }
 
 #[cfg(test)]

@@ -107,18 +107,10 @@ impl Outputs {
     pub fn emitted(&self, key: &[u8], emitted: &Emitted, at: Timestamp) -> Output {
         match emitted {
             Emitted::Completion { late, expected_at } => {
-                let lateness = if *late {
-                    Lateness::Late
-                } else {
-                    Lateness::InTime
-                };
+                let lateness = if *late { Lateness::Late } else { Lateness::InTime };
                 self.completion(key, lateness, *expected_at, at)
             }
-            Emitted::Overdue {
-                reason,
-                since,
-                items,
-            } => {
+            Emitted::Overdue { reason, since, items } => {
                 let value = self.overdue_value(key, *reason, *since, items);
                 let headers = Vec::new();
                 output(Sink::Overdue, Some(key), Some(value), at, headers)
@@ -141,11 +133,7 @@ impl Outputs {
             Facts::Headers => headers.push(("rollcall-expected-at", expected_at.to_string())),
             Facts::Value => {
                 push_field(&mut value, "expectedAt", &iso(expected_at));
-                value.extend_from_slice(if late {
-                    b",\"late\":true"
-                } else {
-                    b",\"late\":false"
-                });
+                value.extend_from_slice(if late { b",\"late\":true" } else { b",\"late\":false" });
             }
         }
         if late && self.settings.facts != Facts::Value {
@@ -194,10 +182,7 @@ impl Outputs {
             ("rollcall-source-partition", source.partition.to_string()),
             ("rollcall-source-offset", source.offset.to_string()),
             ("rollcall-source-timestamp", source.timestamp_ms.to_string()),
-            (
-                "rollcall-reconciliation",
-                self.settings.reconciliation.clone(),
-            ),
+            ("rollcall-reconciliation", self.settings.reconciliation.clone()),
         ];
         let mut room = self.settings.dead_letter_bytes_max;
         let mut cut = |bytes: Option<&[u8]>, header: &'static str| {
@@ -211,13 +196,7 @@ impl Outputs {
         };
         let key = cut(source.key, "rollcall-truncated-key");
         let value = cut(source.value, "rollcall-truncated");
-        Output {
-            sink: Sink::DeadLetter,
-            key,
-            value,
-            timestamp_ms: source.timestamp_ms,
-            headers,
-        }
+        Output { sink: Sink::DeadLetter, key, value, timestamp_ms: source.timestamp_ms, headers }
     }
 
     /// Starts an object with the key's field.
@@ -243,13 +222,7 @@ fn output(
     timestamp_ms: Timestamp,
     headers: Vec<(&'static str, String)>,
 ) -> Output {
-    Output {
-        sink,
-        key: key.map(<[u8]>::to_vec),
-        value,
-        timestamp_ms,
-        headers,
-    }
+    Output { sink, key: key.map(<[u8]>::to_vec), value, timestamp_ms, headers }
 }
 
 fn reason_name(reason: OverdueReason) -> &'static str {
@@ -262,14 +235,8 @@ fn reason_name(reason: OverdueReason) -> &'static str {
 
 /// Returns the instant as ISO 8601 in UTC; one outside of the calendar as its nearest end.
 fn iso(at: Timestamp) -> String {
-    let end = if at < 0 {
-        jiff::Timestamp::MIN
-    } else {
-        jiff::Timestamp::MAX
-    };
-    jiff::Timestamp::from_millisecond(at)
-        .unwrap_or(end)
-        .to_string()
+    let end = if at < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+    jiff::Timestamp::from_millisecond(at).unwrap_or(end).to_string()
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {

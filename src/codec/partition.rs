@@ -50,11 +50,7 @@ mod tests {
         ("foobar", -790_332_482, 0),
         ("a-little-bit-long-string", -985_981_536, 2),
         ("a-little-bit-longer-string", -1_486_304_829, 5),
-        (
-            "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
-            -58_897_971,
-            5,
-        ),
+        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971, 5),
         ("abc", 479_470_107, 3),
         ("", 275_646_681, 3),
         ("a", -1_563_381_124, 4),
@@ -79,8 +75,7 @@ mod tests {
     fn bytes_of_every_length_and_sign_hash_as_in_java() {
         let bytes: Vec<u8> = (1..=255_u8).map(|index| index.wrapping_mul(37)).collect();
         let all = (0..256).fold(0_i32, |all, length| {
-            all.wrapping_mul(31)
-                .wrapping_add(murmur2(&bytes[..length]).cast_signed())
+            all.wrapping_mul(31).wrapping_add(murmur2(&bytes[..length]).cast_signed())
         });
         assert_eq!(all, -1_100_673_998);
     }

@@ -79,10 +79,7 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let mut parser = Parser { text, at: 0 };
         if parser.next() != Some('$') {
-            return Err(PathError {
-                column: 1,
-                problem: Problem::NoRoot,
-            });
+            return Err(PathError { column: 1, problem: Problem::NoRoot });
         }
         let mut segments = Vec::new();
         while let Some(segment) = parser.segment()? {
@@ -200,10 +197,7 @@ impl Parser<'_> {
             self.next();
         }
         // `$.order-id` would otherwise be told that a segment starts with a dot.
-        if self
-            .peek()
-            .is_some_and(|next| !matches!(next, '.' | '[') && !is_blank(next))
-        {
+        if self.peek().is_some_and(|next| !matches!(next, '.' | '[') && !is_blank(next)) {
             return self.fail(Problem::NoName);
         }
         Ok(Segment::Name(self.text[start..self.at].to_owned()))

@@ -24,11 +24,7 @@ pub enum Reason {
     /// There is nothing at the path (S16).
     MissingField { path: Arc<str> },
     /// There is something else than what is needed at the path (S16).
-    WrongType {
-        path: Arc<str>,
-        found: Found,
-        needed: &'static str,
-    },
+    WrongType { path: Arc<str>, found: Found, needed: &'static str },
     /// An item is longer than [`ITEM_BYTES_MAX`] (S16).
     ItemTooLong { path: Arc<str>, bytes: usize },
     /// The expectation lists more items than a row may hold (S16).
@@ -104,27 +100,17 @@ impl fmt::Display for Reason {
             Self::NullKey => write!(f, "the record has no key"),
             Self::KeyMismatch { path } => write!(f, "the value at {path} is not the record's key"),
             Self::KeyTooLong { bytes, bytes_max } => {
-                write!(
-                    f,
-                    "the key has {bytes} bytes, at most {bytes_max} are allowed"
-                )
+                write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
             Self::NotUtf8 { part, valid_bytes } => {
                 write!(f, "the {part} is not UTF-8 text from byte {valid_bytes} on")
             }
             Self::MalformedJson { line, column } => {
-                write!(
-                    f,
-                    "the value is not a JSON document: line {line}, column {column}"
-                )
+                write!(f, "the value is not a JSON document: line {line}, column {column}")
             }
             Self::MissingField { path } => write!(f, "there is nothing at {path}"),
-            Self::WrongType {
-                path,
-                found,
-                needed,
-            } => {
+            Self::WrongType { path, found, needed } => {
                 write!(f, "found {found} at {path}, needed {needed}")
             }
             Self::ItemTooLong { path, bytes } => {
@@ -137,17 +123,10 @@ impl fmt::Display for Reason {
                 write!(f, "the expectation lists more than {items_max} items")
             }
             Self::BadQuantity { path } => {
-                write!(
-                    f,
-                    "the quantity at {path} is not an integer from 1 to {}",
-                    u32::MAX
-                )
+                write!(f, "the quantity at {path} is not an integer from 1 to {}", u32::MAX)
             }
             Self::AlreadyCompleted => {
-                write!(
-                    f,
-                    "the key was completed and its expectation can no longer change"
-                )
+                write!(f, "the key was completed and its expectation can no longer change")
             }
             Self::NoItems => write!(f, "the expectation lists no items"),
             Self::RowTooLarge => write!(f, "the key's items would take more room than a row has"),
@@ -218,26 +197,13 @@ mod tests {
         let all = [
             Reason::NullKey,
             Reason::KeyMismatch { path: path.clone() },
-            Reason::KeyTooLong {
-                bytes: 9,
-                bytes_max: 8,
-            },
+            Reason::KeyTooLong { bytes: 9, bytes_max: 8 },
             Reason::Tombstone,
-            Reason::NotUtf8 {
-                part: Part::Key,
-                valid_bytes: 3,
-            },
+            Reason::NotUtf8 { part: Part::Key, valid_bytes: 3 },
             Reason::MalformedJson { line: 1, column: 2 },
             Reason::MissingField { path: path.clone() },
-            Reason::WrongType {
-                path: path.clone(),
-                found: Found::Null,
-                needed: "an array",
-            },
-            Reason::ItemTooLong {
-                path: path.clone(),
-                bytes: 256,
-            },
+            Reason::WrongType { path: path.clone(), found: Found::Null, needed: "an array" },
+            Reason::ItemTooLong { path: path.clone(), bytes: 256 },
             Reason::TooManyItems { items_max: 5 },
             Reason::BadQuantity { path },
             Reason::AlreadyCompleted,

@@ -47,10 +47,7 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     let expected = if row.expected { EXPECTED_BIT } else { 0 };
     let overdue = if row.overdue { OVERDUE_BIT } else { 0 };
     // Everything before the items goes out in one copy.
-    let mut head = Head {
-        bytes: [0; HEAD_BYTES_MAX],
-        length: 0,
-    };
+    let mut head = Head { bytes: [0; HEAD_BYTES_MAX], length: 0 };
     head.push(VERSION);
     head.push(row.phase as u8 | expected | overdue);
     head.push_varint(zigzag(row.changed_at));

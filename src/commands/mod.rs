@@ -1,9 +1,12 @@
 //! One file for each subcommand: what it takes and what it starts. Nothing is decided here.
 
+pub mod crd;
 pub mod manufactured;
 pub mod manufacturer;
 pub mod order;
+pub mod validate;
 pub mod watch;
+pub mod worker;
 
 use std::process::ExitCode;
 

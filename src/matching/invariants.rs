@@ -29,42 +29,24 @@ pub fn check(row: &Row) -> Result<(), &'static str> {
     if row.is_finished() {
         let empty = row.items.is_empty() && row.missing == 0;
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
-        holds(
-            row.phase != Phase::Completed || row.expected,
-            COMPLETED_ROW_WAS_EXPECTED,
-        )?;
+        holds(row.phase != Phase::Completed || row.expected, COMPLETED_ROW_WAS_EXPECTED)?;
     }
     if !row.expected {
         let nothing = row.expected_at == 0 && row.missing == 0 && row.fingerprint == 0;
         let no_need = row.items.iter().all(|item| item.need == 0);
-        holds(
-            nothing && no_need && !row.overdue,
-            UNEXPECTED_ROW_NEEDS_NOTHING,
-        )?;
+        holds(nothing && no_need && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     }
     if row.phase == Phase::Open {
         let recount = row.items.iter().filter(|item| item.missing() > 0).count();
-        holds(
-            usize::try_from(row.missing) == Ok(recount),
-            MISSING_EQUALS_RECOUNT,
-        )?;
-        holds(
-            !row.expected || row.missing > 0,
-            EXPECTED_ROW_MISSES_SOMETHING,
-        )?;
-        holds(
-            row.expected || !row.items.is_empty(),
-            ORPHAN_ROW_OBSERVED_SOMETHING,
-        )?;
+        holds(usize::try_from(row.missing) == Ok(recount), MISSING_EQUALS_RECOUNT)?;
+        holds(!row.expected || row.missing > 0, EXPECTED_ROW_MISSES_SOMETHING)?;
+        holds(row.expected || !row.items.is_empty(), ORPHAN_ROW_OBSERVED_SOMETHING)?;
     }
     let neither = |item: super::Item<'_>| item.need == 0 && item.have == 0;
     holds(!row.items.iter().any(neither), ITEM_IS_NEEDED_OR_THERE)?;
     let mut texts: Vec<&str> = row.items.iter().map(|item| item.text).collect();
     texts.sort_unstable();
-    holds(
-        texts.windows(2).all(|pair| pair[0] != pair[1]),
-        ITEMS_ARE_DISTINCT,
-    )
+    holds(texts.windows(2).all(|pair| pair[0] != pair[1]), ITEMS_ARE_DISTINCT)
 }
 
 pub const DEAD_LETTER_LEAVES_THE_ROW: &str = "a dead letter leaves the row as it was";
@@ -84,10 +66,7 @@ pub fn check_step(before: &Row, step: &Step) -> Result<(), &'static str> {
     let dead_letter_is_inert =
         !step.outcome.is_dead_letter() || (!step.changed && step.emitted.is_none());
     holds(dead_letter_is_inert, DEAD_LETTER_LEAVES_THE_ROW)?;
-    holds(
-        step.changed || step.row == *before,
-        UNCHANGED_ROW_IS_THE_SAME,
-    )?;
+    holds(step.changed || step.row == *before, UNCHANGED_ROW_IS_THE_SAME)?;
     let completes = step.row.phase == Phase::Completed && before.phase != Phase::Completed;
     let emits = matches!(step.emitted, Some(Emitted::Completion { .. }));
     holds(completes == emits, COMPLETION_COMES_WITH_THE_PHASE)?;

@@ -76,11 +76,7 @@ impl Items {
 
     /// Returns the bytes held outside the value itself.
     pub fn heap_bytes(&self) -> usize {
-        if self.0.spilled() {
-            self.0.capacity()
-        } else {
-            0
-        }
+        if self.0.spilled() { self.0.capacity() } else { 0 }
     }
 
     /// Returns the items in the order in which they were first seen.
@@ -94,24 +90,14 @@ impl Items {
 
     /// Returns how many items are not there as often as they are needed.
     pub fn missing(&self) -> u32 {
-        self.entries()
-            .map(|entry| u32::from(entry.have < entry.need))
-            .sum()
+        self.entries().map(|entry| u32::from(entry.have < entry.need)).sum()
     }
 
     /// Returns the item with this text, or one that is neither needed nor there.
     pub fn get<'a>(&self, text: &'a str) -> Item<'a> {
         match self.find(text) {
-            Some(entry) => Item {
-                text,
-                need: entry.need,
-                have: entry.have,
-            },
-            None => Item {
-                text,
-                need: 0,
-                have: 0,
-            },
+            Some(entry) => Item { text, need: entry.need, have: entry.have },
+            None => Item { text, need: 0, have: 0 },
         }
     }
 
@@ -146,10 +132,7 @@ impl Items {
     pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
         match counting {
             Counting::Distinct => self.0.len(),
-            Counting::Quantity => self
-                .entries()
-                .map(|entry| 2 + entry.length + COUNTS_BYTES)
-                .sum(),
+            Counting::Quantity => self.entries().map(|entry| 2 + entry.length + COUNTS_BYTES).sum(),
         }
     }
 
@@ -273,33 +256,14 @@ impl Entry {
         let (length, tag) = (usize::from(bytes[start]), bytes[start + 1]);
         let text_end = start + 2 + length;
         if tag & COUNTED == 0 {
-            let (need, have) = (
-                u32::from(tag & NEED_ONE != 0),
-                u32::from(tag & HAVE_ONE != 0),
-            );
-            return Self {
-                start,
-                length,
-                end: text_end,
-                need,
-                have,
-            };
+            let (need, have) = (u32::from(tag & NEED_ONE != 0), u32::from(tag & HAVE_ONE != 0));
+            return Self { start, length, end: text_end, need, have };
         }
         let count = |at: usize| {
-            u32::from_le_bytes(
-                bytes[at..at + 4]
-                    .try_into()
-                    .expect("four bytes were sliced"),
-            )
+            u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes were sliced"))
         };
         let end = text_end + COUNTS_BYTES;
-        Self {
-            start,
-            length,
-            end,
-            need: count(text_end),
-            have: count(text_end + 4),
-        }
+        Self { start, length, end, need: count(text_end), have: count(text_end + 4) }
     }
 
     fn text<'a>(&self, bytes: &'a [u8]) -> &'a str {

@@ -64,9 +64,9 @@ impl Row {
                 };
                 first.map(|after| self.expected_at.saturating_add(after))
             }
-            Phase::Open => rules
-                .orphans_after_ms
-                .map(|after| self.changed_at.saturating_add(after)),
+            Phase::Open => {
+                rules.orphans_after_ms.map(|after| self.changed_at.saturating_add(after))
+            }
         }
     }
 

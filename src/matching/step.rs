@@ -74,10 +74,7 @@ impl Outcome {
 
     /// Tells whether the record goes to the dead-letter topic and the row stays as it was.
     pub fn is_dead_letter(self) -> bool {
-        matches!(
-            self,
-            Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge
-        )
+        matches!(self, Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge)
     }
 }
 
@@ -132,22 +129,12 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
 }
 
 fn unchanged(row: Row, outcome: Outcome) -> Step {
-    Step {
-        row,
-        outcome,
-        changed: false,
-        emitted: None,
-    }
+    Step { row, outcome, changed: false, emitted: None }
 }
 
 fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
     debug_assert_eq!(invariants::check(&row), Ok(()));
-    Step {
-        row,
-        outcome,
-        changed: true,
-        emitted,
-    }
+    Step { row, outcome, changed: true, emitted }
 }
 
 fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
@@ -211,11 +198,7 @@ fn observe(rules: &Rules, mut row: Row, item: &str, quantity: u32, at: Timestamp
     }
     row.phase = Phase::Open;
     row.changed_at = row.changed_at.max(at);
-    let outcome = if row.expected && need == 0 {
-        Outcome::Unexpected
-    } else {
-        Outcome::Observed
-    };
+    let outcome = if row.expected && need == 0 { Outcome::Unexpected } else { Outcome::Observed };
     settle(row, outcome, at)
 }
 
@@ -224,10 +207,7 @@ fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
     if !row.expected || row.missing > 0 {
         return changed(row, outcome, None);
     }
-    let emitted = Emitted::Completion {
-        late: row.overdue,
-        expected_at: row.expected_at,
-    };
+    let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
     finish(&mut row, Phase::Completed, at);
     changed(row, outcome, Some(emitted))
 }
@@ -271,19 +251,11 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     if expires_first {
         let items = std::mem::take(&mut row.items);
         finish(&mut row, Phase::Cancelled, at);
-        let emitted = Emitted::Overdue {
-            reason: OverdueReason::Expired,
-            since,
-            items,
-        };
+        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items };
         return changed(row, Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
     let items = row.items.clone();
-    let emitted = Emitted::Overdue {
-        reason: OverdueReason::Overdue,
-        since,
-        items,
-    };
+    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items };
     changed(row, Outcome::Overdue, Some(emitted))
 }

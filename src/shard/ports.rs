@@ -12,15 +12,25 @@ pub trait Broker {
     /// Takes the shard over: fences every older owner and settles its open transaction.
     fn fence(&self, shard: ShardId) -> Result<Self::Producer>;
 
-    /// Returns the next offset of each input, as committed by transactions that have ended.
+    /// Returns what is committed for each input, by transactions that have ended.
     /// `None` where nothing was ever committed.
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<Offset>>>;
+    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>>;
 
     /// Returns the first offset and the end of each input as they are now.
     fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>>;
 
     /// Returns a reader of the shard's changelog partition.
     fn changelog(&self, shard: ShardId) -> Result<Self::Changelog>;
+}
+
+/// An input's offset as the group has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// First offset not yet processed.
+    pub next: Offset,
+    /// The changelog that holds the rows of everything before `next`; see
+    /// [`ChangelogReader::topic_id`]. Empty when another tool has set the offset.
+    pub changelog_id: String,
 }
 
 /// The first offset still there and the one after the last.
@@ -43,7 +53,11 @@ pub trait Producer {
     /// # Errors
     /// [`Error::Outdated`] only if the transaction was certainly aborted; any doubt is
     /// [`Error::Interrupted`].
-    fn commit(&mut self, transaction: &Transaction, authority: &Self::Authority) -> Result<Option<Offset>>;
+    fn commit(
+        &mut self,
+        transaction: &Transaction,
+        authority: &Self::Authority,
+    ) -> Result<Option<Offset>>;
 }
 
 /// Reads one changelog partition in order, committed records only.
@@ -121,6 +135,19 @@ pub struct Spill {
     pub not_due: Vec<Due>,
 }
 
+impl Spill {
+    /// Sorts everything as [`Store::apply`] wants it.
+    pub fn sort(&mut self) {
+        self.rows.sort();
+        self.due.sort_unstable();
+        self.not_due.sort_unstable();
+        self.not_due.dedup();
+        // A deadline that a row has again stays listed.
+        let due = &self.due;
+        self.not_due.retain(|entry| due.binary_search(entry).is_err());
+    }
+}
+
 /// Keys and values in one allocation.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -164,7 +191,14 @@ impl Batch {
         self.spans.clear();
     }
 
-    /// Returns the entries in the order in which they were added.
+    /// Sorts the entries by key.
+    pub fn sort(&mut self) {
+        let arena = &self.arena;
+        let key = |span: &Span| &arena[span.start..span.start + span.key as usize];
+        self.spans.sort_unstable_by(|a, b| key(a).cmp(key(b)));
+    }
+
+    /// Returns the entries in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.spans.iter().map(|span| {
             let key_end = span.start + span.key as usize;

@@ -14,6 +14,8 @@ pub struct Transaction {
     pub outputs: Vec<Output>,
     /// The next offset of every input that has one.
     pub offsets: Vec<(InputIndex, Offset)>,
+    /// Goes with the offsets as their metadata; see [`super::CommittedOffset::changelog_id`].
+    pub changelog_id: String,
 }
 
 /// A record for one of the output topics.

@@ -43,10 +43,7 @@ impl Scratch {
     pub(super) fn keep(&mut self, text: &str) -> Span {
         let start = self.text.len();
         self.text.push_str(text);
-        Span {
-            start,
-            end: self.text.len(),
-        }
+        Span { start, end: self.text.len() }
     }
 
     pub(super) fn push(&mut self, span: Span, quantity: u32) {
@@ -87,11 +84,7 @@ impl Scratch {
         each_once?;
         self.items.clear();
         for entry in self.found.iter().filter(|entry| entry.quantity > 0) {
-            self.items.push(
-                &self.text[entry.span.start..entry.span.end],
-                entry.quantity,
-                0,
-            );
+            self.items.push(&self.text[entry.span.start..entry.span.end], entry.quantity, 0);
         }
         Some(&self.items)
     }

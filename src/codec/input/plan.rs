@@ -79,10 +79,7 @@ pub(super) fn require_singular(role: Role, path: &Path) -> Result<(), InputError
     if path.is_singular() {
         return Ok(());
     }
-    Err(InputError::NotSingular {
-        role,
-        path: path.to_string(),
-    })
+    Err(InputError::NotSingular { role, path: path.to_string() })
 }
 
 /// Returns the tree of all paths.
@@ -92,15 +89,9 @@ pub(super) fn compile(
     quantity: Option<&Path>,
 ) -> Result<Node, InputError> {
     // Segments up to the last wildcard lead to the elements, one item in each.
-    let element_depth = items
-        .segments()
-        .iter()
-        .rposition(|at| *at == Segment::Wildcard);
+    let element_depth = items.segments().iter().rposition(|at| *at == Segment::Wildcard);
     let element_depth = element_depth.map_or(0, |at| at + 1);
-    let mut tree = Tree {
-        root: None,
-        element_depth,
-    };
+    let mut tree = Tree { root: None, element_depth };
     tree.insert(Role::Item, items)?;
     if let Some(quantity) = quantity {
         require_beside(items, quantity, element_depth)?;
@@ -120,10 +111,7 @@ fn require_beside(items: &Path, quantity: &Path, element_depth: usize) -> Result
         return Ok(());
     }
     let start = path::text_of(element);
-    Err(InputError::QuantityElsewhere {
-        quantity: quantity.to_string(),
-        start,
-    })
+    Err(InputError::QuantityElsewhere { quantity: quantity.to_string(), start })
 }
 
 struct Tree {
@@ -138,22 +126,18 @@ impl Tree {
         for (depth, segment) in segments.iter().enumerate() {
             node.targets |= targets(role, depth, self.element_depth);
             let place = Arc::clone(&node.path);
-            node = node
-                .kind
-                .child(segment, || Node::new(segments, depth + 1))
-                .ok_or_else(|| InputError::Contradiction {
-                    role,
-                    path: path.to_string(),
-                    place: place.as_ref().to_owned(),
+            node =
+                node.kind.child(segment, || Node::new(segments, depth + 1)).ok_or_else(|| {
+                    InputError::Contradiction {
+                        role,
+                        path: path.to_string(),
+                        place: place.as_ref().to_owned(),
+                    }
                 })?;
         }
         if !matches!(node.kind, Kind::Value) {
             let place = node.path.as_ref().to_owned();
-            return Err(InputError::Contradiction {
-                role,
-                path: path.to_string(),
-                place,
-            });
+            return Err(InputError::Contradiction { role, path: path.to_string(), place });
         }
         node.targets |= targets(role, segments.len(), self.element_depth);
         Ok(())
@@ -178,11 +162,7 @@ impl Node {
             Some(Segment::Index(_)) => Kind::Array(Vec::new()),
             Some(Segment::Wildcard) => Kind::Each(Box::new(Self::new(segments, depth + 1))),
         };
-        Self {
-            path: path::text_of(&segments[..depth]).into(),
-            targets: Targets::NONE,
-            kind,
-        }
+        Self { path: path::text_of(&segments[..depth]).into(), targets: Targets::NONE, kind }
     }
 }
 

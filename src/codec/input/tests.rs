@@ -13,40 +13,26 @@ fn path(text: &str) -> Path {
 
 /// The expected topic of the order example.
 fn orders() -> Input {
-    let paths = ExpectedPaths {
-        key: Some(path("$.id")),
-        items: path("$.items[*].id"),
-        quantity: None,
-    };
+    let paths =
+        ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
     Input::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
 /// The observed topic of the order example.
 fn manufactured() -> Input {
-    let paths = ObservedPaths {
-        key: Some(path("$.orderId")),
-        item: path("$.productId"),
-        quantity: None,
-    };
+    let paths =
+        ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity: None };
     Input::observed(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
 /// An expected topic without a key in its values.
 fn listing(items: &str) -> Input {
-    let paths = ExpectedPaths {
-        key: None,
-        items: path(items),
-        quantity: None,
-    };
+    let paths = ExpectedPaths { key: None, items: path(items), quantity: None };
     Input::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
 fn counting(items: &str, quantity: Option<&str>) -> Input {
-    let paths = ExpectedPaths {
-        key: None,
-        items: path(items),
-        quantity: quantity.map(path),
-    };
+    let paths = ExpectedPaths { key: None, items: path(items), quantity: quantity.map(path) };
     Input::expected(&paths, Counting::Quantity, Limits::default()).expect("paths that fit")
 }
 
@@ -91,9 +77,5 @@ fn missing<T>(path: &str) -> Result<T, Reason> {
 }
 
 fn wrong<T>(path: &str, found: Found, needed: &'static str) -> Result<T, Reason> {
-    Err(Reason::WrongType {
-        path: path.into(),
-        found,
-        needed,
-    })
+    Err(Reason::WrongType { path: path.into(), found, needed })
 }

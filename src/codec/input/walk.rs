@@ -36,23 +36,17 @@ pub(super) fn walk(
         quantity: Ok(1),
     };
     let mut document = serde_json::Deserializer::from_str(text);
-    Visit {
-        node: root,
-        state: &mut state,
-    }
-    .deserialize(&mut document)
-    .and_then(|()| document.end())
-    .map_err(|error| Reason::MalformedJson {
-        line: error.line().max(1),
-        column: error.column().max(1),
-    })?;
+    Visit { node: root, state: &mut state }
+        .deserialize(&mut document)
+        .and_then(|()| document.end())
+        .map_err(|error| Reason::MalformedJson {
+            line: error.line().max(1),
+            column: error.column().max(1),
+        })?;
     if root.targets.has(Targets::ITEM) {
         state.end_element();
     }
-    state
-        .key
-        .and(state.list)
-        .map_err(|failure| failure.reason(items_max))
+    state.key.and(state.list).map_err(|failure| failure.reason(items_max))
 }
 
 /// What the pass has found so far.
@@ -84,16 +78,11 @@ impl Failure<'_> {
         let path = |node: &Node| Arc::clone(&node.path);
         match self {
             Self::Missing(node) => Reason::MissingField { path: path(node) },
-            Self::Wrong(node, found) => Reason::WrongType {
-                path: path(node),
-                found,
-                needed: node.kind.needed(),
-            },
+            Self::Wrong(node, found) => {
+                Reason::WrongType { path: path(node), found, needed: node.kind.needed() }
+            }
             Self::KeyMismatch(node) => Reason::KeyMismatch { path: path(node) },
-            Self::ItemTooLong(node, bytes) => Reason::ItemTooLong {
-                path: path(node),
-                bytes,
-            },
+            Self::ItemTooLong(node, bytes) => Reason::ItemTooLong { path: path(node), bytes },
             Self::BadQuantity(node) => Reason::BadQuantity { path: path(node) },
             Self::TooManyItems => Reason::TooManyItems { items_max },
         }
@@ -104,11 +93,7 @@ impl<'a> State<'a> {
     fn text(&mut self, node: &'a Node, text: &str) {
         if node.targets.has(Targets::KEY) {
             let equal = text == self.record_key;
-            self.key = if equal {
-                Ok(())
-            } else {
-                Err(Failure::KeyMismatch(node))
-            };
+            self.key = if equal { Ok(()) } else { Err(Failure::KeyMismatch(node)) };
         }
         if node.targets.has(Targets::ITEM) {
             self.item = if text.len() > ITEM_BYTES_MAX {
@@ -122,9 +107,7 @@ impl<'a> State<'a> {
     fn integer(&mut self, node: &'a Node, magnitude: u64, sign: Sign) {
         if node.targets.has(Targets::QUANTITY) {
             let quantity = match sign {
-                Sign::Plus => u32::try_from(magnitude)
-                    .ok()
-                    .filter(|quantity| *quantity > 0),
+                Sign::Plus => u32::try_from(magnitude).ok().filter(|quantity| *quantity > 0),
                 Sign::Minus => None,
             };
             self.quantity = quantity.ok_or(Failure::BadQuantity(node));
@@ -284,10 +267,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
                 state.list = list_before;
             }
             seen |= 1 << at;
-            map.next_value_seed(Visit {
-                node: member,
-                state: &mut *state,
-            })?;
+            map.next_value_seed(Visit { node: member, state: &mut *state })?;
         }
         for (at, (_, member)) in members.iter().enumerate() {
             if seen & (1 << at) == 0 {
@@ -302,10 +282,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
         match &node.kind {
             Kind::Each(element) => {
                 while elements
-                    .next_element_seed(Visit {
-                        node: element,
-                        state: &mut *state,
-                    })?
+                    .next_element_seed(Visit { node: element, state: &mut *state })?
                     .is_some()
                 {
                     if element.targets.has(Targets::ITEM) {
@@ -342,10 +319,7 @@ fn visit_indexed<'de, 'a, A: SeqAccess<'de>>(
     loop {
         let wanted = indexed.iter().find(|(index, _)| *index == length);
         let element = match wanted {
-            Some((_, node)) => elements.next_element_seed(Visit {
-                node,
-                state: &mut *state,
-            })?,
+            Some((_, node)) => elements.next_element_seed(Visit { node, state: &mut *state })?,
             None => elements.next_element::<IgnoredAny>()?.map(|_| ()),
         };
         if element.is_none() {

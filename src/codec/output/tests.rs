@@ -13,10 +13,7 @@ fn outputs(facts: Facts) -> Outputs {
 }
 
 fn completion(late: bool) -> Emitted {
-    Emitted::Completion {
-        late,
-        expected_at: 1_683_581_858_571,
-    }
+    Emitted::Completion { late, expected_at: 1_683_581_858_571 }
 }
 
 fn value_of(output: &Output) -> &str {
@@ -28,11 +25,7 @@ fn parsed(output: &Output) -> Value {
 }
 
 fn header<'o>(output: &'o Output, name: &str) -> Option<&'o str> {
-    output
-        .headers
-        .iter()
-        .find(|(header, _)| *header == name)
-        .map(|(_, value)| value.as_str())
+    output.headers.iter().find(|(header, _)| *header == name).map(|(_, value)| value.as_str())
 }
 
 #[test]
@@ -54,10 +47,7 @@ fn a_late_completion_says_so() {
 #[test]
 fn facts_come_as_headers_or_in_the_value_where_that_is_asked_for() {
     let output = outputs(Facts::Headers).emitted(b"o-1", &completion(true), 77);
-    assert_eq!(
-        header(&output, "rollcall-expected-at"),
-        Some("1683581858571")
-    );
+    assert_eq!(header(&output, "rollcall-expected-at"), Some("1683581858571"));
     assert_eq!(header(&output, "rollcall-late"), Some("true"));
     let output = outputs(Facts::Value).emitted(b"o-1", &completion(false), 77);
     let expected = r#"{"orderId":"o-1","expectedAt":"2023-05-08T21:37:38.571Z","late":false}"#;
@@ -94,19 +84,13 @@ fn a_key_field_that_would_come_twice_is_refused() {
 }
 
 fn overdue(reason: OverdueReason, since: Timestamp, items: Items) -> Output {
-    let emitted = Emitted::Overdue {
-        reason,
-        since,
-        items,
-    };
+    let emitted = Emitted::Overdue { reason, since, items };
     outputs(Facts::default()).emitted(b"o-1", &emitted, 5)
 }
 
 #[test]
 fn an_overdue_record_says_what_is_missing() {
-    let items = [("1", 1, 1), ("2", 3, 1), ("99", 0, 2), ("3", 1, 0)]
-        .into_iter()
-        .collect();
+    let items = [("1", 1, 1), ("2", 3, 1), ("99", 0, 2), ("3", 1, 0)].into_iter().collect();
     let output = overdue(OverdueReason::Overdue, 1_683_581_858_571, items);
     let expected = concat!(
         r#"{"orderId":"o-1","reason":"overdue","since":"2023-05-08T21:37:38.571Z","#,
@@ -126,14 +110,8 @@ fn an_orphan_lists_what_was_observed_without_being_expected() {
     let value = parsed(&overdue(OverdueReason::Orphan, 0, items));
     assert_eq!(value["reason"], "orphan");
     assert_eq!(value["since"], "1970-01-01T00:00:00Z");
-    assert_eq!(
-        (&value["expectedTotal"], &value["missing"]),
-        (&json!(0), &json!([]))
-    );
-    assert_eq!(
-        value["unexpected"],
-        json!([{"item": "a\"b", "observed": 1}])
-    );
+    assert_eq!((&value["expectedTotal"], &value["missing"]), (&json!(0), &json!([])));
+    assert_eq!(value["unexpected"], json!([{"item": "a\"b", "observed": 1}]));
     let expired = parsed(&overdue(OverdueReason::Expired, 0, Items::default()));
     assert_eq!(expired["reason"], "expired");
 }
@@ -158,49 +136,20 @@ fn an_overdue_record_stays_small_and_tells_the_total() {
         items.push(&text, index % 2, 1 - index % 2);
     }
     let output = overdue(OverdueReason::Overdue, 0, items);
-    assert!(
-        value_of(&output).len() < LISTED_BYTES_MAX + 2_000,
-        "{}",
-        value_of(&output).len()
-    );
+    assert!(value_of(&output).len() < LISTED_BYTES_MAX + 2_000, "{}", value_of(&output).len());
     assert_eq!(parsed(&output)["missingTotal"], 500);
 }
 
 #[test]
 fn an_instant_outside_of_the_calendar_is_its_end() {
-    let value = parsed(&overdue(
-        OverdueReason::Overdue,
-        Timestamp::MAX,
-        Items::default(),
-    ));
-    assert!(
-        value["since"]
-            .as_str()
-            .is_some_and(|since| since.starts_with("9999-12-")),
-        "{value}"
-    );
-    let value = parsed(&overdue(
-        OverdueReason::Overdue,
-        Timestamp::MIN,
-        Items::default(),
-    ));
-    assert!(
-        value["since"]
-            .as_str()
-            .is_some_and(|since| since.starts_with("-009999-")),
-        "{value}"
-    );
+    let value = parsed(&overdue(OverdueReason::Overdue, Timestamp::MAX, Items::default()));
+    assert!(value["since"].as_str().is_some_and(|since| since.starts_with("9999-12-")), "{value}");
+    let value = parsed(&overdue(OverdueReason::Overdue, Timestamp::MIN, Items::default()));
+    assert!(value["since"].as_str().is_some_and(|since| since.starts_with("-009999-")), "{value}");
 }
 
 fn source<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Source<'a> {
-    Source {
-        topic: "orders",
-        partition: 3,
-        offset: 42,
-        timestamp_ms: 99,
-        key,
-        value,
-    }
+    Source { topic: "orders", partition: 3, offset: 42, timestamp_ms: 99, key, value }
 }
 
 #[test]
@@ -213,21 +162,15 @@ fn a_dead_letter_is_the_record_as_it_was_with_the_reason() {
     assert_eq!(output.value.as_deref(), Some(&b"not json"[..]));
     let expected = [
         ("rollcall-reason", "malformed-json"),
-        (
-            "rollcall-detail",
-            "the value is not a JSON document: line 1, column 2",
-        ),
+        ("rollcall-detail", "the value is not a JSON document: line 1, column 2"),
         ("rollcall-source-topic", "orders"),
         ("rollcall-source-partition", "3"),
         ("rollcall-source-offset", "42"),
         ("rollcall-source-timestamp", "99"),
         ("rollcall-reconciliation", "shipping"),
     ];
-    let headers: Vec<_> = output
-        .headers
-        .iter()
-        .map(|(name, text)| (*name, text.as_str()))
-        .collect();
+    let headers: Vec<_> =
+        output.headers.iter().map(|(name, text)| (*name, text.as_str())).collect();
     assert_eq!(headers, expected);
 }
 
@@ -243,15 +186,11 @@ fn a_dead_letter_keeps_null_apart_from_empty() {
 #[test]
 fn a_dead_letter_that_is_too_large_is_cut_and_says_so() {
     let outputs = outputs(Facts::default());
-    let output = outputs.dead_letter(
-        &source(Some(b"0123456789"), Some(b"0123456789")),
-        &Reason::NoItems,
-    );
+    let output =
+        outputs.dead_letter(&source(Some(b"0123456789"), Some(b"0123456789")), &Reason::NoItems);
     assert_eq!(header(&output, "rollcall-truncated"), None);
-    let output = outputs.dead_letter(
-        &source(Some(b"0123456789"), Some(b"0123456789x")),
-        &Reason::NoItems,
-    );
+    let output =
+        outputs.dead_letter(&source(Some(b"0123456789"), Some(b"0123456789x")), &Reason::NoItems);
     assert_eq!(output.value.as_deref(), Some(&b"0123456789"[..]));
     assert_eq!(header(&output, "rollcall-truncated"), Some("11"));
     assert_eq!(header(&output, "rollcall-truncated-key"), None);

@@ -10,10 +10,7 @@ fn name(text: &str) -> Segment {
 #[test]
 fn the_paths_of_the_order_example_parse() {
     let items = Path::parse("$.items[*].id").expect("a path");
-    assert_eq!(
-        items.segments(),
-        [name("items"), Segment::Wildcard, name("id")]
-    );
+    assert_eq!(items.segments(), [name("items"), Segment::Wildcard, name("id")]);
     assert!(!items.is_singular());
     let id = Path::parse("$.id").expect("a path");
     assert_eq!(id.segments(), [name("id")]);
@@ -33,10 +30,7 @@ fn every_way_of_writing_a_segment_parses() {
         (r"$['\u0061']", "$.a"),
         (r"$['\uD83D\uDE00']", "$.😀"),
         (r#"$["it's"]"#, r"$['it\'s']"),
-        (
-            r#"$["\"\\\/\b\f\n\r\t"]"#,
-            "$['\"\\\\/\\u0008\\u000c\\u000a\\u000d\\u0009']",
-        ),
+        (r#"$["\"\\\/\b\f\n\r\t"]"#, "$['\"\\\\/\\u0008\\u000c\\u000a\\u000d\\u0009']"),
     ];
     for (one, other) in same {
         assert_eq!(Path::parse(one), Path::parse(other), "{one}");
@@ -95,11 +89,7 @@ fn what_is_not_understood_is_refused_with_its_column() {
         ("$['\u{1}']", 4, Problem::ControlCharacter),
     ];
     for (text, column, problem) in refused {
-        assert_eq!(
-            Path::parse(text),
-            Err(PathError { column, problem }),
-            "{text}"
-        );
+        assert_eq!(Path::parse(text), Err(PathError { column, problem }), "{text}");
     }
     let longest = format!("${}", ".a".repeat(SEGMENTS_MAX));
     assert!(Path::parse(&longest).is_ok());

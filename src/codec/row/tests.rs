@@ -22,12 +22,8 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
         items: items(&[("1", 1, 1), ("2", 1, 0), ("99", 0, 1)]),
         ..Row::default()
     };
-    let completed = Row {
-        phase: Phase::Completed,
-        missing: 0,
-        items: Items::default(),
-        ..expected.clone()
-    };
+    let completed =
+        Row { phase: Phase::Completed, missing: 0, items: Items::default(), ..expected.clone() };
     let orphan = Row {
         phase: Phase::Open,
         changed_at: 1_683_582_000_000,
@@ -40,11 +36,7 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
         items: items(&[("a", 3, 2), ("b", 300, 0), ("", 1, 1)]),
         ..expected.clone()
     };
-    let cancelled = Row {
-        phase: Phase::Cancelled,
-        changed_at: -1,
-        ..Row::default()
-    };
+    let cancelled = Row { phase: Phase::Cancelled, changed_at: -1, ..Row::default() };
     let extreme = Row {
         expected_at: Timestamp::MAX,
         changed_at: Timestamp::MIN,
@@ -74,10 +66,8 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn the_bytes_of_a_version_never_change() {
-    let written: Vec<_> = golden_rows()
-        .iter()
-        .map(|(name, row)| format!("{name} {}", hex(&bytes_of(row))))
-        .collect();
+    let written: Vec<_> =
+        golden_rows().iter().map(|(name, row)| format!("{name} {}", hex(&bytes_of(row)))).collect();
     let golden: Vec<_> = GOLDEN.lines().collect();
     assert_eq!(written, golden);
     for (name, row) in golden_rows() {
@@ -88,11 +78,7 @@ fn the_bytes_of_a_version_never_change() {
 #[test]
 fn a_finished_row_takes_tens_of_bytes() {
     let (_, completed) = &golden_rows()[1];
-    assert!(
-        bytes_of(completed).len() <= 24,
-        "{}",
-        bytes_of(completed).len()
-    );
+    assert!(bytes_of(completed).len() <= 24, "{}", bytes_of(completed).len());
 }
 
 #[test]
@@ -109,10 +95,7 @@ fn another_version_is_named() {
     assert_eq!(decode(&[2, 0, 0]), Err(RowError::UnknownVersion(2)));
     assert_eq!(decode(&[0]), Err(RowError::UnknownVersion(0)));
     let error = RowError::UnknownVersion(9).to_string();
-    assert!(
-        error.contains("version 9") && error.contains("newer program"),
-        "{error}"
-    );
+    assert!(error.contains("version 9") && error.contains("newer program"), "{error}");
 }
 
 #[test]
@@ -135,42 +118,20 @@ fn any_row() -> impl Strategy<Value = Row> {
     let time = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let count = || prop_oneof![4 => 0_u32..2, 1 => any::<u32>()];
     let items = vec(("\\PC{0,5}|x{255}", count(), count()), 0..6);
-    let phase = prop_oneof![
-        Just(Phase::Open),
-        Just(Phase::Completed),
-        Just(Phase::Cancelled)
-    ];
+    let phase = prop_oneof![Just(Phase::Open), Just(Phase::Completed), Just(Phase::Cancelled)];
     let flags = (any::<bool>(), any::<bool>());
-    (
-        phase,
-        flags,
-        time(),
-        time(),
-        any::<u32>(),
-        any::<u64>(),
-        items,
+    (phase, flags, time(), time(), any::<u32>(), any::<u64>(), items).prop_map(
+        |(phase, (expected, overdue), expected_at, changed_at, missing, fingerprint, items)| Row {
+            phase,
+            expected,
+            overdue,
+            expected_at: if expected { expected_at } else { 0 },
+            changed_at,
+            missing: if expected && phase == Phase::Open { missing } else { 0 },
+            fingerprint: if expected { fingerprint } else { 0 },
+            items: items.iter().map(|(text, need, have)| (text.as_str(), *need, *have)).collect(),
+        },
     )
-        .prop_map(
-            |(phase, (expected, overdue), expected_at, changed_at, missing, fingerprint, items)| {
-                Row {
-                    phase,
-                    expected,
-                    overdue,
-                    expected_at: if expected { expected_at } else { 0 },
-                    changed_at,
-                    missing: if expected && phase == Phase::Open {
-                        missing
-                    } else {
-                        0
-                    },
-                    fingerprint: if expected { fingerprint } else { 0 },
-                    items: items
-                        .iter()
-                        .map(|(text, need, have)| (text.as_str(), *need, *have))
-                        .collect(),
-                }
-            },
-        )
 }
 
 proptest! {

@@ -40,10 +40,7 @@ fn failure_3_one_late_duplicate_leaves_no_row_that_never_ends() {
     story.expect(&["1"]);
     story.observe("1");
     story.at(500).observe("1");
-    let due = story
-        .row
-        .due(&story.rules)
-        .expect("a finished row has an end");
+    let due = story.row.due(&story.rules).expect("a finished row has an end");
     assert_eq!(story.tick(due), Outcome::Forgotten);
     assert_eq!(story.row, Row::default());
 }
@@ -85,10 +82,7 @@ fn failure_11_an_order_that_never_completes_is_reported() {
     let mut story = Story::new();
     story.expect(&["1"]);
     story.tick(10 + OVERDUE_AFTER);
-    assert_eq!(
-        story.reports(),
-        [(OverdueReason::Overdue, vec![("1".to_owned(), 1)])]
-    );
+    assert_eq!(story.reports(), [(OverdueReason::Overdue, vec![("1".to_owned(), 1)])]);
 }
 
 #[test]

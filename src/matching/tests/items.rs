@@ -29,13 +29,7 @@ fn an_item_may_be_empty_or_as_long_as_is_allowed() {
 
 #[test]
 fn bytes_that_are_cut_off_or_not_text_are_no_items() {
-    for bytes in [
-        &b"\x01"[..],
-        b"\x02\x01a",
-        b"\x01\x08a",
-        b"\x01\x04a\0\0\0",
-        b"\x01\x01\xff",
-    ] {
+    for bytes in [&b"\x01"[..], b"\x02\x01a", b"\x01\x08a", b"\x01\x04a\0\0\0", b"\x01\x01\xff"] {
         assert_eq!(Items::from_bytes(bytes), None, "{bytes:?}");
     }
 }
@@ -47,10 +41,7 @@ fn the_fingerprint_tells_contents_apart_and_never_changes() {
         Row::fingerprint_of(&items)
     };
     assert_eq!(fingerprint(&[]), 0xcbf2_9ce4_8422_2325);
-    assert_eq!(
-        fingerprint(&[("1", 1), ("2", 1)]),
-        fingerprint(&[("2", 1), ("1", 1)])
-    );
+    assert_eq!(fingerprint(&[("1", 1), ("2", 1)]), fingerprint(&[("2", 1), ("1", 1)]));
     let all = [
         fingerprint(&[]),
         fingerprint(&[("1", 1)]),

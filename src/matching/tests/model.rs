@@ -131,18 +131,12 @@ impl Model {
             late: self.was_reported(),
             expected_at: self.expected_at().expect("only what is expected completes"),
         });
-        Answer {
-            outcome,
-            completion,
-            report: None,
-        }
+        Answer { outcome, completion, report: None }
     }
 
     fn time(&mut self, rules: &Rules, now: Timestamp) -> Answer {
         let passed = |since: Timestamp, after: Option<Timestamp>| {
-            after
-                .filter(|after| since + after <= now)
-                .map(|after| since + after)
+            after.filter(|after| since + after <= now).map(|after| since + after)
         };
         if matches!(self.state(), State::Completed | State::Cancelled) {
             if passed(self.changed_at(), Some(rules.memory_ms)).is_some() {
@@ -178,12 +172,7 @@ impl Model {
     }
 
     fn report(&self, reason: OverdueReason, since: Timestamp) -> Report {
-        Report {
-            reason,
-            since,
-            missing: self.missing(),
-            observed: self.observations(),
-        }
+        Report { reason, since, missing: self.missing(), observed: self.observations() }
     }
 
     pub fn state(&self) -> State {
@@ -255,17 +244,9 @@ impl Model {
 }
 
 fn plain(outcome: &'static str) -> Answer {
-    Answer {
-        outcome,
-        completion: None,
-        report: None,
-    }
+    Answer { outcome, completion: None, report: None }
 }
 
 fn reported(outcome: &'static str, report: Report) -> Answer {
-    Answer {
-        outcome,
-        completion: None,
-        report: Some(report),
-    }
+    Answer { outcome, completion: None, report: Some(report) }
 }

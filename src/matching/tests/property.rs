@@ -15,33 +15,21 @@ const TIME_MAX: Timestamp = 60;
 fn any_rules() -> impl Strategy<Value = Rules> {
     let after = || option::of(0..TIME_MAX / 2);
     let counting = prop_oneof![Just(Counting::Distinct), Just(Counting::Quantity)];
-    (
-        counting,
-        any::<bool>(),
-        after(),
-        after(),
-        after(),
-        0..TIME_MAX,
+    (counting, any::<bool>(), after(), after(), after(), 0..TIME_MAX).prop_map(
+        |(counting, allow_empty, overdue, orphans, expire, memory_ms)| Rules {
+            counting,
+            allow_empty,
+            overdue_after_ms: overdue,
+            orphans_after_ms: orphans,
+            expire_after_ms: expire,
+            memory_ms,
+            row_bytes_max: 1000,
+        },
     )
-        .prop_map(
-            |(counting, allow_empty, overdue, orphans, expire, memory_ms)| Rules {
-                counting,
-                allow_empty,
-                overdue_after_ms: overdue,
-                orphans_after_ms: orphans,
-                expire_after_ms: expire,
-                memory_ms,
-                row_bytes_max: 1000,
-            },
-        )
 }
 
 fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
-    let most = if counting == Counting::Distinct {
-        1_u32
-    } else {
-        3
-    };
+    let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
         3 => btree_map(item, 1..=most, 0..4).prop_map(Said::Expected),
@@ -62,22 +50,13 @@ fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
 fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
     match said {
         Said::Expected(needs) => {
-            let items: Items = needs
-                .iter()
-                .map(|(text, need)| (text.as_str(), *need, 0))
-                .collect();
+            let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
             step(rules, row, Event::Expectation(&items), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
-        Said::Observed(item, quantity) => step(
-            rules,
-            row,
-            Event::Observation {
-                item,
-                quantity: *quantity,
-            },
-            at,
-        ),
+        Said::Observed(item, quantity) => {
+            step(rules, row, Event::Observation { item, quantity: *quantity }, at)
+        }
         Said::Time => step(rules, row, Event::Tick, at),
     }
 }
@@ -88,24 +67,13 @@ fn counts(items: &Items, count: impl Fn(crate::matching::Item<'_>) -> u32) -> Co
 }
 
 fn answer(step: &Step) -> Answer {
-    let mut answer = Answer {
-        outcome: step.outcome.name(),
-        completion: None,
-        report: None,
-    };
+    let mut answer = Answer { outcome: step.outcome.name(), completion: None, report: None };
     match &step.emitted {
         None => {}
         Some(Emitted::Completion { late, expected_at }) => {
-            answer.completion = Some(Completion {
-                late: *late,
-                expected_at: *expected_at,
-            });
+            answer.completion = Some(Completion { late: *late, expected_at: *expected_at });
         }
-        Some(Emitted::Overdue {
-            reason,
-            since,
-            items,
-        }) => {
+        Some(Emitted::Overdue { reason, since, items }) => {
             answer.report = Some(Report {
                 reason: *reason,
                 since: *since,

@@ -41,19 +41,11 @@ impl Story {
     }
 
     pub fn counting_quantity() -> Self {
-        Self::with(Rules {
-            counting: Counting::Quantity,
-            ..rules()
-        })
+        Self::with(Rules { counting: Counting::Quantity, ..rules() })
     }
 
     pub fn with(rules: Rules) -> Self {
-        Self {
-            rules,
-            row: Row::default(),
-            now: 10,
-            emitted: Vec::new(),
-        }
+        Self { rules, row: Row::default(), now: 10, emitted: Vec::new() }
     }
 
     pub fn at(&mut self, now: Timestamp) -> &mut Self {
@@ -62,12 +54,7 @@ impl Story {
     }
 
     pub fn event(&mut self, event: Event<'_>) -> Outcome {
-        let Step {
-            row,
-            outcome,
-            emitted,
-            ..
-        } = self.step(event);
+        let Step { row, outcome, emitted, .. } = self.step(event);
         self.row = row;
         self.emitted.extend(emitted);
         outcome

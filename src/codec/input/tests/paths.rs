@@ -3,45 +3,27 @@
 use super::*;
 
 fn expected(key: Option<&str>, items: &str, quantity: Option<&str>) -> Result<Input, InputError> {
-    let paths = ExpectedPaths {
-        key: key.map(path),
-        items: path(items),
-        quantity: quantity.map(path),
-    };
+    let paths =
+        ExpectedPaths { key: key.map(path), items: path(items), quantity: quantity.map(path) };
     Input::expected(&paths, Counting::Quantity, Limits::default())
 }
 
 fn refused(key: Option<&str>, items: &str, quantity: Option<&str>) -> String {
-    expected(key, items, quantity)
-        .expect_err("paths that do not fit")
-        .to_string()
+    expected(key, items, quantity).expect_err("paths that do not fit").to_string()
 }
 
 #[test]
 fn a_key_is_in_one_place() {
     let refusal = refused(Some("$.ids[*]"), "$.items[*]", None);
-    assert!(
-        refusal.starts_with("the key path $.ids[*] must lead to one place"),
-        "{refusal}"
-    );
+    assert!(refusal.starts_with("the key path $.ids[*] must lead to one place"), "{refusal}");
 }
 
 #[test]
 fn an_observed_item_is_in_one_place() {
-    let paths = ObservedPaths {
-        key: None,
-        item: path("$[*]"),
-        quantity: None,
-    };
+    let paths = ObservedPaths { key: None, item: path("$[*]"), quantity: None };
     let refusal = Input::observed(&paths, Counting::Distinct, Limits::default());
     let role = Role::Item;
-    assert_eq!(
-        refusal.err(),
-        Some(InputError::NotSingular {
-            role,
-            path: "$[*]".into()
-        })
-    );
+    assert_eq!(refusal.err(), Some(InputError::NotSingular { role, path: "$[*]".into() }));
 }
 
 #[test]
@@ -59,11 +41,7 @@ fn a_quantity_lies_beside_its_item() {
 
 #[test]
 fn a_quantity_that_nobody_counts_is_refused() {
-    let paths = ExpectedPaths {
-        key: None,
-        items: path("$[*].id"),
-        quantity: Some(path("$[*].n")),
-    };
+    let paths = ExpectedPaths { key: None, items: path("$[*].id"), quantity: Some(path("$[*].n")) };
     let refusal = Input::expected(&paths, Counting::Distinct, Limits::default());
     assert_eq!(refusal.err(), Some(InputError::QuantityNotCounted));
 }

@@ -17,10 +17,8 @@ fn any_document() -> impl Strategy<Value = String> {
     leaf.prop_recursive(4, 40, 4, |inner| {
         let name = prop_oneof![Just("id"), Just("items"), Just("n"), Just("x")];
         let object = vec((name, inner.clone()), 0..4).prop_map(|members| {
-            let members: Vec<_> = members
-                .iter()
-                .map(|(name, value)| format!("\"{name}\": {value}"))
-                .collect();
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
             format!("{{{}}}", members.join(","))
         });
         let array = vec(inner, 0..4).prop_map(|elements| format!("[{}]", elements.join(" , ")));
@@ -38,11 +36,8 @@ fn select<'v>(at: &'v Value, path: &[Segment]) -> Option<Vec<&'v Value>> {
         Segment::Index(index) => select(at.as_array()?.get(*index)?, rest),
         Segment::Wildcard if at.is_null() => Some(Vec::new()),
         Segment::Wildcard => {
-            let parts: Option<Vec<_>> = at
-                .as_array()?
-                .iter()
-                .map(|element| select(element, rest))
-                .collect();
+            let parts: Option<Vec<_>> =
+                at.as_array()?.iter().map(|element| select(element, rest)).collect();
             Some(parts?.concat())
         }
     }
@@ -57,10 +52,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn texts(document: &Value, path: &Path) -> Option<Vec<String>> {
-    select(document, path.segments())?
-        .into_iter()
-        .map(text)
-        .collect()
+    select(document, path.segments())?.into_iter().map(text).collect()
 }
 
 proptest! {

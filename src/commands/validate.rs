@@ -1,0 +1,91 @@
+//! `rollcall validate`: tells every mistake in an object, or what would run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::spec::{self, Settings, duration};
+
+/// Check a Reconciliation object and tell what would run
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file with the object; - for standard input
+    #[arg(short, long)]
+    file: PathBuf,
+}
+
+/// Prints what would run, or every mistake.
+pub fn run(args: Args) -> ExitCode {
+    match spec::load(&args.file) {
+        Ok(settings) => {
+            println!("{}", summary(&settings));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns what would run, one fact per line.
+fn summary(settings: &Settings) -> String {
+    let Settings { kafka, deadlines, .. } = settings;
+    let optional = |after: Option<_>| after.map_or("never".to_owned(), duration::format);
+    let secured = match (&kafka.tls, &kafka.sasl) {
+        (None, None) => "not encrypted".to_owned(),
+        (Some(_), None) => "TLS".to_owned(),
+        (None, Some(sasl)) => format!("not encrypted, {}", sasl.mechanism.name()),
+        (Some(_), Some(sasl)) => format!("TLS, {}", sasl.mechanism.name()),
+    };
+    let lines = [
+        ("kafka", format!("{} ({secured})", kafka.bootstrap_servers)),
+        ("group", settings.group_id().to_owned()),
+        ("expected", settings.lead_topic().to_owned()),
+        ("observed", settings.inputs()[1..].join(", ")),
+        ("completed", settings.completed.topic.clone()),
+        ("overdue", settings.overdue_topic.clone()),
+        ("dead letters", settings.dead_letter_topic.clone()),
+        ("changelog", settings.changelog_topic()),
+        ("overdue after", optional(deadlines.overdue_after)),
+        ("orphans after", duration::format(deadlines.orphans_after)),
+        ("expire after", optional(deadlines.expire_after)),
+        ("memory", duration::format(deadlines.memory)),
+        ("commits every", duration::format(settings.commit_interval)),
+    ];
+    let mut text = format!("{} is valid", settings.name);
+    for (what, value) in lines {
+        text += &format!("\n  {what:<14} {value}");
+    }
+    if settings.paused {
+        text += "\n  paused: no record would be processed";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_tells_topics_group_and_deadlines() {
+        let settings = spec::parse(include_str!("../../manifests/demo/shipping.yaml"))
+            .expect("the demo's object is valid");
+        assert_eq!(
+            summary(&settings),
+            "shipping is valid
+  kafka          localhost:9092 (not encrypted)
+  group          shipping
+  expected       orders
+  observed       manufactured
+  completed      shipping
+  overdue        shipping-overdue
+  dead letters   shipping-dead-letter
+  changelog      shipping-changelog
+  overdue after  3d
+  orphans after  7d
+  expire after   never
+  memory         7d
+  commits every  100ms"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! `rollcall worker`: runs a reconciliation in this process.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
+
+use crate::{spec, worker};
+
+/// Run a reconciliation in this process, outside Kubernetes as inside
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file with the Reconciliation object; - for standard input
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Where rows are kept between restarts; belongs to one process at a time
+    #[arg(long, default_value = "state")]
+    state_dir: PathBuf,
+    /// Processing threads [default: one per core, at most 4]
+    #[arg(long)]
+    lanes: Option<NonZeroUsize>,
+    /// Where to answer probes and metrics
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Name of this process in the group; must be its own and stay the same over restarts
+    /// [default: the host's name]
+    #[arg(long, env = "ROLLCALL_INSTANCE_ID")]
+    instance_id: Option<String>,
+    /// Give up if Kafka cannot be reached at the start for so long, as in 30s [default: never]
+    #[arg(long, value_parser = humantime::parse_duration)]
+    give_up_after: Option<Duration>,
+}
+
+const LANES_MAX: usize = 4;
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(args: Args) -> ExitCode {
+    // A thread that panics must not leave a process behind that only looks alive.
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        told(panic);
+        std::process::exit(70);
+    }));
+    let settings = match spec::load(&args.file) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let options = worker::Options {
+        state_dir: args.state_dir,
+        lanes: args.lanes.map_or(cores.min(LANES_MAX), NonZeroUsize::get),
+        http: args.http,
+        instance_id: args.instance_id.unwrap_or_else(host_name),
+        give_up_after: args.give_up_after,
+    };
+    match worker::run(&settings, &options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "rollcall".to_owned() } else { name.to_owned() }
+}

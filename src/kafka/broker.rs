@@ -1,0 +1,108 @@
+//! A shard's way to Kafka while it opens.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    Offset as KafkaOffset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{Connection, Reader, ShardProducer, Topics, context::Context, native};
+use crate::shard::{Bounds, Broker, CommittedOffset, Error, Result, ShardId};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Opens shards of one reconciliation.
+#[derive(Clone)]
+pub struct KafkaBroker {
+    connection: Arc<Connection>,
+    topics: Arc<Topics>,
+}
+
+impl KafkaBroker {
+    pub fn new(connection: Arc<Connection>, topics: Arc<Topics>) -> Self {
+        Self { connection, topics }
+    }
+
+    fn consumer(&self) -> Result<BaseConsumer<Context>> {
+        let config = self.connection.reader();
+        config
+            .create_with_context(Context::default())
+            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))
+    }
+
+    fn bounds(consumer: &BaseConsumer<Context>, topic: &str, shard: ShardId) -> Result<Bounds> {
+        let (start, end) = consumer
+            .fetch_watermarks(topic, shard.0, TIMEOUT)
+            .map_err(|error| interrupted(topic, &error))?;
+        Ok(Bounds { start, end })
+    }
+}
+
+fn interrupted(what: &str, error: &KafkaError) -> Error {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed,
+        ) => Error::Misconfigured(format!(
+            "{what}: not authorized: {error}; see docs/operations.md for the ACLs that are needed"
+        )),
+        _ => Error::Interrupted(format!("{what}: {error}")),
+    }
+}
+
+impl Broker for KafkaBroker {
+    type Producer = ShardProducer;
+    type Changelog = Reader;
+
+    fn fence(&self, shard: ShardId) -> Result<ShardProducer> {
+        ShardProducer::fence(&self.connection, &self.topics, shard)
+    }
+
+    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
+        let consumer = self.consumer()?;
+        let mut wanted = TopicPartitionList::new();
+        for input in &self.topics.inputs {
+            wanted.add_partition(input, shard.0);
+        }
+        let committed = consumer
+            .committed_offsets(wanted, TIMEOUT)
+            .map_err(|error| interrupted("committed offsets", &error))?;
+        let mut offsets = vec![None; self.topics.inputs.len()];
+        for entry in committed.elements() {
+            entry.error().map_err(|error| interrupted("committed offsets", &error))?;
+            let input = self.topics.inputs.iter().position(|input| input == entry.topic());
+            if let (Some(input), KafkaOffset::Offset(next)) = (input, entry.offset()) {
+                let changelog_id = entry.metadata().to_owned();
+                offsets[input] = Some(CommittedOffset { next, changelog_id });
+            }
+        }
+        Ok(offsets)
+    }
+
+    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
+        let consumer = self.consumer()?;
+        self.topics.inputs.iter().map(|input| Self::bounds(&consumer, input, shard)).collect()
+    }
+
+    fn changelog(&self, shard: ShardId) -> Result<Reader> {
+        let consumer = self.consumer()?;
+        let topic = self.connection.changelog();
+        // Knowing the topic before it is assigned saves half a second until the first record.
+        consumer
+            .fetch_metadata(Some(&topic), TIMEOUT)
+            .map_err(|error| interrupted(&topic, &error))?;
+        let ids = native::topic_ids(&consumer, &[&topic], TIMEOUT).map_err(
+            |failure| match failure.code {
+                RDKafkaErrorCode::UnknownTopicOrPartition => Error::Misconfigured(format!(
+                    "the changelog topic {topic} was deleted: restore it from a backup, or accept \
+                     that open keys are lost and start over with `rollcall reset`"
+                )),
+                _ => Error::Interrupted(format!("{topic}: {failure}")),
+            },
+        )?;
+        let topic_id = ids.into_iter().next().unwrap_or_default();
+        let bounds = Self::bounds(&consumer, &topic, shard)?;
+        Ok(Reader::new(consumer, topic, topic_id, shard, bounds))
+    }
+}

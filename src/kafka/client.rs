@@ -1,0 +1,161 @@
+//! The settings of every Kafka client, each with its reason.
+//!
+//! What the user passes through comes first, what exactly-once rests on last, so that it wins.
+
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+/// How to reach the cluster, and under which names.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Servers, security, and the user's own properties.
+    pub base: ClientConfig,
+    /// The consumer group, which also begins the changelog's and the transactions' names.
+    pub group: String,
+    /// Identifies this process among the group's members; static membership rests on it.
+    pub instance_id: String,
+}
+
+/// A record's bytes beside key and value, generously.
+pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
+
+impl Connection {
+    /// The member of the group: it never fetches, so its queues are as small as can be.
+    pub fn member(&self) -> ClientConfig {
+        let mut config = self.client("member");
+        set(
+            &mut config,
+            &[
+                ("group.id", &self.group),
+                // A killed and restarted process gets its shards back without a rebalance.
+                ("group.instance.id", &self.instance_id),
+                // Shards that stay keep flowing while others move.
+                ("partition.assignment.strategy", "cooperative-sticky"),
+                ("session.timeout.ms", "10000"),
+                ("heartbeat.interval.ms", "1000"),
+                // Its thread does nothing but poll; the worker's watchdog guards the lanes.
+                ("max.poll.interval.ms", "60000"),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                // The position is never used; `latest` reads nothing if a pause should fail.
+                ("auto.offset.reset", "latest"),
+                ("queued.min.messages", "1"),
+                ("queued.max.messages.kbytes", "64"),
+                ("fetch.message.max.bytes", "1024"),
+            ],
+        );
+        config
+    }
+
+    /// A lane's data consumer, which is assigned by hand and never joins the group.
+    pub fn data(&self, fetch_kbytes: usize) -> ClientConfig {
+        let mut config = self.client("data");
+        set(
+            &mut config,
+            &[
+                // Required of every consumer; without a subscription it joins nothing.
+                ("group.id", &self.group),
+                // Producers may be transactional: what they abort must not count.
+                ("isolation.level", "read_committed"),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                // Shard time follows the wall only where the input is read to its end.
+                ("enable.partition.eof", "true"),
+                // An assigned offset that is not there is truncation, which opening looks for.
+                ("auto.offset.reset", "error"),
+                ("fetch.wait.max.ms", "20"),
+                // The default of a second stalls a shard whenever the queue was full.
+                ("fetch.queue.backoff.ms", "10"),
+                // Measured: 256 KiB beats 1 MiB and 8 MiB.
+                ("fetch.message.max.bytes", "262144"),
+                ("queued.min.messages", "100000"),
+                ("queued.max.messages.kbytes", &fetch_kbytes.to_string()),
+            ],
+        );
+        config
+    }
+
+    /// Reads offsets, watermarks and changelogs while shards open.
+    pub fn reader(&self) -> ClientConfig {
+        let mut config = self.client("reader");
+        set(
+            &mut config,
+            &[
+                ("group.id", &self.group),
+                // Also makes `committed` wait for transactions that hold offsets to end.
+                ("isolation.level", "read_committed"),
+                ("enable.auto.commit", "false"),
+                ("enable.auto.offset.store", "false"),
+                // Tells the position past markers and holes, which are no records.
+                ("enable.partition.eof", "true"),
+                ("auto.offset.reset", "error"),
+                ("fetch.wait.max.ms", "20"),
+                ("fetch.queue.backoff.ms", "10"),
+                ("fetch.message.max.bytes", "1048576"),
+                ("queued.min.messages", "200000"),
+                ("queued.max.messages.kbytes", "16384"),
+            ],
+        );
+        config
+    }
+
+    /// A shard's transactional producer. `message_bytes_max` is the largest record that the
+    /// output topics take.
+    pub fn producer(&self, transactional_id: &str, message_bytes_max: usize) -> ClientConfig {
+        let mut config = self.client("producer");
+        set(
+            &mut config,
+            &[
+                ("transactional.id", transactional_id),
+                ("enable.idempotence", "true"),
+                // A crashed owner's open transaction holds readers up for that long at most, plus the
+                // broker's sweep of ten seconds; a new owner ends it at once.
+                ("transaction.timeout.ms", "10000"),
+                ("message.timeout.ms", "10000"),
+                // Records are queued at the commit and flushed, so there is nothing to linger for.
+                ("linger.ms", "1"),
+                ("queue.buffering.max.messages", "1000000"),
+                ("queue.buffering.max.kbytes", "262144"),
+                // Where Java's producers would put the key.
+                ("partitioner", "murmur2_random"),
+                ("message.max.bytes", &message_bytes_max.max(1_000_000).to_string()),
+            ],
+        );
+        if config.get("compression.type").is_none() {
+            config.set("compression.type", "lz4");
+        }
+        config
+    }
+
+    /// Topics: describes, checks and creates them.
+    pub fn admin(&self) -> ClientConfig {
+        self.client("admin")
+    }
+
+    /// Returns the changelog topic's name.
+    pub fn changelog(&self) -> String {
+        format!("{}-changelog", self.group)
+    }
+
+    fn client(&self, role: &str) -> ClientConfig {
+        let mut config = self.base.clone();
+        set(
+            &mut config,
+            &[
+                ("client.id", &format!("rollcall-{}-{role}", self.instance_id)),
+                // A broker that comes back is found within a second, not ten.
+                ("reconnect.backoff.max.ms", "1000"),
+                ("socket.keepalive.enable", "true"),
+                ("allow.auto.create.topics", "false"),
+                ("log.connection.close", "false"),
+            ],
+        );
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        config
+    }
+}
+
+fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
+    for (name, value) in properties {
+        config.set(*name, *value);
+    }
+}

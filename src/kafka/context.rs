@@ -1,0 +1,68 @@
+//! What clients report on their own: errors, at a bounded rate.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    client::ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+/// How often the same kind of trouble is told.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Logs a client's errors, each kind at most every ten seconds, and remembers lost brokers.
+#[derive(Debug, Default)]
+pub struct Context {
+    brokers_lost: AtomicBool,
+    told: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
+}
+
+impl Context {
+    /// Tells whether all brokers were out of reach since the last call.
+    pub fn take_brokers_lost(&self) -> bool {
+        self.brokers_lost.swap(false, Ordering::Relaxed)
+    }
+
+    fn may_tell(&self, code: RDKafkaErrorCode) -> bool {
+        let mut told = self.told.lock().expect("nothing panics under this lock");
+        let now = Instant::now();
+        told.retain(|(_, at)| now.duration_since(*at) < TELL_INTERVAL);
+        let first = told.iter().all(|(other, _)| *other != code);
+        if first {
+            told.push((code, now));
+        }
+        first
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                tracing::error!(facility, "{message}");
+            }
+            // Errors come through `error` as well, with a code to limit their rate by.
+            _ => tracing::debug!(facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            self.brokers_lost.store(true, Ordering::Relaxed);
+        }
+        if self.may_tell(code) {
+            tracing::warn!(%code, "kafka: {reason}");
+        }
+    }
+}
+
+impl ConsumerContext for Context {}

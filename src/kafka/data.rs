@@ -1,0 +1,141 @@
+//! The records of a lane's shards.
+
+use std::{
+    ffi::{CStr, CString},
+    time::Duration,
+};
+
+use rdkafka::{
+    Offset as KafkaOffset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use super::{
+    Connection, Topics,
+    context::Context,
+    native::{Fetched, Queue},
+};
+use crate::{
+    matching::Timestamp,
+    shard::{Error, InputIndex, Offset, Record, Result, ShardId},
+};
+
+/// Records taken at a time: enough to share the cost of a batch, little enough to stay in cache.
+const BATCH_RECORDS: usize = 4_000;
+/// Once something is there, filling the batch takes the whole of this time if there is less.
+const FILL_WAIT: Duration = Duration::from_millis(1);
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reads the inputs of the shards assigned to it.
+pub struct DataConsumer {
+    queue: Queue<Context>,
+    topics: Vec<String>,
+    names: Vec<CString>,
+}
+
+/// What a poll has brought for one shard.
+#[derive(Debug)]
+pub enum Input<'a> {
+    Record(Record<'a>),
+    /// The input is read to its end at this position.
+    End {
+        input: InputIndex,
+        position: Offset,
+    },
+    /// The input cannot be read on, as when it was truncated: the shard has to be opened again.
+    Failed(Error),
+}
+
+impl DataConsumer {
+    /// Connects; `fetch_kbytes` bounds what is fetched ahead.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn connect(connection: &Connection, topics: &Topics, fetch_kbytes: usize) -> Result<Self> {
+        let config = connection.data(fetch_kbytes);
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(Context::default())
+            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        for topic in &topics.inputs {
+            // Knowing a topic before it is assigned saves half a second until the first record.
+            let _ = consumer.fetch_metadata(Some(topic), TIMEOUT);
+        }
+        let names = topics.inputs.iter().map(|topic| CString::new(topic.as_str()));
+        let names = names.collect::<std::result::Result<_, _>>();
+        Ok(Self {
+            queue: Queue::new(consumer, BATCH_RECORDS),
+            topics: topics.inputs.clone(),
+            names: names.expect("validated topic names hold no NUL"),
+        })
+    }
+
+    /// Starts reading a shard's inputs at these offsets.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn assign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
+        let mut list = TopicPartitionList::new();
+        for (topic, next) in self.topics.iter().zip(next) {
+            list.add_partition_offset(topic, shard.0, KafkaOffset::Offset(*next))
+                .map_err(|error| failed(shard, &error))?;
+        }
+        self.queue.consumer().incremental_assign(&list).map_err(|error| failed(shard, &error))
+    }
+
+    /// Stops reading a shard's inputs.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn unassign(&mut self, shard: ShardId) -> Result<()> {
+        let mut list = TopicPartitionList::new();
+        for topic in &self.topics {
+            list.add_partition(topic, shard.0);
+        }
+        self.queue.consumer().incremental_unassign(&list).map_err(|error| failed(shard, &error))
+    }
+
+    /// Tells whether all brokers were out of reach since the last call.
+    pub fn take_brokers_lost(&self) -> bool {
+        self.queue.consumer().context().take_brokers_lost()
+    }
+
+    /// Returns the offsets between `next` and the end of the input that the last fetch has seen.
+    pub fn lag(&self, shard: ShardId, input: InputIndex, next: Offset) -> Option<i64> {
+        self.queue.cached_end(&self.names[input], shard.0).map(|end| (end - next).max(0))
+    }
+
+    /// Fetches the next batch and returns how much there is; waits up to `first` for anything.
+    pub fn poll(&mut self, first: Duration) -> usize {
+        self.queue.poll(first, FILL_WAIT)
+    }
+
+    /// Returns the batch, each thing with its shard, in the order of each partition. Records
+    /// without a timestamp get `wall_ms`.
+    pub fn batch(&self, wall_ms: Timestamp) -> impl Iterator<Item = (ShardId, Input<'_>)> {
+        let input_of = |topic: &CStr| {
+            let name = topic.to_bytes();
+            let input = self.topics.iter().position(|topic| topic.as_bytes() == name);
+            input.expect("only inputs are assigned")
+        };
+        self.queue.iter().filter_map(move |fetched| match fetched {
+            Fetched::Record { topic, partition, offset, timestamp_ms, key, value } => {
+                let timestamp_ms = timestamp_ms.unwrap_or(wall_ms);
+                let input = input_of(topic);
+                let record = Record { input, offset, timestamp_ms, key, value };
+                Some((ShardId(partition), Input::Record(record)))
+            }
+            Fetched::End { topic, partition, position } => {
+                Some((ShardId(partition), Input::End { input: input_of(topic), position }))
+            }
+            Fetched::Failed { partition: Some(partition), code } => {
+                let error = Error::Interrupted(format!("input cannot be read: {code}"));
+                Some((ShardId(partition), Input::Failed(error)))
+            }
+            Fetched::Failed { partition: None, .. } => None,
+        })
+    }
+}
+
+fn failed(shard: ShardId, error: &rdkafka::error::KafkaError) -> Error {
+    Error::Interrupted(format!("shard {shard}: {error}"))
+}

@@ -1,0 +1,199 @@
+//! Which shards this process owns, as the group's coordinator says.
+//!
+//! One consumer per process subscribes to the expected topic alone and fetches nothing: shard p is
+//! partition p of every input, so co-partitioning holds by construction. Data flows elsewhere, so
+//! a rebalance does not touch the shards that stay.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, RwLock},
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    TopicPartitionList,
+    bindings::rd_kafka_resp_err_t as ResponseCode,
+    client::ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+    util::Timeout,
+};
+
+use super::{
+    Connection,
+    context::Context,
+    native::{self, GroupMetadata},
+};
+use crate::shard::{Assignment, Error, Result, ShardId};
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long leaving the group may take; the session's end settles the rest.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
+
+pub type GroupAssignment = Assignment<GroupMetadata>;
+
+/// The newest assignment, read at every commit.
+#[derive(Default)]
+pub struct Current(RwLock<Option<Arc<GroupAssignment>>>);
+
+impl Current {
+    pub fn get(&self) -> Option<Arc<GroupAssignment>> {
+        self.0.read().expect("nothing panics under this lock").clone()
+    }
+
+    fn set(&self, assignment: Option<GroupAssignment>) {
+        *self.0.write().expect("nothing panics under this lock") = assignment.map(Arc::new);
+    }
+}
+
+/// Takes note of shards that come and go. Called on the membership thread, which must not be held
+/// up for longer than the group tolerates.
+pub trait Owner: Send + Sync + 'static {
+    /// The shards are ours now.
+    fn gained(&self, shards: &BTreeSet<ShardId>);
+
+    /// The shards are about to be others'. Returns when none of them can commit any more, or
+    /// after a bounded time.
+    fn losing(&self, shards: &BTreeSet<ShardId>);
+}
+
+/// A member of the group.
+pub struct Membership<O: Owner> {
+    consumer: BaseConsumer<Callbacks<O>>,
+}
+
+struct Callbacks<O> {
+    owner: O,
+    current: Arc<Current>,
+    client: Context,
+}
+
+impl<O: Owner> Membership<O> {
+    /// Joins the group; [`Self::poll`] has to be called from then on.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn join(
+        connection: &Connection,
+        lead_topic: &str,
+        current: Arc<Current>,
+        owner: O,
+    ) -> Result<Self> {
+        let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
+        let callbacks = Callbacks { owner, current, client: Context::default() };
+        let consumer: BaseConsumer<Callbacks<O>> =
+            connection.member().create_with_context(callbacks).map_err(refused)?;
+        consumer.subscribe(&[lead_topic]).map_err(refused)?;
+        Ok(Self { consumer })
+    }
+
+    /// Serves the group for a moment.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when another process has joined under the same instance id.
+    pub fn poll(&self) -> Result<()> {
+        if let Some(Err(error)) = self.consumer.poll(POLL) {
+            tracing::debug!(%error, "membership");
+        }
+        match self.consumer.client().fatal_error() {
+            None => Ok(()),
+            Some((code, text)) => Err(Error::Fenced(format!(
+                "{text} ({code}): another process runs under the same instance id; give each its \
+                 own --instance-id"
+            ))),
+        }
+    }
+
+    /// Gives all shards up and leaves the group, so that others take over at once. A plain close
+    /// of a static member would not leave.
+    pub fn leave(self) {
+        self.consumer.unsubscribe();
+        let deadline = Instant::now() + LEAVE_TIMEOUT;
+        let callbacks = self.consumer.context();
+        while Instant::now() < deadline
+            && callbacks.current.get().is_some_and(|current| !current.shards.is_empty())
+        {
+            let _ = self.consumer.poll(Duration::from_millis(10));
+        }
+        // The request to leave is on its way once the callback has returned.
+        let _ = self.consumer.poll(Duration::from_millis(10));
+    }
+}
+
+impl<O: Owner> Callbacks<O> {
+    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let gained = shards(partitions);
+        let mut owned = self.owned();
+        owned.extend(&gained);
+        // First the assignment, so that a shard that opens finds its authority.
+        self.publish(consumer, owned);
+        if let Err(failure) = native::incremental_assign_paused(consumer, partitions) {
+            tracing::error!(%failure, "the group's assignment could not be taken");
+        }
+        self.owner.gained(&gained);
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
+        let lost = shards(partitions);
+        self.owner.losing(&lost);
+        if native::assignment_lost(consumer) {
+            self.current.set(None);
+        } else {
+            let owned = self.owned().difference(&lost).copied().collect();
+            self.publish(consumer, owned);
+        }
+        if let Err(failure) = native::incremental_unassign(consumer, partitions) {
+            tracing::error!(%failure, "partitions could not be given back");
+        }
+    }
+
+    fn owned(&self) -> BTreeSet<ShardId> {
+        self.current.get().map(|current| current.shards.clone()).unwrap_or_default()
+    }
+
+    /// R-4: shards and proof of the same generation, taken in the callback, as one value.
+    fn publish(&self, consumer: &BaseConsumer<Self>, shards: BTreeSet<ShardId>) {
+        let authority = GroupMetadata::of(consumer).filter(|group| group.generation() >= 0);
+        self.current.set(authority.map(|authority| Assignment {
+            generation: authority.generation(),
+            shards,
+            authority: Arc::new(authority),
+        }));
+    }
+}
+
+fn shards(partitions: &TopicPartitionList) -> BTreeSet<ShardId> {
+    partitions.elements().iter().map(|entry| ShardId(entry.partition())).collect()
+}
+
+impl<O: Owner> ClientContext for Callbacks<O> {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.client.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.client.error(error, reason);
+    }
+}
+
+impl<O: Owner> ConsumerContext for Callbacks<O> {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: ResponseCode,
+        partitions: &mut TopicPartitionList,
+    ) {
+        match code {
+            ResponseCode::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.assigned(consumer, partitions);
+            }
+            // A failed rebalance gives everything back, as a revocation does.
+            _ => self.revoked(consumer, partitions),
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> Timeout {
+        Timeout::After(POLL)
+    }
+}

@@ -1,0 +1,17 @@
+//! The librdkafka calls that the Rust client does not offer, or offers at too high a price.
+//!
+//! Promise: safe types; no pointer leaves this folder. Ban: no `unsafe` anywhere else.
+//! Each `unsafe` block says what it relies on.
+#![allow(unsafe_code)]
+
+mod consumer;
+mod failure;
+mod group;
+mod producer;
+mod topic_id;
+
+pub use consumer::{Fetched, Queue};
+pub use failure::Failure;
+pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
+pub use producer::{NativeProducer, TopicHandle};
+pub use topic_id::{cluster_id, topic_ids};

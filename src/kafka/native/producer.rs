@@ -1,0 +1,351 @@
+//! A transactional producer that takes a whole batch in one call.
+
+use std::{
+    ffi::{CStr, CString, c_int, c_void},
+    ptr,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicI64, AtomicPtr, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
+
+use super::{Failure, GroupMetadata};
+
+const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+/// Messages handed to librdkafka in one call.
+const BATCH_MESSAGES: usize = 4096;
+
+/// What delivery reports have told since the transaction began.
+#[derive(Debug)]
+struct Deliveries {
+    /// Highest offset delivered to the watched topic, -1 for none.
+    watched_offset: AtomicI64,
+    watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
+    /// First delivery error.
+    error: Mutex<Option<RDKafkaErrorCode>>,
+}
+
+impl Deliveries {
+    fn error(&self) -> MutexGuard<'_, Option<RDKafkaErrorCode>> {
+        self.error.lock().expect("nothing panics under this lock")
+    }
+}
+
+/// What a flush found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// Highest offset delivered to the watched topic since the transaction began.
+    pub watched_offset: Option<i64>,
+}
+
+/// A transactional producer.
+pub struct NativeProducer {
+    client: *mut sys::rd_kafka_t,
+    topics: Vec<*mut sys::rd_kafka_topic_t>,
+    deliveries: Box<Deliveries>,
+    batch: Vec<sys::rd_kafka_message_t>,
+}
+
+// SAFETY: librdkafka's handles may be used from any thread; `&mut self` keeps calls apart.
+unsafe impl Send for NativeProducer {}
+
+/// A topic of one producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicHandle(usize);
+
+impl NativeProducer {
+    /// Creates the client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses.
+    pub fn create(config: &ClientConfig) -> Result<Self, String> {
+        let native = config.create_native_config().map_err(|error| error.to_string())?;
+        let deliveries = Box::new(Deliveries {
+            watched_offset: AtomicI64::new(-1),
+            watched_topic: AtomicPtr::new(ptr::null_mut()),
+            error: Mutex::new(None),
+        });
+        let mut reason = [0; 512];
+        // SAFETY: the duplicate is consumed by a successful `rd_kafka_new`, else destroyed by us;
+        // the deliveries outlive the client, which `drop` destroys first.
+        let client = unsafe {
+            let conf = sys::rd_kafka_conf_dup(native.ptr());
+            let opaque: *const Deliveries = &raw const *deliveries;
+            sys::rd_kafka_conf_set_opaque(conf, opaque.cast_mut().cast());
+            sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
+            let kind = sys::rd_kafka_type_t::RD_KAFKA_PRODUCER;
+            let client = sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason.len());
+            if client.is_null() {
+                sys::rd_kafka_conf_destroy(conf);
+                return Err(CStr::from_ptr(reason.as_ptr()).to_string_lossy().into_owned());
+            }
+            client
+        };
+        Ok(Self { client, topics: Vec::new(), deliveries, batch: Vec::new() })
+    }
+
+    /// Returns a handle of the topic for this producer.
+    pub fn topic(&mut self, name: &str) -> TopicHandle {
+        let name = CString::new(name).expect("validated topic names hold no NUL");
+        // SAFETY: the client is live; the handle is destroyed in `drop`.
+        let topic = unsafe { sys::rd_kafka_topic_new(self.client, name.as_ptr(), ptr::null_mut()) };
+        self.topics.push(topic);
+        TopicHandle(self.topics.len() - 1)
+    }
+
+    /// Watches the offsets of records delivered to `topic`.
+    pub fn watch(&mut self, topic: TopicHandle) {
+        self.deliveries.watched_topic.store(self.topics[topic.0], Ordering::Relaxed);
+    }
+
+    /// Fences older producers of the same transactional id and settles their transaction.
+    ///
+    /// # Errors
+    /// As librdkafka's.
+    pub fn init_transactions(&mut self, timeout: Duration) -> Result<(), Failure> {
+        // SAFETY: the client is live.
+        unsafe { Failure::check(sys::rd_kafka_init_transactions(self.client, millis(timeout))) }
+    }
+
+    /// # Errors
+    /// As librdkafka's.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.deliveries.watched_offset.store(-1, Ordering::Relaxed);
+        *self.deliveries.error() = None;
+        // SAFETY: the client is live.
+        unsafe { Failure::check(sys::rd_kafka_begin_transaction(self.client)) }
+    }
+
+    /// Queues all records; an empty value becomes a tombstone.
+    ///
+    /// # Errors
+    /// The first record that librdkafka refuses for another reason than a full queue, for which
+    /// it waits.
+    pub fn produce_batch<'a>(
+        &mut self,
+        topic: TopicHandle,
+        partition: i32,
+        records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<(), Failure> {
+        let mut records = records.peekable();
+        while records.peek().is_some() {
+            let next = records.by_ref().take(BATCH_MESSAGES);
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.clear();
+            batch.extend(next.map(|(key, value)| message(key, value)));
+            let sent = self.send_batch(topic, partition, &mut batch);
+            batch.clear();
+            self.batch = batch;
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn send_batch(
+        &mut self,
+        topic: TopicHandle,
+        partition: i32,
+        batch: &mut Vec<sys::rd_kafka_message_t>,
+    ) -> Result<(), Failure> {
+        let flags = sys::RD_KAFKA_MSG_F_COPY as c_int;
+        while !batch.is_empty() {
+            let count = c_int::try_from(batch.len()).expect("batches are small");
+            // SAFETY: keys and values outlive the call, which copies them.
+            let sent = unsafe {
+                sys::rd_kafka_produce_batch(
+                    self.topics[topic.0],
+                    partition,
+                    flags,
+                    batch.as_mut_ptr(),
+                    count,
+                )
+            };
+            if sent == count {
+                break;
+            }
+            batch.retain(|message| message.err != NO_ERROR);
+            for message in batch.iter_mut() {
+                if message.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__QUEUE_FULL {
+                    return Failure::of_code(message.err);
+                }
+                message.err = NO_ERROR;
+            }
+            self.serve(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Queues one record with timestamp and headers.
+    ///
+    /// # Errors
+    /// As librdkafka's, except for a full queue, for which it waits.
+    pub fn produce(
+        &mut self,
+        topic: TopicHandle,
+        partition: Option<i32>,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp_ms: i64,
+        headers: &[(&'static str, String)],
+    ) -> Result<(), Failure> {
+        let mut fields = Vec::with_capacity(6 + headers.len());
+        // SAFETY: the topic lives as long as the producer.
+        let mut add = |vtype, u| fields.push(sys::rd_kafka_vu_s { vtype, u });
+        use sys::rd_kafka_vtype_t as vtype;
+        use sys::rd_kafka_vu_s__bindgen_ty_1 as value_of;
+        add(vtype::RD_KAFKA_VTYPE_RKT, value_of { rkt: self.topics[topic.0] });
+        add(vtype::RD_KAFKA_VTYPE_PARTITION, value_of { i32_: partition.unwrap_or(-1) });
+        add(vtype::RD_KAFKA_VTYPE_MSGFLAGS, value_of { i: sys::RD_KAFKA_MSG_F_COPY as c_int });
+        add(vtype::RD_KAFKA_VTYPE_TIMESTAMP, value_of { i64_: timestamp_ms });
+        add(vtype::RD_KAFKA_VTYPE_KEY, value_of { mem: memory(key) });
+        add(vtype::RD_KAFKA_VTYPE_VALUE, value_of { mem: memory(value) });
+        let names: Vec<_> = headers
+            .iter()
+            .map(|(name, _)| CString::new(*name).expect("header names hold no NUL"))
+            .collect();
+        for (name, (_, text)) in names.iter().zip(headers) {
+            let header = sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_2 {
+                name: name.as_ptr(),
+                val: text.as_ptr().cast(),
+                size: isize::try_from(text.len()).expect("headers are short"),
+            };
+            add(vtype::RD_KAFKA_VTYPE_HEADER, value_of { header });
+        }
+        loop {
+            // SAFETY: every field points to memory that outlives the call, which copies it.
+            let sent = unsafe {
+                Failure::check(sys::rd_kafka_produceva(self.client, fields.as_ptr(), fields.len()))
+            };
+            match sent {
+                Err(failure) if failure.code == RDKafkaErrorCode::QueueFull => {
+                    self.serve(Duration::from_millis(1));
+                }
+                sent => return sent,
+            }
+        }
+    }
+
+    fn serve(&self, wait: Duration) {
+        // SAFETY: the client is live; delivery reports touch only the deliveries.
+        unsafe { sys::rd_kafka_poll(self.client, millis(wait)) };
+    }
+
+    /// Waits until every queued record is delivered or has failed.
+    ///
+    /// # Errors
+    /// A time-out, or the first delivery that failed.
+    pub fn flush(&mut self, timeout: Duration) -> Result<Delivered, Failure> {
+        // SAFETY: the client is live.
+        let flushed = unsafe { sys::rd_kafka_flush(self.client, millis(timeout)) };
+        Failure::of_code(flushed)?;
+        if let Some(code) = *self.deliveries.error() {
+            let text = format!("a record could not be delivered: {code}");
+            return Err(Failure { code, text, fatal: false, retriable: false, aborts: true });
+        }
+        let offset = self.deliveries.watched_offset.load(Ordering::Relaxed);
+        Ok(Delivered { watched_offset: (offset >= 0).then_some(offset) })
+    }
+
+    /// Adds the consumer's offsets to the transaction.
+    ///
+    /// # Errors
+    /// As librdkafka's.
+    pub fn send_offsets(
+        &mut self,
+        offsets: &TopicPartitionList,
+        group: &GroupMetadata,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
+        // SAFETY: client, list and metadata are live; the call copies what it keeps.
+        unsafe {
+            Failure::check(sys::rd_kafka_send_offsets_to_transaction(
+                self.client,
+                offsets.ptr(),
+                group.as_ptr(),
+                millis(timeout),
+            ))
+        }
+    }
+
+    /// # Errors
+    /// As librdkafka's.
+    pub fn commit(&mut self, timeout: Duration) -> Result<(), Failure> {
+        // SAFETY: the client is live.
+        unsafe { Failure::check(sys::rd_kafka_commit_transaction(self.client, millis(timeout))) }
+    }
+
+    /// # Errors
+    /// As librdkafka's.
+    pub fn abort(&mut self, timeout: Duration) -> Result<(), Failure> {
+        // SAFETY: the client is live.
+        unsafe { Failure::check(sys::rd_kafka_abort_transaction(self.client, millis(timeout))) }
+    }
+
+    /// Returns the error that made the client useless, if one did.
+    pub fn fatal_error(&self) -> Option<Failure> {
+        let mut text = [0; 512];
+        // SAFETY: the client is live and the buffer as long as the call is told.
+        let (code, text) = unsafe {
+            let code = sys::rd_kafka_fatal_error(self.client, text.as_mut_ptr(), text.len());
+            (code, CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned())
+        };
+        let failure = Failure::of_code(code).err()?;
+        Some(Failure { text, fatal: true, ..failure })
+    }
+}
+
+impl Drop for NativeProducer {
+    fn drop(&mut self) {
+        // SAFETY: topics and client were made by us and are destroyed once, the client last.
+        unsafe {
+            for topic in &self.topics {
+                sys::rd_kafka_topic_destroy(*topic);
+            }
+            sys::rd_kafka_destroy(self.client);
+        }
+    }
+}
+
+unsafe extern "C" fn on_delivery(
+    _: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: librdkafka passes a live message and the opaque of the client, which is a
+    // `Deliveries` that outlives it.
+    let (message, deliveries) = unsafe { (&*message, &*opaque.cast::<Deliveries>()) };
+    if message.err != NO_ERROR {
+        deliveries.error().get_or_insert(message.err.into());
+    } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed) {
+        deliveries.watched_offset.fetch_max(message.offset, Ordering::Relaxed);
+    }
+}
+
+fn message(key: &[u8], value: &[u8]) -> sys::rd_kafka_message_t {
+    let value = memory((!value.is_empty()).then_some(value));
+    sys::rd_kafka_message_t {
+        err: NO_ERROR,
+        rkt: ptr::null_mut(),
+        partition: 0,
+        payload: value.ptr,
+        len: value.size,
+        key: key.as_ptr().cast_mut().cast(),
+        key_len: key.len(),
+        offset: 0,
+        _private: ptr::null_mut(),
+    }
+}
+
+fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+        ptr: bytes.map_or(ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast()),
+        size: bytes.map_or(0, <[u8]>::len),
+    }
+}
+
+fn millis(timeout: Duration) -> c_int {
+    c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
+}

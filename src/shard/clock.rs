@@ -1,0 +1,99 @@
+//! Shard time: how far the shard's inputs have come.
+
+use super::InputIndex;
+use crate::matching::Timestamp;
+
+/// Tells shard time: the minimum, over the inputs, of wall time where the input is read to its
+/// end and of its last record's timestamp where it is not.
+///
+/// So an idle shard still reports on time, and one that catches up after days does not call every
+/// order overdue whose items stand further on in the backlog. Shard time never runs backwards.
+#[derive(Debug)]
+pub struct Clock {
+    inputs: Vec<Reading>,
+    now_ms: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    /// Nothing is known of the input yet.
+    Unknown,
+    /// Records follow; the last one had this timestamp.
+    Behind(Timestamp),
+    AtEnd,
+}
+
+impl Clock {
+    pub fn new(inputs: usize) -> Self {
+        Self { inputs: vec![Reading::Unknown; inputs], now_ms: None }
+    }
+
+    /// Notes a processed record.
+    pub fn record(&mut self, input: InputIndex, timestamp_ms: Timestamp) {
+        self.inputs[input] = Reading::Behind(timestamp_ms);
+    }
+
+    /// Notes that every record of the input was processed.
+    pub fn reached_end(&mut self, input: InputIndex) {
+        self.inputs[input] = Reading::AtEnd;
+    }
+
+    /// Notes that the end of the inputs is out of sight, as when no broker answers.
+    pub fn lost_sight(&mut self) {
+        for reading in &mut self.inputs {
+            if matches!(reading, Reading::AtEnd) {
+                *reading = Reading::Unknown;
+            }
+        }
+    }
+
+    /// Returns shard time, or `None` while an input has shown neither a record nor its end.
+    pub fn now(&mut self, wall_ms: Timestamp) -> Option<Timestamp> {
+        let mut now = wall_ms;
+        for reading in &self.inputs {
+            match *reading {
+                Reading::Unknown => return self.now_ms,
+                Reading::Behind(timestamp) => now = now.min(timestamp),
+                Reading::AtEnd => {}
+            }
+        }
+        self.now_ms = Some(self.now_ms.map_or(now, |before| before.max(now)));
+        self.now_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_shard_follows_the_wall() {
+        let mut clock = Clock::new(2);
+        assert_eq!(clock.now(10), None);
+        clock.reached_end(0);
+        assert_eq!(clock.now(10), None);
+        clock.reached_end(1);
+        assert_eq!(clock.now(10), Some(10));
+    }
+
+    #[test]
+    fn a_backlog_holds_time_at_its_slowest_input() {
+        let mut clock = Clock::new(2);
+        clock.record(0, 7);
+        clock.record(1, 3);
+        assert_eq!(clock.now(100), Some(3));
+        clock.reached_end(1);
+        assert_eq!(clock.now(100), Some(7));
+    }
+
+    #[test]
+    fn time_never_runs_backwards() {
+        let mut clock = Clock::new(1);
+        clock.reached_end(0);
+        assert_eq!(clock.now(50), Some(50));
+        clock.record(0, 20);
+        assert_eq!(clock.now(60), Some(50));
+        clock.lost_sight();
+        assert_eq!(clock.now(40), Some(50));
+    }
+}

@@ -1,0 +1,82 @@
+//! A reconciliation as a shard needs it: compiled once, shared by all shards of the process.
+
+use std::time::Duration;
+
+use super::Offset;
+use crate::{
+    codec::{Input, Outputs},
+    matching::Rules,
+};
+
+/// A reconciliation, compiled.
+pub struct Plan {
+    /// Name of the reconciliation, for headers and logs.
+    pub name: String,
+    pub rules: Rules,
+    /// The expected topic's decoder, then those of the observed topics in order.
+    pub inputs: Vec<Input>,
+    /// The input topics' names, in the same order.
+    pub topics: Vec<String>,
+    pub outputs: Outputs,
+    /// Longest record key, in bytes; longer ones are refused before they cost memory.
+    pub key_bytes_max: usize,
+    pub start_from: StartFrom,
+    pub on_truncation: OnTruncation,
+    /// Names the durations that shape the index of deadlines; when they change, the local store
+    /// is rebuilt.
+    pub deadlines: String,
+    /// How long the changelog keeps tombstones: a store that was away longer is rebuilt.
+    pub tombstones_kept: Duration,
+    /// Tell each step of a key in the log, for demonstrations: it costs more than the work.
+    pub log_records: bool,
+}
+
+/// Where a group without committed offsets starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFrom {
+    Earliest,
+    Latest,
+}
+
+/// What happens when input was deleted before it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTruncation {
+    /// The shard stops and says so.
+    Stop,
+    /// The loss is accepted and counted.
+    Continue,
+}
+
+/// How much a shard takes in before it spills and commits.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of rows in memory above which clean rows are evicted and dirty ones spilled.
+    pub cache_bytes: usize,
+    /// Dirty rows above which they are spilled: bounds the changelog's tail that a crash replays.
+    pub dirty_rows_max: usize,
+    /// Time after which dirty rows are spilled, however few.
+    pub spill_interval: Duration,
+    /// Deadlines fired at a time.
+    pub deadlines_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 16 << 20,
+            dirty_rows_max: 200_000,
+            spill_interval: Duration::from_secs(60),
+            deadlines_max: 1_000,
+        }
+    }
+}
+
+/// A record of an input topic, of one shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    pub input: super::InputIndex,
+    pub offset: Offset,
+    pub timestamp_ms: crate::matching::Timestamp,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+}

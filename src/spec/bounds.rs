@@ -1,0 +1,60 @@
+//! Every bound of the object, named once: validation, schema and documentation read it here.
+
+use std::time::Duration;
+
+/// The smallest and the largest value that a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds<T> {
+    pub min: T,
+    pub max: T,
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const TEN_YEARS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+/// `overdue.after`, `orphans.after`, `expire.after`.
+pub const DEADLINE: Bounds<Duration> = Bounds { min: Duration::from_secs(1), max: TEN_YEARS };
+/// `memory`.
+pub const MEMORY: Bounds<Duration> = Bounds { min: Duration::from_secs(1), max: TEN_YEARS };
+/// `commitInterval`.
+pub const COMMIT_INTERVAL: Bounds<Duration> =
+    Bounds { min: Duration::from_millis(1), max: Duration::from_secs(10) };
+/// `topics.changelog.deleteRetention`.
+pub const DELETE_RETENTION: Bounds<Duration> =
+    Bounds { min: Duration::from_secs(60), max: Duration::from_secs(90 * DAY.as_secs()) };
+
+/// `limits.rowBytes`, in bytes.
+pub const ROW_BYTES: Bounds<u64> = Bounds { min: KIB, max: 16 * MIB };
+/// `limits.keyBytes`, in bytes.
+pub const KEY_BYTES: Bounds<u64> = Bounds { min: 16, max: 32 * KIB };
+/// `topics.changelog.segmentBytes`, in bytes; brokers refuse segments below 1 MiB.
+pub const SEGMENT_BYTES: Bounds<u64> = Bounds { min: MIB, max: GIB };
+/// `memoryBudget`, in bytes.
+pub const MEMORY_BUDGET: Bounds<u64> = Bounds { min: 16 * MIB, max: 1024 * GIB };
+/// `storage.size`, in bytes.
+pub const STORAGE: Bounds<u64> = Bounds { min: 64 * MIB, max: 1024 * 1024 * GIB };
+
+/// `limits.itemsPerExpectation`.
+pub const ITEMS: Bounds<i32> = Bounds { min: 1, max: 1_000_000 };
+/// `replicas`.
+pub const REPLICAS: Bounds<i32> = Bounds { min: 0, max: 1000 };
+/// `topics.partitions`.
+pub const PARTITIONS: Bounds<i32> = Bounds { min: 1, max: 10_000 };
+/// `topics.replicationFactor`.
+pub const REPLICATION: Bounds<i32> = Bounds { min: 1, max: 100 };
+
+/// Most entries of `observed`.
+pub const OBSERVED_MAX: u32 = 16;
+/// Most entries of `kafka.properties`.
+pub const PROPERTIES_MAX: u32 = 100;
+/// Longest JSON path, in bytes.
+pub const PATH_BYTES_MAX: u32 = 1024;
+/// Longest name of a Kafka topic.
+pub const TOPIC_LENGTH_MAX: u32 = 249;
+/// Longest consumer group: the changelog topic adds a suffix to it.
+pub const GROUP_LENGTH_MAX: u32 = TOPIC_LENGTH_MAX - 10;
+/// Longest `metadata.name`: Kubernetes adds a hash to it and puts it into labels of 63 characters.
+pub const NAME_LENGTH_MAX: u32 = 52;

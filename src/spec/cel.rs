@@ -1,0 +1,114 @@
+//! Rules in the custom resource definition, for the API server to check when the object is applied.
+//!
+//! Promise: each refuses something that [`validate`](super::validate) would refuse too, or a change
+//! that would tear running state from its topics. Every list and text that they read is bounded in
+//! the schema, or the API server would refuse the rules as too costly.
+
+use kube::core::Rule;
+use serde_json::{Value, json};
+
+/// The object's name becomes a group, topics, a Service and labels.
+pub(super) fn name_rule() -> Rule {
+    Rule::new(
+        "self.metadata.name.size() <= 52 && \
+         self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+    )
+    .message("metadata.name has at most 52 characters, of a-z, 0-9 and -, and begins with a letter")
+}
+
+pub(super) fn spec_rules() -> Value {
+    let distinct = "topics must differ: a record that is written would be read again";
+    rules(&[
+        ("!self.observed.exists(o, o.topic == self.expected.topic)", distinct),
+        (
+            "self.completed.topic != self.expected.topic && \
+             !self.observed.exists(o, o.topic == self.completed.topic)",
+            distinct,
+        ),
+        (
+            "!has(self.overdue) || !has(self.overdue.topic) || \
+             (self.overdue.topic != self.expected.topic && \
+             self.overdue.topic != self.completed.topic && \
+             !self.observed.exists(o, o.topic == self.overdue.topic))",
+            distinct,
+        ),
+        (
+            "!has(self.deadLetter) || !has(self.deadLetter.topic) || \
+             (self.deadLetter.topic != self.expected.topic && \
+             self.deadLetter.topic != self.completed.topic && \
+             !self.observed.exists(o, o.topic == self.deadLetter.topic) && \
+             (!has(self.overdue) || !has(self.overdue.topic) || \
+             self.overdue.topic != self.deadLetter.topic))",
+            distinct,
+        ),
+        (
+            "self.counting == 'quantity' || (!has(self.expected.quantity) && \
+             !self.observed.exists(o, has(o.quantity)))",
+            "quantity paths need counting: quantity",
+        ),
+        (
+            "self.counting == oldSelf.counting",
+            "counting cannot change, since the state was counted by it: make a new object",
+        ),
+        (
+            "self.observed.size() == oldSelf.observed.size() && \
+             self.observed.all(o, oldSelf.observed.exists(p, p.topic == o.topic))",
+            "observed topics cannot change, since offsets and state belong to them: make a new \
+             object",
+        ),
+    ])
+}
+
+pub(super) fn expected_rules() -> Value {
+    rules(&[(
+        "self.topic == oldSelf.topic",
+        "expected.topic cannot change, since offsets and state belong to it: make a new object",
+    )])
+}
+
+pub(super) fn kafka_rules() -> Value {
+    rules(&[
+        (
+            "has(self.groupId) == has(oldSelf.groupId) && \
+             (!has(self.groupId) || self.groupId == oldSelf.groupId)",
+            "groupId cannot change, since offsets and state belong to it: make a new object",
+        ),
+        ("self.groupProtocol == 'classic'", "groupProtocol consumer is not supported yet"),
+    ])
+}
+
+pub(super) fn tls_rules() -> Value {
+    rules(&[
+        ("!has(self.caSecretRef) || !has(self.caFile)", "give caSecretRef or caFile, not both"),
+        (
+            "!has(self.certificateSecretRef) || \
+             (!has(self.certificateFile) && !has(self.keyFile))",
+            "give certificateSecretRef or certificateFile and keyFile, not both",
+        ),
+        (
+            "has(self.certificateFile) == has(self.keyFile)",
+            "certificateFile and keyFile belong together",
+        ),
+        (
+            "!has(self.keyPasswordEnv) || !has(self.keyPasswordFile)",
+            "give keyPasswordEnv or keyPasswordFile, not both",
+        ),
+    ])
+}
+
+pub(super) fn sasl_rules() -> Value {
+    rules(&[
+        ("self.mechanism != 'OAUTHBEARER'", "mechanism OAUTHBEARER is not supported yet"),
+        (
+            "has(self.secretRef) ? (!has(self.usernameEnv) && !has(self.usernameFile) && \
+             !has(self.passwordEnv) && !has(self.passwordFile)) : \
+             (has(self.usernameEnv) != has(self.usernameFile) && \
+             has(self.passwordEnv) != has(self.passwordFile))",
+            "give secretRef alone, or one source of the user name and one of the password",
+        ),
+    ])
+}
+
+fn rules(rules: &[(&str, &str)]) -> Value {
+    rules.iter().map(|(rule, message)| json!({ "rule": rule, "message": message })).collect()
+}

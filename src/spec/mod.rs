@@ -1,0 +1,73 @@
+//! The `Reconciliation` object: the only configuration there is, in a file and in Kubernetes.
+//!
+//! ```text
+//!  YAML ──read──► Reconciliation ──validate──► Settings ──► worker, operator, demo
+//!                 (as written)                 (checked)
+//! ```
+//!
+//! Promise: an object is checked once and completely; every mistake is told with its path in the
+//! object and its remedy, and whoever holds [`Settings`] need not check again. Ban: nothing here
+//! connects to anything; secrets are read only when a connection is made.
+
+pub mod bounds;
+mod bytes;
+mod cel;
+pub mod duration;
+mod error;
+mod kafka;
+mod names;
+pub mod object;
+mod paths;
+mod problem;
+mod properties;
+mod read;
+pub mod reference;
+pub mod secret;
+mod settings;
+mod validate;
+
+use std::io::Read;
+use std::path::Path;
+
+pub use error::Error;
+pub use kafka::{Certificate, Kafka, Sasl, Tls};
+pub use object::{Reconciliation, ReconciliationSpec};
+pub use problem::Problem;
+pub use settings::{Completed, Deadlines, Expected, Limits, Observed, Settings, Topics};
+pub use validate::validate;
+
+/// Reads and validates the object in a file; `-` stands for standard input.
+///
+/// # Errors
+/// When the file cannot be read, or with everything that is wrong with the object.
+pub fn load(file: &Path) -> Result<Settings, Error> {
+    let name = file.display().to_string();
+    let text = text_of(file).map_err(|source| Error::Unreadable { file: name.clone(), source })?;
+    parse(&text).map_err(|problems| Error::Invalid { file: name, problems })
+}
+
+/// Reads and validates the object in a text.
+///
+/// # Errors
+/// With everything that is wrong with the object.
+pub fn parse(text: &str) -> Result<Settings, Vec<Problem>> {
+    let (object, mut problems) = read::read(text);
+    match object.as_ref().map(validate) {
+        Some(Ok(settings)) if problems.is_empty() => return Ok(settings),
+        Some(Err(more)) => problems.extend(more),
+        Some(Ok(_)) | None => {}
+    }
+    Err(problems)
+}
+
+fn text_of(file: &Path) -> std::io::Result<String> {
+    if file != Path::new("-") {
+        return std::fs::read_to_string(file);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! How the Kafka cluster is reached.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{bounds, cel, names};
+
+/// How the Kafka cluster is reached.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::kafka_rules()))]
+pub struct KafkaSpec {
+    /// Brokers to ask first, as `host:port`, separated by commas.
+    #[schemars(length(min = 1, max = 4096))]
+    pub bootstrap_servers: String,
+    /// Consumer group; the changelog topic and the transactional ids begin with it, so it is
+    /// unique in the Kafka cluster. Left out, it is the object's name. It cannot change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::GROUP_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub group_id: Option<String>,
+    /// How workers agree on who does what. `classic`: the protocol that every broker speaks, with
+    /// static members. `consumer`: the protocol of KIP-848; refused until it is supported.
+    #[serde(default)]
+    pub group_protocol: GroupProtocol,
+    /// Encrypts the connection. Left out, it is not encrypted; empty, the system's certificate
+    /// authorities are trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSpec>,
+    /// Logs in with a user name and a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sasl: Option<SaslSpec>,
+    /// Further settings of the Kafka client (librdkafka), by name; they override Rollcall's own.
+    /// Those that would break exactly-once, or that have a field of their own, are refused. At
+    /// most 100.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = bounds::PROPERTIES_MAX))]
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How workers agree on who does what.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum GroupProtocol {
+    /// The protocol that every broker speaks, with static members.
+    #[default]
+    Classic,
+    /// The protocol of KIP-848; refused until it is supported.
+    Consumer,
+}
+
+/// Encrypts the connection.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::tls_rules()))]
+pub struct TlsSpec {
+    /// Secret with the certificate authority to trust, in Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_secret_ref: Option<CaSecretRef>,
+    /// Secret with the client's certificate and key, in Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_secret_ref: Option<CertificateSecretRef>,
+    /// PEM file with the certificate authority to trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub ca_file: Option<String>,
+    /// PEM file with the client's certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub certificate_file: Option<String>,
+    /// PEM file with the client's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub key_file: Option<String>,
+    /// Environment variable with the password of the client's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub key_password_env: Option<String>,
+    /// File with the password of the client's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub key_password_file: Option<String>,
+}
+
+/// A Secret with a certificate authority, in the object's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CaSecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Entry of the Secret that holds the PEM text.
+    #[serde(default = "default_ca_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A Secret of type `kubernetes.io/tls`, in the object's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CertificateSecretRef {
+    /// Name of the Secret, which holds `tls.crt` and `tls.key`.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// Logs in with a user name and a password.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::sasl_rules()))]
+pub struct SaslSpec {
+    /// How the password is presented. `PLAIN` sends it as it is, so use it together with `tls`
+    /// only. `OAUTHBEARER` is refused until it is supported.
+    pub mechanism: SaslMechanism,
+    /// Secret with the user name and the password, in Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SaslSecretRef>,
+    /// Environment variable with the user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub username_env: Option<String>,
+    /// File with the user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub username_file: Option<String>,
+    /// Environment variable with the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub password_env: Option<String>,
+    /// File with the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub password_file: Option<String>,
+}
+
+/// How the password is presented.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaslMechanism {
+    /// As it is; only sensible together with `tls`.
+    #[serde(rename = "PLAIN")]
+    Plain,
+    /// By a salted challenge with SHA-256.
+    #[serde(rename = "SCRAM-SHA-256")]
+    ScramSha256,
+    /// By a salted challenge with SHA-512.
+    #[serde(rename = "SCRAM-SHA-512")]
+    ScramSha512,
+    /// By a token; refused until it is supported.
+    #[serde(rename = "OAUTHBEARER")]
+    OauthBearer,
+}
+
+/// A Secret with a user name and a password, in the object's namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SaslSecretRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Entry of the Secret that holds the user name.
+    #[serde(default = "default_username_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub username_key: String,
+    /// Entry of the Secret that holds the password.
+    #[serde(default = "default_password_key")]
+    #[schemars(length(min = 1, max = 253))]
+    pub password_key: String,
+}
+
+fn default_ca_key() -> String {
+    "ca.crt".to_owned()
+}
+
+fn default_username_key() -> String {
+    "username".to_owned()
+}
+
+fn default_password_key() -> String {
+    "password".to_owned()
+}

@@ -1,0 +1,45 @@
+//! What is wrong with an object: where, what, and how to mend it.
+
+use std::fmt;
+
+use super::names::Refusal;
+
+/// One mistake in an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is, such as `spec.observed[0].item`; a line and column if the text is not YAML.
+    pub path: String,
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n    {}", self.path, self.message, self.remedy)
+    }
+}
+
+/// Collects mistakes, so that all of them are told at once.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub fn add(
+        &mut self,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.0.push(Problem { path: path.into(), message: message.into(), remedy: remedy.into() });
+    }
+
+    /// Adds the refusal, if it is one.
+    pub fn check<T>(&mut self, path: impl Into<String>, result: Result<T, Refusal>) -> Option<T> {
+        result.map_err(|(message, remedy)| self.add(path, message, remedy)).ok()
+    }
+
+    pub fn into_vec(self) -> Vec<Problem> {
+        self.0
+    }
+}

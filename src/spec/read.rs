@@ -1,0 +1,231 @@
+//! Text to object: the shape is checked here, what the values mean in [`super::validate`].
+
+use kube::Resource;
+use serde_path_to_error::{Path, Segment};
+use serde_yaml::Value;
+
+use super::problem::Problems;
+use super::{Problem, Reconciliation};
+
+const TOP_LEVEL: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+
+impl Reconciliation {
+    /// Reads an object from YAML (or JSON, which is YAML too).
+    ///
+    /// # Errors
+    /// Every field that is unknown, and the first that is missing or of the wrong type.
+    pub fn from_yaml(text: &str) -> Result<Self, Vec<Problem>> {
+        let (object, problems) = read(text);
+        object.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+}
+
+/// Returns the object, as far as it can be understood, and what is wrong with its shape.
+pub(super) fn read(text: &str) -> (Option<Reconciliation>, Vec<Problem>) {
+    let mut problems = Problems::default();
+    let object = document(text, &mut problems).and_then(|mut document| {
+        check_kind(&mut document, &mut problems).then(|| shape(document, &mut problems)).flatten()
+    });
+    (object, problems.into_vec())
+}
+
+fn document(text: &str, problems: &mut Problems) -> Option<Value> {
+    match serde_yaml::from_str(text) {
+        Ok(Value::Mapping(mapping)) => return Some(Value::Mapping(mapping)),
+        Ok(Value::Null) => problems.add("file", "is empty", "write a Reconciliation into it"),
+        Ok(_) => problems.add(
+            "file",
+            "holds no object",
+            "write a Reconciliation with apiVersion, kind, metadata and spec",
+        ),
+        Err(error) if error.to_string().contains("more than one document") => problems.add(
+            "file",
+            "holds several documents",
+            "keep the Reconciliation in a file of its own",
+        ),
+        Err(error) => problems.add("file", error.to_string(), "mend the YAML there"),
+    }
+    None
+}
+
+/// Tells whether the document claims to be a Reconciliation.
+fn check_kind(document: &mut Value, problems: &mut Problems) -> bool {
+    let expected =
+        [("apiVersion", Reconciliation::api_version(&())), ("kind", Reconciliation::kind(&()))];
+    let mut ok = true;
+    for (field, expected) in expected {
+        let remedy = format!("write {field}: {expected}");
+        match document.get(field).map(|value| value.as_str().unwrap_or_default()) {
+            Some(found) if found == expected => continue,
+            Some(found) => problems.add(field, format!("\"{found}\" is not known"), remedy),
+            None => problems.add(field, "is missing", remedy),
+        }
+        ok = false;
+    }
+    let known = |key: &Value| key.as_str().is_some_and(|key| TOP_LEVEL.contains(&key));
+    if let Value::Mapping(mapping) = document {
+        for key in mapping.keys().filter(|key| !known(key)) {
+            let name = key.as_str().unwrap_or("a key that is no text");
+            problems.add(name, "is an unknown field", remedy_for_unknown(&TOP_LEVEL));
+        }
+    }
+    ok
+}
+
+/// Unknown fields are taken out one by one, so that all of them are told.
+fn shape(mut document: Value, problems: &mut Problems) -> Option<Reconciliation> {
+    loop {
+        let error = match serde_path_to_error::deserialize(document.clone()) {
+            Ok(object) => return Some(object),
+            Err(error) => error,
+        };
+        let path = error.path().clone();
+        let message = error.into_inner().to_string();
+        let unknown = message.starts_with("unknown field");
+        add_shape_problem(&path, &message, problems);
+        if !unknown || !take_out(&mut document, &path, &message) {
+            return None;
+        }
+    }
+}
+
+fn add_shape_problem(path: &Path, message: &str, problems: &mut Problems) {
+    let mut named = message.split('`').skip(1).step_by(2);
+    let place = path.to_string();
+    if message.starts_with("unknown field") {
+        let _field = named.next();
+        let others: Vec<&str> = named.collect();
+        problems.add(place, "is an unknown field", remedy_for_unknown(&others));
+    } else if let Some(field) = message.strip_prefix("missing field") {
+        let field = field.trim_matches([' ', '`']);
+        let place = if place == "." { field.to_owned() } else { format!("{place}.{field}") };
+        problems.add(place, "is missing", "add it; docs/reconciliation.md explains each field");
+    } else if message.starts_with("unknown variant") {
+        let found = named.next().unwrap_or_default();
+        let others: Vec<&str> = named.collect();
+        problems.add(
+            place,
+            format!("\"{found}\" is not known"),
+            format!("write {}", others.join(" or ")),
+        );
+    } else if message.ends_with("expected a string") {
+        problems.add(place, message, "put the value in quotes");
+    } else {
+        problems.add(place, message, "write such a value");
+    }
+}
+
+fn remedy_for_unknown(known: &[&str]) -> String {
+    format!("remove it, or write one of: {}", known.join(", "))
+}
+
+/// Removes the unknown field; tells whether it was there.
+fn take_out(document: &mut Value, path: &Path, message: &str) -> bool {
+    let mut segments: Vec<&Segment> = path.iter().collect();
+    let Some(field) = message.split('`').nth(1) else { return false };
+    if matches!(segments.last(), Some(Segment::Map { key }) if key == field) {
+        segments.pop();
+    }
+    let mut place = document;
+    for segment in segments {
+        let next = match segment {
+            Segment::Map { key } => place.get_mut(key.as_str()),
+            Segment::Seq { index } => place.get_mut(*index),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        };
+        match next {
+            Some(next) => place = next,
+            None => return false,
+        }
+    }
+    place.as_mapping_mut().is_some_and(|mapping| mapping.remove(field).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = Reconciliation::from_yaml(text).expect_err("a broken object");
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    const HEAD: &str = "apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\n\
+                        metadata: { name: shipping }\n";
+
+    #[test]
+    fn what_is_not_yaml_is_refused_with_its_place() {
+        let found = problems("spec:\n  kafka: {\n");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("file: "), "{found:?}");
+        assert!(found[0].contains("line 3 column 1"), "{found:?}");
+    }
+
+    #[test]
+    fn a_field_given_twice_is_refused() {
+        let found = problems(&format!("{HEAD}spec: {{}}\nspec: {{}}\n"));
+        assert!(found[0].contains("duplicate entry"), "{found:?}");
+    }
+
+    #[test]
+    fn what_is_no_reconciliation_is_refused() {
+        assert_eq!(problems(""), ["file: is empty\n    write a Reconciliation into it"]);
+        assert_eq!(
+            problems("apiVersion: v1\nkind: ConfigMap\ndata: {}\n"),
+            [
+                "apiVersion: \"v1\" is not known\n    write apiVersion: rollcall.dev/v1alpha1",
+                "kind: \"ConfigMap\" is not known\n    write kind: Reconciliation",
+                "data: is an unknown field\n    \
+                 remove it, or write one of: apiVersion, kind, metadata, spec, status",
+            ]
+        );
+        assert_eq!(
+            problems(&format!("{HEAD}---\n{HEAD}")),
+            ["file: holds several documents\n    keep the Reconciliation in a file of its own"]
+        );
+    }
+
+    #[test]
+    fn all_unknown_fields_are_told_at_once() {
+        let text = format!(
+            "{HEAD}spec:\n  kafka: {{ bootstrapServers: kafka, bootstrap: kafka }}\n  \
+             expected: {{ topic: orders, items: $.items, keys: $.id }}\n  \
+             observed:\n  - {{ topic: manufactured, item: $.id, itm: $.id }}\n  \
+             completed: {{ topic: shipping }}\n  memmory: 7d\n"
+        );
+        let paths: Vec<String> = problems(&text)
+            .iter()
+            .map(|problem| problem.split(": ").next().expect("a path").to_owned())
+            .collect();
+        assert_eq!(
+            paths,
+            ["spec.kafka.bootstrap", "spec.expected.keys", "spec.observed[0].itm", "spec.memmory"]
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_named_with_its_path() {
+        let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: kafka }}\n");
+        assert_eq!(
+            problems(&text),
+            ["spec.expected: is missing\n    \
+              add it; docs/reconciliation.md explains each field"]
+        );
+        assert!(problems(HEAD)[0].starts_with("spec: is missing"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_path() {
+        let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: 9092 }}\n");
+        assert_eq!(
+            problems(&text),
+            ["spec.kafka.bootstrapServers: invalid type: integer `9092`, expected a string\n    \
+              put the value in quotes"]
+        );
+        let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: k, groupProtocol: new }}\n");
+        assert_eq!(
+            problems(&text),
+            ["spec.kafka.groupProtocol: \"new\" is not known\n    write classic or consumer"]
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! `docs/reconciliation.md`, made from the custom resource definition, so that it cannot be stale.
+
+use std::fmt::Write;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+use kube::CustomResourceExt;
+
+use super::{Reconciliation, duration, names};
+
+const INTRODUCTION: &str = "\
+# The Reconciliation object
+
+This page is made from the types by `rollcall crd --reference`; change the descriptions there.
+
+One object configures everything: `kubectl apply -f shipping.yaml` and
+`rollcall worker -f shipping.yaml` read the same file. `rollcall validate -f shipping.yaml` checks
+it and tells every mistake with its path and its remedy. Fields that are not listed here are
+refused.
+
+```yaml
+";
+const NOTATION: &str = "\
+```
+
+Notation:
+
+- A **duration** is one or more numbers with the units `ms`, `s`, `m`, `h`, `d` or `w`, such as
+  `90s`, `1h30m` or `7d`.
+- **Bytes** are written as Kubernetes does: `512Ki`, `64Mi`, `1.5Gi`, `1048576`.
+- A **JSON path** is the part of RFC 9535 that has no choice to make: `$`, `.name`, `['name']`,
+  `[0]`, and where several places are meant `[*]` or `.*`.
+- **Kafka topics and consumer groups** have at most 249 and 239 characters of `a-z`, `A-Z`, `0-9`,
+  `.`, `_` and `-`. Every topic serves one purpose, so all of them differ.
+
+`metadata.name` has at most 52 characters of `a-z`, `0-9` and `-`, and begins with a letter. It is
+the consumer group unless `spec.kafka.groupId` says otherwise. From the group follow the changelog
+topic, `<group>-changelog`, and the transactional ids, `<group>-<partition>`: an operator of the
+Kafka cluster has to allow these names.
+
+Secrets never stand in the object. In Kubernetes it names Secrets, which are mounted below
+`/etc/rollcall/secrets`; elsewhere it names files or environment variables.
+
+";
+
+/// Returns the page as Markdown.
+///
+/// # Panics
+/// When the definition has no schema, which its own derivation rules out.
+pub fn markdown() -> String {
+    let definition = Reconciliation::crd();
+    let spec = definition.spec.versions[0]
+        .schema
+        .as_ref()
+        .and_then(|schema| schema.open_api_v3_schema.as_ref())
+        .and_then(|root| root.properties.as_ref()?.get("spec"))
+        .expect("the derived definition describes spec");
+    let mut page = INTRODUCTION.to_owned();
+    page += include_str!("../../manifests/demo/shipping.yaml");
+    page += NOTATION;
+    fields(&mut page, "spec", spec, 2);
+    page
+}
+
+/// Writes a table of the fields of `object`, then a section for each field that has fields itself.
+fn fields(page: &mut String, path: &str, object: &JSONSchemaProps, level: usize) {
+    let line = |page: &mut String, text: String| {
+        writeln!(page, "{text}").expect("a String takes every text");
+    };
+    line(page, format!("{} `{path}`\n", "#".repeat(level)));
+    line(page, "| field | type | default | meaning |".to_owned());
+    line(page, "| --- | --- | --- | --- |".to_owned());
+    for (name, field) in required_first(object) {
+        let default = match &field.default {
+            Some(default) if default.0.is_object() => "see below".to_owned(),
+            Some(default) => {
+                format!("`{}`", default.0.as_str().map_or(default.0.to_string(), str::to_owned))
+            }
+            None if is_required(object, name) => "required".to_owned(),
+            None => "none".to_owned(),
+        };
+        let meaning = field.description.clone().unwrap_or_default().replace('\n', " ");
+        line(page, format!("| `{name}` | {} | {default} | {meaning} |", type_of(name, field)));
+    }
+    for (name, field) in required_first(object) {
+        let (path, below) = match &field.items {
+            Some(JSONSchemaPropsOrArray::Schema(item)) => (format!("{path}.{name}[]"), &**item),
+            _ => (format!("{path}.{name}"), field),
+        };
+        if below.properties.is_some() && !is_kubernetes(name) {
+            line(page, String::new());
+            fields(page, &path, below, level + 1);
+        }
+    }
+}
+
+fn required_first(object: &JSONSchemaProps) -> Vec<(&String, &JSONSchemaProps)> {
+    let mut fields: Vec<_> = object.properties.iter().flatten().collect();
+    fields.sort_by_key(|(name, _)| !is_required(object, name));
+    fields
+}
+
+fn is_required(object: &JSONSchemaProps, name: &str) -> bool {
+    object.required.iter().flatten().any(|required| required == name)
+}
+
+/// Fields of a type that Kubernetes defines and documents.
+fn is_kubernetes(name: &str) -> bool {
+    name == "resources"
+}
+
+fn type_of(name: &str, field: &JSONSchemaProps) -> String {
+    if is_kubernetes(name) {
+        return "`ResourceRequirements` of Kubernetes".to_owned();
+    }
+    if field.x_kubernetes_int_or_string == Some(true) {
+        return "bytes".to_owned();
+    }
+    if let Some(values) = &field.enum_ {
+        let values: Vec<String> =
+            values.iter().filter_map(|value| Some(format!("`{}`", value.0.as_str()?))).collect();
+        return values.join(", ");
+    }
+    match (field.type_.as_deref(), field.pattern.as_deref()) {
+        (_, Some(duration::PATTERN)) => "duration".to_owned(),
+        (_, Some(names::TOPIC_PATTERN)) => "name".to_owned(),
+        (Some("array"), _) => "list".to_owned(),
+        (Some("object"), _) if field.properties.is_none() => "map of texts".to_owned(),
+        (Some("string"), _) => "text".to_owned(),
+        (Some(other), _) => other.to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_in_docs_is_the_one_that_the_types_make() {
+        let page = include_str!("../../docs/reconciliation.md");
+        assert!(
+            page == markdown(),
+            "write it anew: rollcall crd --reference > docs/reconciliation.md"
+        );
+    }
+}

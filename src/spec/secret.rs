@@ -1,0 +1,62 @@
+//! Where secrets are: never in the object itself.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where Secrets named by the object are mounted in Kubernetes.
+pub const SECRETS_DIR: &str = "/etc/rollcall/secrets";
+/// Directory below [`SECRETS_DIR`] for `kafka.tls.caSecretRef`.
+pub const CA_DIR: &str = "kafka-ca";
+/// Directory below [`SECRETS_DIR`] for `kafka.tls.certificateSecretRef`.
+pub const CERTIFICATE_DIR: &str = "kafka-certificate";
+/// Directory below [`SECRETS_DIR`] for `kafka.sasl.secretRef`.
+pub const SASL_DIR: &str = "kafka-sasl";
+
+/// Where a secret text is found when it is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// In an environment variable.
+    Env(String),
+    /// In a file; line ends at its end do not belong to it.
+    File(PathBuf),
+}
+
+/// A secret that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: cannot read {secret}: {reason}")]
+pub struct SecretError {
+    /// The field of the object that names it.
+    pub path: &'static str,
+    pub secret: Secret,
+    pub reason: String,
+}
+
+impl Secret {
+    /// Returns the path of an entry of a mounted Secret.
+    pub(super) fn mounted(dir: &str, entry: &str) -> PathBuf {
+        [SECRETS_DIR, dir, entry].iter().collect()
+    }
+
+    /// Returns the secret text; `path` is the field of the object that names it.
+    ///
+    /// # Errors
+    /// When the variable is not set or the file cannot be read.
+    pub fn read(&self, path: &'static str) -> Result<String, SecretError> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
+            Self::File(file) => std::fs::read_to_string(file)
+                .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+                .map_err(|error| error.to_string()),
+        };
+        text.map_err(|reason| SecretError { path, secret: self.clone(), reason })
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(file) => write!(f, "file {}", file.display()),
+        }
+    }
+}

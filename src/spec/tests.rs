@@ -1,0 +1,276 @@
+//! The custom resource definition, and connections as the Kafka client is told about them.
+
+use std::time::Duration;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
+
+use super::bounds::Bounds;
+use super::*;
+
+const DEMO: &str = include_str!("../../manifests/demo/shipping.yaml");
+
+fn schema() -> JSONSchemaProps {
+    let version = Reconciliation::crd().spec.versions.swap_remove(0);
+    version.schema.and_then(|schema| schema.open_api_v3_schema).expect("a schema")
+}
+
+/// Calls `visit` with the path and the schema of every field below `schema`.
+fn walk(path: &str, schema: &JSONSchemaProps, visit: &mut dyn FnMut(&str, &JSONSchemaProps)) {
+    for (name, field) in schema.properties.iter().flatten() {
+        let path = format!("{path}.{name}");
+        visit(&path, field);
+        walk(&path, field, visit);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
+        walk(&format!("{path}[]"), item, visit);
+    }
+}
+
+#[test]
+fn every_field_of_the_definition_is_described() {
+    let mut fields = 0;
+    walk("", &schema(), &mut |path, field| {
+        fields += 1;
+        assert!(field.description.as_ref().is_some_and(|text| !text.is_empty()), "{path}");
+    });
+    assert!(fields > 60, "{fields}");
+}
+
+/// What the API server demands of a definition, as far as a derived one could miss it.
+#[test]
+fn the_definition_is_structural() {
+    walk("", &schema(), &mut |path, field| {
+        let int_or_string = field.x_kubernetes_int_or_string == Some(true);
+        assert!(field.type_.is_some() || int_or_string, "{path} has no type");
+        assert!(field.ref_path.is_none() && field.one_of.is_none(), "{path}");
+        assert!(field.any_of.is_none() && field.all_of.is_none() && field.not.is_none(), "{path}");
+        assert_ne!(field.unique_items, Some(true), "{path}");
+        if field.properties.is_some() {
+            assert!(field.additional_properties.is_none(), "{path}");
+        }
+        if let Some(JSONSchemaPropsOrBool::Bool(_)) = field.additional_properties {
+            panic!("{path} takes or forbids everything");
+        }
+    });
+    let definition = Reconciliation::crd();
+    assert_eq!(definition.metadata.name.as_deref(), Some("reconciliations.rollcall.dev"));
+    assert_eq!(definition.spec.scope, "Namespaced");
+    assert_eq!(definition.spec.names.short_names, Some(vec!["recon".to_owned()]));
+    assert_eq!(definition.spec.versions[0].name, "v1alpha1");
+}
+
+#[test]
+fn descriptions_tell_the_bounds_that_are_checked() {
+    let durations =
+        |bounds: Bounds<Duration>| (duration::format(bounds.min), duration::format(bounds.max));
+    let amounts = |bounds: Bounds<u64>| (bytes::format(bounds.min), bytes::format(bounds.max));
+    let counts = |bounds: Bounds<i32>| (bounds.min.to_string(), bounds.max.to_string());
+    let told = [
+        (".spec.overdue.after", durations(bounds::DEADLINE)),
+        (".spec.orphans.after", durations(bounds::DEADLINE)),
+        (".spec.expire.after", durations(bounds::DEADLINE)),
+        (".spec.memory", durations(bounds::MEMORY)),
+        (".spec.commitInterval", durations(bounds::COMMIT_INTERVAL)),
+        (".spec.topics.changelog.deleteRetention", durations(bounds::DELETE_RETENTION)),
+        (".spec.topics.changelog.segmentBytes", amounts(bounds::SEGMENT_BYTES)),
+        (".spec.topics.partitions", counts(bounds::PARTITIONS)),
+        (".spec.topics.replicationFactor", counts(bounds::REPLICATION)),
+        (".spec.limits.rowBytes", amounts(bounds::ROW_BYTES)),
+        (".spec.limits.keyBytes", amounts(bounds::KEY_BYTES)),
+        (".spec.limits.itemsPerExpectation", counts(bounds::ITEMS)),
+        (".spec.memoryBudget", amounts(bounds::MEMORY_BUDGET)),
+        (".spec.replicas", counts(bounds::REPLICAS)),
+    ];
+    let mut found = 0;
+    walk("", &schema(), &mut |path, field| {
+        let Some((_, (min, max))) = told.iter().find(|(told, _)| *told == path) else { return };
+        found += 1;
+        let description = field.description.as_ref().expect("a description").replace('\n', " ");
+        let bounds = format!("etween {min} and {max}");
+        assert!(description.contains(&bounds), "{path} does not say b{bounds}");
+    });
+    assert_eq!(found, told.len());
+}
+
+/// Returns what the API server says to `new`, applied over `old`, after it has set defaults.
+fn refusals(new: &str, old: Option<&str>) -> Vec<String> {
+    let schema = serde_json::to_value(schema()).expect("a schema is plain data");
+    let object = |text: &str| -> Value {
+        kube_cel::apply_defaults(&schema, &serde_yaml::from_str(text).expect("YAML"))
+    };
+    let found =
+        kube_cel::Validator::new().validate(&schema, &object(new), old.map(object).as_ref());
+    let found = found.err().map(|errors| errors.into_vec()).unwrap_or_default();
+    found.into_iter().map(|error| error.message).collect()
+}
+
+/// Returns what the API server says to the demo's object with `from` written as `to`.
+fn refusals_with(from: &str, to: &str, old: Option<&str>) -> Vec<String> {
+    assert!(DEMO.contains(from), "{from}");
+    refusals(&DEMO.replacen(from, to, 1), old)
+}
+
+#[test]
+fn the_rules_of_the_definition_let_the_demo_pass() {
+    assert_eq!(refusals(DEMO, None), [""; 0]);
+    assert_eq!(refusals(DEMO, Some(DEMO)), [""; 0]);
+    assert_eq!(refusals_with("memory: 7d", "memory: 30d", Some(DEMO)), [""; 0]);
+}
+
+#[test]
+fn the_rules_of_the_definition_refuse_what_validation_refuses() {
+    let kafka = "bootstrapServers: localhost:9092";
+    for (from, to, message) in [
+        ("name: shipping", "name: 2shipping", "begins with a letter"),
+        ("topic: manufactured", "topic: orders", "topics must differ"),
+        ("topic: shipping\n", "topic: manufactured\n", "topics must differ"),
+        ("topic: shipping-overdue", "topic: orders", "topics must differ"),
+        ("topic: shipping-dead-letter", "topic: shipping-overdue", "topics must differ"),
+        ("item: $.productId", "item: $.productId\n    quantity: $.n", "counting: quantity"),
+        (kafka, "bootstrapServers: k\n    groupProtocol: consumer", "not supported yet"),
+        (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
+        (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
+        (
+            kafka,
+            "bootstrapServers: k\n    sasl: { mechanism: OAUTHBEARER, secretRef: { name: s } }",
+            "OAUTHBEARER",
+        ),
+    ] {
+        let found = refusals_with(from, to, None);
+        assert_eq!(found.len(), 1, "{to}: {found:?}");
+        assert!(found[0].contains(message), "{to}: {found:?}");
+        assert!(parse(&DEMO.replacen(from, to, 1)).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn what_state_belongs_to_cannot_change() {
+    for (from, to, message) in [
+        ("topic: orders", "topic: orders2", "expected.topic cannot change"),
+        ("topic: manufactured", "topic: made", "observed topics cannot change"),
+        (
+            "  - topic: manufactured",
+            "  - { topic: made, item: $.id }\n  - topic: manufactured",
+            "observed topics cannot change",
+        ),
+        ("counting: distinct", "counting: quantity", "counting cannot change"),
+        (
+            "bootstrapServers: localhost:9092",
+            "bootstrapServers: k\n    groupId: other",
+            "groupId cannot change",
+        ),
+    ] {
+        let found = refusals_with(from, to, Some(DEMO));
+        assert_eq!(found.len(), 1, "{to}: {found:?}");
+        assert!(found[0].contains(message), "{to}: {found:?}");
+        assert_eq!(refusals_with(from, to, None), [""; 0], "{to}");
+    }
+}
+
+/// The API server refuses a definition whose rules may run long; unbounded lists make them.
+#[test]
+fn the_rules_of_the_definition_are_cheap() {
+    let rules_at = |path: &str| {
+        let schema = serde_json::to_value(schema()).expect("a schema is plain data");
+        schema.pointer(path).cloned().unwrap_or_else(|| panic!("{path}"))
+    };
+    for path in ["", "/properties/spec", "/properties/spec/properties/kafka"] {
+        let part = rules_at(path);
+        let compiled = kube_cel::compile_schema(&part);
+        assert!(!compiled.has_errors(), "{:?}", compiled.compilation_errors());
+        for rule in part["x-kubernetes-validations"].as_array().expect("rules") {
+            let text = rule["rule"].as_str().expect("a rule");
+            let scope = kube_cel::ScopeContext::CrdValidation;
+            let warnings = kube_cel::analyze_rule(text, &compiled, scope);
+            assert!(warnings.is_empty(), "{text}: {warnings:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stored_object_reads_back_as_it_was_written() {
+    let object = Reconciliation::from_yaml(DEMO).expect("the demo's object");
+    let stored = serde_yaml::to_string(&object).expect("an object is plain data");
+    assert_eq!(Reconciliation::from_yaml(&stored), Ok(object));
+}
+
+fn properties(kafka: &str) -> std::collections::BTreeMap<String, String> {
+    let text = DEMO.replace(
+        "bootstrapServers: localhost:9092",
+        &format!("bootstrapServers: k:1\n    {kafka}"),
+    );
+    let settings = parse(&text).expect("a valid object");
+    settings.kafka.client_properties().expect("readable secrets")
+}
+
+#[test]
+fn a_plain_connection_needs_two_settings_and_those_given() {
+    let found = properties("properties: { client.id: shipping }");
+    let found = serde_json::to_value(found).expect("plain data");
+    assert_eq!(
+        found,
+        json!({
+            "bootstrap.servers": "k:1",
+            "security.protocol": "plaintext",
+            "client.id": "shipping"
+        })
+    );
+}
+
+#[test]
+fn secrets_come_from_files_and_the_environment() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let password = dir.path().join("password");
+    std::fs::write(&password, "s3cret \n").expect("a file");
+    let found = properties(&format!(
+        "tls: {{ caFile: /ca.pem, certificateFile: /c.pem, keyFile: /k.pem }}\n    \
+         sasl: {{ mechanism: SCRAM-SHA-512, usernameEnv: PATH, passwordFile: {} }}",
+        password.display()
+    ));
+    assert_eq!(found["security.protocol"], "sasl_ssl");
+    assert_eq!(found["ssl.ca.location"], "/ca.pem");
+    assert_eq!(found["ssl.certificate.location"], "/c.pem");
+    assert_eq!(found["ssl.key.location"], "/k.pem");
+    assert_eq!(found["sasl.mechanism"], "SCRAM-SHA-512");
+    assert_eq!(found["sasl.username"], std::env::var("PATH").expect("a search path"));
+    assert_eq!(found["sasl.password"], "s3cret ");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_named_with_its_field() {
+    let text = DEMO.replace(
+        "bootstrapServers: localhost:9092",
+        "bootstrapServers: k:1\n    sasl: { mechanism: PLAIN, secretRef: { name: login } }",
+    );
+    let settings = parse(&text).expect("a valid object");
+    let error = settings.kafka.client_properties().expect_err("no such file");
+    assert_eq!(
+        error.to_string(),
+        "spec.kafka.sasl: cannot read file /etc/rollcall/secrets/kafka-sasl/username: \
+         No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_valid_is_named() {
+    let missing = load(Path::new("/nowhere/shipping.yaml")).expect_err("no such file");
+    assert_eq!(
+        missing.to_string(),
+        "cannot read /nowhere/shipping.yaml: No such file or directory (os error 2); give a file \
+         that exists and may be read"
+    );
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("shipping.yaml");
+    std::fs::write(&file, DEMO.replace("memory: 7d", "memory: 7")).expect("a file");
+    let invalid = load(&file).expect_err("an invalid object").to_string();
+    let told = invalid.strip_prefix(&file.display().to_string()).expect("the file's name first");
+    assert_eq!(
+        told,
+        " has 1 problem\nspec.memory: invalid type: integer `7`, expected a string\n    \
+         put the value in quotes"
+    );
+}

@@ -1,0 +1,303 @@
+//! Raw to validated, once: every mistake that can be seen without asking Kafka is found here.
+//!
+//! Each part returns what it understood and adds the rest to the problems, so that one run tells
+//! them all.
+
+mod connection;
+mod scalar;
+
+use std::collections::HashMap;
+
+use super::bounds;
+use super::object::{CountingSpec, ExpectedSpec, ObservedSpec, ReconciliationSpec};
+use super::problem::Problems;
+use super::settings::{
+    Completed, Deadlines, Expected, Limits, Observed, Settings, Topics, changelog_topic,
+};
+use super::{Problem, Reconciliation, names, paths};
+use crate::matching::Counting;
+
+/// Fields that completions and overdue records have beside the key's.
+const RESERVED_FIELDS: [&str; 9] = [
+    "reason",
+    "since",
+    "expectedTotal",
+    "missingTotal",
+    "missing",
+    "unexpectedTotal",
+    "unexpected",
+    "expectedAt",
+    "late",
+];
+/// What a changelog record needs beside key and row: batch header, record header, slack.
+const RECORD_OVERHEAD_BYTES: u64 = 4096;
+/// The Kafka client's `message.max.bytes` when the object does not set it.
+const MESSAGE_MAX_BYTES_DEFAULT: u64 = 1_000_000;
+
+/// Returns the settings that `object` means.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn validate(object: &Reconciliation) -> Result<Settings, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let settings = settings(object, &mut problems);
+    match problems.into_vec() {
+        problems if problems.is_empty() => Ok(settings),
+        problems => Err(problems),
+    }
+}
+
+/// Where a part has problems its fields hold placeholders; the caller drops the result then.
+fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
+    let spec = &object.spec;
+    let name = object.metadata.name.clone().unwrap_or_default();
+    problems.check("metadata.name", names::check_object(&name));
+    let counting = match spec.counting {
+        CountingSpec::Distinct => Counting::Distinct,
+        CountingSpec::Quantity => Counting::Quantity,
+    };
+    let settings = Settings {
+        kafka: connection::kafka(&spec.kafka, &name, problems),
+        expected: expected(&spec.expected, counting, problems),
+        observed: observed(&spec.observed, counting, problems),
+        completed: completed(spec, problems),
+        overdue_topic: topic(&spec.overdue.topic, &name, "overdue"),
+        dead_letter_topic: topic(&spec.dead_letter.topic, &name, "dead-letter"),
+        deadlines: deadlines(spec, problems),
+        counting,
+        commit_interval: scalar::duration(
+            "spec.commitInterval",
+            &spec.commit_interval,
+            bounds::COMMIT_INTERVAL,
+            problems,
+        )
+        .unwrap_or_default(),
+        start_from: spec.start_from,
+        on_truncation: spec.on_truncation,
+        topics: topics(spec, problems),
+        limits: limits(spec, problems),
+        memory_budget_bytes: spec.memory_budget.as_ref().and_then(|budget| {
+            scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
+        }),
+        log_records: spec.log_records,
+        paused: spec.paused,
+        replicas: scalar::count("spec.replicas", spec.replicas, bounds::REPLICAS, problems)
+            .unsigned_abs(),
+        name,
+    };
+    if let Some(storage) = &spec.storage {
+        scalar::bytes("spec.storage.size", &storage.size, bounds::STORAGE, problems);
+    }
+    check_topics(spec, &settings, problems);
+    settings
+}
+
+fn topic(given: &Option<String>, name: &str, suffix: &str) -> String {
+    given.clone().unwrap_or_else(|| format!("{name}-{suffix}"))
+}
+
+fn expected(spec: &ExpectedSpec, counting: Counting, problems: &mut Problems) -> Expected {
+    if let Some(key) = &spec.key {
+        problems.check("spec.expected.key", paths::check_singular(key));
+    }
+    let items = problems.check("spec.expected.items", paths::check_plural(&spec.items));
+    if let Some(quantity) = &spec.quantity {
+        let path = "spec.expected.quantity";
+        check_counted(path, counting, problems);
+        if items.is_some() {
+            problems.check(path, paths::check_beside(quantity, &spec.items));
+        }
+    }
+    let ExpectedSpec { topic, key, items, quantity, allow_empty } = spec.clone();
+    Expected { topic, key, items, quantity, allow_empty }
+}
+
+fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems) -> Vec<Observed> {
+    if specs.is_empty() {
+        problems.add("spec.observed", "is empty", "name at least one topic of observations");
+    }
+    if specs.len() > bounds::OBSERVED_MAX as usize {
+        problems.add(
+            "spec.observed",
+            format!("names {} topics", specs.len()),
+            format!("name at most {}", bounds::OBSERVED_MAX),
+        );
+    }
+    for (index, spec) in specs.iter().enumerate() {
+        let path = format!("spec.observed[{index}]");
+        if let Some(key) = &spec.key {
+            problems.check(format!("{path}.key"), paths::check_singular(key));
+        }
+        problems.check(format!("{path}.item"), paths::check_singular(&spec.item));
+        if let Some(quantity) = &spec.quantity {
+            let path = format!("{path}.quantity");
+            check_counted(&path, counting, problems);
+            problems.check(path, paths::check_singular(quantity));
+        }
+    }
+    let own = |ObservedSpec { topic, key, item, quantity }| Observed { topic, key, item, quantity };
+    specs.iter().cloned().map(own).collect()
+}
+
+fn check_counted(path: &str, counting: Counting, problems: &mut Problems) {
+    if counting == Counting::Distinct {
+        problems.add(
+            path,
+            "has no effect with counting: distinct",
+            "remove it, or write counting: quantity",
+        );
+    }
+}
+
+fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
+    let completed = &spec.completed;
+    let path = "spec.completed.keyField";
+    let key_field = &completed.key_field;
+    if key_field.is_empty() {
+        problems.add(path, "is empty", "name the field that carries the key, such as orderId");
+    } else if RESERVED_FIELDS.contains(&key_field.as_str()) {
+        problems.add(
+            path,
+            format!("\"{key_field}\" is the name of another field of output records"),
+            "choose another one, such as key",
+        );
+    }
+    Completed {
+        topic: completed.topic.clone(),
+        key_field: completed.key_field.clone(),
+        facts: completed.facts,
+    }
+}
+
+fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {
+    let mut deadline =
+        |path: &str, after: &str| scalar::duration(path, after, bounds::DEADLINE, problems);
+    let overdue_after =
+        spec.overdue.after.as_ref().and_then(|after| deadline("spec.overdue.after", after));
+    let orphans_after = deadline("spec.orphans.after", &spec.orphans.after);
+    let expire_after =
+        spec.expire.as_ref().and_then(|expire| deadline("spec.expire.after", &expire.after));
+    if let (Some(overdue), Some(expire)) = (overdue_after, expire_after)
+        && expire <= overdue
+    {
+        problems.add(
+            "spec.expire.after",
+            "is not longer than spec.overdue.after, so no key would ever be overdue",
+            "make it longer, or remove spec.overdue.after",
+        );
+    }
+    let memory = scalar::duration("spec.memory", &spec.memory, bounds::MEMORY, problems);
+    Deadlines {
+        overdue_after,
+        orphans_after: orphans_after.unwrap_or_default(),
+        expire_after,
+        memory: memory.unwrap_or_default(),
+    }
+}
+
+fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> Topics {
+    let topics = &spec.topics;
+    let changelog = &topics.changelog;
+    Topics {
+        manage: topics.manage,
+        partitions: topics.partitions.map(|partitions| {
+            scalar::count("spec.topics.partitions", partitions, bounds::PARTITIONS, problems)
+        }),
+        replication_factor: topics.replication_factor.map(|factor| {
+            scalar::count("spec.topics.replicationFactor", factor, bounds::REPLICATION, problems)
+        }),
+        changelog_delete_retention: scalar::duration(
+            "spec.topics.changelog.deleteRetention",
+            &changelog.delete_retention,
+            bounds::DELETE_RETENTION,
+            problems,
+        )
+        .unwrap_or_default(),
+        changelog_segment_bytes: scalar::bytes(
+            "spec.topics.changelog.segmentBytes",
+            &changelog.segment_bytes,
+            bounds::SEGMENT_BYTES,
+            problems,
+        )
+        .unwrap_or_default(),
+    }
+}
+
+fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
+    let limits = &spec.limits;
+    let mut bytes = |path: &str, quantity, bounds| scalar::bytes(path, quantity, bounds, problems);
+    let row = bytes("spec.limits.rowBytes", &limits.row_bytes, bounds::ROW_BYTES);
+    let key = bytes("spec.limits.keyBytes", &limits.key_bytes, bounds::KEY_BYTES);
+    let items = scalar::count(
+        "spec.limits.itemsPerExpectation",
+        limits.items_per_expectation,
+        bounds::ITEMS,
+        problems,
+    );
+    let message_max = spec.kafka.properties.get("message.max.bytes");
+    let message_max = message_max.map_or(Some(MESSAGE_MAX_BYTES_DEFAULT), |max| max.parse().ok());
+    if let (Some(row), Some(key), Some(message_max)) = (row, key, message_max)
+        && row + key + RECORD_OVERHEAD_BYTES > message_max
+    {
+        let needed = row + key + RECORD_OVERHEAD_BYTES;
+        problems.add(
+            "spec.limits.rowBytes",
+            format!("with the key it does not fit into a Kafka message of {message_max} bytes"),
+            format!(
+                "make it smaller, or set spec.kafka.properties message.max.bytes: \"{needed}\" \
+                 and the brokers' message.max.bytes to as much"
+            ),
+        );
+    }
+    let size = |bytes: Option<u64>| usize::try_from(bytes.unwrap_or_default()).unwrap_or_default();
+    Limits {
+        row_bytes_max: size(row),
+        items_per_expectation_max: usize::try_from(items).unwrap_or_default(),
+        key_bytes_max: size(key),
+    }
+}
+
+/// Every topic is legal and differs from all others, also in Kafka's view of `.` and `_`.
+fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
+    let mut uses = vec![("spec.expected.topic".to_owned(), settings.lead_topic().to_owned())];
+    for (index, observed) in settings.observed.iter().enumerate() {
+        uses.push((format!("spec.observed[{index}].topic"), observed.topic.clone()));
+    }
+    uses.push(("spec.completed.topic".to_owned(), settings.completed.topic.clone()));
+    uses.push(("spec.overdue.topic".to_owned(), settings.overdue_topic.clone()));
+    uses.push(("spec.deadLetter.topic".to_owned(), settings.dead_letter_topic.clone()));
+    // A wrong group or name has been told already.
+    let defaulted = [
+        ("spec.overdue.topic", spec.overdue.topic.is_none()),
+        ("spec.deadLetter.topic", spec.dead_letter.topic.is_none()),
+    ];
+    let is_default = |path: &str| defaulted.contains(&(path, true));
+    let changelog = changelog_topic(&settings.kafka.group_id);
+    let mut seen = HashMap::from([(
+        names::collision_form(&changelog),
+        ("the changelog".to_owned(), changelog),
+    )]);
+    for (path, topic) in uses {
+        if !is_default(&path) && problems.check(&path, names::check_topic(&topic)).is_none() {
+            continue;
+        }
+        match seen.get(&names::collision_form(&topic)) {
+            Some((other, same)) if *same == topic => problems.add(
+                path,
+                format!("\"{topic}\" is also {other}"),
+                "use every topic for one purpose",
+            ),
+            Some((other, near)) => problems.add(
+                path,
+                format!("\"{topic}\" differs from \"{near}\", {other}, only in . and _"),
+                "choose another name; Kafka refuses to have both",
+            ),
+            None => {
+                seen.insert(names::collision_form(&topic), (path, topic));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The memory limit that the system puts on this process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files that hold a limit: of version 2 of control groups, and of version 1.
+///
+/// Memory above `memory.high` is taken back by force, so it bounds like `memory.max`.
+const LIMITS_V2: [&str; 2] = ["memory.max", "memory.high"];
+const LIMITS_V1: [&str; 1] = ["memory.limit_in_bytes"];
+
+/// Returns the smallest memory limit in bytes of the control groups that this process is in, from
+/// its own up to the outermost that can be seen; `None` when nothing bounds it but the machine.
+///
+/// `root` is `/`, or stands for it in tests.
+pub(super) fn memory_limit(root: &Path) -> Option<u64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
+    let machine = machine_bytes(root).unwrap_or(u64::MAX);
+    groups
+        .lines()
+        .filter_map(Membership::parse)
+        .filter_map(|membership| {
+            let mount =
+                mounts.lines().filter_map(Mount::parse).find(|mount| membership.is_of(mount))?;
+            let names: &[&str] = if membership.unified { &LIMITS_V2 } else { &LIMITS_V1 };
+            smallest(root, &mount, &membership.path, names)
+        })
+        .min()
+        // "No limit" of version 1 is a number larger than any machine.
+        .filter(|&limit| limit < machine)
+}
+
+/// Which group of a hierarchy the process is in.
+struct Membership {
+    unified: bool,
+    path: PathBuf,
+}
+
+impl Membership {
+    /// Reads `4:memory:/docker/…` (version 1) or `0::/…` (version 2); others do not limit memory.
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(3, ':');
+        let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        let unified = id == "0" && controllers.is_empty();
+        let memory = controllers.split(',').any(|controller| controller == "memory");
+        (unified || memory).then(|| Self { unified, path: PathBuf::from(path) })
+    }
+
+    fn is_of(&self, mount: &Mount) -> bool {
+        mount.unified == self.unified
+    }
+}
+
+/// Where a hierarchy can be seen, and which of its groups stands there.
+struct Mount {
+    unified: bool,
+    top: PathBuf,
+    point: PathBuf,
+}
+
+impl Mount {
+    /// Reads `35 31 0:32 /top /point options… - type source super-options`.
+    fn parse(line: &str) -> Option<Self> {
+        let (place, kind) = line.split_once(" - ")?;
+        let mut place = place.split(' ').skip(3);
+        let (top, point) = (place.next()?, place.next()?);
+        let mut kind = kind.split(' ');
+        let (file_system, options) = (kind.next()?, kind.nth(1)?);
+        let unified = file_system == "cgroup2";
+        let memory = file_system == "cgroup" && options.split(',').any(|option| option == "memory");
+        (unified || memory).then(|| Self { unified, top: top.into(), point: point.into() })
+    }
+}
+
+/// Returns the smallest limit from the process's group up to the mount point.
+fn smallest(root: &Path, mount: &Mount, group: &Path, names: &[&str]) -> Option<u64> {
+    let point = root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
+    // In a container the group may be named from outside, where the mount shows it as its top.
+    let below = group.strip_prefix(&mount.top).unwrap_or(Path::new(""));
+    let inside = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
+    let below: PathBuf = below.components().filter(inside).collect();
+    below
+        .ancestors()
+        .flat_map(|group| names.iter().map(|name| point.join(group).join(name)).collect::<Vec<_>>())
+        .filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
+        .min()
+}
+
+fn machine_bytes(root: &Path) -> Option<u64> {
+    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1 << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V1_UNLIMITED: &str = "9223372036854771712";
+
+    fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let meminfo = ("proc/meminfo", "MemTotal:       24684096 kB\nMemFree: 1 kB\n");
+        for (path, text) in files.iter().chain([&meminfo]) {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("it lies in a directory")).expect("created");
+            fs::write(path, text).expect("written");
+        }
+        root
+    }
+
+    #[test]
+    fn the_limit_of_an_outer_group_counts_too() {
+        let root = machine(&[
+            ("proc/self/cgroup", "0::/kubepods/pod1/main\n"),
+            ("proc/self/mountinfo", "32 23 0:38 / /sys/fs/cgroup rw shared:4 - cgroup2 none rw\n"),
+            ("sys/fs/cgroup/kubepods/pod1/main/memory.max", "max\n"),
+            ("sys/fs/cgroup/kubepods/pod1/memory.max", "268435456\n"),
+            ("sys/fs/cgroup/kubepods/memory.max", "8589934592\n"),
+        ]);
+        assert_eq!(memory_limit(root.path()), Some(268_435_456));
+    }
+
+    #[test]
+    fn a_container_with_its_own_view_reads_the_top() {
+        let root = machine(&[
+            ("proc/self/cgroup", "0::/\n"),
+            ("proc/self/mountinfo", "32 23 0:38 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n"),
+            ("sys/fs/cgroup/memory.max", "536870912\n"),
+            ("sys/fs/cgroup/memory.high", "402653184\n"),
+        ]);
+        assert_eq!(memory_limit(root.path()), Some(402_653_184));
+    }
+
+    #[test]
+    fn version_1_names_the_group_from_outside_the_container() {
+        let root = machine(&[
+            ("proc/self/cgroup", "9:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n0::/\n"),
+            (
+                "proc/self/mountinfo",
+                "33 31 0:30 /docker/abc /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n\
+                 35 31 0:32 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
+                 41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n",
+            ),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n"),
+        ]);
+        assert_eq!(memory_limit(root.path()), Some(134_217_728));
+    }
+
+    #[test]
+    fn version_1_without_limit_is_no_limit() {
+        let root = machine(&[
+            ("proc/self/cgroup", "4:memory:/session/1\n"),
+            ("proc/self/mountinfo", "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup c rw,memory\n"),
+            ("sys/fs/cgroup/memory/session/1/memory.limit_in_bytes", V1_UNLIMITED),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", V1_UNLIMITED),
+        ]);
+        assert_eq!(memory_limit(root.path()), None);
+    }
+
+    #[test]
+    fn a_system_without_control_groups_has_no_limit() {
+        assert_eq!(memory_limit(machine(&[]).path()), None);
+    }
+}

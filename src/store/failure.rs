@@ -1,0 +1,54 @@
+//! What a failure of the local disk asks of the shard.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use rocksdb::ErrorKind;
+
+use crate::shard::Error;
+
+/// What the system says when a disk, a quota or a file is full.
+const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
+/// What the system says when the process may not write.
+const FORBIDDEN: [&str; 3] =
+    ["Permission denied", "Read-only file system", "Operation not permitted"];
+/// A file that the database counts on and that nobody but the database may delete.
+const GONE: &str = "No such file or directory";
+
+/// Returns the reaction to a failure of a database at or below `path`.
+///
+/// RocksDB's codes do not cross its C interface, only its text does.
+pub(super) fn reaction(error: &rocksdb::Error, path: &Path) -> Error {
+    match error.kind() {
+        _ if says(error, &FULL) || says(error, &FORBIDDEN) => io(error, path),
+        ErrorKind::Corruption | ErrorKind::NotSupported | ErrorKind::InvalidArgument => {
+            corrupt(error, path)
+        }
+        ErrorKind::IOError if says(error, &[GONE]) => corrupt(error, path),
+        _ => io(error, path),
+    }
+}
+
+/// Returns the reaction to a failed file operation at or below `path`.
+pub(super) fn io(error: impl Display, path: &Path) -> Error {
+    let path = path.display();
+    if says(&error, &FULL) {
+        Error::store(format!("{error}: free space in {path}; nothing is lost meanwhile"))
+    } else if says(&error, &FORBIDDEN) {
+        Error::Misconfigured(format!(
+            "local store: {error}: give the user this process runs as write access to {path}"
+        ))
+    } else {
+        Error::store(format!("{error} ({path})"))
+    }
+}
+
+/// Returns the reaction to contents of `path` that make no sense.
+pub(super) fn corrupt(reason: impl Display, path: &Path) -> Error {
+    Error::Corrupt(format!("{reason} ({})", path.display()))
+}
+
+fn says(error: &impl Display, texts: &[&str]) -> bool {
+    let error = error.to_string();
+    texts.iter().any(|text| error.contains(text))
+}

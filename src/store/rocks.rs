@@ -1,0 +1,242 @@
+//! One shard's rows in RocksDB.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
+
+use super::stores::Hold;
+use super::{directory, failure, keys, settings, spill};
+use crate::matching::Timestamp;
+use crate::shard::{Checkpoint, Due, Error, Result, Spill, Store};
+
+/// Rows looked up at once: a found row pins its block, so this bounds what they pin.
+const LOOKUP_MAX: usize = 1024;
+/// Longest time a spill waits for merging to catch up; then it goes on, so that a shard is slow
+/// rather than stuck.
+const MERGE_WAIT: Duration = Duration::from_secs(5);
+/// How often a waiting spill looks again.
+const MERGE_POLL: Duration = Duration::from_millis(5);
+
+/// One shard's rows in RocksDB.
+///
+/// A database that is damaged is handed out too: every call says [`Error::Corrupt`] until
+/// [`Store::wipe`] heals it.
+pub struct RocksStore {
+    database: Database,
+    dir: PathBuf,
+    options: Arc<Options>,
+    /// Dropped after the database, so that the next owner finds it closed.
+    _hold: Hold,
+}
+
+enum Database {
+    Open(Open),
+    Failed(Error),
+}
+
+struct Open {
+    db: DB,
+    /// Nothing was ever spilled: look-ups need not ask the disk.
+    empty: AtomicBool,
+}
+
+impl RocksStore {
+    /// Opens the shard's database in `dir`, which it creates if it is missing.
+    pub(super) fn open(dir: PathBuf, options: Arc<Options>, hold: Hold) -> Result<Self> {
+        let database = match open(&dir, &options) {
+            Ok(open) => Database::Open(open),
+            Err(error @ Error::Corrupt(_)) => Database::Failed(error),
+            Err(error) => return Err(error),
+        };
+        Ok(Self { database, dir, options, _hold: hold })
+    }
+
+    pub fn prop(&self, n: &str) -> String {
+        self.database().unwrap().db.property_value(n).unwrap().unwrap_or_default()
+    }
+    fn database(&self) -> Result<&Open> {
+        match &self.database {
+            Database::Open(open) => Ok(open),
+            Database::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    fn failed(&self, error: &rocksdb::Error) -> Error {
+        failure::reaction(error, &self.dir)
+    }
+
+    /// Returns how many spills wait to be merged.
+    pub fn unmerged_files(&self) -> Result<u64> {
+        let db = &self.database()?.db;
+        let level_zero = rocksdb::properties::num_files_at_level(0);
+        let files = db.property_int_value(&level_zero).map_err(|error| self.failed(&error))?;
+        Ok(files.unwrap_or(0))
+    }
+
+    /// Waits, for a bounded time, until merging has caught up with the spills.
+    fn wait_for_merging(&self) -> Result<()> {
+        let patience = Instant::now() + MERGE_WAIT;
+        loop {
+            let unmerged = self.unmerged_files()?;
+            if unmerged < settings::UNMERGED_FILES_MAX {
+                return Ok(());
+            }
+            if Instant::now() > patience {
+                tracing::warn!(dir = %self.dir.display(), unmerged, "merging lags behind the spills");
+                return Ok(());
+            }
+            thread::sleep(MERGE_POLL);
+        }
+    }
+}
+
+impl Store for RocksStore {
+    fn apply(&self, spill: &Spill) -> Result<()> {
+        let open = self.database()?;
+        if spill::is_empty(spill) {
+            return Ok(());
+        }
+        self.wait_for_merging()?;
+        let file = self.dir.join(spill::FILE);
+        remove_leftover(&file)?;
+        spill::write(spill, &self.options, &file)?;
+        open.db
+            .ingest_external_file_opts(&settings::ingestion(), vec![&file])
+            .map_err(|error| self.failed(&error))?;
+        open.empty.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        checkpoint_in(&self.database()?.db, &self.dir)
+    }
+
+    fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        let open = self.database()?;
+        if open.empty.load(Ordering::Acquire) {
+            return Ok(vec![None; keys.len()]);
+        }
+        let family = open.db.cf_handle(FAMILY).expect("the database was opened with it");
+        let options = ReadOptions::default();
+        let mut rows = Vec::with_capacity(keys.len());
+        let (mut names, mut ends) = (Vec::new(), Vec::new());
+        for keys in keys.chunks(LOOKUP_MAX) {
+            names.clear();
+            ends.clear();
+            for key in keys {
+                let start = names.len();
+                keys::push_row(&mut names, key);
+                ends.push((start, names.len()));
+            }
+            let wanted = ends.iter().map(|&(start, end)| &names[start..end]);
+            for row in open.db.batched_multi_get_cf_opt(family, wanted, false, &options) {
+                let row = row.map_err(|error| self.failed(&error))?;
+                rows.push(row.map(|row| row.to_vec()));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn due(&self, after: Option<&Due>, until_ms: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        let mut found = Vec::new();
+        let open = self.database()?;
+        let past = after.is_some_and(|after| after.at_ms > until_ms);
+        if past || open.empty.load(Ordering::Acquire) {
+            return Ok(found);
+        }
+        let mut entries = due_entries(&open.db, after, until_ms);
+        while found.len() < limit && entries.valid() {
+            let name = entries.key().expect("a valid iterator has a key");
+            let due = keys::due_of(name)
+                .ok_or_else(|| failure::corrupt("an entry of the due index", &self.dir))?;
+            found.push(due);
+            entries.next();
+        }
+        entries.status().map_err(|error| self.failed(&error))?;
+        Ok(found)
+    }
+
+    fn wipe(&mut self) -> Result<()> {
+        // Closes the database, whose files are about to go.
+        let reason = "wiping the local store did not finish".to_owned();
+        self.database = Database::Failed(Error::Corrupt(reason));
+        directory::discard(&self.dir)?;
+        self.database = Database::Open(open(&self.dir, &self.options)?);
+        Ok(())
+    }
+}
+
+impl Drop for RocksStore {
+    /// Notes until when the store was in use, for [`super::Stores::prune`].
+    fn drop(&mut self) {
+        if let Err(error) = directory::touch(&self.dir, SystemTime::now()) {
+            tracing::debug!(%error, dir = %self.dir.display(), "last use of a store not noted");
+        }
+    }
+}
+
+const FAMILY: &str = rocksdb::DEFAULT_COLUMN_FAMILY_NAME;
+
+fn open(dir: &Path, options: &Options) -> Result<Open> {
+    std::fs::create_dir_all(dir).map_err(|error| failure::io(error, dir))?;
+    remove_leftover(&dir.join(spill::FILE))?;
+    let failed = |error| failure::reaction(&error, dir);
+    let db = DB::open_cf_with_opts(options, dir, [(FAMILY, options.clone())]).map_err(failed)?;
+    let mut first = db.raw_iterator();
+    first.seek_to_first();
+    let empty = AtomicBool::new(!first.valid());
+    first.status().map_err(failed)?;
+    drop(first);
+    Ok(Open { db, empty })
+}
+
+/// Removes what a crash left of a spill.
+///
+/// It may be a second name of a file that the database lives on, so it must be unlinked and never
+/// written to.
+fn remove_leftover(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::io(error, file)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the checkpoint of the last spill.
+pub(super) fn checkpoint_in(db: &DB, dir: &Path) -> Result<Option<Checkpoint>> {
+    let bytes = db.get_pinned(keys::CHECKPOINT).map_err(|error| failure::reaction(&error, dir))?;
+    bytes
+        .map(|bytes| serde_json::from_slice(&bytes))
+        .transpose()
+        .map_err(|error| failure::corrupt(format!("the checkpoint: {error}"), dir))
+}
+
+/// Returns an iterator that stands on the first deadline after `after`.
+///
+/// The bounds keep it from passing over the entries already removed before `after`, and over
+/// those due later.
+fn due_entries<'a>(db: &'a DB, after: Option<&Due>, until_ms: Timestamp) -> DBRawIterator<'a> {
+    let mut first = Vec::new();
+    match after {
+        Some(after) => {
+            keys::push_due(&mut first, after.at_ms, &after.key);
+            // The smallest name past this one.
+            first.push(0);
+        }
+        None => first.extend_from_slice(keys::DUE_RANGE.0),
+    }
+    let mut end = Vec::new();
+    match until_ms.checked_add(1) {
+        Some(later) => keys::push_due(&mut end, later, b""),
+        None => end.extend_from_slice(keys::DUE_RANGE.1),
+    }
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(first);
+    options.set_iterate_upper_bound(end);
+    let mut entries = db.raw_iterator_opt(options);
+    entries.seek_to_first();
+    entries
+}

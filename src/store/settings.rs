@@ -1,0 +1,176 @@
+//! RocksDB's settings, each with its reason.
+//!
+//! What they serve: spills that each span the whole range of keys, look-ups that mostly find
+//! nothing, a memory bound that does not move with the state, and two cores that have better
+//! things to do than to compact.
+
+use std::thread;
+
+use rocksdb::{
+    BlockBasedIndexType, BlockBasedOptions, Cache, DBCompactionStyle, DBCompressionType,
+    DataBlockIndexType, Env, InfoLogger, IngestExternalFileOptions, LogLevel, LruCacheOptions,
+    Options, UniversalCompactOptions,
+};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// Sorted runs at which RocksDB starts to merge. Every run costs a look-up a filter probe, every
+/// merge rewrites rows.
+const RUNS_TO_MERGE: i32 = 6;
+/// Spilled files not yet merged at which the next spill waits; RocksDB itself does not slow down
+/// ingestion.
+pub(super) const UNMERGED_FILES_MAX: u64 = 24;
+
+/// Returns the settings of a database that `cache` is shared by.
+pub(super) fn read_write(cache: &Cache, env: &Env) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.set_env(env);
+    table_format(&mut options, cache);
+    compaction(&mut options);
+    files(&mut options);
+    memtable(&mut options);
+    // The logs of many small databases are files nobody reads: what matters goes to our own log.
+    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, message| {
+        if matches!(level, LogLevel::Error | LogLevel::Fatal) {
+            tracing::error!(message, "rocksdb");
+        } else {
+            tracing::debug!(message, "rocksdb");
+        }
+    }));
+    options
+}
+
+/// Returns the settings to look at a database that another process may be writing.
+pub(super) fn read_only(cache: &Cache) -> Options {
+    let mut options = Options::default();
+    table_format(&mut options, cache);
+    // All files are opened at once and stay readable when the owner deletes them.
+    options.set_max_open_files(-1);
+    options.set_skip_stats_update_on_db_open(true);
+    // Without a logger of ours RocksDB would put its log files into the owner's directory.
+    options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Fatal, |_, message| {
+        tracing::error!(message, "rocksdb");
+    }));
+    options
+}
+
+/// Returns the cache of blocks, indexes and filters that all databases share.
+pub(super) fn block_cache(bytes: usize) -> Cache {
+    let mut options = LruCacheOptions::default();
+    if ev("HCC", 0) > 0 {
+        return Cache::new_hyper_clock_cache(bytes, 0);
+    }
+    options.set_capacity(bytes * ev("CACHEX", 1) as usize);
+    // Few threads look rows up: four parts are enough against waiting, and larger parts keep to
+    // the bound better.
+    options.set_num_shard_bits(2);
+    Cache::new_lru_cache_opts(&options)
+}
+
+/// Returns the environment with the background threads that all databases share.
+pub(super) fn env() -> std::result::Result<Env, rocksdb::Error> {
+    let mut env = Env::new()?;
+    // Merging is bounded over all shards, however many there are. Two threads, so that the large
+    // merge of one shard does not keep the small ones of the others waiting.
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    env.set_background_threads(ev("BG", 2) as i32);
+    // Merging yields to processing; spills wait for it only at UNMERGED_FILES_MAX.
+    if ev("NICE", 0) > 0 {
+        env.lower_thread_pool_cpu_priority();
+    }
+    Ok(env)
+}
+
+/// Returns how a spill is taken in.
+pub(super) fn ingestion() -> IngestExternalFileOptions {
+    let mut options = IngestExternalFileOptions::default();
+    // The file is linked, not copied.
+    options.set_move_files(true);
+    // Memtables are always empty. If ever they were not, an error is better than a hidden flush.
+    options.set_allow_blocking_flush(false);
+    options
+}
+
+fn ev(n: &str, d: i64) -> i64 {
+    std::env::var(n).ok().map_or(d, |v| v.parse().unwrap())
+}
+fn table_format(options: &mut Options, cache: &Cache) {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    // A row is found by reading and unpacking one block: small blocks, since look-ups are random.
+    table.set_block_size(ev("BLOCK", 4) as usize * KIB);
+    // Most look-ups are for new keys: 1 % of them reach a block by mistake.
+    if ev("RIBBON", 0) > 0 {
+        table.set_ribbon_filter(10.0)
+    } else {
+        table.set_bloom_filter(ev("BITS", 10) as f64, false);
+    }
+    // Indexes and filters grow with the state, so they live in the bounded cache. In parts of a
+    // block's size, since a whole filter would push everything else out of a small cache.
+    table.set_cache_index_and_filter_blocks(ev("CACHEIDX", 1) > 0);
+    if ev("PART", 1) > 0 {
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
+    }
+    table.set_metadata_block_size(ev("META", 4) as usize * KIB);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    // The top level is a few bytes for each part and is needed by every look-up.
+    table.set_pin_top_level_index_and_filter(true);
+    // A hash index inside each block saves the binary search.
+    if ev("HASH", 1) > 0 {
+        table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    }
+    table.set_format_version(6);
+    options.set_block_based_table_factory(&table);
+    // Cheap enough to be free next to the disk, and halves the files.
+    if ev("LZ4", 1) > 0 {
+        options.set_compression_type(DBCompressionType::Lz4);
+    } else {
+        options.set_compression_type(DBCompressionType::None);
+    }
+}
+
+fn compaction(options: &mut Options) {
+    // Every spill spans all keys, so a level-style merge would rewrite the whole first level for
+    // a few rows. The universal style merges files of like size.
+    if ev("UNI", 1) > 0 {
+        options.set_compaction_style(DBCompactionStyle::Universal);
+    }
+    let mut universal = UniversalCompactOptions::default();
+    universal.set_size_ratio(ev("RATIO", 10) as i32);
+    // Rewritten and forgotten rows may take as much room again as the live ones.
+    universal.set_max_size_amplification_percent(100);
+    options.set_universal_compaction_options(&universal);
+    options.set_level_zero_file_num_compaction_trigger(ev("RUNS", RUNS_TO_MERGE as i64) as i32);
+    // Merged data is deleted file by file, and a merge's index and filter are built file by file.
+    options.set_target_file_size_base(16 * MIB as u64);
+    // One merge of a shard at a time; `env` bounds them over all shards.
+    options.set_max_background_jobs(2);
+    // The default of 2 MiB for every file being merged does not fit a bounded budget.
+    options.set_compaction_readahead_size(256 * KIB);
+    options.set_writable_file_max_buffer_size(256 * KIB as u64);
+    // Dirty pages go out steadily instead of in one long sync at the end.
+    options.set_bytes_per_sync(MIB as u64);
+}
+
+fn files(options: &mut Options) {
+    // Opened when needed, few at a time: many shards share the process's file descriptors.
+    options.set_max_open_files(64);
+    options.set_max_file_opening_threads(1);
+    options.set_table_cache_num_shard_bits(2);
+    // Opening a store reads its manifest: it must not grow for as long as the process lives.
+    options.set_max_manifest_file_size(4 * MIB);
+    options.set_manifest_preallocation_size(64 * KIB);
+    // Nothing of RocksDB's statistics is used, and gathering them wakes a thread.
+    options.set_skip_stats_update_on_db_open(true);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+}
+
+fn memtable(options: &mut Options) {
+    // Never written to; the smallest that RocksDB accepts.
+    options.set_write_buffer_size(64 * KIB);
+    options.set_max_write_buffer_number(2);
+}

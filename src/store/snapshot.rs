@@ -1,0 +1,97 @@
+//! A look at a store from outside, while its owner may be writing to it.
+
+use std::path::{Path, PathBuf};
+
+use rocksdb::{Cache, DB, ReadOptions};
+
+use super::rocks::checkpoint_in;
+use super::{Identity, OpenError, directory, failure, identity, keys, settings};
+use crate::shard::{Checkpoint, Due, Error, Result, ShardId};
+
+/// Enough for the indexes and filters of one store.
+const CACHE_BYTES: usize = 8 << 20;
+/// The owner may delete files between our reading of the manifest and our opening of them.
+const ATTEMPTS_MAX: usize = 10;
+
+/// One shard's store as it was when it was opened. Takes no lock and writes nothing.
+pub struct Snapshot {
+    db: DB,
+    dir: PathBuf,
+}
+
+impl Snapshot {
+    /// Returns whose state the directory holds.
+    pub fn identity(state_dir: &Path) -> std::result::Result<Option<Identity>, OpenError> {
+        identity::read(state_dir)
+    }
+
+    /// Opens the store of `shard`; `None` when it has no database yet.
+    pub fn open(state_dir: &Path, shard: ShardId) -> Result<Option<Self>> {
+        let dir = directory::of_shard(state_dir, shard);
+        let cache: Cache = settings::block_cache(CACHE_BYTES);
+        let options = settings::read_only(&cache);
+        let mut attempts = 0;
+        loop {
+            if !dir.join("CURRENT").exists() {
+                return Ok(None);
+            }
+            attempts += 1;
+            match DB::open_for_read_only(&options, &dir, false) {
+                Ok(db) => return Ok(Some(Self { db, dir })),
+                Err(error) if attempts == ATTEMPTS_MAX => {
+                    return Err(failure::reaction(&error, &dir));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        checkpoint_in(&self.db, &self.dir)
+    }
+
+    /// Returns the size of the store's files.
+    pub fn bytes(&self) -> Result<u64> {
+        directory::bytes(&self.dir).map_err(|error| failure::io(error, &self.dir))
+    }
+
+    /// Returns one key's row.
+    pub fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut name = Vec::new();
+        keys::push_row(&mut name, key);
+        self.db.get(name).map_err(|error| failure::reaction(&error, &self.dir))
+    }
+
+    /// Shows every key and row, in the order of the keys, until one is refused.
+    pub fn rows(&self, mut row: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        self.scan(keys::ROW_RANGE, |name, value| {
+            row(keys::row_key(name).expect("the range holds rows only"), value)
+        })
+    }
+
+    /// Shows every entry of the index of deadlines, in order, until one is refused.
+    pub fn due(&self, mut due: impl FnMut(Due) -> Result<()>) -> Result<()> {
+        self.scan(keys::DUE_RANGE, |name, _| {
+            due(keys::due_of(name).ok_or_else(|| Error::store("an entry of the due index"))?)
+        })
+    }
+
+    fn scan(
+        &self,
+        (first, end): (&[u8], &[u8]),
+        mut show: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(first);
+        options.set_iterate_upper_bound(end);
+        // Passing over everything once must not throw out what look-ups need.
+        options.fill_cache(false);
+        let mut entries = self.db.raw_iterator_opt(options);
+        entries.seek_to_first();
+        while let Some((name, value)) = entries.item() {
+            show(name, value)?;
+            entries.next();
+        }
+        entries.status().map_err(|error| failure::reaction(&error, &self.dir))
+    }
+}

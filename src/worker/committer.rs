@@ -1,0 +1,93 @@
+//! The threads that commit, so that lanes go on meanwhile.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::lane::Command;
+use crate::{
+    kafka::{Current, ShardProducer},
+    shard::{Commit, Committed, Error, Result, Running, ShardId},
+    store::RocksStore,
+};
+
+/// Work that blocks on Kafka or on the disk.
+pub enum Job {
+    Commit(Box<Pending>),
+    /// Spills a shard that was given up, which makes coming back cheap, and closes its store.
+    Close(Box<Running<RocksStore>>, Option<ShardProducer>),
+}
+
+/// A commit on its way to Kafka and back to its lane.
+pub struct Pending {
+    pub shard: ShardId,
+    /// The shard's stay on the lane that this commit belongs to.
+    pub stay: u64,
+    /// When it was first handed over.
+    pub since: Instant,
+    pub producer: ShardProducer,
+    pub store: Arc<RocksStore>,
+    pub commit: Commit,
+    pub result: Result<Committed>,
+    /// How long Kafka and the store took.
+    pub took: Duration,
+    pub lane: Sender<Command>,
+}
+
+/// Starts `threads` committers and returns the way to them; they end when it is dropped.
+pub fn start(threads: usize, current: &Arc<Current>) -> Sender<Job> {
+    let (sender, receiver) = channel();
+    let receiver = Arc::new(Mutex::new(receiver));
+    for _ in 0..threads {
+        let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
+        let builder = thread::Builder::new().name("commit".to_owned());
+        builder.spawn(move || run(&receiver, &current)).expect("a thread can be started");
+    }
+    sender
+}
+
+fn run(jobs: &Mutex<Receiver<Job>>, current: &Current) {
+    loop {
+        let next = jobs.lock().expect("nothing panics under this lock").recv();
+        match next {
+            Ok(Job::Commit(mut pending)) => {
+                let start = Instant::now();
+                pending.result = commit(&mut pending, current);
+                pending.took = start.elapsed();
+                let lane = pending.lane.clone();
+                // A lane that has ended has no use for the answer.
+                let _ = lane.send(Command::Committed(pending));
+            }
+            Ok(Job::Close(shard, producer)) => {
+                drop(producer);
+                let id = shard.id();
+                if let Err(error) = shard.close(wall_ms()) {
+                    tracing::warn!(shard = %id, %error, "the store was left behind the changelog");
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// Commits under the newest assignment, if it holds the shard.
+fn commit(pending: &mut Pending, current: &Current) -> Result<Committed> {
+    let Pending { shard, producer, store, commit, .. } = pending;
+    let assignment = current.get();
+    let authority = assignment.as_ref().and_then(|assignment| assignment.authority_for(*shard));
+    let Some(authority) = authority else {
+        return Err(Error::Outdated("the group has not given us the shard".to_owned()));
+    };
+    commit.run(producer, &**store, authority)
+}
+
+/// Returns wall time in milliseconds.
+pub fn wall_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,387 @@
+//! One processing thread and the shards given to it.
+//!
+//! ```text
+//!  poll ─► process ─► tick ─► take ──► committers ──► committed
+//!   ▲                          │ the next overlay starts meanwhile
+//!   └──────────────────────────┘
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, TryRecvError, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    cadence,
+    committer::{Job, Pending, wall_ms},
+    supervisor::Event,
+    view::{Commits, Report, State, View},
+};
+use crate::{
+    kafka::{DataConsumer, Input, ShardProducer},
+    shard::{Error, Record, Running, ShardId},
+    store::RocksStore,
+};
+
+/// How often deadlines are looked at, and shards report.
+const TICK_INTERVAL: Duration = Duration::from_millis(100);
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// A commit that was refused because the group had moved on is tried again after this.
+const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
+/// After that long without an assignment that holds the shard, it is opened anew.
+const OUTDATED_MAX: Duration = Duration::from_secs(60);
+/// A lane without records sleeps that long for commands.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+
+/// What a lane is told.
+pub enum Command {
+    Add(Box<Running<RocksStore>>, ShardProducer),
+    /// Give the shard up; the sender is dropped when it can commit no more.
+    Release(ShardId, Sender<()>),
+    Committed(Box<Pending>),
+    /// The share of memory that each shard's rows may take.
+    CacheBytes(usize),
+    Stop,
+}
+
+/// The way to a lane.
+pub struct Handle {
+    pub commands: Sender<Command>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Handle {
+    /// Ends the lane and waits for it.
+    pub fn stop(self) {
+        let _ = self.commands.send(Command::Stop);
+        let _ = self.thread.join();
+    }
+}
+
+/// What all lanes share.
+#[derive(Clone)]
+pub struct Shared {
+    pub committers: Sender<Job>,
+    pub events: Sender<Event>,
+    pub view: Arc<View>,
+    pub commit_interval: Duration,
+}
+
+/// Starts a lane.
+pub fn start(name: String, data: DataConsumer, shared: Shared) -> Handle {
+    let (commands, receiver) = channel();
+    let own = commands.clone();
+    let builder = thread::Builder::new().name(name.clone());
+    let run = move || {
+        let shards = BTreeMap::new();
+        let ticked = Instant::now();
+        let mut lane = Lane { name, data, shared, own, shards, cache_bytes: 0, stays: 0, ticked };
+        lane.run(&receiver);
+    };
+    Handle { commands, thread: builder.spawn(run).expect("a thread can be started") }
+}
+
+struct Lane {
+    name: String,
+    data: DataConsumer,
+    shared: Shared,
+    own: Sender<Command>,
+    shards: BTreeMap<ShardId, Shard>,
+    cache_bytes: usize,
+    stays: u64,
+    ticked: Instant,
+}
+
+struct Shard {
+    /// Tells this stay of the shard on the lane from earlier ones.
+    stay: u64,
+    running: Running<RocksStore>,
+    /// With the committers while a commit is under way.
+    producer: Option<ShardProducer>,
+    /// A commit that was refused because the group had moved on, to be tried again.
+    refused: Option<Box<Pending>>,
+    committed_at: Instant,
+    reported_at: Instant,
+    releasing: Option<Sender<()>>,
+    commits: Commits,
+}
+
+impl Lane {
+    fn run(&mut self, commands: &Receiver<Command>) {
+        loop {
+            self.shared.view.beat(&self.name);
+            loop {
+                match commands.try_recv() {
+                    Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return,
+                    Ok(command) => self.command(command),
+                    Err(TryRecvError::Empty) => break,
+                }
+            }
+            if self.shards.is_empty() || self.shards.values().any(|shard| shard.running.is_full()) {
+                match commands.recv_timeout(IDLE_WAIT) {
+                    Ok(Command::Stop) => return,
+                    Ok(command) => self.command(command),
+                    Err(_) => {}
+                }
+                if self.shards.is_empty() {
+                    // Serves what librdkafka has to tell.
+                    self.data.poll(Duration::ZERO);
+                }
+                continue;
+            }
+            self.process();
+            self.tick();
+            self.commit();
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Add(running, producer) => self.add(*running, producer),
+            Command::Release(shard, done) => {
+                if let Some(state) = self.shards.get_mut(&shard) {
+                    state.releasing = Some(done);
+                    self.wind_up(shard);
+                }
+            }
+            Command::Committed(pending) => self.committed(pending),
+            Command::CacheBytes(bytes) => {
+                self.cache_bytes = bytes;
+                self.shards.values_mut().for_each(|shard| shard.running.set_cache_bytes(bytes));
+            }
+            Command::Stop => unreachable!("the loop ends at a stop"),
+        }
+    }
+
+    fn add(&mut self, mut running: Running<RocksStore>, producer: ShardProducer) {
+        let id = running.id();
+        if self.cache_bytes > 0 {
+            running.set_cache_bytes(self.cache_bytes);
+        }
+        if let Err(error) = self.data.assign(id, running.next_offsets()) {
+            let _ = self.shared.events.send(Event::Dropped(id, error));
+            return;
+        }
+        let now = Instant::now();
+        self.shared.view.set_state(id, State::Running);
+        self.stays += 1;
+        let shard = Shard {
+            stay: self.stays,
+            running,
+            producer: Some(producer),
+            refused: None,
+            committed_at: now,
+            reported_at: now - REPORT_INTERVAL,
+            releasing: None,
+            commits: Commits::default(),
+        };
+        self.shards.insert(id, shard);
+    }
+
+    /// Takes the next batch and hands it to the shards.
+    fn process(&mut self) {
+        let busy = self.shards.values().any(Shard::is_busy);
+        // With a commit due or under way there is no time to wait for the first record.
+        let wait = if busy { Duration::from_millis(1) } else { IDLE_WAIT };
+        if self.data.poll(wait) == 0 {
+            return;
+        }
+        let mut failed = Vec::new();
+        {
+            let mut records: BTreeMap<ShardId, Vec<Record<'_>>> = BTreeMap::new();
+            let mut ends = Vec::new();
+            for (shard, input) in self.data.batch(wall_ms()) {
+                match input {
+                    Input::Record(record) => records.entry(shard).or_default().push(record),
+                    Input::End { input, position } => ends.push((shard, input, position)),
+                    Input::Failed(error) => failed.push((shard, error)),
+                }
+            }
+            for (id, records) in records {
+                let Some(shard) = self.shards.get_mut(&id) else { continue };
+                // What is being given up would be processed twice.
+                if shard.releasing.is_none() {
+                    if let Err(error) = shard.running.process(&records) {
+                        failed.push((id, error));
+                    }
+                }
+            }
+            for (id, input, position) in ends {
+                let Some(shard) = self.shards.get_mut(&id) else { continue };
+                if shard.releasing.is_none() {
+                    shard.running.reached_end(input, position);
+                }
+            }
+        }
+        for (shard, error) in failed {
+            self.drop_shard(shard, error);
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.ticked.elapsed() < TICK_INTERVAL {
+            return;
+        }
+        self.ticked = Instant::now();
+        let lost = self.data.take_brokers_lost();
+        let mut failed = Vec::new();
+        for (id, shard) in &mut self.shards {
+            if lost {
+                shard.running.lost_sight();
+            }
+            if shard.releasing.is_none() {
+                if let Err(error) = shard.running.tick(wall_ms()) {
+                    failed.push((*id, error));
+                    continue;
+                }
+            }
+            if shard.reported_at.elapsed() >= REPORT_INTERVAL {
+                shard.reported_at = Instant::now();
+                self.shared.view.report(*id, shard.report(*id, &self.data));
+            }
+        }
+        for (shard, error) in failed {
+            self.drop_shard(shard, error);
+        }
+    }
+
+    /// Sends the commits that are due to the committers.
+    fn commit(&mut self) {
+        let busy = self.shards.values().filter(|shard| shard.is_busy()).count();
+        let mut given_up = Vec::new();
+        for (id, shard) in &mut self.shards {
+            if let Some(pending) =
+                shard.refused.take_if(|_| shard.committed_at.elapsed() > OUTDATED_PAUSE)
+            {
+                if pending.since.elapsed() > OUTDATED_MAX {
+                    given_up.push(*id);
+                }
+                shard.committed_at = Instant::now();
+                let _ = self.shared.committers.send(Job::Commit(pending));
+            }
+            if shard.producer.is_none() || shard.releasing.is_some() {
+                continue;
+            }
+            let next = shard.running.next_offsets();
+            let lag = next
+                .iter()
+                .enumerate()
+                .filter_map(|(input, next)| self.data.lag(*id, input, *next));
+            let pause = cadence::pause(self.shared.commit_interval, busy, lag.sum());
+            if shard.committed_at.elapsed() >= pause {
+                shard.send(*id, &self.shared.committers, &self.own);
+            }
+        }
+        for id in given_up {
+            let error =
+                Error::Interrupted("no assignment has held the shard for a minute".to_owned());
+            self.drop_shard(id, error);
+        }
+    }
+
+    fn committed(&mut self, pending: Box<Pending>) {
+        let id = pending.shard;
+        let Some(shard) = self.shards.get_mut(&id).filter(|shard| shard.stay == pending.stay)
+        else {
+            return;
+        };
+        match pending.result.clone() {
+            Ok(done) => {
+                shard.running.committed(done);
+                let transaction = &pending.commit.transaction;
+                shard.commits.count += 1;
+                shard.commits.nanos += u64::try_from(pending.took.as_nanos()).unwrap_or(u64::MAX);
+                shard.commits.changes += transaction.changes.len() as u64;
+                shard.commits.outputs += transaction.outputs.len() as u64;
+                shard.producer = Some(pending.producer);
+                if shard.releasing.is_some() {
+                    self.wind_up(id);
+                }
+            }
+            Err(error) if shard.releasing.is_some() => {
+                tracing::debug!(shard = %id, %error, "the last commit failed; the next owner repeats it");
+                self.remove(id);
+            }
+            Err(Error::Outdated(_)) => {
+                shard.refused = Some(pending);
+                shard.committed_at = Instant::now();
+            }
+            Err(error) => self.drop_shard(id, error),
+        }
+    }
+
+    /// Commits what a shard that is given up still holds, then lets it go.
+    fn wind_up(&mut self, id: ShardId) {
+        let Some(shard) = self.shards.get_mut(&id) else { return };
+        if shard.refused.is_some() {
+            self.remove(id);
+        } else if shard.producer.is_some() {
+            shard.send(id, &self.shared.committers, &self.own);
+            if shard.producer.is_some() {
+                self.remove(id);
+            }
+        }
+    }
+
+    fn drop_shard(&mut self, id: ShardId, error: Error) {
+        if self.remove(id) {
+            let _ = self.shared.events.send(Event::Dropped(id, error));
+        }
+    }
+
+    /// Takes a shard off the lane. From here on it cannot commit, so its release is done.
+    fn remove(&mut self, id: ShardId) -> bool {
+        let Some(shard) = self.shards.remove(&id) else { return false };
+        self.shared.view.report(id, shard.report(id, &self.data));
+        if let Err(error) = self.data.unassign(id) {
+            tracing::warn!(shard = %id, %error, "the inputs could not be unassigned");
+        }
+        let Shard { running, producer, releasing, .. } = shard;
+        drop(releasing);
+        let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
+        true
+    }
+}
+
+impl Shard {
+    fn is_busy(&self) -> bool {
+        self.producer.is_none() || self.running.has_work()
+    }
+
+    /// Hands the running overlay to the committers, if there is something to commit.
+    fn send(&mut self, id: ShardId, committers: &Sender<Job>, lane: &Sender<Command>) {
+        let Some(commit) = self.running.take(wall_ms()) else { return };
+        let producer =
+            self.producer.take().expect("a shard that is not committing has its producer");
+        self.committed_at = Instant::now();
+        let pending = Pending {
+            shard: id,
+            stay: self.stay,
+            since: self.committed_at,
+            producer,
+            store: Arc::clone(self.running.store()),
+            commit,
+            result: Err(Error::Interrupted("not yet committed".to_owned())),
+            took: Duration::ZERO,
+            lane: lane.clone(),
+        };
+        let _ = committers.send(Job::Commit(Box::new(pending)));
+    }
+
+    fn report(&self, id: ShardId, data: &DataConsumer) -> Report {
+        let next = self.running.next_offsets().to_vec();
+        let lag = next.iter().enumerate().map(|(input, next)| data.lag(id, input, *next)).collect();
+        Report {
+            counters: self.running.counters().clone(),
+            next,
+            lag,
+            cache_bytes: self.running.cache_bytes(),
+            commits: self.commits,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One process: joins the group, owns shards, processes them on lanes, answers probes.
+//!
+//! ```text
+//!  membership ─► supervisor ─► openers ─► lanes ◄─► committers
+//!  (one thread)  (one thread)  (a few)    (N threads, many shards each)
+//! ```
+//!
+//! Promise: a stop gives all shards up at once and loses nothing; any failure of a shard ends in
+//! opening it again. Transactions and RocksDB block, so all of this is plain threads; only HTTP,
+//! signals and the check of the topics are asynchronous.
+
+mod cadence;
+mod committer;
+mod http;
+mod lane;
+mod metrics;
+mod plan;
+mod supervisor;
+mod view;
+
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use supervisor::{Event, Opener, Supervisor};
+use view::View;
+
+use crate::{
+    kafka::{self, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner, Topics},
+    shard::{Error, Result, ShardId},
+    spec::Settings,
+    store::{Budget, Identity, Stores},
+};
+
+pub use plan::connection;
+
+/// Threads that wait for Kafka's commits and the disk's spills.
+const COMMITTERS: usize = 4;
+/// How long giving shards up may hold the group's rebalance.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Stores of shards that others have are kept for so long, which makes coming back cheap.
+const STORES_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// How to run one worker process.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub state_dir: PathBuf,
+    /// Processing threads.
+    pub lanes: usize,
+    /// Where to answer probes and metrics.
+    pub http: SocketAddr,
+    /// This process's name in the group; static membership rests on it.
+    pub instance_id: String,
+    /// How long to look for Kafka before giving up; `None` for ever.
+    pub give_up_after: Option<Duration>,
+}
+
+/// Runs a worker until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What nobody but the user can mend, with the remedy.
+pub fn run(settings: &Settings, options: &Options) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Misconfigured(format!("cannot start: {error}")))?;
+    runtime.block_on(serve(settings, options))
+}
+
+async fn serve(settings: &Settings, options: &Options) -> Result<()> {
+    let view = Arc::new(View::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let signal = http::stop_signal()?;
+    let server = http::serve(options.http, Arc::clone(&view), settings).await?;
+    let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
+    tokio::pin!(signal);
+    let topics = tokio::select! {
+        topics = find_topics(settings, &connection, options.give_up_after) => topics?,
+        () = &mut signal => return Ok(()),
+    };
+    tracing::info!(
+        reconciliation = settings.name,
+        group = connection.group,
+        shards = topics.partitions,
+        "starting"
+    );
+    let worker = start(settings, options, &connection, topics, &view, &stop)?;
+    let mut membership = tokio::task::spawn_blocking(move || worker.join());
+    let result = tokio::select! {
+        ended = &mut membership => ended,
+        () = &mut signal => {
+            tracing::info!("stopping: giving all shards up");
+            view.stopping();
+            stop.store(true, Ordering::Relaxed);
+            membership.await
+        }
+    };
+    server.abort();
+    result.map_err(|error| Error::Interrupted(format!("the worker's threads ended: {error}")))?
+}
+
+/// Checks the topics until Kafka answers.
+async fn find_topics(
+    settings: &Settings,
+    connection: &Connection,
+    give_up_after: Option<Duration>,
+) -> Result<Topics> {
+    let start = Instant::now();
+    let mut pause = RETRY_MIN;
+    loop {
+        let error = match kafka::ensure(connection, &plan::wanted(settings)).await {
+            Err(Error::Interrupted(reason)) => reason,
+            found => return found,
+        };
+        if give_up_after.is_some_and(|limit| start.elapsed() > limit) {
+            return Err(Error::Misconfigured(format!("given up: {error}")));
+        }
+        tracing::warn!("waiting for kafka, trying again in {pause:?}: {error}");
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+}
+
+/// A started worker's threads.
+struct Threads {
+    membership: thread::JoinHandle<Result<()>>,
+    supervisor: thread::JoinHandle<()>,
+    events: Sender<Event>,
+}
+
+impl Threads {
+    /// Waits until the membership has ended, then ends the rest.
+    fn join(self) -> Result<()> {
+        let lost = |_| Error::Interrupted("a thread of the worker has panicked".to_owned());
+        let result = self.membership.join().map_err(lost).flatten();
+        let _ = self.events.send(Event::Stop);
+        self.supervisor.join().map_err(lost)?;
+        result
+    }
+}
+
+fn start(
+    settings: &Settings,
+    options: &Options,
+    connection: &Arc<Connection>,
+    topics: Topics,
+    view: &Arc<View>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Threads> {
+    let budget = Budget::of_process(settings.memory_budget_bytes);
+    tracing::info!(bytes = budget.total_bytes, "memory budget: {:?}", budget.source);
+    let identity = Identity {
+        cluster_id: topics.cluster_id.clone(),
+        group: connection.group.clone(),
+        changelog: connection.changelog(),
+    };
+    let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
+    prune(&stores);
+    let plan = Arc::new(plan::plan(settings, &topics)?);
+    let topics = Arc::new(topics);
+    let current = Arc::new(Current::default());
+    let (events, received) = channel();
+    let shared = lane::Shared {
+        committers: committer::start(COMMITTERS, &current),
+        events: events.clone(),
+        view: Arc::clone(view),
+        commit_interval: settings.commit_interval,
+    };
+    let fetch_kbytes = (budget.fetch_bytes / options.lanes / 1024).max(1024);
+    let mut lanes = Vec::with_capacity(options.lanes);
+    for index in 0..options.lanes {
+        let data = DataConsumer::connect(connection, &topics, fetch_kbytes)?;
+        lanes.push(lane::start(format!("lane-{index}"), data, shared.clone()));
+    }
+    let opener = Opener {
+        plan,
+        broker: KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics)),
+        stores,
+        events: events.clone(),
+    };
+    let supervisor = Supervisor::new(opener, lanes, Arc::clone(view), budget.row_cache_bytes);
+    let supervisor = spawn("supervisor", move || supervisor.run(&received));
+    let owner = ToSupervisor { events: events.clone(), view: Arc::clone(view) };
+    let membership = Membership::join(connection, settings.lead_topic(), current, owner)?;
+    let (view, stop) = (Arc::clone(view), Arc::clone(stop));
+    let membership = spawn("membership", move || {
+        while !stop.load(Ordering::Relaxed) {
+            view.beat("membership");
+            membership.poll()?;
+        }
+        membership.leave();
+        Ok(())
+    });
+    Ok(Threads { membership, supervisor, events })
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let builder = thread::Builder::new().name(name.to_owned());
+    builder.spawn(run).expect("a thread can be started")
+}
+
+/// Passes what the group says on to the supervisor.
+struct ToSupervisor {
+    events: Sender<Event>,
+    view: Arc<View>,
+}
+
+impl Owner for ToSupervisor {
+    fn gained(&self, shards: &BTreeSet<ShardId>) {
+        tracing::info!(gained = %list(shards), "assignment");
+        self.view.joined();
+        let _ = self.events.send(Event::Gained(shards.clone()));
+    }
+
+    fn losing(&self, shards: &BTreeSet<ShardId>) {
+        let (done, released) = channel();
+        let start = Instant::now();
+        let _ = self.events.send(Event::Losing(shards.clone(), done));
+        // It disconnects when the last shard is released.
+        let timed_out = released.recv_timeout(RELEASE_TIMEOUT)
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+        tracing::info!(lost = %list(shards), took_ms = start.elapsed().as_millis(), "released");
+        if timed_out {
+            tracing::warn!("a shard was not released in time; its next owner fences it");
+        }
+    }
+}
+
+fn list(shards: &BTreeSet<ShardId>) -> String {
+    shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Deletes stores that no shard of this process has used for long.
+fn prune(stores: &Stores) {
+    match stores.prune(STORES_KEPT, std::time::SystemTime::now()) {
+        Ok(pruned) if !pruned.is_empty() => tracing::info!(?pruned, "deleted unused stores"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "unused stores could not be deleted"),
+    }
+}

@@ -1,0 +1,244 @@
+//! Which shard is where in this process: opened when gained, reopened when dropped, released when
+//! lost.
+//!
+//! ```text
+//!  gained ─► opening ─► running (on a lane) ─► released
+//!               ▲  │          │ dropped
+//!               │  ▼          ▼
+//!              waiting ◄── by the error's reaction; every failure reopens the same way
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    committer::wall_ms,
+    lane::{Command, Handle},
+    view::{State, View},
+};
+use crate::{
+    kafka::{KafkaBroker, ShardProducer},
+    shard::{Error, Limits, Opening, Plan, Progress, Result, Running, ShardId},
+    store::{RocksStore, Stores},
+};
+
+/// Shards opened at a time: `init_transactions` mostly waits, restoring takes a core.
+const OPENINGS_MAX: usize = 4;
+const BACKOFF_MIN: Duration = Duration::from_millis(200);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// After being fenced, the group's word is awaited for so long: it may well be that the shard is
+/// no longer ours, and opening it would fence the one whose it is.
+const FENCED_PAUSE: Duration = Duration::from_secs(1);
+/// How often a shard is tried that needs someone to mend something.
+const STOPPED_PAUSE: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the supervisor is told.
+pub enum Event {
+    Gained(BTreeSet<ShardId>),
+    /// The sender is dropped when none of the shards can commit any more.
+    Losing(BTreeSet<ShardId>, Sender<()>),
+    Opened(Box<Opened>),
+    Dropped(ShardId, Error),
+    Stop,
+}
+
+/// What became of opening a shard.
+pub struct Opened {
+    shard: ShardId,
+    tenure: u64,
+    result: Result<(Running<RocksStore>, ShardProducer)>,
+}
+
+/// What opening shards takes.
+#[derive(Clone)]
+pub struct Opener {
+    pub plan: Arc<Plan>,
+    pub broker: KafkaBroker,
+    pub stores: Arc<Stores>,
+    pub events: Sender<Event>,
+}
+
+/// Keeps the shards of this process running; see the module.
+pub struct Supervisor {
+    pub opener: Opener,
+    pub lanes: Vec<Handle>,
+    pub view: Arc<View>,
+    /// Memory for rows, shared by the shards that are owned.
+    pub row_cache_bytes: usize,
+    shards: BTreeMap<ShardId, Owned>,
+    tenures: u64,
+}
+
+struct Owned {
+    /// Tells this time of owning the shard from earlier ones.
+    tenure: u64,
+    phase: Phase,
+    failures: u32,
+}
+
+enum Phase {
+    Queued,
+    Opening,
+    Running,
+    Waiting { until: Instant },
+}
+
+impl Supervisor {
+    pub fn new(
+        opener: Opener,
+        lanes: Vec<Handle>,
+        view: Arc<View>,
+        row_cache_bytes: usize,
+    ) -> Self {
+        Self { opener, lanes, view, row_cache_bytes, shards: BTreeMap::new(), tenures: 0 }
+    }
+
+    /// Serves until told to stop, then ends the lanes.
+    pub fn run(mut self, events: &Receiver<Event>) {
+        loop {
+            self.view.beat("supervisor");
+            match events.recv_timeout(TICK) {
+                Ok(Event::Gained(shards)) => self.gained(&shards),
+                Ok(Event::Losing(shards, done)) => self.losing(&shards, &done),
+                Ok(Event::Opened(opened)) => self.opened(*opened),
+                Ok(Event::Dropped(shard, error)) => self.failed(shard, &error),
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.open_next();
+        }
+        self.lanes.into_iter().for_each(Handle::stop);
+    }
+
+    fn gained(&mut self, shards: &BTreeSet<ShardId>) {
+        for &shard in shards {
+            self.tenures += 1;
+            let owned = Owned { tenure: self.tenures, phase: Phase::Queued, failures: 0 };
+            self.shards.insert(shard, owned);
+            self.view.set_state(shard, State::Opening(Arc::default()));
+        }
+        self.share_memory();
+    }
+
+    fn losing(&mut self, shards: &BTreeSet<ShardId>, done: &Sender<()>) {
+        for &shard in shards {
+            let Some(owned) = self.shards.remove(&shard) else { continue };
+            if matches!(owned.phase, Phase::Running) {
+                self.tell(shard, Command::Release(shard, done.clone()));
+            }
+            self.view.given_up(shard);
+        }
+        self.share_memory();
+    }
+
+    fn share_memory(&self) {
+        let bytes = self.row_cache_bytes / self.shards.len().max(1);
+        for lane in &self.lanes {
+            let _ = lane.commands.send(Command::CacheBytes(bytes));
+        }
+    }
+
+    fn tell(&self, shard: ShardId, command: Command) {
+        let lane = usize::try_from(shard.0).unwrap_or(0) % self.lanes.len();
+        let _ = self.lanes[lane].commands.send(command);
+    }
+
+    fn open_next(&mut self) {
+        let now = Instant::now();
+        let mut opening =
+            self.shards.values().filter(|owned| matches!(owned.phase, Phase::Opening)).count();
+        let limits = Limits {
+            cache_bytes: self.row_cache_bytes / self.shards.len().max(1),
+            ..Limits::default()
+        };
+        for (&shard, owned) in &mut self.shards {
+            let ready = match owned.phase {
+                Phase::Queued => true,
+                Phase::Waiting { until } => until <= now,
+                Phase::Opening | Phase::Running => false,
+            };
+            if ready && opening < OPENINGS_MAX {
+                opening += 1;
+                owned.phase = Phase::Opening;
+                let progress = Arc::<Progress>::default();
+                self.view.set_state(shard, State::Opening(Arc::clone(&progress)));
+                self.opener.start(shard, owned.tenure, limits, progress);
+            }
+        }
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        let Opened { shard, tenure, result } = opened;
+        let Some(owned) = self.shards.get_mut(&shard).filter(|owned| owned.tenure == tenure) else {
+            // It was lost meanwhile; dropping it closes it.
+            return;
+        };
+        match result {
+            Ok((running, producer)) => {
+                owned.phase = Phase::Running;
+                owned.failures = 0;
+                self.tell(shard, Command::Add(Box::new(running), producer));
+            }
+            Err(error) => self.failed(shard, &error),
+        }
+    }
+
+    fn failed(&mut self, shard: ShardId, error: &Error) {
+        let Some(owned) = self.shards.get_mut(&shard) else { return };
+        let backoff = BACKOFF_MIN * 2_u32.saturating_pow(owned.failures.min(10));
+        owned.failures += 1;
+        let (pause, state) = match error {
+            Error::Fenced(reason) => (FENCED_PAUSE, State::Waiting { reason: reason.clone() }),
+            Error::Misconfigured(reason) => {
+                (STOPPED_PAUSE, State::Stopped { reason: reason.clone() })
+            }
+            Error::Outdated(_) | Error::Corrupt(_) | Error::Interrupted(_) => {
+                (backoff.min(BACKOFF_MAX), State::Waiting { reason: error.to_string() })
+            }
+        };
+        match &state {
+            State::Stopped { .. } => tracing::error!(%shard, "stopped: {error}"),
+            _ => tracing::warn!(%shard, "opening again in {pause:?}: {error}"),
+        }
+        owned.phase = Phase::Waiting { until: Instant::now() + pause };
+        self.view.set_state(shard, state);
+    }
+}
+
+impl Opener {
+    /// Opens the shard on a thread of its own, since it may take seconds.
+    fn start(&self, shard: ShardId, tenure: u64, limits: Limits, progress: Arc<Progress>) {
+        let opener = self.clone();
+        let builder = thread::Builder::new().name(format!("open-{shard}"));
+        let open = move || {
+            let start = Instant::now();
+            let result = opener.open(shard, limits, &progress);
+            if result.is_ok() {
+                let took_ms = start.elapsed().as_millis();
+                tracing::info!(%shard, restored = progress.restored(), took_ms, "shard opened");
+            }
+            let opened = Opened { shard, tenure, result };
+            let _ = opener.events.send(Event::Opened(Box::new(opened)));
+        };
+        builder.spawn(open).expect("a thread can be started");
+    }
+
+    fn open(
+        &self,
+        shard: ShardId,
+        limits: Limits,
+        progress: &Progress,
+    ) -> Result<(Running<RocksStore>, ShardProducer)> {
+        let store = self.stores.shard(shard)?;
+        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: wall_ms(), progress };
+        opening.open(&self.broker, store)
+    }
+}

@@ -1,0 +1,235 @@
+//! What the worker knows of itself, for those who ask: probes and metrics.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::shard::{Counters, Offset, Progress, ShardId};
+
+/// A lane or the membership that has not come round for so long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// Where a shard stands in this worker.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// Older owners are fenced and rows restored.
+    Opening(Arc<Progress>),
+    Running,
+    /// It failed and is opened again soon.
+    Waiting {
+        reason: String,
+    },
+    /// It needs someone to mend what the reason says; it is tried again now and then.
+    Stopped {
+        reason: String,
+    },
+}
+
+impl State {
+    /// Returns the name in metrics and answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Opening(_) => "opening",
+            Self::Running => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Stopped { .. } => "stopped",
+        }
+    }
+
+    /// Returns why the shard does not run, if it does not.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Opening(_) | Self::Running => None,
+            Self::Waiting { reason } | Self::Stopped { reason } => Some(reason),
+        }
+    }
+}
+
+/// What a running shard has told last.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub counters: Counters,
+    /// First offset not yet processed, by input.
+    pub next: Vec<Offset>,
+    /// Offsets still to read, by input, where known.
+    pub lag: Vec<Option<i64>>,
+    pub cache_bytes: usize,
+    pub commits: Commits,
+}
+
+/// What a shard's commits have taken since it was opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Commits {
+    pub count: u64,
+    pub nanos: u64,
+    pub changes: u64,
+    pub outputs: u64,
+}
+
+/// A shard as the worker sees it.
+#[derive(Debug, Clone)]
+pub struct ShardView {
+    pub state: State,
+    pub report: Option<Report>,
+    /// Counts of earlier times that this worker had the shard, so that sums never fall.
+    pub earlier: Option<Counters>,
+    pub earlier_commits: Commits,
+}
+
+/// What the worker knows of itself.
+#[derive(Default)]
+pub struct View {
+    shards: Mutex<BTreeMap<ShardId, ShardView>>,
+    joined: AtomicBool,
+    stopping: AtomicBool,
+    rebalances: AtomicU64,
+    beats: Mutex<BTreeMap<String, Instant>>,
+}
+
+impl View {
+    pub fn shards(&self) -> BTreeMap<ShardId, ShardView> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, ShardView>> {
+        self.shards.lock().expect("nothing panics under this lock")
+    }
+
+    /// Notes a shard's state.
+    pub fn set_state(&self, shard: ShardId, state: State) {
+        let mut shards = self.lock();
+        let view = shards.entry(shard).or_insert_with(|| ShardView {
+            state: state.clone(),
+            report: None,
+            earlier: None,
+            earlier_commits: Commits::default(),
+        });
+        if !matches!(state, State::Running) {
+            view.retire();
+        }
+        view.state = state;
+    }
+
+    /// Notes that a shard is no longer this worker's. Its counts stay, since sums never fall.
+    pub fn given_up(&self, shard: ShardId) {
+        if let Some(view) = self.lock().get_mut(&shard) {
+            view.retire();
+            view.state = State::Waiting { reason: NOT_OURS.to_owned() };
+        }
+    }
+
+    /// Notes what a shard reports.
+    pub fn report(&self, shard: ShardId, report: Report) {
+        if let Some(view) = self.lock().get_mut(&shard) {
+            view.report = Some(report);
+        }
+    }
+
+    /// Notes that the group has let this worker in.
+    pub fn joined(&self) {
+        self.joined.store(true, Ordering::Relaxed);
+        self.rebalances.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn has_joined(&self) -> bool {
+        self.joined.load(Ordering::Relaxed)
+    }
+
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns how often the group has changed this worker's assignment.
+    pub fn rebalances(&self) -> u64 {
+        self.rebalances.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a thread is alive and comes round.
+    pub fn beat(&self, thread: &str) {
+        let mut beats = self.beats.lock().expect("nothing panics under this lock");
+        match beats.get_mut(thread) {
+            Some(beat) => *beat = Instant::now(),
+            None => {
+                beats.insert(thread.to_owned(), Instant::now());
+            }
+        }
+    }
+
+    /// Returns the threads that have not come round for too long.
+    pub fn stuck(&self) -> Vec<String> {
+        let beats = self.beats.lock().expect("nothing panics under this lock");
+        let stuck = beats.iter().filter(|(_, beat)| beat.elapsed() > STUCK_AFTER);
+        stuck.map(|(thread, _)| thread.clone()).collect()
+    }
+
+    /// Returns what keeps the worker from being ready, `None` when nothing does: it has joined
+    /// and all shards it owns are restored.
+    pub fn unready(&self) -> Option<String> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Some("stopping".to_owned());
+        }
+        if !self.has_joined() {
+            return Some("not yet in the group".to_owned());
+        }
+        let shards = self.lock();
+        let mut waiting = shards.iter().filter(|(_, view)| view.is_ours());
+        waiting.find(|(_, view)| !matches!(view.state, State::Running)).map(|(shard, view)| {
+            format!(
+                "shard {shard} is {}: {}",
+                view.state.name(),
+                view.state.reason().unwrap_or("-")
+            )
+        })
+    }
+}
+
+/// The reason of shards that were given up.
+const NOT_OURS: &str = "another worker has it";
+
+impl ShardView {
+    /// Tells whether the group has given the shard to this worker.
+    pub fn is_ours(&self) -> bool {
+        self.state.reason() != Some(NOT_OURS)
+    }
+
+    fn retire(&mut self) {
+        let Some(report) = self.report.take() else { return };
+        self.earlier = Some(match self.earlier.take() {
+            Some(earlier) => earlier.plus(&report.counters),
+            None => report.counters,
+        });
+        let (sum, last) = (&mut self.earlier_commits, report.commits);
+        *sum = sum.plus(last);
+    }
+
+    /// Returns the counts of all times that this worker had the shard.
+    pub fn counters(&self) -> Option<Counters> {
+        match (&self.earlier, &self.report) {
+            (Some(earlier), Some(report)) => Some(earlier.plus(&report.counters)),
+            (Some(earlier), None) => Some(earlier.clone()),
+            (None, report) => report.as_ref().map(|report| report.counters.clone()),
+        }
+    }
+
+    /// Returns the commits of all times that this worker had the shard.
+    pub fn commits(&self) -> Commits {
+        self.earlier_commits
+            .plus(self.report.as_ref().map(|report| report.commits).unwrap_or_default())
+    }
+}
+
+impl Commits {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            nanos: self.nanos + other.nanos,
+            changes: self.changes + other.changes,
+            outputs: self.outputs + other.outputs,
+        }
+    }
+}
