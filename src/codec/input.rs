@@ -1,7 +1,8 @@
 //! A record of an input topic, read by the paths that the reconciliation names.
 //!
 //! Promise: one pass over the value, nothing built that is not asked for, no allocation once the
-//! [`Scratch`] has grown to the records at hand. The whole value must be JSON, to its end; of a
+//! [`Scratch`] has grown to the records at hand (but for a few bytes of the JSON reader's own,
+//! where a text that is read has escapes or what is skipped is nested). The whole value must be JSON, to its end; of a
 //! member that comes twice the last one counts; members that no path names are skipped. Ban:
 //! nothing about the record's key is remembered here, so equal records decode to equal events.
 

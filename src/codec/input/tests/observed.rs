@@ -85,6 +85,18 @@ fn the_key_can_be_the_item_too() {
 }
 
 #[test]
+fn one_long_list_leaves_nothing_to_the_next() {
+    let (input, mut scratch) = (listing("$[*]"), Scratch::default());
+    for start in [0, 30, 0] {
+        let ids: Vec<_> = (start..start + 60).map(|id: u32| id.to_string()).collect();
+        let value = format!("[{}]", ids.join(","));
+        let items = ids.iter().map(|id| (id.as_str(), 1, 0)).collect();
+        let event = input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch);
+        assert_eq!(event, Ok(Event::Expectation(&items)));
+    }
+}
+
+#[test]
 fn one_record_leaves_nothing_to_the_next() {
     let (input, mut scratch) = (manufactured(), Scratch::default());
     let first = br#"{"orderId":"o-1","productId":"a-long-one"}"#;

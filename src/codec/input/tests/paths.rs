@@ -40,6 +40,16 @@ fn a_quantity_lies_beside_its_item() {
 }
 
 #[test]
+fn of_several_failures_the_first_is_named() {
+    let input = listing("$[*].parts[*].id");
+    let value = r#"[{"parts":7},{},{"parts":[{}]}]"#;
+    assert_eq!(
+        expectation(&input, value),
+        wrong("$[*].parts", Found::Integer, "an array")
+    );
+}
+
+#[test]
 fn a_quantity_that_nobody_counts_is_refused() {
     let paths = ExpectedPaths { key: None, items: path("$[*].id"), quantity: Some(path("$[*].n")) };
     let refusal = Input::expected(&paths, Counting::Distinct, Limits::default());
