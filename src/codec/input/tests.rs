@@ -1,3 +1,5 @@
+//! Records as they arrive, in the order example and beyond it.
+
 mod expected;
 mod observed;
 mod paths;

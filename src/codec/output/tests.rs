@@ -1,3 +1,5 @@
+//! Output records, byte by byte.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Paths as they are written, shown and refused.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Rows as bytes, against golden files and against damage.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
