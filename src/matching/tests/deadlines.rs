@@ -11,14 +11,8 @@ fn s18_what_is_missing_is_reported_once_and_the_key_stays_open() {
     assert_eq!(story.tick(10 + OVERDUE_AFTER - 1), Outcome::Nothing);
     assert_eq!(story.tick(10 + OVERDUE_AFTER), Outcome::Overdue);
     assert_eq!(story.tick(10 + OVERDUE_AFTER), Outcome::Nothing);
-    assert_eq!(
-        story.reports(),
-        [(OverdueReason::Overdue, vec![("2".to_owned(), 1)])]
-    );
-    assert!(matches!(
-        story.emitted[0],
-        Emitted::Overdue { since: 10, .. }
-    ));
+    assert_eq!(story.reports(), [(OverdueReason::Overdue, vec![("2".to_owned(), 1)])]);
+    assert!(matches!(story.emitted[0], Emitted::Overdue { since: 10, .. }));
     assert_eq!(story.phase(), Phase::Open);
 }
 
@@ -28,13 +22,7 @@ fn s18_a_completion_after_the_report_is_marked_late() {
     story.expect(&["1"]);
     story.tick(10 + OVERDUE_AFTER);
     story.observe("1");
-    assert_eq!(
-        story.emitted[1],
-        Emitted::Completion {
-            late: true,
-            expected_at: 10
-        }
-    );
+    assert_eq!(story.emitted[1], Emitted::Completion { late: true, expected_at: 10 });
 }
 
 #[test]
@@ -45,18 +33,11 @@ fn s19_observations_without_expectation_are_reported_and_forgotten() {
     assert_eq!(story.tick(60 + ORPHANS_AFTER - 1), Outcome::Nothing);
     assert_eq!(story.tick(60 + ORPHANS_AFTER), Outcome::Orphaned);
     assert_eq!(story.row, Row::default());
-    let Emitted::Overdue {
-        reason: OverdueReason::Orphan,
-        since: 60,
-        items,
-    } = &story.emitted[0]
+    let Emitted::Overdue { reason: OverdueReason::Orphan, since: 60, items } = &story.emitted[0]
     else {
         panic!("not an orphan's report: {:?}", story.emitted);
     };
-    assert_eq!(
-        items.iter().map(|item| item.text).collect::<Vec<_>>(),
-        ["1", "2"]
-    );
+    assert_eq!(items.iter().map(|item| item.text).collect::<Vec<_>>(), ["1", "2"]);
 }
 
 #[test]
@@ -64,11 +45,7 @@ fn s20_a_finished_key_is_forgotten_after_the_memory() {
     for completed in [true, false] {
         let mut story = Story::new();
         story.expect(&["1"]);
-        let outcome = if completed {
-            story.at(40).observe("1")
-        } else {
-            story.at(40).cancel()
-        };
+        let outcome = if completed { story.at(40).observe("1") } else { story.at(40).cancel() };
         assert_ne!(outcome, Outcome::LateObservation);
         assert_eq!(story.row.due(&story.rules), Some(40 + MEMORY));
         assert_eq!(story.tick(40 + MEMORY - 1), Outcome::Nothing);
@@ -84,10 +61,7 @@ fn s21_a_key_that_stays_open_too_long_is_reported_and_cancelled() {
     story.tick(10 + OVERDUE_AFTER);
     assert_eq!(story.tick(10 + EXPIRE_AFTER - 1), Outcome::Nothing);
     assert_eq!(story.tick(10 + EXPIRE_AFTER), Outcome::Expired);
-    assert_eq!(
-        (story.phase(), story.row.changed_at),
-        (Phase::Cancelled, 10 + EXPIRE_AFTER)
-    );
+    assert_eq!((story.phase(), story.row.changed_at), (Phase::Cancelled, 10 + EXPIRE_AFTER));
     let missing = vec![("1".to_owned(), 1), ("2".to_owned(), 1)];
     assert_eq!(story.reports()[1], (OverdueReason::Expired, missing));
     assert_eq!(story.observe("1"), Outcome::LateObservation);
@@ -95,10 +69,7 @@ fn s21_a_key_that_stays_open_too_long_is_reported_and_cancelled() {
 
 #[test]
 fn s21_a_limit_before_the_overdue_deadline_fires_alone() {
-    let mut story = Story::with(Rules {
-        expire_after_ms: Some(OVERDUE_AFTER - 1),
-        ..rules()
-    });
+    let mut story = Story::with(Rules { expire_after_ms: Some(OVERDUE_AFTER - 1), ..rules() });
     story.expect(&["1"]);
     assert_eq!(story.tick(10_000), Outcome::Expired);
     assert_eq!(story.reports().len(), 1);
@@ -106,12 +77,8 @@ fn s21_a_limit_before_the_overdue_deadline_fires_alone() {
 
 #[test]
 fn deadlines_that_are_off_never_fire() {
-    let off = Rules {
-        overdue_after_ms: None,
-        orphans_after_ms: None,
-        expire_after_ms: None,
-        ..rules()
-    };
+    let off =
+        Rules { overdue_after_ms: None, orphans_after_ms: None, expire_after_ms: None, ..rules() };
     let mut story = Story::with(off.clone());
     story.observe("1");
     assert_eq!(story.tick(i64::MAX), Outcome::Nothing);

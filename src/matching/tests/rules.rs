@@ -19,13 +19,7 @@ fn s1_an_expectation_completes_at_once_what_was_observed_already() {
     story.observe("2");
     assert_eq!(story.at(30).expect(&["1", "2"]), Outcome::Expected);
     assert_eq!(story.phase(), Phase::Completed);
-    assert_eq!(
-        story.emitted,
-        [Emitted::Completion {
-            late: false,
-            expected_at: 30
-        }]
-    );
+    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 30 }]);
 }
 
 #[test]
@@ -33,10 +27,7 @@ fn s2_an_identical_expectation_changes_nothing_while_open() {
     let mut story = Story::new();
     story.expect(&["1", "2"]);
     let before = story.row.clone();
-    assert_eq!(
-        story.at(50).expect(&["2", "1"]),
-        Outcome::DuplicateExpectation
-    );
+    assert_eq!(story.at(50).expect(&["2", "1"]), Outcome::DuplicateExpectation);
     assert_eq!(story.row, before);
 }
 
@@ -48,10 +39,7 @@ fn s3_another_expectation_amends_and_keeps_what_was_observed() {
     assert_eq!(story.at(50).expect(&["1", "3"]), Outcome::Amended);
     assert_eq!((story.row.missing, story.row.items.get("1").have), (1, 1));
     assert_eq!(story.row.items.get("2").need, 0);
-    assert_eq!(
-        story.row.expected_at, 10,
-        "the first arrival decides the deadlines"
-    );
+    assert_eq!(story.row.expected_at, 10, "the first arrival decides the deadlines");
     story.observe("3");
     assert_eq!(story.phase(), Phase::Completed);
 }
@@ -115,10 +103,7 @@ fn s7_an_expectation_without_items_is_a_dead_letter_in_any_state() {
 
 #[test]
 fn s7_an_expectation_without_items_completes_at_once_where_that_is_allowed() {
-    let mut story = Story::with(Rules {
-        allow_empty: true,
-        ..rules()
-    });
+    let mut story = Story::with(Rules { allow_empty: true, ..rules() });
     assert_eq!(story.expect(&[]), Outcome::Expected);
     assert_eq!((story.phase(), story.completions()), (Phase::Completed, 1));
     assert_eq!(story.expect(&[]), Outcome::DuplicateExpectation);
@@ -133,10 +118,7 @@ fn s8_a_tombstone_cancels_an_open_key_and_an_unknown_one() {
             story.expect(&["1"]);
         }
         assert_eq!(story.at(20).cancel(), Outcome::Cancelled);
-        assert_eq!(
-            (story.phase(), story.row.changed_at),
-            (Phase::Cancelled, 20)
-        );
+        assert_eq!((story.phase(), story.row.changed_at), (Phase::Cancelled, 20));
         assert_eq!(story.observe("1"), Outcome::LateObservation);
         assert_eq!(story.completions(), 0);
     }
@@ -158,13 +140,7 @@ fn s10_observations_are_remembered_before_and_after_the_expectation() {
     assert_eq!(story.phase(), Phase::Open);
     story.expect(&["1", "2"]);
     assert_eq!(story.at(40).observe("1"), Outcome::Observed);
-    assert_eq!(
-        story.emitted,
-        [Emitted::Completion {
-            late: false,
-            expected_at: 10
-        }]
-    );
+    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 10 }]);
     assert_eq!(story.row.changed_at, 40);
 }
 
@@ -174,10 +150,7 @@ fn s11_the_same_item_again_has_no_effect_when_counting_distinct() {
     story.expect(&["1", "2"]);
     story.observe("1");
     let before = story.row.clone();
-    let again = Event::Observation {
-        item: "1",
-        quantity: 5,
-    };
+    let again = Event::Observation { item: "1", quantity: 5 };
     assert_eq!(story.at(90).event(again), Outcome::DuplicateObservation);
     assert_eq!(story.row, before);
 }
@@ -188,10 +161,7 @@ fn s12_the_same_item_again_counts_one_more_when_counting_quantity() {
     story.expect_counts(&[("1", 3)]);
     assert_eq!(story.observe("1"), Outcome::Observed);
     assert_eq!(story.observe("1"), Outcome::Observed);
-    assert_eq!(
-        (story.phase(), story.row.items.get("1").have),
-        (Phase::Open, 2)
-    );
+    assert_eq!((story.phase(), story.row.items.get("1").have), (Phase::Open, 2));
     assert_eq!(story.observe("1"), Outcome::Observed);
     assert_eq!(story.phase(), Phase::Completed);
 }
@@ -200,20 +170,11 @@ fn s12_the_same_item_again_counts_one_more_when_counting_quantity() {
 fn s12_a_quantity_counts_that_many_at_once() {
     let mut story = Story::counting_quantity();
     story.expect_counts(&[("1", 3)]);
-    story.event(Event::Observation {
-        item: "1",
-        quantity: 4,
-    });
+    story.event(Event::Observation { item: "1", quantity: 4 });
     assert_eq!(story.phase(), Phase::Completed);
     let mut story = Story::counting_quantity();
-    story.event(Event::Observation {
-        item: "1",
-        quantity: u32::MAX,
-    });
-    story.event(Event::Observation {
-        item: "1",
-        quantity: u32::MAX,
-    });
+    story.event(Event::Observation { item: "1", quantity: u32::MAX });
+    story.event(Event::Observation { item: "1", quantity: u32::MAX });
     assert_eq!(story.row.items.get("1").have, u32::MAX);
 }
 
@@ -243,10 +204,7 @@ fn s14_an_observation_of_a_finished_key_is_late() {
 
 #[test]
 fn s16_an_event_that_would_make_the_row_too_large_leaves_it_as_it_was() {
-    let mut story = Story::with(Rules {
-        row_bytes_max: 9,
-        ..rules()
-    });
+    let mut story = Story::with(Rules { row_bytes_max: 9, ..rules() });
     assert_eq!(story.expect(&["1", "2", "3"]), Outcome::Expected);
     assert_eq!(story.expect(&["1", "2", "3", "4"]), Outcome::RowTooLarge);
     assert_eq!(story.observe("4"), Outcome::RowTooLarge);
@@ -255,10 +213,7 @@ fn s16_an_event_that_would_make_the_row_too_large_leaves_it_as_it_was() {
 
 #[test]
 fn s16_an_accepted_expectation_is_never_refused_what_it_waits_for() {
-    let mut story = Story::with(Rules {
-        row_bytes_max: 9,
-        ..rules()
-    });
+    let mut story = Story::with(Rules { row_bytes_max: 9, ..rules() });
     story.expect(&["1", "2", "3"]);
     for item in ["1", "2", "3"] {
         assert_eq!(story.observe(item), Outcome::Observed);
@@ -268,19 +223,12 @@ fn s16_an_accepted_expectation_is_never_refused_what_it_waits_for() {
 
 #[test]
 fn s16_counting_an_accepted_item_is_never_refused_for_its_room() {
-    let small = Rules {
-        counting: Counting::Quantity,
-        row_bytes_max: 22,
-        ..rules()
-    };
+    let small = Rules { counting: Counting::Quantity, row_bytes_max: 22, ..rules() };
     let mut story = Story::with(small);
     assert_eq!(story.expect(&["1", "2", "3"]), Outcome::RowTooLarge);
     assert_eq!(story.expect(&["1", "2"]), Outcome::Expected);
     assert_eq!(story.observe("3"), Outcome::RowTooLarge);
-    let two = Event::Observation {
-        item: "1",
-        quantity: 2,
-    };
+    let two = Event::Observation { item: "1", quantity: 2 };
     assert_eq!(story.event(two), Outcome::Observed);
     assert_eq!(story.event(two), Outcome::Observed);
     assert_eq!(story.observe("2"), Outcome::Observed);
