@@ -1,5 +1,6 @@
 //! `rollcall validate`: tells every mistake in an object, or what would run.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,7 +16,8 @@ pub struct Args {
 
 /// Prints what would run, or every mistake.
 pub fn run(args: Args) -> ExitCode {
-    match spec::load(&args.file) {
+    let Args { file } = args;
+    match spec::load(&file) {
         Ok(settings) => {
             println!("{}", summary(&settings));
             ExitCode::SUCCESS
@@ -54,7 +56,7 @@ fn summary(settings: &Settings) -> String {
     ];
     let mut text = format!("{} is valid", settings.name);
     for (what, value) in lines {
-        text += &format!("\n  {what:<14} {value}");
+        write!(text, "\n  {what:<14} {value}").expect("a String takes every text");
     }
     if settings.paused {
         text += "\n  paused: no record would be processed";

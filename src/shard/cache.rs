@@ -102,13 +102,6 @@ impl Cache {
         Err(self.insert(hash, key))
     }
 
-    /// Returns the slot of `key` if it is cached.
-    pub fn find(&self, key: &[u8]) -> Option<SlotId> {
-        let hash = self.hash(key);
-        let slots = &self.slots;
-        self.table.find(hash, |&id| slots[id as usize].key[..] == *key).copied()
-    }
-
     fn hash(&self, key: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(key);

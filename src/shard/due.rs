@@ -48,7 +48,7 @@ mod tests {
         }
         let mut fired = Vec::new();
         due.pop(1_000, 9, &mut fired);
-        assert_eq!(fired, []);
+        assert!(fired.is_empty());
         due.pop(2_048, 9, &mut fired);
         assert_eq!(fired, [2]);
         due.pop(10_000, 2, &mut fired);

@@ -1,5 +1,6 @@
 //! Durations as the object writes them: `100ms`, `72h`, `7d`, `1h30m`.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 /// What a duration looks like, for the API server; [`parse`] accepts the same.
@@ -43,7 +44,7 @@ pub fn format(duration: Duration) -> String {
         let count = rest_ms / unit_ms;
         rest_ms %= unit_ms;
         if count > 0 {
-            text += &format!("{count}{unit}");
+            write!(text, "{count}{unit}").expect("a String takes every text");
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }

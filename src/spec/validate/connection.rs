@@ -87,8 +87,13 @@ fn tls(spec: &TlsSpec, problems: &mut Problems) -> Tls {
 
 fn certificate(spec: &TlsSpec, problems: &mut Problems) -> Option<Certificate> {
     let path = "spec.kafka.tls";
-    let key_password =
-        source(path, "keyPassword", &spec.key_password_env, &spec.key_password_file, problems);
+    let key_password = source(
+        path,
+        "keyPassword",
+        spec.key_password_env.as_ref(),
+        spec.key_password_file.as_ref(),
+        problems,
+    );
     let files = match (&spec.certificate_secret_ref, &spec.certificate_file, &spec.key_file) {
         (None, None, None) => None,
         (Some(_), None, None) => Some((
@@ -126,8 +131,10 @@ fn sasl(spec: &SaslSpec, problems: &mut Problems) -> Option<Sasl> {
         );
         return None;
     }
-    let username = source(path, "username", &spec.username_env, &spec.username_file, problems);
-    let password = source(path, "password", &spec.password_env, &spec.password_file, problems);
+    let username =
+        source(path, "username", spec.username_env.as_ref(), spec.username_file.as_ref(), problems);
+    let password =
+        source(path, "password", spec.password_env.as_ref(), spec.password_file.as_ref(), problems);
     let (username, password) = match (&spec.secret_ref, username, password) {
         (Some(secret), None, None) => (
             Secret::File(Secret::mounted(SASL_DIR, &secret.username_key)),
@@ -155,25 +162,32 @@ fn sasl(spec: &SaslSpec, problems: &mut Problems) -> Option<Sasl> {
 }
 
 /// Reads where a secret is: `<what>Env` or `<what>File`, not both.
+///
+/// A wrong source counts as one, so that it is told once.
 fn source(
     path: &str,
     what: &str,
-    variable: &Option<String>,
-    file: &Option<String>,
+    variable: Option<&String>,
+    file: Option<&String>,
     problems: &mut Problems,
 ) -> Option<Secret> {
-    match (variable, file) {
-        (Some(_), Some(_)) => {
-            problems.add(path, format!("gives both {what}Env and {what}File"), "remove one of them")
-        }
-        (Some(name), None) if name.is_empty() || name.contains(['=', '\0']) => problems.add(
-            format!("{path}.{what}Env"),
-            format!("\"{name}\" cannot name an environment variable"),
-            "write its name without $ or =",
-        ),
-        (Some(name), None) => return Some(Secret::Env(name.clone())),
-        (None, Some(file)) => return Some(Secret::File(file.into())),
-        (None, None) => {}
+    if variable.is_some() && file.is_some() {
+        problems.add(path, format!("gives both {what}Env and {what}File"), "remove one of them");
     }
-    None
+    if let Some(name) = variable {
+        if !is_variable(name) {
+            problems.add(
+                format!("{path}.{what}Env"),
+                format!("\"{name}\" cannot name an environment variable"),
+                "write its bare name, of letters, digits and _",
+            );
+        }
+        return Some(Secret::Env(name.to_owned()));
+    }
+    file.map(|file| Secret::File(file.into()))
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

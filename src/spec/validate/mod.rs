@@ -61,8 +61,8 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         expected: expected(&spec.expected, counting, problems),
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
-        overdue_topic: topic(&spec.overdue.topic, &name, "overdue"),
-        dead_letter_topic: topic(&spec.dead_letter.topic, &name, "dead-letter"),
+        overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
+        dead_letter_topic: topic(spec.dead_letter.topic.as_ref(), &name, "dead-letter"),
         deadlines: deadlines(spec, problems),
         counting,
         commit_interval: scalar::duration(
@@ -92,8 +92,8 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     settings
 }
 
-fn topic(given: &Option<String>, name: &str, suffix: &str) -> String {
-    given.clone().unwrap_or_else(|| format!("{name}-{suffix}"))
+fn topic(given: Option<&String>, name: &str, suffix: &str) -> String {
+    given.cloned().unwrap_or_else(|| format!("{name}-{suffix}"))
 }
 
 fn expected(spec: &ExpectedSpec, counting: Counting, problems: &mut Problems) -> Expected {

@@ -357,8 +357,8 @@ fn every_secret_has_one_source() {
         assert!(found[0].contains(problem), "{found:?}");
     }
     assert_eq!(
-        problems_with_kafka("sasl: { mechanism: PLAIN, usernameEnv: $USER, passwordFile: p }")[0],
-        "spec.kafka.sasl: does not say where user name and password are\n    \
-         give secretRef, or usernameEnv or usernameFile and passwordEnv or passwordFile"
+        problems_with_kafka("sasl: { mechanism: PLAIN, usernameEnv: $USER, passwordFile: p }"),
+        ["spec.kafka.sasl.usernameEnv: \"$USER\" cannot name an environment variable\n    \
+          write its bare name, of letters, digits and _"]
     );
 }
