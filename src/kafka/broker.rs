@@ -56,6 +56,15 @@ impl Broker for KafkaBroker {
     type Changelog = Reader;
 
     fn fence(&self, shard: ShardId) -> Result<ShardProducer> {
+        let partitions = self.topics.partitions;
+        if shard.0 >= partitions {
+            return Err(Error::Misconfigured(format!(
+                "{} has more partitions than the {partitions} it had at the start: keys have \
+                 moved to other partitions than their rows; recreate the inputs with a fixed \
+                 number of partitions, or start over under another spec.kafka.groupId",
+                self.topics.inputs[0]
+            )));
+        }
         ShardProducer::fence(&self.connection, &self.topics, shard)
     }
 

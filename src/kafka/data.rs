@@ -82,6 +82,15 @@ impl DataConsumer {
         self.queue.consumer().incremental_assign(&list).map_err(|error| failed(shard, &error))
     }
 
+    /// Reads a shard's inputs anew from these offsets, so that their ends are told again.
+    ///
+    /// # Errors
+    /// What librdkafka refuses.
+    pub fn reassign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
+        self.unassign(shard)?;
+        self.assign(shard, next)
+    }
+
     /// Stops reading a shard's inputs.
     ///
     /// # Errors

@@ -215,6 +215,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
 
     fn replay<S: Store>(&mut self, shard: &mut Running<S>) -> Result<()> {
         let (mut restored, mut stalled) = (0, 0);
+        self.opening.progress.set(self.bounds.end - shard.changelog_next, 0);
         if shard.changelog_next < self.bounds.end {
             self.changelog.seek(shard.changelog_next)?;
         }

@@ -1,12 +1,19 @@
 //! How far a restore has come, for those who wait for it.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 /// How far a restore has come; shared between the thread that opens a shard and those who ask.
 #[derive(Debug, Default)]
 pub struct Progress {
     remaining: AtomicI64,
     restored: AtomicU64,
+    began: OnceLock<(Instant, i64)>,
 }
 
 impl Progress {
@@ -20,7 +27,21 @@ impl Progress {
         self.restored.load(Ordering::Relaxed)
     }
 
+    /// Returns the offsets passed per second, on average since the restore began.
+    pub fn per_second(&self) -> i64 {
+        let Some((began, at_first)) = self.began.get() else { return 0 };
+        let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX).max(1);
+        (at_first - self.remaining()).saturating_mul(1_000) / millis
+    }
+
+    /// Returns how many seconds the rest takes at the rate so far; `None` before it is known.
+    pub fn seconds_left(&self) -> Option<i64> {
+        let per_second = self.per_second();
+        (per_second > 0).then(|| self.remaining() / per_second)
+    }
+
     pub(super) fn set(&self, remaining: i64, restored: u64) {
+        self.began.get_or_init(|| (Instant::now(), remaining));
         self.remaining.store(remaining, Ordering::Relaxed);
         self.restored.store(restored, Ordering::Relaxed);
     }

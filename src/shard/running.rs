@@ -199,6 +199,10 @@ impl<S: Store> Running<S> {
     /// Notes that every record of `input` before `position` was handed over, and no other is
     /// there. The position may lie past transaction markers, which count as lag elsewhere.
     pub fn reached_end(&mut self, input: InputIndex, position: Offset) {
+        if position < self.next[input] {
+            // Records that came since were handed over in the same batch.
+            return;
+        }
         self.clock.reached_end(input);
         if position > self.next[input] {
             self.next[input] = position;

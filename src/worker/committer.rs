@@ -39,16 +39,19 @@ pub struct Pending {
     pub lane: Sender<Command>,
 }
 
-/// Starts `threads` committers and returns the way to them; they end when it is dropped.
-pub fn start(threads: usize, current: &Arc<Current>) -> Sender<Job> {
+/// Starts `threads` committers. They end, with their work done, when the sender and all its clones
+/// are dropped.
+pub fn start(threads: usize, current: &Arc<Current>) -> (Sender<Job>, Vec<thread::JoinHandle<()>>) {
     let (sender, receiver) = channel();
+    let mut handles = Vec::with_capacity(threads);
     let receiver = Arc::new(Mutex::new(receiver));
     for _ in 0..threads {
         let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
         let builder = thread::Builder::new().name("commit".to_owned());
-        builder.spawn(move || run(&receiver, &current)).expect("a thread can be started");
+        let spawned = builder.spawn(move || run(&receiver, &current));
+        handles.push(spawned.expect("a thread can be started"));
     }
-    sender
+    (sender, handles)
 }
 
 fn run(jobs: &Mutex<Receiver<Job>>, current: &Current) {

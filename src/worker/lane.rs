@@ -35,6 +35,8 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
 /// After that long without an assignment that holds the shard, it is opened anew.
 const OUTDATED_MAX: Duration = Duration::from_secs(60);
+/// librdkafka can forget a time-out when a coordinator goes away: such a shard is opened anew.
+const COMMIT_STUCK_AFTER: Duration = Duration::from_secs(90);
 /// A lane without records sleeps that long for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
@@ -205,10 +207,10 @@ impl Lane {
             for (id, records) in records {
                 let Some(shard) = self.shards.get_mut(&id) else { continue };
                 // What is being given up would be processed twice.
-                if shard.releasing.is_none() {
-                    if let Err(error) = shard.running.process(&records) {
-                        failed.push((id, error));
-                    }
+                if shard.releasing.is_none()
+                    && let Err(error) = shard.running.process(&records)
+                {
+                    failed.push((id, error));
                 }
             }
             for (id, input, position) in ends {
@@ -232,13 +234,24 @@ impl Lane {
         let mut failed = Vec::new();
         for (id, shard) in &mut self.shards {
             if lost {
+                // Until the ends are told again: what was produced meanwhile has to be seen before
+                // a deadline fires.
                 shard.running.lost_sight();
-            }
-            if shard.releasing.is_none() {
-                if let Err(error) = shard.running.tick(wall_ms()) {
+                if let Err(error) = self.data.reassign(*id, shard.running.next_offsets()) {
                     failed.push((*id, error));
                     continue;
                 }
+            }
+            if shard.producer.is_none() && shard.committed_at.elapsed() > COMMIT_STUCK_AFTER {
+                let text = format!("a commit has not returned for {COMMIT_STUCK_AFTER:?}");
+                failed.push((*id, Error::Interrupted(text)));
+                continue;
+            }
+            if shard.releasing.is_none()
+                && let Err(error) = shard.running.tick(wall_ms())
+            {
+                failed.push((*id, error));
+                continue;
             }
             if shard.reported_at.elapsed() >= REPORT_INTERVAL {
                 shard.reported_at = Instant::now();

@@ -56,6 +56,7 @@ struct Families {
     commits: IntCounterVec,
     commit_seconds: GaugeVec,
     changes: IntCounterVec,
+    next: IntGaugeVec,
     lag: IntGaugeVec,
     state: IntGaugeVec,
     restore_remaining: IntGaugeVec,
@@ -95,6 +96,7 @@ impl Families {
                 &shard,
             )?,
             changes: counter("changelog_records_total", "Rows written to the changelog", &shard)?,
+            next: gauge("next_offset", "First input offset not processed", &["shard", "topic"])?,
             lag: gauge("lag_records", "Input offsets still to read", &["shard", "topic"])?,
             state: gauge(
                 "shard_state",
@@ -147,6 +149,9 @@ impl Families {
         if let Some(report) = &view.report {
             let bytes = i64::try_from(report.cache_bytes).unwrap_or(i64::MAX);
             self.cache_bytes.with_label_values(&[id]).set(bytes);
+            for (topic, next) in inputs.iter().zip(&report.next) {
+                self.next.with_label_values(&[id, topic]).set(*next);
+            }
             for (topic, lag) in inputs.iter().zip(&report.lag) {
                 if let Some(lag) = lag {
                     self.lag.with_label_values(&[id, topic]).set(*lag);
@@ -168,8 +173,14 @@ impl Families {
             &self.changes,
             &self.rebalances,
         ];
-        let gauges =
-            [&self.lag, &self.state, &self.restore_remaining, &self.restored, &self.cache_bytes];
+        let gauges = [
+            &self.next,
+            &self.lag,
+            &self.state,
+            &self.restore_remaining,
+            &self.restored,
+            &self.cache_bytes,
+        ];
         let mut families: Vec<_> = counters.iter().flat_map(|family| family.collect()).collect();
         families.extend(gauges.iter().flat_map(|family| family.collect()));
         families.extend(self.commit_seconds.collect());

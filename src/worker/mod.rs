@@ -138,6 +138,7 @@ async fn find_topics(
 struct Threads {
     membership: thread::JoinHandle<Result<()>>,
     supervisor: thread::JoinHandle<()>,
+    committers: Vec<thread::JoinHandle<()>>,
     events: Sender<Event>,
 }
 
@@ -148,6 +149,11 @@ impl Threads {
         let result = self.membership.join().map_err(lost).flatten();
         let _ = self.events.send(Event::Stop);
         self.supervisor.join().map_err(lost)?;
+        // They end with the lanes, once the shards given up are spilled.
+        for committer in self.committers {
+            committer.join().map_err(lost)?;
+        }
+        tracing::info!("stopped");
         result
     }
 }
@@ -173,8 +179,9 @@ fn start(
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();
+    let (committers, committing) = committer::start(COMMITTERS, &current);
     let shared = lane::Shared {
-        committers: committer::start(COMMITTERS, &current),
+        committers,
         events: events.clone(),
         view: Arc::clone(view),
         commit_interval: settings.commit_interval,
@@ -204,7 +211,8 @@ fn start(
         membership.leave();
         Ok(())
     });
-    Ok(Threads { membership, supervisor, events })
+    drop(shared);
+    Ok(Threads { membership, supervisor, committers: committing, events })
 }
 
 fn spawn<T: Send + 'static>(

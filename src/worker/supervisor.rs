@@ -38,6 +38,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 const FENCED_PAUSE: Duration = Duration::from_secs(1);
 /// How often a shard is tried that needs someone to mend something.
 const STOPPED_PAUSE: Duration = Duration::from_secs(30);
+/// How often restores are told about.
+const RESTORE_INTERVAL: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the supervisor is told.
@@ -75,6 +77,7 @@ pub struct Supervisor {
     pub row_cache_bytes: usize,
     shards: BTreeMap<ShardId, Owned>,
     tenures: u64,
+    told_at: Instant,
 }
 
 struct Owned {
@@ -98,7 +101,8 @@ impl Supervisor {
         view: Arc<View>,
         row_cache_bytes: usize,
     ) -> Self {
-        Self { opener, lanes, view, row_cache_bytes, shards: BTreeMap::new(), tenures: 0 }
+        let (shards, told_at) = (BTreeMap::new(), Instant::now());
+        Self { opener, lanes, view, row_cache_bytes, shards, tenures: 0, told_at }
     }
 
     /// Serves until told to stop, then ends the lanes.
@@ -114,6 +118,7 @@ impl Supervisor {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.open_next();
+            self.tell_restores();
         }
         self.lanes.into_iter().for_each(Handle::stop);
     }
@@ -171,6 +176,22 @@ impl Supervisor {
                 let progress = Arc::<Progress>::default();
                 self.view.set_state(shard, State::Opening(Arc::clone(&progress)));
                 self.opener.start(shard, owned.tenure, limits, progress);
+            }
+        }
+    }
+
+    /// Tells how far long restores have come.
+    fn tell_restores(&mut self) {
+        if self.told_at.elapsed() < RESTORE_INTERVAL {
+            return;
+        }
+        self.told_at = Instant::now();
+        for (shard, view) in self.view.shards() {
+            let State::Opening(progress) = view.state else { continue };
+            if progress.restored() > 0 {
+                let (restored, per_second) = (progress.restored(), progress.per_second());
+                let (remaining, eta_s) = (progress.remaining(), progress.seconds_left());
+                tracing::info!(%shard, restored, remaining, per_second, eta_s, "restoring");
             }
         }
     }
