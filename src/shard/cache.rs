@@ -331,3 +331,6 @@ fn encode(row: &Row, out: &mut Vec<u8>) {
 fn key_heap_bytes(key: &Key) -> usize {
     if key.spilled() { key.capacity() } else { 0 }
 }
+
+#[cfg(test)]
+mod tests;

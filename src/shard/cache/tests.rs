@@ -1,0 +1,158 @@
+//! What goes into transactions and spills, and what may be evicted.
+
+use super::*;
+use crate::matching::Counting;
+
+const RULES: Rules = Rules {
+    counting: Counting::Distinct,
+    allow_empty: false,
+    overdue_after_ms: Some(10_000),
+    orphans_after_ms: Some(50_000),
+    expire_after_ms: None,
+    memory_ms: 100_000,
+    row_bytes_max: 4_096,
+};
+
+fn open_row(at: Timestamp) -> Row {
+    let items = [("1", 1, 0)].into_iter().collect();
+    Row {
+        phase: Phase::Open,
+        expected: true,
+        expected_at: at,
+        changed_at: at,
+        missing: 1,
+        items,
+        ..Row::default()
+    }
+}
+
+fn finished_row(at: Timestamp) -> Row {
+    Row { phase: Phase::Completed, expected: true, changed_at: at, ..Row::default() }
+}
+
+fn put(cache: &mut Cache, key: &str, row: Row) -> SlotId {
+    let (Ok(id) | Err(id)) = cache.find_or_insert(key.as_bytes());
+    drop(cache.take(id));
+    cache.put(id, row);
+    id
+}
+
+fn keys(batch: &Batch) -> Vec<String> {
+    let mut keys: Vec<_> =
+        batch.iter().map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn a_row_changed_twice_in_an_overlay_goes_into_its_transaction_once() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", open_row(1));
+    put(&mut cache, "a", open_row(2));
+    put(&mut cache, "b", open_row(3));
+    assert_eq!(keys(&cache.take_changes(&RULES)), ["a", "b"]);
+    assert!(!cache.has_changes());
+    put(&mut cache, "b", open_row(4));
+    assert_eq!(keys(&cache.take_changes(&RULES)), ["b"]);
+}
+
+#[test]
+fn a_forgotten_key_is_written_as_an_empty_value() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", Row::default());
+    let changes = cache.take_changes(&RULES);
+    assert_eq!(changes.iter().next(), Some((&b"a"[..], &b""[..])));
+}
+
+#[test]
+fn a_row_changed_while_its_spill_is_under_way_stays_dirty() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", open_row(1));
+    put(&mut cache, "b", open_row(1));
+    cache.take_changes(&RULES);
+    assert_eq!(keys(&cache.take_spill(&RULES).rows), ["a", "b"]);
+    put(&mut cache, "b", open_row(2));
+    cache.take_changes(&RULES);
+    cache.spilled();
+    cache.evict(0);
+    assert!(cache.find_or_insert(b"a").is_err(), "a was clean and could be evicted");
+    assert!(cache.find_or_insert(b"b").is_ok(), "b is not in the store as it is");
+    assert_eq!(keys(&cache.take_spill(&RULES).rows), ["b"]);
+}
+
+#[test]
+fn dirty_rows_are_never_evicted() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", finished_row(1));
+    cache.take_changes(&RULES);
+    cache.evict(0);
+    assert!(cache.find_or_insert(b"a").is_ok());
+}
+
+#[test]
+fn finished_rows_are_evicted_before_open_ones() {
+    let mut cache = Cache::default();
+    put(&mut cache, "open", open_row(1));
+    put(&mut cache, "finished", finished_row(1));
+    cache.take_changes(&RULES);
+    cache.take_spill(&RULES);
+    cache.spilled();
+    cache.evict(cache.bytes() - 1);
+    assert!(cache.find_or_insert(b"open").is_ok());
+    assert!(cache.find_or_insert(b"finished").is_err());
+}
+
+#[test]
+fn bytes_return_to_zero_when_everything_is_evicted() {
+    let mut cache = Cache::default();
+    let long = "k".repeat(100);
+    put(&mut cache, &long, open_row(1));
+    put(&mut cache, "b", finished_row(1));
+    cache.take_changes(&RULES);
+    cache.take_spill(&RULES);
+    cache.spilled();
+    cache.evict(0);
+    assert_eq!(cache.bytes(), 0);
+}
+
+#[test]
+fn the_index_on_disk_follows_a_rows_deadline() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", open_row(0));
+    cache.take_changes(&RULES);
+    let first = cache.take_spill(&RULES);
+    let entry = |at_ms| Due { at_ms, key: b"a".to_vec() };
+    assert_eq!((first.due, first.not_due), (vec![entry(10_000)], vec![]));
+    cache.spilled();
+    put(&mut cache, "a", finished_row(5));
+    cache.take_changes(&RULES);
+    let second = cache.take_spill(&RULES);
+    assert_eq!((second.due, second.not_due), (vec![entry(100_005)], vec![entry(10_000)]));
+}
+
+#[test]
+fn a_stale_index_entry_is_removed_by_the_next_spill() {
+    let mut cache = Cache::default();
+    cache.restore(b"a", finished_row(7), &RULES);
+    let (Ok(id) | Err(id)) = cache.find_or_insert(b"a");
+    let entry = Due { at_ms: 10_000, key: b"a".to_vec() };
+    cache.stale_index_entry(id, entry.clone());
+    assert_eq!(cache.take_spill(&RULES).not_due, [entry]);
+}
+
+#[test]
+fn deadlines_of_dirty_rows_fire_until_the_store_lists_them() {
+    let mut cache = Cache::default();
+    let id = put(&mut cache, "a", open_row(0));
+    cache.take_changes(&RULES);
+    let mut due = Vec::new();
+    cache.pop_due(5_000, 10, &mut due);
+    assert!(due.is_empty());
+    cache.take_spill(&RULES);
+    cache.pop_due(20_000, 10, &mut due);
+    assert_eq!(due, [id], "the spill has not landed, so the store cannot list it");
+    cache.spilled();
+    due.clear();
+    cache.pop_due(20_000, 10, &mut due);
+    assert!(due.is_empty());
+}
