@@ -193,9 +193,9 @@ impl Cache {
         }
     }
 
-    /// Tells whether the running overlay has changed rows.
-    pub fn has_changes(&self) -> bool {
-        !self.changed.is_empty()
+    /// Returns how many rows the running overlay has changed.
+    pub fn changed_rows(&self) -> usize {
+        self.changed.len()
     }
 
     /// Ends the running overlay: returns its rows for the changelog and starts the next one.

@@ -54,6 +54,8 @@ pub struct Limits {
     pub cache_bytes: usize,
     /// Dirty rows above which they are spilled: bounds the changelog's tail that a crash replays.
     pub dirty_rows_max: usize,
+    /// Records that the next transaction may hold while the last one is still committing.
+    pub transaction_records_max: usize,
     /// Time after which dirty rows are spilled, however few.
     pub spill_interval: Duration,
     /// Deadlines fired at a time.
@@ -65,6 +67,7 @@ impl Default for Limits {
         Self {
             cache_bytes: 16 << 20,
             dirty_rows_max: 200_000,
+            transaction_records_max: 100_000,
             spill_interval: Duration::from_secs(60),
             deadlines_max: 1_000,
         }

@@ -78,10 +78,13 @@ impl<S: Store> Running<S> {
         self.limits.cache_bytes = bytes;
     }
 
-    /// Tells whether the shard has to wait for its commit before it takes more records, since
-    /// what it holds cannot be evicted yet.
+    /// Tells whether the shard has to wait for its commit before it takes more records:
+    /// what it holds cannot be evicted yet, or the next transaction is as large as it may be.
     pub fn is_full(&self) -> bool {
-        self.committing && self.cache.bytes() > self.limits.cache_bytes * 2
+        let transaction = self.outputs.len() + self.cache.changed_rows();
+        self.committing
+            && (self.cache.bytes() > self.limits.cache_bytes * 2
+                || transaction > self.limits.transaction_records_max)
     }
 
     /// Processes records, in offset order per input; offsets already processed are skipped.
@@ -264,7 +267,7 @@ impl<S: Store> Running<S> {
 
     /// Tells whether [`Self::take`] would return a transaction.
     pub fn has_work(&self) -> bool {
-        self.moved || self.cache.has_changes() || !self.outputs.is_empty()
+        self.moved || self.cache.changed_rows() > 0 || !self.outputs.is_empty()
     }
 
     /// Ends the running overlay and returns it as a commit, with a spill when one is called for;
