@@ -18,6 +18,6 @@ pub use changelog::Reader;
 pub use client::Connection;
 pub use data::{DataConsumer, Input};
 pub use membership::{Current, GroupAssignment, Membership, Owner};
-pub use native::GroupMetadata;
+pub use native::{GroupMetadata, share_arenas};
 pub use producer::ShardProducer;
 pub use topics::{Topics, Wanted, ensure};

@@ -47,6 +47,8 @@ pub use plan::connection;
 const COMMITTERS: usize = 4;
 /// How long giving shards up may hold the group's rebalance.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A record fetched ahead takes several times its own bytes in librdkafka, which counts only those.
+const FETCH_OVERHEAD: usize = 5;
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Stores of shards that others have are kept for so long, which makes coming back cheap.
@@ -71,6 +73,7 @@ pub struct Options {
 /// # Errors
 /// What nobody but the user can mend, with the remedy.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
+    kafka::share_arenas();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")
@@ -186,7 +189,7 @@ fn start(
         view: Arc::clone(view),
         commit_interval: settings.commit_interval,
     };
-    let fetch_kbytes = (budget.fetch_bytes / options.lanes / 1024).max(1024);
+    let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
     let mut lanes = Vec::with_capacity(options.lanes);
     for index in 0..options.lanes {
         let data = DataConsumer::connect(connection, &topics, fetch_kbytes)?;

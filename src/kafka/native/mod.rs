@@ -4,12 +4,14 @@
 //! Each `unsafe` block says what it relies on.
 #![allow(unsafe_code, reason = "the one place where librdkafka is called directly")]
 
+mod arenas;
 mod consumer;
 mod failure;
 mod group;
 mod producer;
 mod topic_id;
 
+pub use arenas::share_arenas;
 pub use consumer::{Fetched, Queue};
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
