@@ -91,8 +91,9 @@ impl Connection {
                 ("fetch.wait.max.ms", "20"),
                 ("fetch.queue.backoff.ms", "10"),
                 ("fetch.message.max.bytes", "1048576"),
-                ("queued.min.messages", "200000"),
-                ("queued.max.messages.kbytes", "16384"),
+                ("queued.min.messages", "100000"),
+                // Several shards may restore at once, and the bytes of a record are the least of it.
+                ("queued.max.messages.kbytes", "4096"),
             ],
         );
         config
