@@ -178,18 +178,25 @@ impl Cache {
         self.put_back(id, row);
     }
 
-    /// Sets a row from the changelog: committed, but not in the store.
-    pub fn restore(&mut self, key: &[u8], row: Row, rules: &Rules) {
+    /// Sets a row from the changelog: committed, but not in the store. At the end of the restore,
+    /// [`Self::list_dirty`] has to follow.
+    pub fn restore(&mut self, key: &[u8], row: Row) {
         let (Ok(id) | Err(id)) = self.find_or_insert(key);
         drop(self.take(id));
-        if let Some(due) = row.due(rules) {
-            self.due.insert(due, id);
-        }
         self.put_back(id, row);
         let slot = &mut self.slots[id as usize];
         if slot.period != self.period {
             slot.period = self.period;
             self.dirty.push(id);
+        }
+    }
+
+    /// Lists the deadlines of all dirty rows; most rows of a restore were spilled meanwhile.
+    pub fn list_dirty(&mut self, rules: &Rules) {
+        for &id in &self.dirty {
+            if let Some(due) = self.slots[id as usize].row.due(rules) {
+                self.due.insert(due, id);
+            }
         }
     }
 

@@ -221,13 +221,12 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         }
         // By position, not by the last change seen: markers and holes hold no change.
         while shard.changelog_next < self.bounds.end {
-            let rules = &shard.plan.rules;
             let (cache, id) = (&mut shard.cache, shard.id);
             let mut unreadable = None;
             let position = self.changelog.read(&mut |change| {
                 restored += 1;
                 match change.row.map_or(Ok(Row::default()), |bytes| decode_row(id, bytes)) {
-                    Ok(row) => cache.restore(change.key, row, rules),
+                    Ok(row) => cache.restore(change.key, row),
                     Err(error) => unreadable = Some(error),
                 }
             })?;
@@ -246,6 +245,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             self.opening.progress.set(self.bounds.end - shard.changelog_next, restored);
             shard.make_room(self.opening.wall_ms)?;
         }
+        shard.cache.list_dirty(&self.opening.plan.rules);
         Ok(())
     }
 }

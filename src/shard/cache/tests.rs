@@ -133,11 +133,21 @@ fn the_index_on_disk_follows_a_rows_deadline() {
 #[test]
 fn a_stale_index_entry_is_removed_by_the_next_spill() {
     let mut cache = Cache::default();
-    cache.restore(b"a", finished_row(7), &RULES);
+    cache.restore(b"a", finished_row(7));
     let (Ok(id) | Err(id)) = cache.find_or_insert(b"a");
     let entry = Due { at_ms: 10_000, key: b"a".to_vec() };
     cache.stale_index_entry(id, entry.clone());
     assert_eq!(cache.take_spill(&RULES).not_due, [entry]);
+}
+
+#[test]
+fn deadlines_of_restored_rows_fire() {
+    let mut cache = Cache::default();
+    cache.restore(b"a", open_row(0));
+    cache.list_dirty(&RULES);
+    let mut due = Vec::new();
+    cache.pop_due(20_000, 10, &mut due);
+    assert_eq!(due.len(), 1);
 }
 
 #[test]
