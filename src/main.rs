@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rollcall::commands::{crd, manufactured, manufacturer, order, validate, watch, worker};
+use rollcall::commands::{
+    crd, inspect, manufactured, manufacturer, order, validate, watch, worker,
+};
 
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
@@ -13,6 +15,7 @@ enum Cli {
     Worker(worker::Args),
     Validate(validate::Args),
     Crd(crd::Args),
+    Inspect(inspect::Args),
     Order(order::Args),
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Cli::Worker(args) => worker::run(args),
         Cli::Validate(args) => validate::run(args),
         Cli::Crd(args) => crd::run(args),
+        Cli::Inspect(args) => inspect::run(args),
         Cli::Order(args) => order::run(args),
         Cli::Manufactured(args) => manufactured::run(args),
         Cli::Manufacturer(args) => manufacturer::run(args),

@@ -1,6 +1,7 @@
 //! One file for each subcommand: what it takes and what it starts. Nothing is decided here.
 
 pub mod crd;
+pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
 pub mod order;

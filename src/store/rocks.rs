@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
 
+use super::settings::Settings;
 use super::stores::Hold;
 use super::{directory, failure, keys, settings, spill};
 use crate::matching::Timestamp;
 use crate::shard::{Checkpoint, Due, Error, Result, Spill, Store};
 
 /// Rows looked up at once: a found row pins its block, so this bounds what they pin.
-const LOOKUP_MAX: usize = 1024;
+const LOOKUP_MAX: usize = 256;
 /// Longest time a spill waits for merging to catch up; then it goes on, so that a shard is slow
 /// rather than stuck.
 const MERGE_WAIT: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ const MERGE_POLL: Duration = Duration::from_millis(5);
 pub struct RocksStore {
     database: Database,
     dir: PathBuf,
-    options: Arc<Options>,
+    settings: Arc<Settings>,
     /// Dropped after the database, so that the next owner finds it closed.
     _hold: Hold,
 }
@@ -46,18 +47,15 @@ struct Open {
 
 impl RocksStore {
     /// Opens the shard's database in `dir`, which it creates if it is missing.
-    pub(super) fn open(dir: PathBuf, options: Arc<Options>, hold: Hold) -> Result<Self> {
-        let database = match open(&dir, &options) {
+    pub(super) fn open(dir: PathBuf, settings: Arc<Settings>, hold: Hold) -> Result<Self> {
+        let database = match open(&dir, &settings.database) {
             Ok(open) => Database::Open(open),
             Err(error @ Error::Corrupt(_)) => Database::Failed(error),
             Err(error) => return Err(error),
         };
-        Ok(Self { database, dir, options, _hold: hold })
+        Ok(Self { database, dir, settings, _hold: hold })
     }
 
-    pub fn prop(&self, n: &str) -> String {
-        self.database().unwrap().db.property_value(n).unwrap().unwrap_or_default()
-    }
     fn database(&self) -> Result<&Open> {
         match &self.database {
             Database::Open(open) => Ok(open),
@@ -70,7 +68,7 @@ impl RocksStore {
     }
 
     /// Returns how many spills wait to be merged.
-    pub fn unmerged_files(&self) -> Result<u64> {
+    pub(super) fn unmerged_files(&self) -> Result<u64> {
         let db = &self.database()?.db;
         let level_zero = rocksdb::properties::num_files_at_level(0);
         let files = db.property_int_value(&level_zero).map_err(|error| self.failed(&error))?;
@@ -103,7 +101,7 @@ impl Store for RocksStore {
         self.wait_for_merging()?;
         let file = self.dir.join(spill::FILE);
         remove_leftover(&file)?;
-        spill::write(spill, &self.options, &file)?;
+        spill::write(spill, &self.settings.spilled_file, &file)?;
         open.db
             .ingest_external_file_opts(&settings::ingestion(), vec![&file])
             .map_err(|error| self.failed(&error))?;
@@ -165,7 +163,7 @@ impl Store for RocksStore {
         let reason = "wiping the local store did not finish".to_owned();
         self.database = Database::Failed(Error::Corrupt(reason));
         directory::discard(&self.dir)?;
-        self.database = Database::Open(open(&self.dir, &self.options)?);
+        self.database = Database::Open(open(&self.dir, &self.settings.database)?);
         Ok(())
     }
 }

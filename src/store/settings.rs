@@ -16,14 +16,27 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
 /// Sorted runs at which RocksDB starts to merge. Every run costs a look-up a filter probe, every
-/// merge rewrites rows.
-const RUNS_TO_MERGE: i32 = 6;
+/// merge rewrites rows: 8 merged for a third of the CPU less than 6, for look-ups as fast.
+const RUNS_TO_MERGE: i32 = 8;
 /// Spilled files not yet merged at which the next spill waits; RocksDB itself does not slow down
 /// ingestion.
 pub(super) const UNMERGED_FILES_MAX: u64 = 24;
 
-/// Returns the settings of a database that `cache` is shared by.
-pub(super) fn read_write(cache: &Cache, env: &Env) -> Options {
+/// What the databases of one process have in common.
+pub(super) struct Settings {
+    pub(super) database: Options,
+    pub(super) spilled_file: Options,
+}
+
+impl Settings {
+    /// Returns settings that share one cache and one set of threads.
+    pub(super) fn new(cache_bytes: usize) -> std::result::Result<Self, rocksdb::Error> {
+        let database = read_write(&block_cache(cache_bytes), &env()?);
+        Ok(Self { spilled_file: spilled_file(&database), database })
+    }
+}
+
+fn read_write(cache: &Cache, env: &Env) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_env(env);
@@ -43,9 +56,9 @@ pub(super) fn read_write(cache: &Cache, env: &Env) -> Options {
 }
 
 /// Returns the settings to look at a database that another process may be writing.
-pub(super) fn read_only(cache: &Cache) -> Options {
+pub(super) fn read_only(cache_bytes: usize) -> Options {
     let mut options = Options::default();
-    table_format(&mut options, cache);
+    table_format(&mut options, &block_cache(cache_bytes));
     // All files are opened at once and stay readable when the owner deletes them.
     options.set_max_open_files(-1);
     options.set_skip_stats_update_on_db_open(true);
@@ -57,12 +70,9 @@ pub(super) fn read_only(cache: &Cache) -> Options {
 }
 
 /// Returns the cache of blocks, indexes and filters that all databases share.
-pub(super) fn block_cache(bytes: usize) -> Cache {
+fn block_cache(bytes: usize) -> Cache {
     let mut options = LruCacheOptions::default();
-    if ev("HCC", 0) > 0 {
-        return Cache::new_hyper_clock_cache(bytes, 0);
-    }
-    options.set_capacity(bytes * ev("CACHEX", 1) as usize);
+    options.set_capacity(bytes);
     // Few threads look rows up: four parts are enough against waiting, and larger parts keep to
     // the bound better.
     options.set_num_shard_bits(2);
@@ -70,17 +80,23 @@ pub(super) fn block_cache(bytes: usize) -> Cache {
 }
 
 /// Returns the environment with the background threads that all databases share.
-pub(super) fn env() -> std::result::Result<Env, rocksdb::Error> {
+fn env() -> std::result::Result<Env, rocksdb::Error> {
     let mut env = Env::new()?;
     // Merging is bounded over all shards, however many there are. Two threads, so that the large
     // merge of one shard does not keep the small ones of the others waiting.
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
-    env.set_background_threads(ev("BG", 2) as i32);
-    // Merging yields to processing; spills wait for it only at UNMERGED_FILES_MAX.
-    if ev("NICE", 0) > 0 {
-        env.lower_thread_pool_cpu_priority();
-    }
+    env.set_background_threads(if cores > 1 { 2 } else { 1 });
+    // At the priority of everything else: merging that starves leaves more runs to look through,
+    // which cost a busy worker more than the merging does (four times the CPU for a miss).
     Ok(env)
+}
+
+/// Returns the settings of a spill's file, for a database with the settings `database`.
+fn spilled_file(database: &Options) -> Options {
+    let mut options = database.clone();
+    // The first merge soon rewrites it: packing it would cost a quarter of the spill's time.
+    options.set_compression_type(DBCompressionType::None);
+    options
 }
 
 /// Returns how a spill is taken in.
@@ -93,57 +109,41 @@ pub(super) fn ingestion() -> IngestExternalFileOptions {
     options
 }
 
-fn ev(n: &str, d: i64) -> i64 {
-    std::env::var(n).ok().map_or(d, |v| v.parse().unwrap())
-}
 fn table_format(options: &mut Options, cache: &Cache) {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     // A row is found by reading and unpacking one block: small blocks, since look-ups are random.
-    table.set_block_size(ev("BLOCK", 4) as usize * KIB);
+    table.set_block_size(4 * KIB);
     // Most look-ups are for new keys: 1 % of them reach a block by mistake.
-    if ev("RIBBON", 0) > 0 {
-        table.set_ribbon_filter(10.0)
-    } else {
-        table.set_bloom_filter(ev("BITS", 10) as f64, false);
-    }
-    // Indexes and filters grow with the state, so they live in the bounded cache. In parts of a
-    // block's size, since a whole filter would push everything else out of a small cache.
-    table.set_cache_index_and_filter_blocks(ev("CACHEIDX", 1) > 0);
-    if ev("PART", 1) > 0 {
-        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
-        table.set_partition_filters(true);
-    }
-    table.set_metadata_block_size(ev("META", 4) as usize * KIB);
+    table.set_bloom_filter(10.0, false);
+    // Indexes and filters grow with the state, so they live in the bounded cache. In parts, since
+    // a whole filter would push everything else out of a small cache; the parts are large enough
+    // for the sorted keys of one look-up to share them.
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(16 * KIB);
     table.set_cache_index_and_filter_blocks_with_high_priority(true);
     // The top level is a few bytes for each part and is needed by every look-up.
     table.set_pin_top_level_index_and_filter(true);
     // A hash index inside each block saves the binary search.
-    if ev("HASH", 1) > 0 {
-        table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-    }
+    table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
     table.set_format_version(6);
     options.set_block_based_table_factory(&table);
-    // Cheap enough to be free next to the disk, and halves the files.
-    if ev("LZ4", 1) > 0 {
-        options.set_compression_type(DBCompressionType::Lz4);
-    } else {
-        options.set_compression_type(DBCompressionType::None);
-    }
+    // Merged files are read from and kept for long: a third smaller for little CPU.
+    options.set_compression_type(DBCompressionType::Lz4);
 }
 
 fn compaction(options: &mut Options) {
     // Every spill spans all keys, so a level-style merge would rewrite the whole first level for
     // a few rows. The universal style merges files of like size.
-    if ev("UNI", 1) > 0 {
-        options.set_compaction_style(DBCompactionStyle::Universal);
-    }
+    options.set_compaction_style(DBCompactionStyle::Universal);
     let mut universal = UniversalCompactOptions::default();
-    universal.set_size_ratio(ev("RATIO", 10) as i32);
+    universal.set_size_ratio(10);
     // Rewritten and forgotten rows may take as much room again as the live ones.
     universal.set_max_size_amplification_percent(100);
     options.set_universal_compaction_options(&universal);
-    options.set_level_zero_file_num_compaction_trigger(ev("RUNS", RUNS_TO_MERGE as i64) as i32);
+    options.set_level_zero_file_num_compaction_trigger(RUNS_TO_MERGE);
     // Merged data is deleted file by file, and a merge's index and filter are built file by file.
     options.set_target_file_size_base(16 * MIB as u64);
     // One merge of a shard at a time; `env` bounds them over all shards.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rocksdb::{Cache, DB, ReadOptions};
+use rocksdb::{DB, ReadOptions};
 
 use super::rocks::checkpoint_in;
 use super::{Identity, OpenError, directory, failure, identity, keys, settings};
@@ -28,8 +28,7 @@ impl Snapshot {
     /// Opens the store of `shard`; `None` when it has no database yet.
     pub fn open(state_dir: &Path, shard: ShardId) -> Result<Option<Self>> {
         let dir = directory::of_shard(state_dir, shard);
-        let cache: Cache = settings::block_cache(CACHE_BYTES);
-        let options = settings::read_only(&cache);
+        let options = settings::read_only(CACHE_BYTES);
         let mut attempts = 0;
         loop {
             if !dir.join("CURRENT").exists() {

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use rocksdb::{Cache, Env, Options};
-
-use super::{Budget, Identity, OpenError, RocksStore, directory, failure, identity, settings};
+use super::settings::Settings;
+use super::{Budget, Identity, OpenError, RocksStore, directory, failure, identity};
 use crate::shard::{Error, Result, ShardId};
 
 /// Longest wait for a store of this process that is being closed.
@@ -20,7 +19,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 /// number of shards. Stores outlive this value; the directory stays locked until the last is gone.
 pub struct Stores {
     dir: PathBuf,
-    options: Arc<Options>,
+    settings: Arc<Settings>,
     in_use: Arc<InUse>,
 }
 
@@ -54,11 +53,11 @@ impl Stores {
         })?;
         identity::claim(dir, owner)?;
         directory::empty_trash(dir).map_err(failed)?;
-        let cache: Cache = settings::block_cache(budget.block_cache_bytes);
-        let env: Env = settings::env().map_err(|error| failed(std::io::Error::other(error)))?;
+        let settings = Settings::new(budget.block_cache_bytes)
+            .map_err(|error| failed(std::io::Error::other(error)))?;
         Ok(Self {
             dir: dir.to_owned(),
-            options: Arc::new(settings::read_write(&cache, &env)),
+            settings: Arc::new(settings),
             in_use: Arc::new(InUse {
                 shards: Mutex::default(),
                 given_back: Condvar::new(),
@@ -71,7 +70,7 @@ impl Stores {
     /// closed is waited for.
     pub fn shard(&self, shard: ShardId) -> Result<RocksStore> {
         let hold = self.in_use.hold(shard)?;
-        RocksStore::open(directory::of_shard(&self.dir, shard), Arc::clone(&self.options), hold)
+        RocksStore::open(directory::of_shard(&self.dir, shard), Arc::clone(&self.settings), hold)
     }
 
     /// Returns all stores in the directory, in use or not, by shard.

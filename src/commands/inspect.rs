@@ -1,0 +1,110 @@
+//! `rollcall inspect`: what a state directory holds, also while a worker is using it.
+
+mod report;
+mod story;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::codec::row::RowError;
+use crate::shard::{self, ShardId};
+use crate::store::{self, Identity, OpenError, Snapshot};
+
+/// Show what a worker's state directory holds: rows, sizes, positions
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The worker's state directory
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Tell what is known of one key instead
+    #[arg(long)]
+    key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what the directory holds. Fails when a store cannot be read or the key is not there.
+pub fn run(args: Args) -> ExitCode {
+    let Args { state, key, json } = args;
+    let text = match (key, json) {
+        (None, true) => report::gather(&state).map(|report| (as_json(&report), report.exit())),
+        (None, false) => report::gather(&state).map(|report| (report.to_string(), report.exit())),
+        (Some(key), true) => story::of(&state, &key).map(|story| (as_json(&story), SUCCESS)),
+        (Some(key), false) => story::of(&state, &key).map(|story| (story.to_string(), SUCCESS)),
+    };
+    match text {
+        Ok((text, exit)) => {
+            // Whoever reads may have seen enough, as `head` has.
+            let _ = io::stdout().write_all(text.as_bytes());
+            exit
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+const SUCCESS: ExitCode = ExitCode::SUCCESS;
+
+fn as_json(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_string_pretty(value).expect("reports are plain values");
+    json + "\n"
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{} holds no state: name the directory that a worker has as --state-dir", .0.display())]
+    NoState(PathBuf),
+    #[error(transparent)]
+    Directory(#[from] OpenError),
+    #[error("{}: {source}", dir.display())]
+    Unreadable { dir: PathBuf, source: io::Error },
+    #[error("shard {shard}: {error}")]
+    Store { shard: ShardId, error: shard::Error },
+    #[error("shard {shard}: row of key `{key}`: {error}")]
+    Row { shard: ShardId, key: String, error: RowError },
+    #[error(
+        "no row of key `{0}` on disk: it was never seen, is forgotten, or the worker has not \
+         written it down yet"
+    )]
+    UnknownKey(String),
+}
+
+/// A state directory that somebody has claimed.
+struct Directory {
+    owner: Identity,
+    /// The process that works in it; 0 when it has not said its id.
+    used_by: Option<u32>,
+    shards: Vec<ShardId>,
+}
+
+impl Directory {
+    fn look(dir: &Path) -> Result<Self, Error> {
+        let owner = Snapshot::identity(dir)?.ok_or_else(|| Error::NoState(dir.to_owned()))?;
+        let unreadable = |source| Error::Unreadable { dir: dir.to_owned(), source };
+        Ok(Self {
+            owner,
+            used_by: store::holder(dir).map_err(unreadable)?,
+            shards: store::shards(dir).map_err(unreadable)?,
+        })
+    }
+}
+
+/// Returns a time as people and programs read it.
+fn time(at_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(at_ms)
+        .map_or_else(|_| format!("{at_ms} ms"), |time| format!("{time:.3}"))
+}
+
+/// Returns a key as text; bytes that are none are replaced.
+fn text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}

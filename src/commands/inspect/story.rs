@@ -1,0 +1,101 @@
+//! What is known of one key.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::{Directory, Error, time};
+use crate::codec::row;
+use crate::matching::{Phase, Row};
+use crate::shard::ShardId;
+use crate::store::Snapshot;
+
+/// What is known of one key.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Story {
+    key: String,
+    shard: i32,
+    phase: &'static str,
+    /// When the expectation arrived, if it has.
+    expected_at: Option<String>,
+    /// The last change; of a finished row, when it finished.
+    changed_at: String,
+    /// The overdue record was sent.
+    overdue: bool,
+    items: Vec<Item>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Item {
+    item: String,
+    needed: u32,
+    have: u32,
+    missing: u32,
+}
+
+/// Looks a key up in every store of `dir`: a store does not know which keys are its own.
+pub(super) fn of(dir: &Path, key: &str) -> Result<Story, Error> {
+    for shard in Directory::look(dir)?.shards {
+        let failed = |error| Error::Store { shard, error };
+        let Some(store) = Snapshot::open(dir, shard).map_err(failed)? else { continue };
+        let Some(bytes) = store.row(key.as_bytes()).map_err(failed)? else { continue };
+        let row = row::decode(&bytes).map_err(|error| Error::Row {
+            shard,
+            key: key.to_owned(),
+            error,
+        })?;
+        return Ok(Story::new(shard, key, &row));
+    }
+    Err(Error::UnknownKey(key.to_owned()))
+}
+
+impl Story {
+    fn new(shard: ShardId, key: &str, row: &Row) -> Self {
+        let phase = match row.phase {
+            Phase::Absent => "absent",
+            Phase::Open => "open",
+            Phase::Completed => "completed",
+            Phase::Cancelled => "cancelled",
+        };
+        let items = row.items.iter().map(|item| Item {
+            item: item.text.to_owned(),
+            needed: item.need,
+            have: item.have,
+            missing: item.missing(),
+        });
+        Self {
+            key: key.to_owned(),
+            shard: shard.0,
+            phase,
+            expected_at: row.expected.then(|| time(row.expected_at)),
+            changed_at: time(row.changed_at),
+            overdue: row.overdue,
+            items: items.collect(),
+        }
+    }
+}
+
+impl fmt::Display for Story {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = self.expected_at.as_deref().unwrap_or("not yet");
+        writeln!(f, "{}", self.key)?;
+        writeln!(f, "  shard     {}", self.shard)?;
+        writeln!(f, "  phase     {}", self.phase)?;
+        writeln!(f, "  expected  {expected}")?;
+        writeln!(f, "  changed   {}", self.changed_at)?;
+        writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
+        if self.items.is_empty() {
+            return Ok(());
+        }
+        writeln!(f)?;
+        let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
+        for Item { item, needed, have, missing } in &self.items {
+            let counts = [needed, have, missing].map(u32::to_string);
+            table.line(counts.into_iter().chain([item.clone()]).collect());
+        }
+        write!(f, "{table}")
+    }
+}

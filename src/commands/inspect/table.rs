@@ -1,0 +1,36 @@
+//! Columns of text.
+
+use std::fmt;
+
+/// Lines of cells under a heading; numbers stand to the right, the last column to the left.
+pub(super) struct Table {
+    lines: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(super) fn new(heading: &[&str]) -> Self {
+        Self { lines: vec![heading.iter().copied().map(str::to_owned).collect()] }
+    }
+
+    pub(super) fn line(&mut self, cells: Vec<String>) {
+        self.lines.push(cells);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.lines[0].len();
+        let width = |column: usize| {
+            self.lines.iter().filter_map(|line| line.get(column)).map(|c| c.chars().count()).max()
+        };
+        let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for line in &self.lines {
+            let (last, numbers) = line.split_last().expect("a line has cells");
+            for (cell, width) in numbers.iter().zip(&widths) {
+                write!(f, "{cell:>width$}  ")?;
+            }
+            writeln!(f, "{last}")?;
+        }
+        Ok(())
+    }
+}
