@@ -60,3 +60,29 @@ pub fn longest(all: &[Seen], from: Micros, to: Micros) -> Vec<f64> {
         .map(|(gap, last)| (*gap).max(to - last) as f64 / 1e6)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_gap_counts_the_time_before_the_first_and_after_the_last_completion() {
+        let at = |partition, seconds: i64| Seen {
+            order: 0,
+            partition,
+            at: seconds * 1_000_000,
+        };
+        let seen = [
+            at(0, 1),
+            at(0, 10),
+            at(0, 13),
+            at(1, 14),
+            at(0, 19),
+            at(0, 30),
+        ];
+        assert_eq!(
+            longest(&seen, 10_000_000, 20_000_000),
+            [6.0, 6.0, 10.0, 10.0]
+        );
+    }
+}

@@ -90,3 +90,16 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
         .copied()
         .unwrap_or(f64::NAN)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quantile_is_a_value_that_occurred() {
+        let sorted: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(quantile(&sorted, 0.5), 51.0);
+        assert_eq!(quantile(&sorted, 0.99), 100.0);
+        assert_eq!(quantile(&sorted, 1.0), 100.0);
+    }
+}

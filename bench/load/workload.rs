@@ -257,3 +257,103 @@ fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    const SMALL: Workload = Workload {
+        seed: 9,
+        orders: 2000,
+        open: 300,
+        items_max: 4,
+        unfinished_percent: 50,
+    };
+
+    #[test]
+    fn the_number_of_an_order_can_be_read_back_from_its_id() {
+        let mut ids = HashSet::new();
+        for order in (0..1000).chain([u32::MAX - 1, u32::MAX]) {
+            let mut id = [0; ID_BYTES];
+            SMALL.id(order, &mut id);
+            assert_eq!(SMALL.order_of(&id), Some(order));
+            assert!(ids.insert(id));
+            let other = Workload { seed: 10, ..SMALL };
+            assert_eq!(
+                other.order_of(&id),
+                None,
+                "another workload has no such order"
+            );
+        }
+    }
+
+    #[test]
+    fn the_answer_follows_from_the_records_that_were_sent() {
+        let mut expected: HashMap<String, HashSet<u64>> = HashMap::new();
+        let mut observed: HashMap<String, HashSet<u64>> = HashMap::new();
+        let mut announced_late = 0;
+        for record in Stream::new(SMALL, 0) {
+            let (mut id, mut value) = ([0; ID_BYTES], Vec::new());
+            SMALL.id(record.order, &mut id);
+            SMALL.value(record, &id, &mut value);
+            let json: serde_json::Value = serde_json::from_slice(&value).expect("valid JSON");
+            let key = String::from_utf8(id.to_vec()).expect("text");
+            if record.product.is_some() {
+                assert_eq!(json["orderId"], key);
+                let product = json["productId"].as_u64().expect("a number");
+                observed.entry(key).or_default().insert(product);
+            } else {
+                assert_eq!(json["id"], key);
+                announced_late += u32::from(observed.contains_key(&key));
+                let items = json["items"].as_array().expect("a list").iter();
+                let items = items.map(|item| item["id"].as_u64().expect("a number"));
+                expected.insert(key, items.collect());
+            }
+        }
+        let complete = expected
+            .iter()
+            .filter(|(key, items)| observed.get(*key) == Some(items));
+        assert_eq!(complete.count() as u64, SMALL.finished_among(SMALL.orders));
+        assert!(announced_late > 0, "some products come before their order");
+    }
+
+    #[test]
+    fn a_record_completes_its_order_only_when_it_is_the_last_one() {
+        let mut completed = HashSet::new();
+        for record in Stream::new(SMALL, 0) {
+            if record.completes {
+                assert!(SMALL.finishes(record.order) && completed.insert(record.order));
+            }
+        }
+        assert_eq!(completed.len() as u64, SMALL.finished_among(SMALL.orders));
+    }
+
+    #[test]
+    fn as_many_orders_are_open_as_were_asked_for_and_no_more() {
+        let mut stream = Stream::new(SMALL, 0);
+        let mut most = 0;
+        while stream.next().is_some() {
+            most = most.max(stream.under_way.len());
+        }
+        assert_eq!(most, SMALL.open);
+    }
+
+    #[test]
+    fn a_stream_that_winds_down_ends_with_every_begun_order_done() {
+        let all = Workload {
+            orders: u32::MAX,
+            unfinished_percent: 0,
+            ..SMALL
+        };
+        let mut stream = Stream::new(all, 0);
+        for _ in 0..5000 {
+            stream.next();
+        }
+        stream.wind_down();
+        let begun = stream.next_order();
+        assert!(stream.by_ref().count() > 0);
+        assert_eq!((stream.next_order(), stream.under_way.len()), (begun, 0));
+    }
+}
