@@ -14,10 +14,10 @@ use crate::topics::{self, Inputs};
 const POLL: Duration = Duration::from_millis(10);
 
 /// Numbers by name, in the order in which they were measured.
-pub type Measures = Vec<(&'static str, f64)>;
+pub(crate) type Measures = Vec<(&'static str, f64)>;
 
 /// Where the measuring takes place.
-pub struct Bench {
+pub(crate) struct Bench {
     pub bootstrap: String,
     pub scratch: PathBuf,
     pub broker_pid: Option<u32>,
@@ -27,7 +27,12 @@ pub struct Bench {
 
 impl Bench {
     /// Returns a job over these inputs under a new group, with a new topic for its completions.
-    pub fn job(&self, template: &Template, inputs: &Inputs, name: &str) -> Result<Job, Failure> {
+    pub(crate) fn job(
+        &self,
+        template: &Template,
+        inputs: &Inputs,
+        name: &str,
+    ) -> Result<Job, Failure> {
         let group = format!("{}-{name}-{}", self.prefix, template.name);
         let shipping = format!("{group}-shipping");
         topics::create(&self.bootstrap, &[&shipping])?;
@@ -40,7 +45,7 @@ impl Bench {
         })
     }
 
-    pub fn meter(&self) -> Meter {
+    pub(crate) fn meter(&self) -> Meter {
         Meter {
             broker_pid: self.broker_pid,
             started: Instant::now(),
@@ -56,7 +61,7 @@ impl Bench {
 }
 
 /// Tells what the machine did beside the system under test.
-pub struct Meter {
+pub(crate) struct Meter {
     broker_pid: Option<u32>,
     started: Instant,
     busy: f64,
@@ -67,13 +72,9 @@ pub struct Meter {
 impl Meter {
     /// Returns the seconds passed, the broker's processor time, and the mean number of processors
     /// that were busy with neither the system, nor the broker, nor this program: the noise.
-    pub fn read(&self, system_cpu: f64) -> Measures {
+    pub(crate) fn read(&self, system_cpu: f64) -> Measures {
         let seconds = self.started.elapsed().as_secs_f64();
-        let broker = self
-            .broker_pid
-            .map(machine::usage)
-            .unwrap_or_default()
-            .cpu_seconds
+        let broker = self.broker_pid.map(machine::usage).unwrap_or_default().cpu_seconds
             - self.broker.cpu_seconds;
         let own = own().cpu_seconds - self.own.cpu_seconds;
         let busy = machine::busy_seconds() - self.busy;
@@ -87,7 +88,7 @@ fn own() -> Usage {
 }
 
 /// Returns once `condition` holds; fails when it fails, or after `patience`.
-pub fn wait_until(
+pub(crate) fn wait_until(
     what: &str,
     patience: Duration,
     mut condition: impl FnMut() -> Result<bool, Failure>,
@@ -95,9 +96,7 @@ pub fn wait_until(
     let start = Instant::now();
     while !condition()? {
         if start.elapsed() > patience {
-            return Err(
-                format!("gave up after {} s waiting for {what}", patience.as_secs()).into(),
-            );
+            return Err(format!("gave up after {} s waiting for {what}", patience.as_secs()).into());
         }
         std::thread::sleep(POLL);
     }
@@ -105,7 +104,7 @@ pub fn wait_until(
 }
 
 /// Waits until as many completions are there as there should be.
-pub fn wait_for_completions(
+pub(crate) fn wait_for_completions(
     judge: &Judge,
     system: &mut System,
     sent: &Sent,
@@ -121,7 +120,7 @@ pub fn wait_for_completions(
 }
 
 /// Returns the verdict as measures.
-pub fn verdict_of(verdict: Verdict) -> Measures {
+pub(crate) fn verdict_of(verdict: Verdict) -> Measures {
     vec![
         ("lost", verdict.lost as f64),
         ("duplicated", verdict.duplicated as f64),

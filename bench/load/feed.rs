@@ -19,7 +19,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What was sent to a pair of topics.
 #[derive(Debug, Clone)]
-pub struct Sent {
+pub(crate) struct Sent {
     pub inputs: Inputs,
     pub workload: Workload,
     pub records: u64,
@@ -28,7 +28,11 @@ pub struct Sent {
 }
 
 /// Creates the topics and fills them with the whole workload.
-pub fn load_backlog(bootstrap: &str, name: &str, workload: Workload) -> Result<Sent, Failure> {
+pub(crate) fn load_backlog(
+    bootstrap: &str,
+    name: &str,
+    workload: Workload,
+) -> Result<Sent, Failure> {
     let inputs = Inputs::create(bootstrap, name)?;
     let started = Instant::now();
     let arrivals = Arc::new(Arrivals::from(0));
@@ -43,16 +47,11 @@ pub fn load_backlog(bootstrap: &str, name: &str, workload: Workload) -> Result<S
     sender.finish()?;
     let seconds = started.elapsed().as_secs_f64();
     eprintln!("{name}: {records} records loaded in {seconds:.1} s");
-    Ok(Sent {
-        inputs,
-        workload,
-        records,
-        orders: workload.orders,
-    })
+    Ok(Sent { inputs, workload, records, orders: workload.orders })
 }
 
 /// When the broker appended the record that completed an order; also what went wrong.
-pub struct Arrivals {
+pub(crate) struct Arrivals {
     first_order: u32,
     /// Milliseconds since the Unix epoch by order, from `first_order` on; 0 while unknown.
     appended_ms: Mutex<Vec<i64>>,
@@ -61,15 +60,11 @@ pub struct Arrivals {
 
 impl Arrivals {
     fn from(first_order: u32) -> Self {
-        Self {
-            first_order,
-            appended_ms: Mutex::default(),
-            failed: AtomicU64::new(0),
-        }
+        Self { first_order, appended_ms: Mutex::default(), failed: AtomicU64::new(0) }
     }
 
     /// Returns the time of the order's last record by order, from the stream's first order on.
-    pub fn appended_ms(&self) -> Vec<i64> {
+    pub(crate) fn appended_ms(&self) -> Vec<i64> {
         self.appended_ms.lock().expect("no holder panics").clone()
     }
 
@@ -136,15 +131,7 @@ impl Sender {
             .create_with_context(Deliveries(arrivals.clone()))?;
         let inputs = inputs.clone();
         let (id, value) = ([0; ID_BYTES], Vec::new());
-        Ok(Self {
-            producer,
-            arrivals,
-            inputs,
-            workload,
-            id,
-            value,
-            sent: 0,
-        })
+        Ok(Self { producer, arrivals, inputs, workload, id, value, sent: 0 })
     }
 
     fn send(&mut self, record: Record) -> Result<(), Failure> {
@@ -154,14 +141,9 @@ impl Sender {
             Some(_) => &self.inputs.manufactured,
             None => &self.inputs.orders,
         };
-        let completes = if record.completes {
-            record.order as usize + 1
-        } else {
-            0
-        };
-        let mut message = BaseRecord::with_opaque_to(topic, completes)
-            .key(&self.id[..])
-            .payload(&self.value[..]);
+        let completes = if record.completes { record.order as usize + 1 } else { 0 };
+        let mut message =
+            BaseRecord::with_opaque_to(topic, completes).key(&self.id[..]).payload(&self.value[..]);
         while let Err((error, back)) = self.producer.send(message) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());
@@ -186,7 +168,7 @@ impl Sender {
 }
 
 /// A steady flow of records, sent by a thread of its own until it is ended.
-pub struct Flow {
+pub(crate) struct Flow {
     thread: JoinHandle<Result<u32, Failure>>,
     winding_down: Arc<AtomicBool>,
     arrivals: Arc<Arrivals>,
@@ -196,7 +178,7 @@ pub struct Flow {
 
 impl Flow {
     /// Starts sending `per_second` records each second, from the order `first` on.
-    pub fn start(
+    pub(crate) fn start(
         bootstrap: &str,
         inputs: &Inputs,
         workload: Workload,
@@ -210,34 +192,26 @@ impl Flow {
         let stop = (winding_down.clone(), records.clone());
         let stream = Stream::new(workload, first);
         let thread = std::thread::spawn(move || run(sender, stream, per_second, &stop.0, &stop.1));
-        Ok(Self {
-            thread,
-            winding_down,
-            arrivals,
-            records,
-            first_order: first,
-        })
+        Ok(Self { thread, winding_down, arrivals, records, first_order: first })
     }
 
-    pub fn first_order(&self) -> u32 {
+    pub(crate) fn first_order(&self) -> u32 {
         self.first_order
     }
 
     /// Returns how many records were sent so far.
-    pub fn records(&self) -> i64 {
+    pub(crate) fn records(&self) -> i64 {
         self.records.load(Ordering::Relaxed)
     }
 
-    pub fn arrivals(&self) -> &Arrivals {
+    pub(crate) fn arrivals(&self) -> &Arrivals {
         &self.arrivals
     }
 
     /// Sends what is left of the orders under way and returns the first order never begun.
-    pub fn end(self) -> Result<u32, Failure> {
+    pub(crate) fn end(self) -> Result<u32, Failure> {
         self.winding_down.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| "the feeding thread panicked")?
+        self.thread.join().map_err(|_| "the feeding thread panicked")?
     }
 }
 

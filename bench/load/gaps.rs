@@ -12,7 +12,7 @@ use crate::topics::PARTITIONS;
 
 /// Waits until every partition has completed an order whose last record came after `since`, and
 /// returns when the last of them had.
-pub fn wait_until_all_flow(
+pub(crate) fn wait_until_all_flow(
     judge: &Judge,
     flow: &Flow,
     system: &mut System,
@@ -27,14 +27,8 @@ pub fn wait_until_all_flow(
         let appended = flow.arrivals().appended_ms();
         for seen in judge.seen_since(read) {
             read += 1;
-            let index = seen
-                .order
-                .checked_sub(flow.first_order())
-                .map(|order| order as usize);
-            let appended_ms = index
-                .and_then(|order| appended.get(order))
-                .copied()
-                .unwrap_or(0);
+            let index = seen.order.checked_sub(flow.first_order()).map(|order| order as usize);
+            let appended_ms = index.and_then(|order| appended.get(order)).copied().unwrap_or(0);
             let slot = &mut first[seen.partition as usize];
             if slot.is_none() && appended_ms * 1000 >= since {
                 *slot = Some(seen.at);
@@ -46,7 +40,7 @@ pub fn wait_until_all_flow(
 }
 
 /// Returns each partition's longest time without a completion between `from` and `to`, in seconds.
-pub fn longest(all: &[Seen], from: Micros, to: Micros) -> Vec<f64> {
+pub(crate) fn longest(all: &[Seen], from: Micros, to: Micros) -> Vec<f64> {
     let mut last = vec![from; PARTITIONS as usize];
     let mut longest = vec![0; PARTITIONS as usize];
     for seen in all.iter().filter(|seen| (from..=to).contains(&seen.at)) {
@@ -54,11 +48,7 @@ pub fn longest(all: &[Seen], from: Micros, to: Micros) -> Vec<f64> {
         longest[partition] = longest[partition].max(seen.at - last[partition]);
         last[partition] = seen.at;
     }
-    longest
-        .iter()
-        .zip(last)
-        .map(|(gap, last)| (*gap).max(to - last) as f64 / 1e6)
-        .collect()
+    longest.iter().zip(last).map(|(gap, last)| (*gap).max(to - last) as f64 / 1e6).collect()
 }
 
 #[cfg(test)]
@@ -67,22 +57,8 @@ mod tests {
 
     #[test]
     fn the_longest_gap_counts_the_time_before_the_first_and_after_the_last_completion() {
-        let at = |partition, seconds: i64| Seen {
-            order: 0,
-            partition,
-            at: seconds * 1_000_000,
-        };
-        let seen = [
-            at(0, 1),
-            at(0, 10),
-            at(0, 13),
-            at(1, 14),
-            at(0, 19),
-            at(0, 30),
-        ];
-        assert_eq!(
-            longest(&seen, 10_000_000, 20_000_000),
-            [6.0, 6.0, 10.0, 10.0]
-        );
+        let at = |partition, seconds: i64| Seen { order: 0, partition, at: seconds * 1_000_000 };
+        let seen = [at(0, 1), at(0, 10), at(0, 13), at(1, 14), at(0, 19), at(0, 30)];
+        assert_eq!(longest(&seen, 10_000_000, 20_000_000), [6.0, 6.0, 10.0, 10.0]);
     }
 }

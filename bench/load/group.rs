@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::groups::GroupInfo;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::Failure;
@@ -12,14 +13,14 @@ use crate::topics::{Inputs, PARTITIONS};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at a group from outside, without joining it.
-pub struct Observer {
+pub(crate) struct Observer {
     consumer: BaseConsumer,
     group: String,
     inputs: Inputs,
 }
 
 impl Observer {
-    pub fn new(bootstrap: &str, group: &str, inputs: &Inputs) -> Result<Self, Failure> {
+    pub(crate) fn new(bootstrap: &str, group: &str, inputs: &Inputs) -> Result<Self, Failure> {
         let consumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", group)
@@ -27,15 +28,11 @@ impl Observer {
             // Otherwise the question waits while a transaction with offsets is open.
             .set("isolation.level", "read_uncommitted")
             .create()?;
-        Ok(Self {
-            consumer,
-            group: group.to_owned(),
-            inputs: inputs.clone(),
-        })
+        Ok(Self { consumer, group: group.to_owned(), inputs: inputs.clone() })
     }
 
     /// Returns how many records the group has committed as processed.
-    pub fn processed(&self) -> Result<i64, Failure> {
+    pub(crate) fn processed(&self) -> Result<i64, Failure> {
         let mut list = TopicPartitionList::new();
         for partition in 0..PARTITIONS {
             list.add_partition(&self.inputs.orders, partition);
@@ -55,12 +52,10 @@ impl Observer {
 
     /// Returns the partitions of the orders topic that each member holds, by member id. A static
     /// member's id begins with its instance's name.
-    pub fn holders(&self) -> Result<BTreeMap<String, Vec<i32>>, Failure> {
-        let list = self
-            .consumer
-            .fetch_group_list(Some(&self.group), PATIENCE)?;
+    pub(crate) fn holders(&self) -> Result<BTreeMap<String, Vec<i32>>, Failure> {
+        let list = self.consumer.fetch_group_list(Some(&self.group), PATIENCE)?;
         let mut holders = BTreeMap::new();
-        for member in list.groups().iter().flat_map(|group| group.members()) {
+        for member in list.groups().iter().flat_map(GroupInfo::members) {
             let partitions = member.assignment().and_then(|bytes| self.partitions(bytes));
             holders.insert(member.id().to_owned(), partitions.unwrap_or_default());
         }
@@ -75,9 +70,8 @@ impl Observer {
             let length = bytes.take(2)?;
             let length = u16::from_be_bytes(length.try_into().ok()?);
             let is_orders = bytes.take(usize::from(length))? == self.inputs.orders.as_bytes();
-            let partitions = (0..bytes.count()?)
-                .map(|_| bytes.count())
-                .collect::<Option<Vec<i32>>>()?;
+            let partitions =
+                (0..bytes.count()?).map(|_| bytes.count()).collect::<Option<Vec<i32>>>()?;
             if is_orders {
                 return Some(partitions);
             }

@@ -23,7 +23,7 @@ const AFTERMATH: Duration = Duration::from_secs(8);
 
 /// How one of the two goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parting {
+pub(crate) enum Parting {
     /// SIGTERM, as on a rollout.
     Graceful,
     /// SIGKILL, as when its node is lost.
@@ -31,23 +31,16 @@ pub enum Parting {
 }
 
 /// Runs two instances under a steady load and lets the second go.
-pub fn run(
+pub(crate) fn run(
     bench: &Bench,
     template: &Template,
     parting: Parting,
     name: &str,
 ) -> Result<Measures, Failure> {
-    let workload = Workload {
-        seed: 7,
-        orders: u32::MAX,
-        open: 1000,
-        items_max: 5,
-        unfinished_percent: 0,
-    };
-    let inputs = Inputs::create(
-        &bench.bootstrap,
-        &format!("{}-{name}-{}", bench.prefix, template.name),
-    )?;
+    let workload =
+        Workload { seed: 7, orders: u32::MAX, open: 1000, items_max: 5, unfinished_percent: 0 };
+    let inputs =
+        Inputs::create(&bench.bootstrap, &format!("{}-{name}-{}", bench.prefix, template.name))?;
     let job = bench.job(template, &inputs, name)?;
     let judge = Judge::start(&bench.bootstrap, &job.shipping, workload)?;
     let observer = Observer::new(&bench.bootstrap, &job.group, &inputs)?;
@@ -77,9 +70,7 @@ pub fn run(
     let calm = longest(&seen, settled - 5_000_000, settled);
     let of = |moved: bool| {
         let chosen = (0..PARTITIONS).filter(|partition| before.contains(partition) == moved);
-        chosen
-            .map(|partition| gaps[partition as usize])
-            .fold(0.0, f64::max)
+        chosen.map(|partition| gaps[partition as usize]).fold(0.0, f64::max)
     };
     let mut measures = vec![
         ("moved", before.len() as f64),
@@ -90,12 +81,7 @@ pub fn run(
     ];
     measures.extend(noise);
     let orders = flow.end()?;
-    let sent = Sent {
-        inputs,
-        workload,
-        records: 0,
-        orders,
-    };
+    let sent = Sent { inputs, workload, records: 0, orders };
     wait_for_completions(&judge, &mut stays, &sent, PATIENCE)?;
     stays.stop()?;
     measures.extend(verdict_of(judge.verdict(orders)?));
@@ -114,10 +100,7 @@ fn start_both(
         a.check()?;
         b.check()?;
         let holders = observer.holders()?;
-        let counts = (
-            partitions_of(&holders, "a").len(),
-            partitions_of(&holders, "b").len(),
-        );
+        let counts = (partitions_of(&holders, "a").len(), partitions_of(&holders, "b").len());
         Ok(counts.0 > 0 && counts.1 > 0 && counts.0 + counts.1 == PARTITIONS as usize)
     })?;
     Ok((a, b))
@@ -125,9 +108,6 @@ fn start_both(
 
 /// Returns what the members of an instance hold; a process may join with several members.
 fn partitions_of(holders: &BTreeMap<String, Vec<i32>>, instance: &str) -> Vec<i32> {
-    let own = holders
-        .iter()
-        .filter(|(member, _)| member.starts_with(&format!("{instance}-")));
-    own.flat_map(|(_, partitions)| partitions.iter().copied())
-        .collect()
+    let own = holders.iter().filter(|(member, _)| member.starts_with(&format!("{instance}-")));
+    own.flat_map(|(_, partitions)| partitions.iter().copied()).collect()
 }

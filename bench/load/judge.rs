@@ -18,7 +18,7 @@ use crate::workload::Workload;
 
 /// A completion as it was seen.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub(crate) struct Seen {
     pub order: u32,
     pub partition: i32,
     pub at: Micros,
@@ -26,7 +26,7 @@ pub struct Seen {
 
 /// What the completions were, compared with what they should have been.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     pub lost: u64,
     pub duplicated: u64,
     /// Completions of orders that were never sent, or never finished.
@@ -34,7 +34,7 @@ pub struct Verdict {
 }
 
 /// A reader of one topic of completions, on a thread of its own.
-pub struct Judge {
+pub(crate) struct Judge {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
     workload: Workload,
@@ -51,7 +51,11 @@ struct Shared {
 
 impl Judge {
     /// Starts reading the topic from its beginning.
-    pub fn start(bootstrap: &str, shipping: &str, workload: Workload) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        bootstrap: &str,
+        shipping: &str,
+        workload: Workload,
+    ) -> Result<Self, Failure> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", bootstrap)
             .set("group.id", "judge")
@@ -68,38 +72,27 @@ impl Judge {
         consumer.assign(&list)?;
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        let thread = Some(std::thread::spawn(move || {
-            read(&consumer, &theirs, workload)
-        }));
-        Ok(Self {
-            shared,
-            thread,
-            workload,
-        })
+        let thread = Some(std::thread::spawn(move || read(&consumer, &theirs, workload)));
+        Ok(Self { shared, thread, workload })
     }
 
     /// Returns how many completions were seen, duplicates included.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.shared.seen.lock().expect("no holder panics").len() as u64
     }
 
     /// Returns the completions seen since the `from`-th.
-    pub fn seen_since(&self, from: usize) -> Vec<Seen> {
+    pub(crate) fn seen_since(&self, from: usize) -> Vec<Seen> {
         self.shared.seen.lock().expect("no holder panics")[from..].to_vec()
     }
 
     /// Returns when the last completion was seen.
-    pub fn last_at(&self) -> Option<Micros> {
-        self.shared
-            .seen
-            .lock()
-            .expect("no holder panics")
-            .last()
-            .map(|seen| seen.at)
+    pub(crate) fn last_at(&self) -> Option<Micros> {
+        self.shared.seen.lock().expect("no holder panics").last().map(|seen| seen.at)
     }
 
     /// Fails when the reader has ended, which it should not on its own.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         match &self.thread {
             Some(thread) if !thread.is_finished() => Ok(()),
             _ => Err("the judge's reader has ended".into()),
@@ -108,7 +101,7 @@ impl Judge {
 
     /// Reads on to the end, where nothing more can come, and compares: of the orders `0..orders`,
     /// each that finishes must be there once.
-    pub fn verdict(mut self, orders: u32) -> Result<Verdict, Failure> {
+    pub(crate) fn verdict(mut self, orders: u32) -> Result<Verdict, Failure> {
         // A fetch that was under way before the end of the last transaction may say "end" wrongly.
         std::thread::sleep(Duration::from_millis(500));
         while self.shared.at_end.load(Ordering::Relaxed) != (1 << PARTITIONS) - 1 {
@@ -145,16 +138,10 @@ fn read(consumer: &BaseConsumer, shared: &Shared, workload: Workload) -> Result<
             None => {}
             Some(Ok(message)) => {
                 let partition = message.partition();
-                shared
-                    .at_end
-                    .fetch_and(!(1 << partition), Ordering::Relaxed);
+                shared.at_end.fetch_and(!(1 << partition), Ordering::Relaxed);
                 match message.key().and_then(|key| workload.order_of(key)) {
                     Some(order) => {
-                        let seen = Seen {
-                            order,
-                            partition,
-                            at: machine::now(),
-                        };
+                        let seen = Seen { order, partition, at: machine::now() };
                         shared.seen.lock().expect("no holder panics").push(seen);
                     }
                     None => {

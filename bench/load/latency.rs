@@ -19,18 +19,11 @@ const WARM_UP: Duration = Duration::from_secs(15);
 const MEASURED: Duration = Duration::from_secs(30);
 
 /// Measures one system at a steady load.
-pub fn run(bench: &Bench, template: &Template, name: &str) -> Result<Measures, Failure> {
-    let workload = Workload {
-        seed: 11,
-        orders: u32::MAX,
-        open: 1000,
-        items_max: 5,
-        unfinished_percent: 0,
-    };
-    let inputs = Inputs::create(
-        &bench.bootstrap,
-        &format!("{}-{name}-{}", bench.prefix, template.name),
-    )?;
+pub(crate) fn run(bench: &Bench, template: &Template, name: &str) -> Result<Measures, Failure> {
+    let workload =
+        Workload { seed: 11, orders: u32::MAX, open: 1000, items_max: 5, unfinished_percent: 0 };
+    let inputs =
+        Inputs::create(&bench.bootstrap, &format!("{}-{name}-{}", bench.prefix, template.name))?;
     let job = bench.job(template, &inputs, name)?;
     let judge = Judge::start(&bench.bootstrap, &job.shipping, workload)?;
     let flow = Flow::start(&bench.bootstrap, &inputs, workload, 0, LOAD_PER_SECOND)?;
@@ -50,24 +43,14 @@ pub fn run(bench: &Bench, template: &Template, name: &str) -> Result<Measures, F
     let appended = flow.arrivals().appended_ms();
     let mut latencies: Vec<f64> = seen
         .iter()
-        .map(|seen| {
-            (
-                seen.at / 1000,
-                appended.get(seen.order as usize).copied().unwrap_or(0),
-            )
-        })
+        .map(|seen| (seen.at / 1000, appended.get(seen.order as usize).copied().unwrap_or(0)))
         .filter(|(_, appended_ms)| *appended_ms * 1000 >= from)
         .map(|(seen_ms, appended_ms)| (seen_ms - appended_ms) as f64)
         .collect();
     latencies.sort_by(f64::total_cmp);
 
     let orders = flow.end()?;
-    let sent = Sent {
-        inputs,
-        workload,
-        records: 0,
-        orders,
-    };
+    let sent = Sent { inputs, workload, records: 0, orders };
     wait_for_completions(&judge, &mut system, &sent, PATIENCE)?;
     system.stop()?;
     let mut measures = vec![
@@ -85,10 +68,7 @@ pub fn run(bench: &Bench, template: &Template, name: &str) -> Result<Measures, F
 
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let index = (sorted.len() as f64 * share) as usize;
-    sorted
-        .get(index.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(f64::NAN)
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use system::Template;
 use workload::Workload;
 
 /// Anything that ends a scenario; it is told to a person, so its text is all that counts.
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
 struct Arguments {
@@ -99,10 +99,7 @@ enum Scenario {
 
 impl Scenario {
     fn name(self) -> String {
-        self.to_possible_value()
-            .expect("no scenario is skipped")
-            .get_name()
-            .to_owned()
+        self.to_possible_value().expect("no scenario is skipped").get_name().to_owned()
     }
 
     /// Returns the backlog that has to be there first.
@@ -158,10 +155,7 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
     for scenario in &arguments.scenarios {
         if let Some(workload) = scenario.backlog(arguments.records, arguments.keys) {
             let name = format!("{}-{}", bench.prefix, scenario.name());
-            backlogs.insert(
-                *scenario,
-                feed::load_backlog(&bench.bootstrap, &name, workload)?,
-            );
+            backlogs.insert(*scenario, feed::load_backlog(&bench.bootstrap, &name, workload)?);
         }
     }
     let mut failed = 0;
@@ -182,11 +176,7 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
             }
         }
     }
-    if failed > 0 {
-        Err(format!("{failed} measurements failed").into())
-    } else {
-        Ok(())
-    }
+    if failed > 0 { Err(format!("{failed} measurements failed").into()) } else { Ok(()) }
 }
 
 fn measure(

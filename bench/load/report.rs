@@ -13,7 +13,7 @@ use crate::machine;
 
 /// Where results come from and go to.
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// File with one JSON result a line.
     #[arg(long)]
     results: PathBuf,
@@ -36,52 +36,16 @@ struct Line {
 }
 
 /// How a measure is shown: `(what, scenario, measure, decimals, unit)`.
-type Shown = (
-    &'static str,
-    &'static str,
-    &'static str,
-    usize,
-    &'static str,
-);
+type Shown = (&'static str, &'static str, &'static str, usize, &'static str);
 
 const TABLE: &[Shown] = &[
-    (
-        "records/s, 1 k orders open",
-        "throughput-1k",
-        "records_per_s",
-        0,
-        "",
-    ),
-    (
-        "– CPU-seconds per million records",
-        "throughput-1k",
-        "cpu_s_per_million",
-        2,
-        "",
-    ),
+    ("records/s, 1 k orders open", "throughput-1k", "records_per_s", 0, ""),
+    ("– CPU-seconds per million records", "throughput-1k", "cpu_s_per_million", 2, ""),
     ("– peak memory", "throughput-1k", "rss_mib", 0, " MiB"),
-    (
-        "records/s, 100 k orders open",
-        "throughput-100k",
-        "records_per_s",
-        0,
-        "",
-    ),
-    (
-        "– CPU-seconds per million records",
-        "throughput-100k",
-        "cpu_s_per_million",
-        2,
-        "",
-    ),
+    ("records/s, 100 k orders open", "throughput-100k", "records_per_s", 0, ""),
+    ("– CPU-seconds per million records", "throughput-100k", "cpu_s_per_million", 2, ""),
     ("– peak memory", "throughput-100k", "rss_mib", 0, " MiB"),
-    (
-        "– processors busy with other things meanwhile",
-        "throughput-100k",
-        "noise_cpus",
-        2,
-        "",
-    ),
+    ("– processors busy with other things meanwhile", "throughput-100k", "noise_cpus", 2, ""),
     (
         "– start of the process to the last completion",
         "throughput-100k",
@@ -89,28 +53,10 @@ const TABLE: &[Shown] = &[
         1,
         " s",
     ),
-    (
-        "records/s, 1 M orders open",
-        "throughput-1m",
-        "records_per_s",
-        0,
-        "",
-    ),
-    (
-        "– CPU-seconds per million records",
-        "throughput-1m",
-        "cpu_s_per_million",
-        2,
-        "",
-    ),
+    ("records/s, 1 M orders open", "throughput-1m", "records_per_s", 0, ""),
+    ("– CPU-seconds per million records", "throughput-1m", "cpu_s_per_million", 2, ""),
     ("– peak memory", "throughput-1m", "rss_mib", 0, " MiB"),
-    (
-        "latency at 5 k records/s, p50",
-        "latency",
-        "p50_ms",
-        0,
-        " ms",
-    ),
+    ("latency at 5 k records/s, p50", "latency", "p50_ms", 0, " ms"),
     ("– p99", "latency", "p99_ms", 0, " ms"),
     ("– p99.9", "latency", "p999_ms", 0, " ms"),
     ("– of one processor", "latency", "cpu_percent", 1, " %"),
@@ -124,38 +70,14 @@ const TABLE: &[Shown] = &[
         " s",
     ),
     ("– CPU-seconds", "state", "recovery_cpu_s", 1, ""),
-    (
-        "state lost, restored: all partitions flow",
-        "state",
-        "restore_s",
-        2,
-        " s",
-    ),
+    ("state lost, restored: all partitions flow", "state", "restore_s", 2, " s"),
     ("– CPU-seconds", "state", "restore_cpu_s", 1, ""),
     ("– changelog offsets", "state", "changelog_offsets", 0, ""),
-    (
-        "– changelog offsets/s, the start included",
-        "state",
-        "restored_per_s",
-        0,
-        "",
-    ),
+    ("– changelog offsets/s, the start included", "state", "restored_per_s", 0, ""),
     ("– peak memory", "state", "restore_rss_mib", 0, " MiB"),
-    (
-        "graceful stop of one of two: longest gap of what moves",
-        "graceful",
-        "gap_moved_s",
-        2,
-        " s",
-    ),
+    ("graceful stop of one of two: longest gap of what moves", "graceful", "gap_moved_s", 2, " s"),
     ("– of what stays", "graceful", "gap_staying_s", 2, " s"),
-    (
-        "– until the process has ended",
-        "graceful",
-        "exit_s",
-        2,
-        " s",
-    ),
+    ("– until the process has ended", "graceful", "exit_s", 2, " s"),
     (
         "kill -9 of one of two (session 10 s): longest gap of what moves",
         "failover",
@@ -171,7 +93,7 @@ const TABLE: &[Shown] = &[
 const ERRORS: [&str; 3] = ["lost", "duplicated", "unfounded"];
 
 /// Appends a result, says it, and returns how many measurements failed: 1 for a wrong answer.
-pub fn append(
+pub(crate) fn append(
     results: &Path,
     scenario: &str,
     system: &str,
@@ -182,25 +104,16 @@ pub fn append(
         scenario: scenario.to_owned(),
         system: system.to_owned(),
         run,
-        at: jiff::Timestamp::now()
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
+        at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
         machine: machine::description(),
-        measures: measures
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), *value))
-            .collect(),
+        measures: measures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
     };
     let mut file = File::options().create(true).append(true).open(results)?;
     writeln!(file, "{}", serde_json::to_string(&line)?)?;
-    let said: Vec<String> = measures
-        .iter()
-        .map(|(name, value)| format!("{name} {value:.3}"))
-        .collect();
+    let said: Vec<String> =
+        measures.iter().map(|(name, value)| format!("{name} {value:.3}")).collect();
     eprintln!("{scenario} {system} run {run}: {}", said.join(", "));
-    let wrong = measures
-        .iter()
-        .any(|(name, value)| ERRORS.contains(name) && *value > 0.0);
+    let wrong = measures.iter().any(|(name, value)| ERRORS.contains(name) && *value > 0.0);
     if wrong {
         eprintln!("{scenario} {system} run {run}: WRONG ANSWER");
     }
@@ -208,30 +121,18 @@ pub fn append(
 }
 
 /// Replaces the block in the document with a table of the results.
-pub fn write(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn write(arguments: &Arguments) -> Result<(), Failure> {
     let text = fs::read_to_string(&arguments.results)?;
-    let lines: Vec<Line> = text
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, serde_json::Error>>()?;
+    let lines: Vec<Line> =
+        text.lines().map(serde_json::from_str).collect::<Result<_, serde_json::Error>>()?;
     let table = table(&lines)?;
     let document = fs::read_to_string(&arguments.document)?;
-    let (start, end) = (
-        format!("<!-- {} -->", arguments.block),
-        format!("<!-- /{} -->", arguments.block),
-    );
-    let missing = || {
-        format!(
-            "{} has no block {start} … {end}",
-            arguments.document.display()
-        )
-    };
+    let (start, end) =
+        (format!("<!-- {} -->", arguments.block), format!("<!-- /{} -->", arguments.block));
+    let missing = || format!("{} has no block {start} … {end}", arguments.document.display());
     let (before, rest) = document.split_once(&start).ok_or_else(missing)?;
     let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
-    fs::write(
-        &arguments.document,
-        format!("{before}{start}\n{table}{end}{after}"),
-    )?;
+    fs::write(&arguments.document, format!("{before}{start}\n{table}{end}{after}"))?;
     Ok(())
 }
 
@@ -244,16 +145,9 @@ fn table(lines: &[Line]) -> Result<String, Failure> {
         }
     }
     let date = last.at.split(' ').next().unwrap_or_default();
-    let mut out = format!(
-        "{}; {date}; broker and load generator beside it.\n",
-        last.machine
-    );
+    let mut out = format!("{}; {date}; broker and load generator beside it.\n", last.machine);
     out += "Medians, with the number of runs where there were several.\n\n";
-    out += &format!(
-        "| | {} |\n|---|{}\n",
-        systems.join(" | "),
-        "---:|".repeat(systems.len())
-    );
+    out += &format!("| | {} |\n|---|{}\n", systems.join(" | "), "---:|".repeat(systems.len()));
     for &(what, scenario, measure, decimals, unit) in TABLE {
         let cells: Vec<String> = systems
             .iter()
@@ -266,25 +160,17 @@ fn table(lines: &[Line]) -> Result<String, Failure> {
     for error in ERRORS {
         let sum = |system: &&str| {
             let own = lines.iter().filter(|line| line.system == **system);
-            own.filter_map(|line| line.measures.get(error))
-                .sum::<f64>()
-                .to_string()
+            own.filter_map(|line| line.measures.get(error)).sum::<f64>().to_string()
         };
         let cells: Vec<String> = systems.iter().map(sum).collect();
-        out += &format!(
-            "| completions {error}, over all of this | {} |\n",
-            cells.join(" | ")
-        );
+        out += &format!("| completions {error}, over all of this | {} |\n", cells.join(" | "));
     }
     Ok(out)
 }
 
 fn values(lines: &[Line], scenario: &str, system: &str, measure: &str) -> Vec<f64> {
-    let own = lines
-        .iter()
-        .filter(|line| line.scenario == scenario && line.system == system);
-    own.filter_map(|line| line.measures.get(measure).copied())
-        .collect()
+    let own = lines.iter().filter(|line| line.scenario == scenario && line.system == system);
+    own.filter_map(|line| line.measures.get(measure).copied()).collect()
 }
 
 fn cell(values: &[f64], decimals: usize, unit: &str) -> String {
@@ -294,20 +180,15 @@ fn cell(values: &[f64], decimals: usize, unit: &str) -> String {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let median = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
-    let runs = if sorted.len() > 1 {
-        format!(" ({})", sorted.len())
-    } else {
-        String::new()
-    };
+    let runs = if sorted.len() > 1 { format!(" ({})", sorted.len()) } else { String::new() };
     format!("{}{unit}{runs}", grouped(median, decimals))
 }
 
 /// Writes a number with commas between thousands.
 fn grouped(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
+    let (whole, fraction) =
+        text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let mut out = String::new();
     for (i, digit) in whole.chars().enumerate() {
         if i > 0 && (whole.len() - i).is_multiple_of(3) {

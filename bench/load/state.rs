@@ -28,7 +28,7 @@ struct Lives<'a> {
 }
 
 /// Fills the state, then measures both ways of coming back.
-pub fn run(
+pub(crate) fn run(
     bench: &Bench,
     template: &Template,
     backlog: &Sent,
@@ -38,13 +38,7 @@ pub fn run(
     let judge = Judge::start(&bench.bootstrap, &job.shipping, backlog.workload)?;
     let mut system = System::start(template, &job, "a")?;
     wait_for_completions(&judge, &mut system, backlog, PATIENCE)?;
-    let mut lives = Lives {
-        bench,
-        template,
-        job,
-        judge,
-        sent: backlog.clone(),
-    };
+    let mut lives = Lives { bench, template, job, judge, sent: backlog.clone() };
     let mut measures = vec![("rows", f64::from(backlog.orders))];
 
     measures.extend(lives.crash(system)?);
@@ -104,11 +98,7 @@ impl Lives<'_> {
     /// Begins to send orders on top of those sent so far.
     fn flow(&self, per_second: u32, open: usize) -> Result<Flow, Failure> {
         let orders = u32::MAX - self.sent.orders;
-        let workload = Workload {
-            orders,
-            open,
-            ..self.sent.workload
-        };
+        let workload = Workload { orders, open, ..self.sent.workload };
         Flow::start(
             &self.bench.bootstrap,
             &self.sent.inputs,

@@ -17,7 +17,7 @@ const SPEC: &str = include_str!("../shipping.yaml");
 
 /// How to start a system: `NAME=COMMAND ARGUMENT…`, with `{placeholders}` for what differs.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     pub name: String,
     words: Vec<String>,
 }
@@ -31,16 +31,13 @@ impl FromStr for Template {
         if words.is_empty() {
             return Err(format!("the command of {name} is empty"));
         }
-        Ok(Self {
-            name: name.to_owned(),
-            words,
-        })
+        Ok(Self { name: name.to_owned(), words })
     }
 }
 
 /// What one run gives to the instances that take part in it.
 #[derive(Debug, Clone)]
-pub struct Job {
+pub(crate) struct Job {
     pub bootstrap: String,
     pub group: String,
     pub inputs: Inputs,
@@ -50,9 +47,8 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn state_dir(&self, instance: &str) -> PathBuf {
-        self.scratch
-            .join(format!("{}-{instance}-state", self.group))
+    pub(crate) fn state_dir(&self, instance: &str) -> PathBuf {
+        self.scratch.join(format!("{}-{instance}-state", self.group))
     }
 
     fn fill_in(&self, text: &str, instance: &str, port: u16) -> String {
@@ -73,7 +69,7 @@ impl Job {
 }
 
 /// A running process.
-pub struct System {
+pub(crate) struct System {
     child: Child,
     log: PathBuf,
     pub started_at: Micros,
@@ -81,13 +77,10 @@ pub struct System {
 
 impl System {
     /// Starts an instance. Its output is appended to a log in the scratch directory.
-    pub fn start(template: &Template, job: &Job, instance: &str) -> Result<Self, Failure> {
+    pub(crate) fn start(template: &Template, job: &Job, instance: &str) -> Result<Self, Failure> {
         fs::write(job.spec(), job.fill_in(SPEC, instance, 0))?;
         let port = free_port()?;
-        let words = template
-            .words
-            .iter()
-            .map(|word| job.fill_in(word, instance, port));
+        let words = template.words.iter().map(|word| job.fill_in(word, instance, port));
         let words: Vec<String> = words.collect();
         let log = job.scratch.join(format!("{}-{instance}.log", job.group));
         let output = File::options().create(true).append(true).open(&log)?;
@@ -99,23 +92,19 @@ impl System {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("could not start {}: {error}", words[0]))?;
-        Ok(Self {
-            child,
-            log,
-            started_at,
-        })
+        Ok(Self { child, log, started_at })
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         machine::usage(self.child.id())
     }
 
     /// Fails when the process has ended, which it should not on its own.
-    pub fn check(&mut self) -> Result<(), Failure> {
+    pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => {
@@ -125,7 +114,7 @@ impl System {
     }
 
     /// Kills it as a crash would, and returns when.
-    pub fn crash(mut self) -> Result<Micros, Failure> {
+    pub(crate) fn crash(mut self) -> Result<Micros, Failure> {
         let at = machine::now();
         self.child.kill()?;
         self.child.wait()?;
@@ -133,20 +122,14 @@ impl System {
     }
 
     /// Asks it to stop, without waiting, and returns when.
-    pub fn ask_to_stop(&self) -> Result<Micros, Failure> {
+    pub(crate) fn ask_to_stop(&self) -> Result<Micros, Failure> {
         let at = machine::now();
-        let status = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status()?;
-        if status.success() {
-            Ok(at)
-        } else {
-            Err(format!("kill failed: {status}").into())
-        }
+        let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status()?;
+        if status.success() { Ok(at) } else { Err(format!("kill failed: {status}").into()) }
     }
 
     /// Waits until it has stopped, and returns the seconds that took.
-    pub fn wait(mut self) -> Result<f64, Failure> {
+    pub(crate) fn wait(mut self) -> Result<f64, Failure> {
         let start = Instant::now();
         while start.elapsed() < EXIT_PATIENCE {
             if let Some(status) = self.child.try_wait()? {
@@ -161,7 +144,7 @@ impl System {
     }
 
     /// Asks it to stop and waits until it has.
-    pub fn stop(self) -> Result<f64, Failure> {
+    pub(crate) fn stop(self) -> Result<f64, Failure> {
         self.ask_to_stop()?;
         self.wait()
     }

@@ -13,7 +13,7 @@ use crate::system::{System, Template};
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// Runs a system over a backlog, from an empty state to the last completion.
-pub fn run(
+pub(crate) fn run(
     bench: &Bench,
     template: &Template,
     backlog: &Sent,
@@ -48,10 +48,7 @@ pub fn run(
         ("records", backlog.records as f64),
         ("records_per_s", rest / seconds_since(flowing_at)),
         ("seconds_from_start", seconds_since(started_at)),
-        (
-            "cpu_s_per_million",
-            usage.cpu_seconds / backlog.records as f64 * 1e6,
-        ),
+        ("cpu_s_per_million", usage.cpu_seconds / backlog.records as f64 * 1e6),
         ("rss_mib", usage.rss_mib),
         ("stop_s", stop_s),
     ];

@@ -10,13 +10,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use crate::Failure;
 
 /// Partitions of every topic.
-pub const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The two topics that a system under test reads.
 #[derive(Debug, Clone)]
-pub struct Inputs {
+pub(crate) struct Inputs {
     pub orders: String,
     pub manufactured: String,
 }
@@ -24,18 +24,16 @@ pub struct Inputs {
 impl Inputs {
     /// Creates both topics. The broker stamps their records on arrival: latency is counted from
     /// there.
-    pub fn create(bootstrap: &str, name: &str) -> Result<Self, Failure> {
-        let inputs = Self {
-            orders: format!("{name}-orders"),
-            manufactured: format!("{name}-manufactured"),
-        };
+    pub(crate) fn create(bootstrap: &str, name: &str) -> Result<Self, Failure> {
+        let inputs =
+            Self { orders: format!("{name}-orders"), manufactured: format!("{name}-manufactured") };
         create(bootstrap, &[&inputs.orders, &inputs.manufactured])?;
         Ok(inputs)
     }
 }
 
 /// Creates topics and waits until their partitions can be used.
-pub fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
+pub(crate) fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
     let config = config(bootstrap);
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let topics: Vec<NewTopic<'_>> = names
@@ -45,16 +43,12 @@ pub fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
                 .set("message.timestamp.type", "LogAppendTime")
         })
         .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
     for result in runtime.block_on(admin.create_topics(&topics, &options))? {
         result.map_err(|(topic, code)| format!("could not create topic {topic}: {code}"))?;
     }
-    names
-        .iter()
-        .try_for_each(|name| wait_until_usable(&config, name))
+    names.iter().try_for_each(|name| wait_until_usable(&config, name))
 }
 
 fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
@@ -62,10 +56,7 @@ fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         let metadata = consumer.fetch_metadata(Some(name), PATIENCE)?;
-        let partitions = metadata
-            .topics()
-            .first()
-            .map_or(&[][..], |topic| topic.partitions());
+        let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
         if partitions.len() == PARTITIONS as usize && partitions.iter().all(|p| p.leader() >= 0) {
             return Ok(());
         }
@@ -75,7 +66,7 @@ fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
 }
 
 /// Returns the records and markers in the changelogs of a group, whatever they are called.
-pub fn changelog_offsets(bootstrap: &str, group: &str) -> Result<i64, Failure> {
+pub(crate) fn changelog_offsets(bootstrap: &str, group: &str) -> Result<i64, Failure> {
     let consumer: BaseConsumer = config(bootstrap).create()?;
     let metadata = consumer.fetch_metadata(None, PATIENCE)?;
     let mut offsets = 0;

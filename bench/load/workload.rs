@@ -6,7 +6,7 @@
 use std::io::Write;
 
 /// Length of an order id in bytes of text: a UUID.
-pub const ID_BYTES: usize = 36;
+pub(crate) const ID_BYTES: usize = 36;
 
 /// One record in this many is sent twice.
 const DUPLICATE_ONE_IN: u64 = 100;
@@ -19,7 +19,7 @@ const UNSCRAMBLE: u32 = 0x0e8b_2f51;
 
 /// What a stream of orders looks like.
 #[derive(Debug, Clone, Copy)]
-pub struct Workload {
+pub(crate) struct Workload {
     pub seed: u64,
     /// How many orders are begun before the stream runs dry.
     pub orders: u32,
@@ -33,7 +33,7 @@ pub struct Workload {
 
 /// One record of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     pub order: u32,
     /// `None` is the order itself, `Some(n)` its n-th product, manufactured.
     pub product: Option<u8>,
@@ -53,17 +53,17 @@ struct Plan {
 
 impl Workload {
     /// Tells whether the order gets all of its records.
-    pub fn finishes(&self, order: u32) -> bool {
+    pub(crate) fn finishes(&self, order: u32) -> bool {
         !self.plan(order).unfinished
     }
 
     /// Returns how many of the first `orders` orders get all of their records.
-    pub fn finished_among(&self, orders: u32) -> u64 {
+    pub(crate) fn finished_among(&self, orders: u32) -> u64 {
         (0..orders).filter(|order| self.finishes(*order)).count() as u64
     }
 
     /// Writes the record's key, the order's id.
-    pub fn id(&self, order: u32, id: &mut [u8; ID_BYTES]) {
+    pub(crate) fn id(&self, order: u32, id: &mut [u8; ID_BYTES]) {
         let mix = mix(self.seed ^ u64::from(order));
         let scrambled = order.wrapping_mul(SCRAMBLE) ^ low_half(self.seed);
         *id = *b"00000000-0000-4000-8000-000000000000";
@@ -76,7 +76,7 @@ impl Workload {
     }
 
     /// Returns the number of the order with this id, or `None` if this workload has none such.
-    pub fn order_of(&self, id: &[u8]) -> Option<u32> {
+    pub(crate) fn order_of(&self, id: &[u8]) -> Option<u32> {
         let tail = std::str::from_utf8(id.get(ID_BYTES - 8..)?).ok()?;
         let scrambled = u32::from_str_radix(tail, 16).ok()? ^ low_half(self.seed);
         let order = scrambled.wrapping_mul(UNSCRAMBLE);
@@ -86,7 +86,7 @@ impl Workload {
     }
 
     /// Writes the record's JSON over `value`.
-    pub fn value(&self, record: Record, id: &[u8; ID_BYTES], value: &mut Vec<u8>) {
+    pub(crate) fn value(&self, record: Record, id: &[u8; ID_BYTES], value: &mut Vec<u8>) {
         let plan = self.plan(record.order);
         let id = std::str::from_utf8(id).expect("ids are hexadecimal text");
         value.clear();
@@ -96,35 +96,16 @@ impl Workload {
                 r#"{{"orderId":"{id}","productId":{},"manufacturedDate":"2023-05-08T21:40:00.000000001"}}"#,
                 plan.first_product + u64::from(n)
             ),
-            None => self.write_order(plan, id, value),
+            None => write_order(plan, id, value),
         };
         written.expect("memory takes what is written");
-    }
-
-    fn write_order(&self, plan: Plan, id: &str, value: &mut Vec<u8>) -> std::io::Result<()> {
-        write!(
-            value,
-            r#"{{"id":"{id}","orderDate":"2023-05-08T21:37:38.571850862","items":["#
-        )?;
-        for n in 0..u64::from(plan.items) {
-            let (comma, product) = (if n == 0 { "" } else { "," }, plan.first_product + n);
-            write!(
-                value,
-                r#"{comma}{{"id":{product},"name":"Product {product}"}}"#
-            )?;
-        }
-        value.write_all(b"]}")
     }
 
     fn plan(&self, order: u32) -> Plan {
         let dice = mix(self.seed.rotate_left(17) ^ u64::from(order));
         let items = 1 + dice % self.items_max;
         let shuffled = (dice >> 8).is_multiple_of(SHUFFLED_ONE_IN);
-        let announced_after = if shuffled {
-            (dice >> 16) % (items + 1)
-        } else {
-            0
-        };
+        let announced_after = if shuffled { (dice >> 16) % (items + 1) } else { 0 };
         Plan {
             items: items as u8,
             announced_after: announced_after as u8,
@@ -135,7 +116,7 @@ impl Workload {
 }
 
 /// The records of a workload in the order in which they are sent.
-pub struct Stream {
+pub(crate) struct Stream {
     workload: Workload,
     next_order: u32,
     end: u32,
@@ -152,26 +133,19 @@ struct UnderWay {
 
 impl Stream {
     /// Returns the stream whose first order has the number `first`.
-    pub fn new(workload: Workload, first: u32) -> Self {
+    pub(crate) fn new(workload: Workload, first: u32) -> Self {
         let end = first.saturating_add(workload.orders);
         let dice = workload.seed ^ u64::from(first);
-        Self {
-            workload,
-            next_order: first,
-            end,
-            dice,
-            under_way: Vec::new(),
-            again: None,
-        }
+        Self { workload, next_order: first, end, dice, under_way: Vec::new(), again: None }
     }
 
     /// Returns the number of the first order that has not been begun.
-    pub fn next_order(&self) -> u32 {
+    pub(crate) fn next_order(&self) -> u32 {
         self.next_order
     }
 
     /// Begins no further orders: the stream ends once those under way are done.
-    pub fn wind_down(&mut self) {
+    pub(crate) fn wind_down(&mut self) {
         self.end = self.next_order;
     }
 
@@ -185,10 +159,7 @@ impl Stream {
     fn choose(&mut self, roll: u64) -> Option<usize> {
         let room = self.under_way.len() < self.workload.open && self.next_order < self.end;
         if room && (self.under_way.is_empty() || roll % 4 < 3) {
-            self.under_way.push(UnderWay {
-                order: self.next_order,
-                sent: 0,
-            });
+            self.under_way.push(UnderWay { order: self.next_order, sent: 0 });
             self.next_order += 1;
             return Some(self.under_way.len() - 1);
         }
@@ -224,19 +195,20 @@ impl Iterator for Stream {
                 std::cmp::Ordering::Greater => Some(sent - 1),
             };
             if (roll >> 40).is_multiple_of(DUPLICATE_ONE_IN) {
-                self.again = Some(Record {
-                    order,
-                    product,
-                    completes: false,
-                });
+                self.again = Some(Record { order, product, completes: false });
             }
-            return Some(Record {
-                order,
-                product,
-                completes: last,
-            });
+            return Some(Record { order, product, completes: last });
         }
     }
+}
+
+fn write_order(plan: Plan, id: &str, value: &mut Vec<u8>) -> std::io::Result<()> {
+    write!(value, r#"{{"id":"{id}","orderDate":"2023-05-08T21:37:38.571850862","items":["#)?;
+    for n in 0..u64::from(plan.items) {
+        let (comma, product) = (if n == 0 { "" } else { "," }, plan.first_product + n);
+        write!(value, r#"{comma}{{"id":{product},"name":"Product {product}"}}"#)?;
+    }
+    value.write_all(b"]}")
 }
 
 /// Fills `digits` with the low end of `number`.
@@ -264,13 +236,8 @@ mod tests {
 
     use super::*;
 
-    const SMALL: Workload = Workload {
-        seed: 9,
-        orders: 2000,
-        open: 300,
-        items_max: 4,
-        unfinished_percent: 50,
-    };
+    const SMALL: Workload =
+        Workload { seed: 9, orders: 2000, open: 300, items_max: 4, unfinished_percent: 50 };
 
     #[test]
     fn the_number_of_an_order_can_be_read_back_from_its_id() {
@@ -281,11 +248,7 @@ mod tests {
             assert_eq!(SMALL.order_of(&id), Some(order));
             assert!(ids.insert(id));
             let other = Workload { seed: 10, ..SMALL };
-            assert_eq!(
-                other.order_of(&id),
-                None,
-                "another workload has no such order"
-            );
+            assert_eq!(other.order_of(&id), None, "another workload has no such order");
         }
     }
 
@@ -312,9 +275,7 @@ mod tests {
                 expected.insert(key, items.collect());
             }
         }
-        let complete = expected
-            .iter()
-            .filter(|(key, items)| observed.get(*key) == Some(items));
+        let complete = expected.iter().filter(|(key, items)| observed.get(*key) == Some(items));
         assert_eq!(complete.count() as u64, SMALL.finished_among(SMALL.orders));
         assert!(announced_late > 0, "some products come before their order");
     }
@@ -342,11 +303,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_winds_down_ends_with_every_begun_order_done() {
-        let all = Workload {
-            orders: u32::MAX,
-            unfinished_percent: 0,
-            ..SMALL
-        };
+        let all = Workload { orders: u32::MAX, unfinished_percent: 0, ..SMALL };
         let mut stream = Stream::new(all, 0);
         for _ in 0..5000 {
             stream.next();
