@@ -1,0 +1,69 @@
+//! The machine: its clock, what its processors did, what a process used. Linux only.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Microseconds since the Unix epoch.
+pub(crate) type Micros = i64;
+
+/// Linux reports processor time in hundredths of a second, whatever the kernel's own clock.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Returns the wall clock, which the broker on this machine stamps records with too.
+pub(crate) fn now() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+    i64::try_from(since.as_micros()).expect("the clock is before the year 290000")
+}
+
+/// What a process has used since its start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Usage {
+    /// User and system time of all threads, also of those that have ended.
+    pub cpu_seconds: f64,
+    /// The most memory it ever had resident.
+    pub rss_mib: f64,
+}
+
+/// Returns what the process has used, or nothing if it is gone.
+pub(crate) fn usage(pid: u32) -> Usage {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in parentheses may contain spaces; the fields after it do not.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(number).sum();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak_kib = peak.and_then(|line| line.split_whitespace().next()).map_or(0.0, number);
+    Usage { cpu_seconds: ticks / TICKS_PER_SECOND, rss_mib: peak_kib / 1024.0 }
+}
+
+/// Returns the seconds that all processors together were busy since the machine started.
+pub(crate) fn busy_seconds() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    // user nice system idle iowait irq softirq; the two that are no work are left out.
+    let busy: f64 = fields
+        .take(7)
+        .enumerate()
+        .filter(|(i, _)| *i != 3 && *i != 4)
+        .map(|(_, f)| number(f))
+        .sum();
+    busy / TICKS_PER_SECOND
+}
+
+/// Returns the machine in one line.
+pub(crate) fn description() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown processor", |(_, model)| model);
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = memory.split_whitespace().nth(1).map_or(0.0, number);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{count} × {model}, {:.0} GiB, Linux {}", kib / 1024.0 / 1024.0, kernel.trim())
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap_or(0.0)
+}

@@ -1,0 +1,197 @@
+//! Measures Rollcall, or anything that does the same job, from outside: it loads records with a
+//! known answer, runs the system as a process, reads the completions as a consumer would, and
+//! compares them one by one with the answer. A number without a right answer is not reported.
+
+mod bench;
+mod feed;
+mod gaps;
+mod group;
+mod handover;
+mod judge;
+mod latency;
+mod machine;
+mod report;
+mod state;
+mod system;
+mod throughput;
+mod topics;
+mod workload;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use bench::{Bench, Measures};
+use feed::Sent;
+use handover::Parting;
+use system::Template;
+use workload::Workload;
+
+/// Anything that ends a scenario; it is told to a person, so its text is all that counts.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure, and append one line of JSON per measurement to the results.
+    Run(RunArguments),
+    /// Write the results as a table into a document.
+    Report(report::Arguments),
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    #[arg(long, default_value = "localhost:9092")]
+    bootstrap: String,
+    /// NAME=COMMAND of a system under test; {bootstrap} {group} {orders} {manufactured} {shipping}
+    /// {instance} {state} {spec} {port} are filled in. May be given several times.
+    #[arg(long = "system", required = true)]
+    systems: Vec<Template>,
+    /// How often everything is repeated; the systems take turns.
+    #[arg(long, default_value_t = 1)]
+    runs: u32,
+    /// Records of a backlog. More where so many orders must be open at a time.
+    #[arg(long, default_value_t = 2_000_000)]
+    records: u32,
+    /// Keys in the state that is lost and restored.
+    #[arg(long, default_value_t = 2_000_000)]
+    keys: u32,
+    /// Directory for state, specs and logs.
+    #[arg(long)]
+    scratch: PathBuf,
+    /// File to which results are appended.
+    #[arg(long)]
+    results: PathBuf,
+    /// The broker's process, to tell its work from noise.
+    #[arg(long)]
+    broker_pid: Option<u32>,
+    #[arg(required = true)]
+    scenarios: Vec<Scenario>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+enum Scenario {
+    /// A backlog with 1,000 orders open at a time.
+    #[value(name = "throughput-1k")]
+    Throughput1k,
+    /// A backlog with 100,000 orders open at a time.
+    #[value(name = "throughput-100k")]
+    Throughput100k,
+    /// A backlog with a million orders open at a time.
+    #[value(name = "throughput-1m")]
+    Throughput1m,
+    /// A crash with a large state, then the loss of that state.
+    State,
+    /// A graceful stop of one of two instances.
+    Graceful,
+    /// A crash of one of two instances.
+    Failover,
+    /// 5,000 records a second.
+    Latency,
+}
+
+impl Scenario {
+    fn name(self) -> String {
+        self.to_possible_value().expect("no scenario is skipped").get_name().to_owned()
+    }
+
+    /// Returns the backlog that has to be there first.
+    fn backlog(self, records: u32, keys: u32) -> Option<Workload> {
+        let of = |open: u32| Workload {
+            seed: 3,
+            // An order has four records on average; when the last is begun, all are to be open.
+            orders: (records / 4).max(open + open / 4),
+            open: open as usize,
+            items_max: 5,
+            unfinished_percent: 0,
+        };
+        match self {
+            Self::Throughput1k => Some(of(1_000)),
+            Self::Throughput100k => Some(of(100_000)),
+            Self::Throughput1m => Some(of(1_000_000)),
+            // Three records a key on average, and half of the orders still open at the end.
+            Self::State => Some(Workload {
+                seed: 5,
+                orders: keys,
+                open: 100_000,
+                items_max: 4,
+                unfinished_percent: 50,
+            }),
+            Self::Graceful | Self::Failover | Self::Latency => None,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Report(arguments) => report::write(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &RunArguments) -> Result<(), Failure> {
+    std::fs::create_dir_all(&arguments.scratch)?;
+    let bench = Bench {
+        bootstrap: arguments.bootstrap.clone(),
+        scratch: arguments.scratch.clone(),
+        broker_pid: arguments.broker_pid,
+        prefix: format!("bench-{}", machine::now() / 1_000_000),
+    };
+    let mut backlogs = HashMap::new();
+    for scenario in &arguments.scenarios {
+        if let Some(workload) = scenario.backlog(arguments.records, arguments.keys) {
+            let name = format!("{}-{}", bench.prefix, scenario.name());
+            backlogs.insert(*scenario, feed::load_backlog(&bench.bootstrap, &name, workload)?);
+        }
+    }
+    let mut failed = 0;
+    for run in 1..=arguments.runs {
+        for scenario in &arguments.scenarios {
+            for template in &arguments.systems {
+                let result = measure(&bench, template, *scenario, &backlogs, run);
+                let (name, system) = (scenario.name(), &template.name);
+                failed += match result {
+                    Ok(measures) => {
+                        report::append(&arguments.results, &name, system, run, &measures)?
+                    }
+                    Err(error) => {
+                        eprintln!("{name} {system} run {run}: {error}");
+                        1
+                    }
+                };
+            }
+        }
+    }
+    if failed > 0 { Err(format!("{failed} measurements failed").into()) } else { Ok(()) }
+}
+
+fn measure(
+    bench: &Bench,
+    template: &Template,
+    scenario: Scenario,
+    backlogs: &HashMap<Scenario, Sent>,
+    run: u32,
+) -> Result<Measures, Failure> {
+    let name = format!("{}-{run}", scenario.name());
+    match (scenario, backlogs.get(&scenario)) {
+        (Scenario::State, Some(backlog)) => state::run(bench, template, backlog, &name),
+        (_, Some(backlog)) => throughput::run(bench, template, backlog, &name),
+        (Scenario::Graceful, None) => handover::run(bench, template, Parting::Graceful, &name),
+        (Scenario::Failover, None) => handover::run(bench, template, Parting::Crash, &name),
+        (_, None) => latency::run(bench, template, &name),
+    }
+}

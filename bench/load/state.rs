@@ -1,0 +1,118 @@
+//! Coming back with a large state: after a crash, and after the state on disk was lost.
+
+use std::time::Duration;
+
+use crate::Failure;
+use crate::bench::{Bench, Measures, verdict_of, wait_for_completions, wait_until};
+use crate::feed::{Flow, Sent};
+use crate::gaps::wait_until_all_flow;
+use crate::judge::Judge;
+use crate::system::{Job, System, Template};
+use crate::topics;
+use crate::workload::Workload;
+
+const PATIENCE: Duration = Duration::from_secs(1200);
+const LOAD_PER_SECOND: u32 = 5_000;
+/// Only so many that every partition shows at once when it works again.
+const PROBES_PER_SECOND: u32 = 400;
+/// Time under load before the crash.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// One life after another of the same job, and what was sent to it so far.
+struct Lives<'a> {
+    bench: &'a Bench,
+    template: &'a Template,
+    job: Job,
+    judge: Judge,
+    sent: Sent,
+}
+
+/// Fills the state, then measures both ways of coming back.
+pub(crate) fn run(
+    bench: &Bench,
+    template: &Template,
+    backlog: &Sent,
+    name: &str,
+) -> Result<Measures, Failure> {
+    let job = bench.job(template, &backlog.inputs, name)?;
+    let judge = Judge::start(&bench.bootstrap, &job.shipping, backlog.workload)?;
+    let mut system = System::start(template, &job, "a")?;
+    wait_for_completions(&judge, &mut system, backlog, PATIENCE)?;
+    let mut lives = Lives { bench, template, job, judge, sent: backlog.clone() };
+    let mut measures = vec![("rows", f64::from(backlog.orders))];
+
+    measures.extend(lives.crash(system)?);
+    measures.extend(lives.lose_state()?);
+    measures.extend(verdict_of(lives.judge.verdict(lives.sent.orders)?));
+    Ok(measures)
+}
+
+impl Lives<'_> {
+    /// Kills the process under load and starts it again at once.
+    fn crash(&mut self, mut system: System) -> Result<Measures, Failure> {
+        let flow = self.flow(LOAD_PER_SECOND, 1000)?;
+        let started_at = system.started_at;
+        wait_until_all_flow(&self.judge, &flow, &mut system, started_at, PATIENCE)?;
+        std::thread::sleep(SETTLE);
+        let killed_at = system.crash()?;
+
+        let meter = self.bench.meter();
+        let mut system = System::start(self.template, &self.job, "a")?;
+        let flowing_at = wait_until_all_flow(&self.judge, &flow, &mut system, killed_at, PATIENCE)?;
+        let usage = system.usage();
+        let noise = meter.read(usage.cpu_seconds);
+        self.finish(flow, system)?;
+        Ok(vec![
+            ("recovery_s", (flowing_at - killed_at) as f64 / 1e6),
+            ("recovery_cpu_s", usage.cpu_seconds),
+            ("recovery_noise_cpus", noise[1].1),
+        ])
+    }
+
+    /// Deletes the state of the stopped process and starts it again.
+    fn lose_state(&mut self) -> Result<Measures, Failure> {
+        let changelog = topics::changelog_offsets(&self.bench.bootstrap, &self.job.group)?;
+        std::fs::remove_dir_all(self.job.state_dir("a"))?;
+        let flow = self.flow(PROBES_PER_SECOND, 20)?;
+        wait_until("the first probes", PATIENCE, || Ok(flow.records() > 0))?;
+
+        let meter = self.bench.meter();
+        let mut system = System::start(self.template, &self.job, "a")?;
+        let started_at = system.started_at;
+        let flowing_at =
+            wait_until_all_flow(&self.judge, &flow, &mut system, started_at, PATIENCE)?;
+        let usage = system.usage();
+        let noise = meter.read(usage.cpu_seconds);
+        self.finish(flow, system)?;
+        let seconds = (flowing_at - started_at) as f64 / 1e6;
+        Ok(vec![
+            ("changelog_offsets", changelog as f64),
+            ("restore_s", seconds),
+            ("restored_per_s", changelog as f64 / seconds),
+            ("restore_cpu_s", usage.cpu_seconds),
+            ("restore_rss_mib", usage.rss_mib),
+            ("restore_noise_cpus", noise[1].1),
+        ])
+    }
+
+    /// Begins to send orders on top of those sent so far.
+    fn flow(&self, per_second: u32, open: usize) -> Result<Flow, Failure> {
+        let orders = u32::MAX - self.sent.orders;
+        let workload = Workload { orders, open, ..self.sent.workload };
+        Flow::start(
+            &self.bench.bootstrap,
+            &self.sent.inputs,
+            workload,
+            self.sent.orders,
+            per_second,
+        )
+    }
+
+    /// Ends the flow, waits for what is owed, stops the process.
+    fn finish(&mut self, flow: Flow, mut system: System) -> Result<(), Failure> {
+        self.sent.orders = flow.end()?;
+        wait_for_completions(&self.judge, &mut system, &self.sent, PATIENCE)?;
+        system.stop()?;
+        Ok(())
+    }
+}

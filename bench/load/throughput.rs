@@ -1,0 +1,58 @@
+//! How fast a backlog is worked off, and what that costs.
+
+use std::time::Duration;
+
+use crate::Failure;
+use crate::bench::{Bench, Measures, verdict_of, wait_for_completions, wait_until};
+use crate::feed::Sent;
+use crate::group::Observer;
+use crate::judge::Judge;
+use crate::machine;
+use crate::system::{System, Template};
+
+const PATIENCE: Duration = Duration::from_secs(1200);
+
+/// Runs a system over a backlog, from an empty state to the last completion.
+pub(crate) fn run(
+    bench: &Bench,
+    template: &Template,
+    backlog: &Sent,
+    name: &str,
+) -> Result<Measures, Failure> {
+    let job = bench.job(template, &backlog.inputs, name)?;
+    let observer = Observer::new(&bench.bootstrap, &job.group, &backlog.inputs)?;
+    let judge = Judge::start(&bench.bootstrap, &job.shipping, backlog.workload)?;
+    let meter = bench.meter();
+    let mut system = System::start(template, &job, "a")?;
+    let started_at = system.started_at;
+
+    // The rate counts from the first commit: joining the group and starting a JVM are not work.
+    let mut flowing = (0, started_at);
+    wait_until("the first commit", PATIENCE, || {
+        system.check()?;
+        flowing = (observer.processed()?, machine::now());
+        Ok(flowing.0 > 0)
+    })?;
+    wait_for_completions(&judge, &mut system, backlog, PATIENCE)?;
+
+    let usage = system.usage();
+    let noise = meter.read(usage.cpu_seconds);
+    let end = judge.last_at().ok_or("no completion was seen")?;
+    let stop_s = system.stop()?;
+    let verdict = judge.verdict(backlog.orders)?;
+
+    let (processed, flowing_at) = flowing;
+    let seconds_since = |start| (end - start) as f64 / 1e6;
+    let rest = backlog.records as f64 - processed as f64;
+    let mut measures = vec![
+        ("records", backlog.records as f64),
+        ("records_per_s", rest / seconds_since(flowing_at)),
+        ("seconds_from_start", seconds_since(started_at)),
+        ("cpu_s_per_million", usage.cpu_seconds / backlog.records as f64 * 1e6),
+        ("rss_mib", usage.rss_mib),
+        ("stop_s", stop_s),
+    ];
+    measures.extend(noise);
+    measures.extend(verdict_of(verdict));
+    Ok(measures)
+}
