@@ -16,9 +16,9 @@ pub struct Args {
 }
 
 /// Prints the definition.
+#[expect(clippy::needless_pass_by_value, reason = "as every subcommand")]
 pub fn run(args: Args) -> ExitCode {
-    let Args { reference: as_page } = args;
-    let text = if as_page { reference::markdown() } else { definition() };
+    let text = if args.reference { reference::markdown() } else { definition() };
     // Whoever reads through a pipe may stop when it has seen enough.
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -104,7 +104,7 @@ fn refusals(new: &str, old: Option<&str>) -> Vec<String> {
     };
     let found =
         kube_cel::Validator::new().validate(&schema, &object(new), old.map(object).as_ref());
-    let found = found.err().map(|errors| errors.into_vec()).unwrap_or_default();
+    let found = found.err().map(kube_cel::ValidationErrors::into_vec).unwrap_or_default();
     found.into_iter().map(|error| error.message).collect()
 }
 

@@ -4,6 +4,7 @@
 //! nothing, a memory bound that does not move with the state, and two cores that have better
 //! things to do than to compact.
 
+use std::num::NonZeroUsize;
 use std::thread;
 
 use rocksdb::{
@@ -84,7 +85,7 @@ fn env() -> std::result::Result<Env, rocksdb::Error> {
     let mut env = Env::new()?;
     // Merging is bounded over all shards, however many there are. Two threads, so that the large
     // merge of one shard does not keep the small ones of the others waiting.
-    let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     env.set_background_threads(if cores > 1 { 2 } else { 1 });
     // At the priority of everything else: merging that starves leaves more runs to look through,
     // which cost a busy worker more than the merging does (four times the CPU for a miss).

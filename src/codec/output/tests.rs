@@ -14,9 +14,9 @@ fn outputs(facts: Facts) -> Outputs {
     .expect("settings that fit")
 }
 
-fn completion(late: bool) -> Emitted {
-    Emitted::Completion { late, expected_at: 1_683_581_858_571 }
-}
+const EXPECTED_AT: i64 = 1_683_581_858_571;
+const IN_TIME: Emitted = Emitted::Completion { late: false, expected_at: EXPECTED_AT };
+const LATE: Emitted = Emitted::Completion { late: true, expected_at: EXPECTED_AT };
 
 fn value_of(output: &Output) -> &str {
     std::str::from_utf8(output.value.as_deref().expect("a value")).expect("JSON is text")
@@ -32,7 +32,7 @@ fn header<'o>(output: &'o Output, name: &str) -> Option<&'o str> {
 
 #[test]
 fn a_completion_is_exactly_the_keys_field() {
-    let output = outputs(Facts::LateHeader).emitted(b"o-1", &completion(false), 77);
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &IN_TIME, 77);
     assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
     assert_eq!((output.sink, output.timestamp_ms), (Sink::Completed, 77));
     assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
@@ -41,17 +41,17 @@ fn a_completion_is_exactly_the_keys_field() {
 
 #[test]
 fn a_late_completion_says_so() {
-    let output = outputs(Facts::LateHeader).emitted(b"o-1", &completion(true), 77);
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &LATE, 77);
     assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
     assert_eq!(output.headers, [("rollcall-late", "true".to_owned())]);
 }
 
 #[test]
 fn facts_come_as_headers_or_in_the_value_where_that_is_asked_for() {
-    let output = outputs(Facts::Headers).emitted(b"o-1", &completion(true), 77);
+    let output = outputs(Facts::Headers).emitted(b"o-1", &LATE, 77);
     assert_eq!(header(&output, "rollcall-expected-at"), Some("1683581858571"));
     assert_eq!(header(&output, "rollcall-late"), Some("true"));
-    let output = outputs(Facts::Value).emitted(b"o-1", &completion(false), 77);
+    let output = outputs(Facts::Value).emitted(b"o-1", &IN_TIME, 77);
     let expected = r#"{"orderId":"o-1","expectedAt":"2023-05-08T21:37:38.571Z","late":false}"#;
     assert_eq!(value_of(&output), expected);
     assert!(output.headers.is_empty());
@@ -66,7 +66,7 @@ fn names_and_keys_are_escaped() {
         dead_letter_bytes_max: 0,
     };
     let outputs = Outputs::new(settings).expect("settings that fit");
-    let output = outputs.emitted("ü\"\\\n".as_bytes(), &completion(false), 0);
+    let output = outputs.emitted("ü\"\\\n".as_bytes(), &IN_TIME, 0);
     assert_eq!(value_of(&output), r#"{"the \"key\"":"ü\"\\\n"}"#);
     assert_eq!(parsed(&output), json!({"the \"key\"": "ü\"\\\n"}));
 }

@@ -1,3 +1,5 @@
+//! What validation says to each kind of mistake.
+
 use std::fmt::Write;
 
 use super::*;
