@@ -11,6 +11,7 @@ use tracing::warn;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
+use crate::spec;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -98,30 +99,23 @@ impl Cluster {
     /// Returns the cluster and the topics of the Reconciliation in `file`.
     ///
     /// # Errors
-    /// When the file cannot be read or does not say what is needed.
+    /// When the file cannot be read, holds a mistake, or names a secret that cannot be read.
     pub fn of_file(file: &Path) -> Result<Self> {
-        let wrong = |error: &dyn std::fmt::Display| {
-            Error::Misconfigured(format!("cannot use {}: {error}", file.display()))
-        };
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
-        let object: serde_json::Value =
-            serde_yaml::from_str(&text).map_err(|error| wrong(&error))?;
-        let name = |path: &str| object.pointer(path)?.as_str().map(str::to_owned);
-        let needed = |path: &str| {
-            name(path).ok_or_else(|| wrong(&format!("{} is missing", path[1..].replace('/', "."))))
-        };
-        let object_name = needed("/metadata/name")?;
-        let or_named = |path: &str, suffix: &str| {
-            name(path).unwrap_or_else(|| format!("{object_name}-{suffix}"))
-        };
+        let settings = spec::load(file).map_err(|error| Error::Misconfigured(error.to_string()))?;
         let topics = Topics {
-            orders: needed("/spec/expected/topic")?,
-            manufactured: needed("/spec/observed/0/topic")?,
-            completed: needed("/spec/completed/topic")?,
-            overdue: or_named("/spec/overdue/topic", "overdue"),
-            dead_letter: or_named("/spec/deadLetter/topic", "dead-letter"),
+            orders: settings.expected.topic.clone(),
+            manufactured: settings.observed[0].topic.clone(),
+            completed: settings.completed.topic.clone(),
+            overdue: settings.overdue_topic.clone(),
+            dead_letter: settings.dead_letter_topic.clone(),
         };
-        Ok(Self::at(&needed("/spec/kafka/bootstrapServers")?, topics))
+        let mut cluster = Self::at(&settings.kafka.bootstrap_servers, topics);
+        let properties = settings.kafka.client_properties();
+        let properties = properties.map_err(|error| Error::Misconfigured(error.to_string()))?;
+        for (name, value) in properties {
+            cluster.client.set(name, value);
+        }
+        Ok(cluster)
     }
 
     /// Waits until a broker answers and returns how many partitions each of `topics` has.
@@ -205,17 +199,26 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn brokers_and_topics_come_from_the_object() {
+    fn cluster(spec: &str) -> Result<Cluster> {
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(
-            b"apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\nmetadata: {name: x}\n\
-              spec:\n  kafka: {bootstrapServers: 'b:1'}\n  expected: {topic: o}\n  \
-              observed: [{topic: m}]\n  completed: {topic: c}\n  overdue: {topic: late}\n",
-        )
-        .expect("written");
-        let cluster = Cluster::of_file(file.path()).expect("a usable object");
+        let head = "apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\nmetadata: {name: x}";
+        write!(file, "{head}\nspec:\n{spec}").expect("written");
+        Cluster::of_file(file.path())
+    }
+
+    #[test]
+    fn brokers_settings_and_topics_come_from_the_object() {
+        let cluster = cluster(
+            "  kafka: {bootstrapServers: 'b:1', tls: {}}
+  expected: {topic: o, items: '$.items[*].id'}
+  observed: [{topic: m, item: $.productId}]
+  completed: {topic: c}
+  overdue: {topic: late}
+",
+        );
+        let cluster = cluster.expect("a valid object");
         assert_eq!(cluster.client.get("bootstrap.servers"), Some("b:1"));
+        assert_eq!(cluster.client.get("security.protocol"), Some("ssl"));
         let expected = Topics {
             orders: "o".into(),
             manufactured: "m".into(),
@@ -227,13 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn an_object_without_brokers_is_refused_by_the_path_that_is_missing() {
-        let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
-        file.write_all(
-            b"metadata: {name: x}\nspec: {expected: {topic: o}, observed: [{topic: m}], completed: {topic: c}}",
-        )
-        .expect("written");
-        let error = Cluster::of_file(file.path()).expect_err("no brokers").to_string();
-        assert!(error.ends_with("spec.kafka.bootstrapServers is missing"), "{error}");
+    fn a_mistake_in_the_object_is_named_by_its_path() {
+        let error = cluster("  kafka: {bootstrapServers: 'b:1'}\n  expected: {topic: o}\n");
+        let error = error.expect_err("much is missing").to_string();
+        assert!(error.contains("spec.expected"), "{error}");
     }
 }
