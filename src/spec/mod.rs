@@ -41,7 +41,8 @@ pub use validate::validate;
 /// # Errors
 /// When the file cannot be read, or with everything that is wrong with the object.
 pub fn load(file: &Path) -> Result<Settings, Error> {
-    let name = file.display().to_string();
+    let is_stdin = file == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { file.display().to_string() };
     let text = text_of(file).map_err(|source| Error::Unreadable { file: name.clone(), source })?;
     parse(&text).map_err(|problems| Error::Invalid { file: name, problems })
 }
