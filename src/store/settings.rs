@@ -4,7 +4,6 @@
 //! nothing, a memory bound that does not move with the state, and two cores that have better
 //! things to do than to compact.
 
-use std::num::NonZeroUsize;
 use std::thread;
 
 use rocksdb::{

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use super::{SHARD, changelog_next, due, get, open, spill};
 use crate::shard::{Spill, Store};
@@ -11,7 +13,10 @@ use crate::store::{directory, spill as spill_file};
 /// Names the directory in which this process is to be the victim.
 const VICTIM_DIR: &str = "ROLLCALL_TEST_VICTIM_DIR";
 const KEYS: i64 = 500;
-const KILLS: usize = 20;
+const KILLS: u32 = 24;
+/// The kills come this much later after a spill, each than the one before: a spill takes a few
+/// milliseconds, so they fall on all parts of it.
+const STEP: Duration = Duration::from_micros(300);
 
 /// The `n`th spill rewrites every key, forgets one and moves every deadline.
 fn nth(n: i64) -> Spill {
@@ -30,9 +35,12 @@ fn key(k: i64) -> String {
 fn apply_for_ever(dir: &Path) -> ! {
     let store = open(dir).shard(SHARD).expect("opened");
     let mut n = changelog_next(&store).unwrap_or(0);
+    let mut next = nth(n + 1);
     loop {
+        store.apply(&next).expect("applied");
         n += 1;
-        store.apply(&nth(n)).expect("applied");
+        // Made beforehand, so that from telling on there is nothing but the next spill to kill.
+        next = nth(n + 1);
         writeln!(std::io::stderr(), "applied {n}").expect("the parent reads");
     }
 }
@@ -47,16 +55,17 @@ fn victim(dir: &Path) -> Child {
         .expect("the test binary can be run again")
 }
 
-/// Kills the victim while it works, after it has told of `spills` spills, and returns the last
-/// spill it told of.
-fn kill_after(mut victim: Child, spills: usize) -> i64 {
+/// Kills the victim `later` than it has told of its third spill, and returns the last spill it
+/// told of.
+fn kill(mut victim: Child, later: Duration) -> i64 {
     let told = BufReader::new(victim.stderr.take().expect("its errors are piped"));
     let mut numbers = told.lines().map(|line| {
         let line = line.expect("the victim writes text");
         let number = line.strip_prefix("applied ").and_then(|number| number.parse().ok());
         number.unwrap_or_else(|| panic!("the victim failed: {line}"))
     });
-    let mut last: i64 = numbers.by_ref().nth(spills).expect("the victim goes on for ever");
+    let mut last: i64 = numbers.by_ref().nth(2).expect("the victim goes on for ever");
+    thread::sleep(later);
     victim.kill().expect("it lives");
     for number in numbers {
         last = number;
@@ -71,8 +80,8 @@ fn a_kill_leaves_whole_spills_only() {
         apply_for_ever(Path::new(&dir));
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
-    for kill in 0..KILLS {
-        let last = kill_after(victim(dir.path()), 1 + kill % 7);
+    for nth_kill in 0..KILLS {
+        let last = kill(victim(dir.path()), STEP * nth_kill);
 
         let store = open(dir.path()).shard(SHARD).expect("a kill does not damage a store");
         let n = changelog_next(&store).expect("spills were applied");
