@@ -28,7 +28,7 @@ kafka-start: ## Starts a Kafka for trying things (PORT=9092)
 kafka-stop: ## Stops it
 	@scripts/kafka stop
 
-simulate: ## Runs simulated schedules with crashes (SEEDS=10000, or a range FIRST..LAST)
+simulate: ## Runs simulated schedules with crashes (SEEDS=10000 or FIRST..LAST; SEED=n replays one)
 	@scripts/simulate $(SEEDS)
 
 bench: ## Measures this build and writes docs/performance.md

@@ -20,6 +20,7 @@ pub mod kafka;
 pub mod matching;
 pub mod order_demo;
 pub mod shard;
+pub mod sim;
 pub mod spec;
 pub mod store;
 pub mod worker;

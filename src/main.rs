@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, order, validate, watch, worker,
+    crd, inspect, manufactured, manufacturer, order, simulate, validate, watch, worker,
 };
 
 /// Completeness reconciliation on Kafka
@@ -20,6 +20,8 @@ enum Cli {
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
     Watch(watch::Args),
+    #[command(hide = true)]
+    Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,5 +42,6 @@ fn main() -> ExitCode {
         Cli::Manufactured(args) => manufactured::run(args),
         Cli::Manufacturer(args) => manufacturer::run(args),
         Cli::Watch(args) => watch::run(args),
+        Cli::Simulate(args) => simulate::run(args),
     }
 }

@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
 pub mod order;
+pub mod simulate;
 pub mod validate;
 pub mod watch;
 pub mod worker;

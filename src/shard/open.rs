@@ -27,8 +27,8 @@ pub struct Opening<'a> {
     pub plan: &'a Arc<Plan>,
     pub shard: ShardId,
     pub limits: Limits,
-    /// Wall time in milliseconds, for the age of the store.
-    pub wall_ms: Timestamp,
+    /// Returns wall time in milliseconds, for the age of the store: opening may take long.
+    pub wall_ms: &'a dyn Fn() -> Timestamp,
     pub progress: &'a Progress,
 }
 
@@ -50,6 +50,8 @@ struct Located<'a, P, C> {
     /// An input starts where nothing was committed yet.
     fresh: bool,
     bounds: Bounds,
+    /// Wall time just before `bounds` was read.
+    located_at_ms: Timestamp,
 }
 
 impl<'a> Opening<'a> {
@@ -74,9 +76,20 @@ impl<'a, P> Fenced<'a, P> {
         let Self { opening, producer } = self;
         let committed = broker.committed(opening.shard)?;
         let mut changelog = broker.changelog(opening.shard)?;
+        let located_at_ms = (opening.wall_ms)();
         let bounds = changelog.bounds()?;
         opening.check_changelog(&committed, &changelog.topic_id())?;
         let inputs = broker.input_bounds(opening.shard)?;
+        let outside = |(offset, bounds): (&Option<CommittedOffset>, &Bounds)| {
+            offset.as_ref().is_some_and(|offset| !bounds.contains(offset.next))
+        };
+        // An owner that was overtaken meanwhile sees input gone that others have processed.
+        if committed.iter().zip(&inputs).any(outside)
+            && broker.committed(opening.shard)? != committed
+        {
+            let why = "offsets were committed since the shard was taken over";
+            return Err(Error::Fenced(why.to_owned()));
+        }
         let mut lost_records = 0;
         let mut next = Vec::with_capacity(inputs.len());
         for (input, (offset, bounds)) in committed.iter().zip(&inputs).enumerate() {
@@ -84,7 +97,16 @@ impl<'a, P> Fenced<'a, P> {
             next.push(start);
         }
         let fresh = committed.iter().any(Option::is_none);
-        Ok(Located { opening, producer, changelog, next, lost_records, fresh, bounds })
+        Ok(Located {
+            opening,
+            producer,
+            changelog,
+            next,
+            lost_records,
+            fresh,
+            bounds,
+            located_at_ms,
+        })
     }
 }
 
@@ -118,7 +140,7 @@ impl Opening<'_> {
                 StartFrom::Latest => bounds.end,
             });
         };
-        if (bounds.start..=bounds.end).contains(next) {
+        if bounds.contains(*next) {
             return Ok(*next);
         }
         let topic = &self.plan.topics[input];
@@ -144,16 +166,24 @@ impl Opening<'_> {
         }
     }
 
-    /// Returns where in the changelog the store stands; wipes a store that cannot be trusted.
-    fn resume<S: Store>(&self, store: &mut S, topic_id: &str, bounds: Bounds) -> Result<Offset> {
+    /// Returns where in the changelog the store stands, and since when tombstones matter to it;
+    /// wipes a store that cannot be trusted.
+    fn resume<S: Store>(
+        &self,
+        store: &mut S,
+        topic_id: &str,
+        bounds: Bounds,
+    ) -> Result<(Offset, Timestamp)> {
+        let now_ms = (self.wall_ms)();
         let checkpoint = match store.checkpoint() {
-            Ok(None) => return Ok(bounds.start),
+            Ok(None) => return Ok((bounds.start, now_ms)),
             Ok(Some(checkpoint)) => checkpoint,
-            Err(Error::Corrupt(why)) => return self.wipe(store, &why, bounds),
+            Err(Error::Corrupt(why)) => {
+                self.wipe(store, &why)?;
+                return Ok((bounds.start, now_ms));
+            }
             Err(error) => return Err(error),
         };
-        let age_ms = self.wall_ms - checkpoint.spilled_at_ms;
-        let kept_ms = i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX);
         let why = if checkpoint.topic_id != topic_id {
             "it belongs to another changelog topic"
         } else if checkpoint.changelog_next > bounds.end {
@@ -161,20 +191,26 @@ impl Opening<'_> {
             "it is ahead of the changelog"
         } else if checkpoint.changelog_next < bounds.start {
             "the changelog was truncated past it"
-        } else if age_ms > kept_ms {
+        } else if self.is_outdated(checkpoint.spilled_at_ms) {
             "it was away for longer than the changelog keeps tombstones"
         } else if checkpoint.deadlines != self.plan.deadlines {
             "it was written under other deadlines"
         } else {
-            return Ok(checkpoint.changelog_next);
+            return Ok((checkpoint.changelog_next, checkpoint.spilled_at_ms));
         };
-        self.wipe(store, why, bounds)
+        self.wipe(store, why)?;
+        Ok((bounds.start, now_ms))
     }
 
-    fn wipe<S: Store>(&self, store: &mut S, why: &str, bounds: Bounds) -> Result<Offset> {
+    /// Tells whether tombstones written after `since_ms` may be gone.
+    fn is_outdated(&self, since_ms: Timestamp) -> bool {
+        let kept_ms = i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX);
+        (self.wall_ms)() - since_ms > kept_ms
+    }
+
+    fn wipe<S: Store>(&self, store: &mut S, why: &str) -> Result<()> {
         tracing::warn!(shard = %self.shard, why, "restoring the local store from nothing");
-        store.wipe()?;
-        Ok(bounds.start)
+        store.wipe()
     }
 }
 
@@ -182,7 +218,8 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
     /// Brings store and cache up to the changelog's end.
     fn restore<S: Store>(mut self, mut store: S) -> Result<(Running<S>, P)> {
         let topic_id = self.changelog.topic_id();
-        let from = self.opening.resume(&mut store, &topic_id, self.bounds)?;
+        let opened_at_ms = (self.opening.wall_ms)();
+        let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;
         let stored = store.checkpoint()?.is_some();
         let inputs = self.next.len();
         let mut counters = Counters::new(inputs);
@@ -200,7 +237,9 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             changelog_id: topic_id,
             changelog_next: from,
             limits: self.opening.limits,
-            spilled_at_ms: self.opening.wall_ms,
+            spilled_at_ms: opened_at_ms,
+            known_end_ms,
+            taken_at_ms: opened_at_ms,
             committing: false,
             counters,
             due_cursor: None,
@@ -210,6 +249,11 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             slots: Vec::new(),
         };
         self.replay(&mut shard)?;
+        if self.opening.is_outdated(known_end_ms) {
+            let why = "restoring took longer than the changelog keeps tombstones";
+            return Err(Error::Corrupt(why.to_owned()));
+        }
+        shard.known_end_ms = self.located_at_ms;
         Ok((shard, self.producer))
     }
 
@@ -243,7 +287,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             }
             shard.changelog_next = position.max(shard.changelog_next);
             self.opening.progress.set(self.bounds.end - shard.changelog_next, restored);
-            shard.make_room(self.opening.wall_ms)?;
+            shard.make_room()?;
         }
         shard.cache.list_dirty(&self.opening.plan.rules);
         Ok(())

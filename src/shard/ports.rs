@@ -41,6 +41,13 @@ pub struct Bounds {
     pub end: Offset,
 }
 
+impl Bounds {
+    /// Tells whether a reader can go on at `offset`.
+    pub fn contains(&self, offset: Offset) -> bool {
+        (self.start..=self.end).contains(&offset)
+    }
+}
+
 /// Commits a shard's transactions.
 pub trait Producer {
     /// Proof of an assignment: the group metadata taken when it was made.
@@ -89,8 +96,9 @@ pub struct Checkpoint {
     pub changelog_next: Offset,
     /// See [`ChangelogReader::topic_id`].
     pub topic_id: String,
-    /// Wall time of the spill, in milliseconds: a store that was away for longer than the
-    /// changelog keeps tombstones may hold rows that no longer exist.
+    /// Wall time, in milliseconds, when the changelog was last known to end at `changelog_next`.
+    /// Tombstones written since may be gone once the changelog keeps them no longer, so that a
+    /// store which is older than that may hold rows that no longer exist.
     pub spilled_at_ms: i64,
     /// The deadlines in force when the index of due rows was written.
     pub deadlines: String,

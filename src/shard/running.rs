@@ -36,6 +36,11 @@ pub struct Running<S> {
     pub(super) changelog_next: Offset,
     pub(super) limits: Limits,
     pub(super) spilled_at_ms: Timestamp,
+    /// Wall time when the changelog was last known to end at `changelog_next`; see
+    /// [`Checkpoint::spilled_at_ms`].
+    pub(super) known_end_ms: Timestamp,
+    /// Wall time when the commit under way was taken.
+    pub(super) taken_at_ms: Timestamp,
     /// A commit was taken and not yet acknowledged.
     pub(super) committing: bool,
     pub(super) counters: Counters,
@@ -291,6 +296,7 @@ impl<S: Store> Running<S> {
         });
         self.moved = false;
         self.committing = true;
+        self.taken_at_ms = wall_ms;
         Some(Commit { transaction, spill, changelog_next: self.changelog_next })
     }
 
@@ -304,11 +310,11 @@ impl<S: Store> Running<S> {
                 || wall_ms - self.spilled_at_ms > waited)
     }
 
-    pub(super) fn checkpoint(&self, wall_ms: Timestamp) -> Checkpoint {
+    fn checkpoint(&self, known_end_ms: Timestamp) -> Checkpoint {
         Checkpoint {
             changelog_next: self.changelog_next,
             topic_id: self.changelog_id.clone(),
-            spilled_at_ms: wall_ms,
+            spilled_at_ms: known_end_ms,
             deadlines: self.plan.deadlines.clone(),
         }
     }
@@ -318,6 +324,7 @@ impl<S: Store> Running<S> {
         // the changelog only grows.
         debug_assert!(done.changelog_next >= self.changelog_next);
         self.changelog_next = done.changelog_next;
+        self.known_end_ms = self.taken_at_ms;
         self.committing = false;
         if done.spilled {
             self.stored = true;
@@ -332,18 +339,19 @@ impl<S: Store> Running<S> {
     }
 
     /// Spills and evicts while the shard restores, so that memory stays bounded.
-    pub(super) fn make_room(&mut self, wall_ms: Timestamp) -> Result<()> {
+    pub(super) fn make_room(&mut self) -> Result<()> {
         if self.cache.bytes() > self.limits.cache_bytes {
-            self.spill_now(wall_ms)?;
+            self.spill_now()?;
             self.cache.evict(self.limits.cache_bytes / 4);
         }
         Ok(())
     }
 
     /// Spills all dirty rows; only while all of them are committed.
-    fn spill_now(&mut self, wall_ms: Timestamp) -> Result<()> {
+    fn spill_now(&mut self) -> Result<()> {
         let mut spill = self.cache.take_spill(&self.plan.rules);
-        spill.checkpoint = Some(self.checkpoint(wall_ms));
+        // Not the time of the spill: what has happened since is not known.
+        spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
         spill.land(&*self.store, self.changelog_next)?;
         self.stored = true;
         self.cache.spilled();
@@ -356,11 +364,11 @@ impl<S: Store> Running<S> {
     ///
     /// # Errors
     /// As [`Store::apply`]; nothing is lost then but the time to restore.
-    pub fn close(mut self, wall_ms: Timestamp) -> Result<()> {
+    pub fn close(mut self) -> Result<()> {
         if self.committing || self.has_work() || self.cache.dirty_rows() == 0 {
             return Ok(());
         }
-        self.spill_now(wall_ms)
+        self.spill_now()
     }
 }
 

@@ -69,7 +69,7 @@ fn run(jobs: &Mutex<Receiver<Job>>, current: &Current) {
             Ok(Job::Close(shard, producer)) => {
                 drop(producer);
                 let id = shard.id();
-                if let Err(error) = shard.close(wall_ms()) {
+                if let Err(error) = shard.close() {
                     tracing::warn!(shard = %id, %error, "the store was left behind the changelog");
                 }
             }

@@ -259,7 +259,7 @@ impl Opener {
         progress: &Progress,
     ) -> Result<(Running<RocksStore>, ShardProducer)> {
         let store = self.stores.shard(shard)?;
-        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: wall_ms(), progress };
+        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: &wall_ms, progress };
         opening.open(&self.broker, store)
     }
 }

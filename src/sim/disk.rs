@@ -1,0 +1,131 @@
+//! The local store of a process: what was applied survives a kill, an apply is never half done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{Situation, Stage};
+use crate::shard::{Checkpoint, Due, Error, Result, ShardId, Spill, Store, row_of};
+
+/// What is on a process's disk for one shard.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    pub checkpoint: Option<Checkpoint>,
+    pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub due: BTreeSet<Due>,
+}
+
+impl Contents {
+    /// Applies a spill.
+    pub fn apply(&mut self, spill: &Spill) {
+        for (key, value) in spill.rows.iter() {
+            match row_of(value) {
+                Some(row) => self.rows.insert(key.to_vec(), row.to_vec()),
+                None => self.rows.remove(key),
+            };
+        }
+        for due in &spill.not_due {
+            self.due.remove(due);
+        }
+        self.due.extend(spill.due.iter().cloned());
+        if spill.checkpoint.is_some() {
+            self.checkpoint.clone_from(&spill.checkpoint);
+        }
+    }
+}
+
+/// A process's store of one shard.
+pub struct Disk {
+    stage: Arc<Stage>,
+    process: usize,
+    shard: ShardId,
+}
+
+impl Disk {
+    pub fn new(stage: Arc<Stage>, process: usize, shard: ShardId) -> Self {
+        Self { stage, process, shard }
+    }
+
+    fn place(&self) -> (usize, ShardId) {
+        (self.process, self.shard)
+    }
+}
+
+impl Store for Disk {
+    fn apply(&self, spill: &Spill) -> Result<()> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_fail()?;
+        let mut after = world.disks.get(&self.place()).cloned().unwrap_or_default();
+        after.apply(spill);
+        world.tell(|| {
+            let (process, shard) = self.place();
+            let position = after.checkpoint.as_ref().map(|at| at.changelog_next);
+            format!("p{process} stores {} rows of {shard}, at {position:?}", spill.rows.len())
+        });
+        world.seen.count(Situation::Spilled);
+        world.judge_spill(self.process, self.shard, spill, &after);
+        let before = world.disks.insert(self.place(), after);
+        if let Some(before) = before
+            && world.random.chance(300)
+        {
+            world.old_disks.insert(self.place(), before);
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_be_corrupt()?;
+        world.disk_may_fail()?;
+        Ok(world.disks.get(&self.place()).and_then(|disk| disk.checkpoint.clone()))
+    }
+
+    fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_be_corrupt()?;
+        world.disk_may_fail()?;
+        let disk = world.disks.get(&self.place());
+        let row = |key: &&[u8]| disk.and_then(|disk| disk.rows.get(*key).cloned());
+        Ok(keys.iter().map(row).collect())
+    }
+
+    fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Result<Vec<Due>> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_be_corrupt()?;
+        world.disk_may_fail()?;
+        let disk = world.disks.get(&self.place());
+        let listed = disk.into_iter().flat_map(|disk| &disk.due);
+        let later = listed.filter(|due| after.is_none_or(|after| *due > after));
+        Ok(later.take_while(|due| due.at_ms <= until_ms).take(limit).cloned().collect())
+    }
+
+    fn wipe(&mut self) -> Result<()> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_fail()?;
+        world.seen.count(Situation::StoreWiped);
+        world.tell(|| format!("p{} wipes its store of {}", self.process, self.shard));
+        world.disks.remove(&self.place());
+        Ok(())
+    }
+}
+
+impl super::World {
+    fn disk_may_fail(&mut self) -> Result<()> {
+        let fails = self.setting.faults.store_failure;
+        if self.happens(fails) {
+            self.seen.count(Situation::StoreFailed);
+            return Err(Error::store("the disk is full"));
+        }
+        Ok(())
+    }
+
+    fn disk_may_be_corrupt(&mut self) -> Result<()> {
+        let corrupt = self.setting.faults.store_corrupt;
+        if self.happens(corrupt) {
+            self.seen.count(Situation::StoreCorrupt);
+            return Err(Error::Corrupt("a checksum is wrong".to_owned()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,160 @@
+//! A Kafka cluster in memory: what of it decides whether a shard is right, and nothing else.
+//!
+//! Promise: offsets, markers, epochs, pending offsets, generations and compaction behave as
+//! measured on a real broker (`docs/architecture.md`), or harsher. Ban: no chance and no threads
+//! here; the caller decides what happens when.
+
+mod group;
+mod log;
+mod transactions;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+pub use group::{Group, MemberId, Offsets};
+pub use log::{Log, Message};
+pub use transactions::{Coordinator, Decision, Marker, Participant, ProducerId, TransactionId};
+
+use crate::{
+    matching::Timestamp,
+    shard::{CommittedOffset, InputIndex, Offset, ShardId, Sink},
+};
+
+/// Why a broker refuses a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The producer has a newer owner.
+    Fenced,
+    /// A transaction is ending; asking again later helps.
+    Busy,
+    StaleGeneration,
+    UnknownMember,
+}
+
+/// A partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    pub topic: Topic,
+    pub shard: ShardId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    Input(InputIndex),
+    Changelog,
+    Completed,
+    Overdue,
+    DeadLetter,
+}
+
+impl From<Sink> for Topic {
+    fn from(sink: Sink) -> Self {
+        match sink {
+            Sink::Completed => Self::Completed,
+            Sink::Overdue => Self::Overdue,
+            Sink::DeadLetter => Self::DeadLetter,
+        }
+    }
+}
+
+/// A Kafka cluster in memory.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    logs: BTreeMap<Place, Log>,
+    coordinator: Coordinator,
+    pub group: Group,
+}
+
+impl Cluster {
+    /// Returns the partition, which is there from the start.
+    pub fn log(&mut self, place: Place) -> &mut Log {
+        self.logs.entry(place).or_insert_with(|| Log::new(format!("{place:?} 1")))
+    }
+
+    /// Deletes the topic's partition and makes a new, empty one under another id.
+    pub fn recreate(&mut self, place: Place) {
+        let again = format!("{} again", self.log(place).topic_id());
+        self.logs.insert(place, Log::new(again));
+    }
+
+    /// As [`Coordinator::init`].
+    pub fn init(&mut self, producer: ProducerId) -> Result<u32, Refusal> {
+        self.coordinator.init(producer)
+    }
+
+    /// Appends to the owner's transaction.
+    pub fn produce(
+        &mut self,
+        (producer, epoch): (ProducerId, u32),
+        place: Place,
+        message: Message,
+        now_ms: Timestamp,
+    ) -> Result<Offset, Refusal> {
+        let participant = Participant::Partition(place);
+        let transaction = self.coordinator.join(producer, epoch, participant, now_ms)?;
+        Ok(self.log(place).append(message, Some(transaction)))
+    }
+
+    /// Adds offsets to the owner's transaction.
+    pub fn send_offsets(
+        &mut self,
+        (producer, epoch): (ProducerId, u32),
+        (member, generation): (MemberId, i32),
+        offsets: Offsets,
+        now_ms: Timestamp,
+    ) -> Result<(), Refusal> {
+        let participant = Participant::Offsets;
+        let transaction = self.coordinator.join(producer, epoch, participant, now_ms)?;
+        self.group.check(member, generation)?;
+        self.group.hold(transaction, offsets);
+        Ok(())
+    }
+
+    /// As [`Coordinator::end`].
+    pub fn end(
+        &mut self,
+        producer: ProducerId,
+        epoch: u32,
+        decision: Decision,
+    ) -> Result<Option<TransactionId>, Refusal> {
+        self.coordinator.end(producer, epoch, decision)
+    }
+
+    /// As [`Coordinator::open`].
+    pub fn open_transaction(&self, producer: ProducerId) -> Option<TransactionId> {
+        self.coordinator.open(producer)
+    }
+
+    /// As [`Coordinator::expire`].
+    pub fn expire_transactions(&mut self, before_ms: Timestamp) -> Vec<ProducerId> {
+        self.coordinator.expire(before_ms)
+    }
+
+    /// Returns the markers that still have to be written.
+    pub fn markers(&self) -> Vec<Marker> {
+        self.coordinator.markers()
+    }
+
+    /// Writes one marker.
+    pub fn mark(&mut self, marker: &Marker) {
+        match (marker.participant, marker.decision) {
+            (Participant::Partition(place), decision) => {
+                self.log(place).mark(marker.transaction, decision);
+            }
+            (Participant::Offsets, Decision::Commit) => self.group.release(marker.transaction),
+            (Participant::Offsets, Decision::Abort) => self.group.forget(marker.transaction),
+        }
+        self.coordinator.marked(marker);
+    }
+
+    /// As [`Group::committed`].
+    pub fn committed(
+        &self,
+        shard: ShardId,
+        inputs: usize,
+    ) -> Result<Vec<Option<CommittedOffset>>, Refusal> {
+        self.group.committed(shard, inputs)
+    }
+}

@@ -1,0 +1,107 @@
+//! What an input record says, decoded by the very codec that shards use.
+
+use std::fmt;
+
+use super::super::kafka::{Message, Place, Topic};
+use crate::{
+    codec::{Reason, input::Scratch, output::Source},
+    matching::{Event, Items, Timestamp},
+    shard::{Offset, Output, Plan},
+};
+
+/// What an input record says.
+#[derive(Clone)]
+pub struct Fact {
+    pub says: Says,
+    pub timestamp_ms: Timestamp,
+    /// The record, should the core refuse what it says.
+    source: Input,
+}
+
+#[derive(Debug, Clone)]
+pub enum Says {
+    Expectation(Items),
+    Cancellation,
+    Observation {
+        item: String,
+        quantity: u32,
+    },
+    /// Nothing that can be understood.
+    Refused(Output),
+}
+
+#[derive(Debug, Clone)]
+struct Input {
+    topic: String,
+    partition: i32,
+    offset: Offset,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let offset = self.source.offset;
+        match &self.says {
+            Says::Refused(_) => write!(f, "{offset}: refused"),
+            says => write!(f, "{offset}: {says:?} at {}", self.timestamp_ms),
+        }
+    }
+}
+
+/// Decodes one input record.
+pub fn facts(plan: &Plan, place: Place, offset: Offset, message: &Message) -> Fact {
+    let Topic::Input(input) = place.topic else {
+        unreachable!("only inputs hold facts");
+    };
+    let source = Input {
+        topic: plan.topics[input].clone(),
+        partition: place.shard.0,
+        offset,
+        key: message.key.clone(),
+        value: message.value.clone(),
+    };
+    let mut scratch = Scratch::default();
+    let (key, value) = (message.key.as_deref(), message.value.as_deref());
+    let says = match plan.inputs[input].decode(key, value, &mut scratch) {
+        Ok(Event::Expectation(items)) => Says::Expectation(items.clone()),
+        Ok(Event::Cancellation) => Says::Cancellation,
+        Ok(Event::Observation { item, quantity }) => {
+            Says::Observation { item: item.to_owned(), quantity }
+        }
+        Ok(Event::Tick) => unreachable!("a decoder makes no ticks"),
+        Err(reason) => Says::Refused(dead_letter(plan, &source, message.timestamp_ms, &reason)),
+    };
+    Fact { says, timestamp_ms: message.timestamp_ms, source }
+}
+
+impl Fact {
+    /// Returns the record as an event of the core, `None` if it never gets there.
+    pub fn event(&self) -> Option<Event<'_>> {
+        match &self.says {
+            Says::Expectation(items) => Some(Event::Expectation(items)),
+            Says::Cancellation => Some(Event::Cancellation),
+            Says::Observation { item, quantity } => {
+                Some(Event::Observation { item, quantity: *quantity })
+            }
+            Says::Refused(_) => None,
+        }
+    }
+
+    /// Returns the record's dead letter.
+    pub fn dead_letter(&self, plan: &Plan, reason: &Reason) -> Output {
+        dead_letter(plan, &self.source, self.timestamp_ms, reason)
+    }
+}
+
+fn dead_letter(plan: &Plan, source: &Input, timestamp_ms: Timestamp, reason: &Reason) -> Output {
+    let source = Source {
+        topic: &source.topic,
+        partition: source.partition,
+        offset: source.offset,
+        timestamp_ms,
+        key: source.key.as_deref(),
+        value: source.value.as_deref(),
+    };
+    plan.outputs.dead_letter(&source, reason)
+}

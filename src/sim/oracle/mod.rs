@@ -1,0 +1,361 @@
+//! Says whether what the shards did is right, transaction by transaction.
+//!
+//! Promise: a transaction that commits passes only if the pure core explains it (R-3): from the
+//! rows before it, the records between the old and the new offsets, in some order that keeps each
+//! partition's, and with deadlines that were due, the core gives exactly its rows and outputs.
+//! Ban: nothing here knows what a process has in memory; it looks at Kafka and at the disks.
+
+mod explain;
+mod facts;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::{
+    explain::Case,
+    facts::{Fact, facts},
+};
+use super::{
+    disk::Contents,
+    kafka::{Cluster, Message, Place, Topic, TransactionId},
+    setting::{Deadlines, Setting},
+    situation::{Seen, Situation},
+};
+use crate::{
+    codec,
+    matching::{Phase, Row, Timestamp},
+    shard::{CommittedOffset, Due, InputIndex, Offset, ShardId, Spill, row_of},
+};
+
+/// What is wrong, in words.
+pub type Verdict = Result<(), String>;
+
+/// The output topics in the order in which they are compared.
+pub const OUTPUTS: [Topic; 3] = [Topic::Completed, Topic::Overdue, Topic::DeadLetter];
+
+/// The versions of a key's row in the changelog; `None` where it was forgotten.
+type Versions = Vec<(Offset, Option<Vec<u8>>)>;
+
+/// What is committed for one shard.
+#[derive(Debug, Default)]
+struct Shard {
+    rows: BTreeMap<Vec<u8>, Row>,
+    /// Every committed version, whether compaction has taken it since or not.
+    versions: BTreeMap<Vec<u8>, Versions>,
+    next: BTreeMap<InputIndex, Offset>,
+    /// The latest timestamp among the records of each input that were processed.
+    passed_ms: BTreeMap<InputIndex, Timestamp>,
+    /// Records in each of [`OUTPUTS`].
+    outputs: [usize; 3],
+    transactions: usize,
+}
+
+/// The judge of a schedule.
+#[derive(Debug, Default)]
+pub struct Oracle {
+    shards: BTreeMap<ShardId, Shard>,
+    seen: Seen,
+}
+
+/// What a transaction, or a commit of offsets alone, changes.
+struct Commit<'a> {
+    shard: ShardId,
+    transaction: Option<TransactionId>,
+    offsets: &'a [(ShardId, InputIndex, CommittedOffset)],
+    /// The latest time that any process has seen.
+    wall_max_ms: Timestamp,
+}
+
+impl Oracle {
+    /// Judges a transaction as it commits; its markers are not yet written.
+    pub fn transaction(
+        &mut self,
+        setting: &Setting,
+        cluster: &mut Cluster,
+        (shard, transaction): (ShardId, TransactionId),
+        wall_max_ms: Timestamp,
+    ) -> Verdict {
+        let offsets = cluster.group.held(transaction).to_vec();
+        let transaction = Some(transaction);
+        let commit = Commit { shard, transaction, offsets: &offsets, wall_max_ms };
+        self.commit(setting, cluster, &commit)
+    }
+
+    /// Judges offsets that are committed outside any transaction.
+    pub fn offsets(
+        &mut self,
+        setting: &Setting,
+        cluster: &mut Cluster,
+        shard: ShardId,
+        offsets: &[(ShardId, InputIndex, CommittedOffset)],
+        wall_max_ms: Timestamp,
+    ) -> Verdict {
+        let commit = Commit { shard, transaction: None, offsets, wall_max_ms };
+        self.commit(setting, cluster, &commit)
+    }
+
+    fn commit(&mut self, setting: &Setting, cluster: &mut Cluster, commit: &Commit<'_>) -> Verdict {
+        let known = self.shards.entry(commit.shard).or_default();
+        let changes = commit.changes(cluster)?;
+        let outputs = commit.outputs(cluster);
+        let mut events: BTreeMap<Option<Vec<u8>>, Vec<Vec<Fact>>> = BTreeMap::new();
+        let mut tick_until_ms = commit.wall_max_ms;
+        for &(shard, input, ref offset) in commit.offsets {
+            let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
+            if offset.changelog_id != changelog_id {
+                return Err(format!(
+                    "shard {shard} commits offsets for changelog {:?} beside rows in \
+                     {changelog_id:?}",
+                    offset.changelog_id
+                ));
+            }
+            let place = Place { topic: Topic::Input(input), shard };
+            let log = cluster.log(place);
+            let from = known.next.get(&input).copied().unwrap_or(log.bounds().start);
+            if offset.next < from || offset.next > log.last_stable() {
+                let end = log.last_stable();
+                return Err(format!(
+                    "R-3: shard {shard} commits offset {} of input {input} after {from}, where \
+                     committed records end at {end}",
+                    offset.next
+                ));
+            }
+            let passed_ms = known.passed_ms.entry(input).or_insert(Timestamp::MIN);
+            for (at, message) in log.messages(from, offset.next) {
+                *passed_ms = message.timestamp_ms.max(*passed_ms);
+                let fact = facts(&setting.plan, place, at, message);
+                let of_key = events.entry(message.key.clone()).or_default();
+                of_key.resize_with(setting.inputs(), Vec::new);
+                of_key[input].push(fact);
+            }
+            if setting.deadlines == Deadlines::Backlog && offset.next < log.bounds().end {
+                tick_until_ms = tick_until_ms.min(*passed_ms);
+            }
+        }
+        let keys: BTreeSet<Option<Vec<u8>>> = events
+            .keys()
+            .chain(outputs.keys())
+            .cloned()
+            .chain(changes.keys().map(|key| Some(key.clone())))
+            .collect();
+        for key in keys {
+            let row = key.as_ref().and_then(|key| known.rows.get(key)).cloned().unwrap_or_default();
+            let changed = key.as_ref().and_then(|key| changes.get(key));
+            let case = Case {
+                plan: &setting.plan,
+                key: key.clone().unwrap_or_default(),
+                last: changed.map_or_else(|| row.clone(), |(_, row)| row.clone()),
+                first: row,
+                facts: events.remove(&key).unwrap_or_default(),
+                outputs: outputs.get(&key).cloned().unwrap_or_default(),
+                tick_until_ms,
+            };
+            case.explain().map_err(|why| format!("R-3: shard {}: {why}", commit.shard))?;
+        }
+        let forgotten = changes.values().filter(|(_, row)| row.phase == Phase::Absent).count();
+        let told = |index: usize| outputs.values().map(move |topics| topics[index].len()).sum();
+        let counts = [
+            (Situation::Completed, told(0)),
+            (Situation::Overdue, told(1)),
+            (Situation::DeadLetter, told(2)),
+            (Situation::Forgotten, forgotten),
+        ];
+        for (situation, count) in counts {
+            (0..count).for_each(|_| self.seen.count(situation));
+        }
+        known.accept(commit, changes, &outputs);
+        Ok(())
+    }
+
+    /// Judges a spill as it is applied at `wall_ms`, with the disk as it is after it.
+    pub fn spill(
+        &self,
+        setting: &Setting,
+        shard: ShardId,
+        (spill, after): (&Spill, &Contents),
+        wall_ms: Timestamp,
+    ) -> Verdict {
+        let nothing = Shard::default();
+        let known = self.shards.get(&shard).unwrap_or(&nothing);
+        for (key, value) in spill.rows.iter() {
+            let value = row_of(value);
+            let committed = known.versions.get(key).into_iter().flatten();
+            // A key that came and went within one transaction need not have been there before.
+            if value.is_some() && !committed.clone().any(|(_, row)| row.as_deref() == value) {
+                return Err(format!(
+                    "R-1: shard {shard}: the store gets a row of {} that was never committed",
+                    text(key)
+                ));
+            }
+        }
+        let Some(checkpoint) = &after.checkpoint else { return Ok(()) };
+        if wall_ms - checkpoint.spilled_at_ms > setting.tombstones_kept_ms() {
+            // It may have missed that keys were forgotten. It says so, and is not to be used.
+            return Ok(());
+        }
+        known.stored(setting, after, checkpoint.changelog_next).map_err(|why| {
+            format!("R-1: shard {shard}: the store at {} {why}", checkpoint.changelog_next)
+        })
+    }
+
+    /// Judges the state once nothing is left to do: everything is processed, every deadline that
+    /// was due by `now_ms` has fired, and the outputs are those of the transactions.
+    pub fn quiet(&self, setting: &Setting, cluster: &mut Cluster, now_ms: Timestamp) -> Verdict {
+        for &shard in &setting.shards {
+            let nothing = Shard::default();
+            let known = self.shards.get(&shard).unwrap_or(&nothing);
+            for input in 0..setting.inputs() {
+                let log = cluster.log(Place { topic: Topic::Input(input), shard });
+                let next = known.next.get(&input).copied().unwrap_or(0);
+                if let Some((offset, _)) = log.messages(next, log.last_stable()).next() {
+                    return Err(format!(
+                        "shard {shard}: input {input} is processed up to {next}, but there is a \
+                         record at {offset}"
+                    ));
+                }
+            }
+            for (key, row) in &known.rows {
+                // Deadlines in memory wait for their bucket of a second to pass, and those on
+                // disk are looked up once a second.
+                if row.due(&setting.plan.rules).is_some_and(|due| due < now_ms - 4_096) {
+                    return Err(format!(
+                        "shard {shard}: a deadline of {} has not fired by {now_ms}: {row:?}",
+                        text(key)
+                    ));
+                }
+            }
+            for (topic, &expected) in OUTPUTS.iter().zip(&known.outputs) {
+                let log = cluster.log(Place { topic: *topic, shard });
+                let visible = log.messages(0, log.last_stable()).count();
+                if visible != expected {
+                    return Err(format!(
+                        "shard {shard}: {topic:?} has {visible} records, the transactions had \
+                         {expected}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns every key that has ever had a row.
+    pub fn keys(&self) -> impl Iterator<Item = (ShardId, Vec<u8>)> {
+        let of_shard = |(&shard, known): (&ShardId, &Shard)| {
+            let keys: Vec<_> = known.versions.keys().map(|key| (shard, key.clone())).collect();
+            keys
+        };
+        self.shards.iter().flat_map(of_shard)
+    }
+
+    /// Returns what transactions have told.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Returns the shards that have committed something.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> {
+        self.shards.keys().copied()
+    }
+
+    /// Returns how many transactions have committed.
+    pub fn transactions(&self) -> usize {
+        self.shards.values().map(|shard| shard.transactions).sum()
+    }
+}
+
+impl Shard {
+    fn accept(
+        &mut self,
+        commit: &Commit<'_>,
+        changes: BTreeMap<Vec<u8>, (Offset, Row)>,
+        outputs: &BTreeMap<Option<Vec<u8>>, [Vec<Message>; 3]>,
+    ) {
+        for (key, (offset, row)) in changes {
+            self.versions.entry(key.clone()).or_default().push((offset, encoded(&row)));
+            if row.phase == Phase::Absent {
+                self.rows.remove(&key);
+            } else {
+                self.rows.insert(key, row);
+            }
+        }
+        for (count, topic) in self.outputs.iter_mut().zip(0..) {
+            *count += outputs.values().map(|of_key| of_key[topic].len()).sum::<usize>();
+        }
+        for (_, input, offset) in commit.offsets {
+            self.next.insert(*input, offset.next);
+        }
+        self.transactions += 1;
+    }
+
+    /// Compares a store with the changelog below `next`, and its index of deadlines with its rows.
+    fn stored(&self, setting: &Setting, store: &Contents, next: Offset) -> Verdict {
+        for (key, versions) in &self.versions {
+            // Compaction may have taken what a later version replaces before it was restored;
+            // that later version is still to be read then.
+            if let Some((offset, row)) = versions.last()
+                && *offset < next
+                && store.rows.get(key) != row.as_ref()
+            {
+                return Err(format!("has another row of {} than the changelog", text(key)));
+            }
+        }
+        for (key, row) in &store.rows {
+            if !self.versions.contains_key(key) {
+                return Err(format!("has a row of {}, which was never committed", text(key)));
+            }
+            let row = codec::row::decode(row).map_err(|error| error.to_string())?;
+            if let Some(at_ms) = row.due(&setting.plan.rules)
+                && !store.due.contains(&Due { at_ms, key: key.clone() })
+            {
+                return Err(format!("does not list the deadline of {}", text(key)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Commit<'_> {
+    fn changes(&self, cluster: &mut Cluster) -> Result<BTreeMap<Vec<u8>, (Offset, Row)>, String> {
+        let mut changes = BTreeMap::new();
+        let Some(transaction) = self.transaction else { return Ok(changes) };
+        let place = Place { topic: Topic::Changelog, shard: self.shard };
+        for (offset, message) in cluster.log(place).of_transaction(transaction) {
+            let key = message.key.clone().unwrap_or_default();
+            let row = match &message.value {
+                Some(bytes) => codec::row::decode(bytes).map_err(|error| error.to_string())?,
+                None => Row::default(),
+            };
+            if changes.insert(key, (offset, row)).is_some() {
+                return Err("R-7: a transaction changes a row twice".to_owned());
+            }
+        }
+        Ok(changes)
+    }
+
+    fn outputs(&self, cluster: &mut Cluster) -> BTreeMap<Option<Vec<u8>>, [Vec<Message>; 3]> {
+        let mut outputs: BTreeMap<_, [Vec<Message>; 3]> = BTreeMap::new();
+        let Some(transaction) = self.transaction else { return outputs };
+        for (index, topic) in OUTPUTS.into_iter().enumerate() {
+            let log = cluster.log(Place { topic, shard: self.shard });
+            for (_, message) in log.of_transaction(transaction) {
+                outputs.entry(message.key.clone()).or_default()[index].push((**message).clone());
+            }
+        }
+        outputs
+    }
+}
+
+fn encoded(row: &Row) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if row.phase != Phase::Absent {
+        codec::row::encode(row, &mut bytes);
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// Returns a key as text for people.
+fn text(key: &[u8]) -> String {
+    String::from_utf8_lossy(key).into_owned()
+}

@@ -1,0 +1,1 @@
+//! The oracle notices what is wrong.

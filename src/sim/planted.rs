@@ -1,0 +1,240 @@
+//! Faults planted into the processes: a simulator that does not find them finds nothing.
+
+use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
+use crate::shard::{
+    Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, Offset, Producer,
+    Result, ShardId, Spill, Transaction,
+};
+
+/// Schedules in which a planted fault has to show.
+const SEEDS: u64 = 300;
+
+/// Returns what the simulator finds first, and makes sure that it is the fault's doing.
+fn found<W: Wiring>(wiring: &W) -> String {
+    for seed in 0..SEEDS {
+        if let Err(failure) = run_with(wiring, seed, Tracing::Off) {
+            assert!(run(seed, Tracing::Off).is_ok(), "seed {seed} fails without the fault, too");
+            return failure.what;
+        }
+    }
+    panic!("{SEEDS} schedules do not show the fault");
+}
+
+fn assert_found<W: Wiring>(wiring: &W, invariant: &str) {
+    let what = found(wiring);
+    assert!(what.starts_with(invariant), "not {invariant}: {what}");
+}
+
+struct StoreBeforeCommit;
+
+impl Wiring for StoreBeforeCommit {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn commit(
+        &self,
+        _client: &Client,
+        commit: &mut Commit,
+        producer: &mut Self::Producer,
+        store: &Disk,
+        authority: &Authority,
+    ) -> Result<Committed> {
+        let position = commit.changelog_next;
+        let spilled = commit.spill.as_mut().map(|spill: &mut Spill| spill.land(store, position));
+        let spilled = spilled.transpose()?.is_some();
+        let end = producer.commit(&commit.transaction, authority)?;
+        Ok(Committed { changelog_next: end.unwrap_or(position), spilled })
+    }
+}
+
+#[test]
+fn a_store_written_before_the_commit_is_found() {
+    assert_found(&StoreBeforeCommit, "R-1");
+}
+
+struct NewerGeneration;
+
+impl Wiring for NewerGeneration {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn authority(&self, client: &Client, _held: Option<Authority>) -> Option<Authority> {
+        client.newest_authority()
+    }
+}
+
+#[test]
+fn a_commit_under_a_newer_generation_than_gave_the_shard_is_found() {
+    assert_found(&NewerGeneration, "R-4");
+}
+
+struct OffsetsOutside;
+
+impl Wiring for OffsetsOutside {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn commit(
+        &self,
+        client: &Client,
+        commit: &mut Commit,
+        producer: &mut Self::Producer,
+        store: &Disk,
+        authority: &Authority,
+    ) -> Result<Committed> {
+        let mut bare = Commit { spill: commit.spill.take(), ..clone(commit) };
+        bare.transaction.offsets.clear();
+        let committed = bare.run(producer, store, authority)?;
+        client.commit_offsets(&commit.transaction)?;
+        Ok(committed)
+    }
+}
+
+fn clone(commit: &Commit) -> Commit {
+    Commit {
+        transaction: commit.transaction.clone(),
+        spill: None,
+        changelog_next: commit.changelog_next,
+    }
+}
+
+#[test]
+fn offsets_committed_outside_the_transaction_are_found() {
+    assert_found(&OffsetsOutside, "R-3");
+}
+
+struct RestoreToWhatIsShown;
+
+struct ShownBroker(Client);
+
+struct ShownChangelog {
+    inner: client::Changelog,
+    client: Client,
+}
+
+impl Wiring for RestoreToWhatIsShown {
+    type Producer = client::Producer;
+    type Broker = ShownBroker;
+
+    fn broker(&self, client: Client) -> ShownBroker {
+        ShownBroker(client)
+    }
+}
+
+impl Broker for ShownBroker {
+    type Producer = client::Producer;
+    type Changelog = ShownChangelog;
+
+    fn fence(&self, shard: ShardId) -> Result<client::Producer> {
+        self.0.fence(shard)
+    }
+
+    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
+        self.0.committed(shard)
+    }
+
+    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
+        self.0.input_bounds(shard)
+    }
+
+    fn changelog(&self, shard: ShardId) -> Result<ShownChangelog> {
+        Ok(ShownChangelog { inner: self.0.changelog(shard)?, client: self.0.clone() })
+    }
+}
+
+impl ChangelogReader for ShownChangelog {
+    fn topic_id(&self) -> String {
+        self.inner.topic_id()
+    }
+
+    fn bounds(&mut self) -> Result<Bounds> {
+        let bounds = self.inner.bounds()?;
+        Ok(Bounds { end: self.client.changelog_shown(self.inner.shard()), ..bounds })
+    }
+
+    fn seek(&mut self, from: Offset) -> Result<()> {
+        self.inner.seek(from)
+    }
+
+    fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset> {
+        self.inner.read(change)
+    }
+}
+
+#[test]
+fn a_restore_that_ends_at_the_last_stable_offset_it_is_shown_is_found() {
+    assert_found(&RestoreToWhatIsShown, "R-");
+}
+
+struct FenceLate;
+
+struct LateBroker(Client);
+
+/// Fences older owners only when it commits for the first time.
+struct LateProducer {
+    client: Client,
+    inner: Option<client::Producer>,
+}
+
+impl Wiring for FenceLate {
+    type Producer = LateProducer;
+    type Broker = LateBroker;
+
+    fn broker(&self, client: Client) -> LateBroker {
+        LateBroker(client)
+    }
+}
+
+impl Broker for LateBroker {
+    type Producer = LateProducer;
+    type Changelog = client::Changelog;
+
+    fn fence(&self, _shard: ShardId) -> Result<LateProducer> {
+        Ok(LateProducer { client: self.0.clone(), inner: None })
+    }
+
+    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
+        self.0.committed(shard)
+    }
+
+    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
+        self.0.input_bounds(shard)
+    }
+
+    fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {
+        self.0.changelog(shard)
+    }
+}
+
+impl Producer for LateProducer {
+    type Authority = Authority;
+
+    fn commit(
+        &mut self,
+        transaction: &Transaction,
+        authority: &Authority,
+    ) -> Result<Option<Offset>> {
+        let producer = match &mut self.inner {
+            Some(producer) => producer,
+            None => self.inner.insert(self.client.fence(transaction.shard)?),
+        };
+        producer.commit(transaction, authority)
+    }
+}
+
+#[test]
+fn a_shard_that_runs_before_its_old_owner_is_fenced_is_found() {
+    assert_found(&FenceLate, "R-3");
+}

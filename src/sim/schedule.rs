@@ -1,0 +1,191 @@
+//! One schedule: faults first, then peace, and what must hold in the end.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Client, Faithful, Seen, Stage, Tracing, Until, Wiring, World,
+    kafka::{Place, Topic},
+    process::Process,
+    setting::{Deadlines, Ending},
+    workload::Workload,
+    world::Refusal,
+};
+use crate::shard::{OnTruncation, ShardId};
+
+/// Steps in which the processes have to come to rest.
+const CALM_STEPS_MAX: u64 = 60_000;
+
+/// What a schedule has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    pub steps: u64,
+    pub transactions: usize,
+    pub seen: Seen,
+}
+
+/// A schedule that has gone wrong.
+#[derive(Debug)]
+pub struct Failure {
+    pub seed: u64,
+    pub what: String,
+    /// Who did what, empty unless it was asked for.
+    pub trace: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, what, .. } = self;
+        write!(f, "seed {seed}: {what}\nreplay: make simulate SEED={seed}")
+    }
+}
+
+/// Runs the schedule of `seed` and returns its trace, empty unless it was asked for.
+///
+/// # Errors
+/// What has gone wrong.
+pub fn run(seed: u64, tracing: Tracing) -> Result<(Summary, String), Failure> {
+    run_with(&Faithful, seed, tracing)
+}
+
+/// Runs the schedule of `seed` with processes that are put together by `wiring`.
+///
+/// # Errors
+/// What has gone wrong.
+pub fn run_with<W: Wiring>(
+    wiring: &W,
+    seed: u64,
+    tracing: Tracing,
+) -> Result<(Summary, String), Failure> {
+    let world = World::new(seed, tracing);
+    let processes = world.processes.len();
+    let stage = Arc::new(Stage::new(world));
+    std::thread::scope(|scope| {
+        for process in 0..processes {
+            let client = Client { stage: Arc::clone(&stage), process };
+            scope.spawn(move || {
+                let stage = Arc::clone(&client.stage);
+                stage.live(process, || Process::run(wiring, client.clone()));
+            });
+        }
+        direct(&stage);
+        stage.stop();
+    });
+    let world = stage.world();
+    let trace = world.trace().to_owned();
+    match world.failure() {
+        None => {
+            let transactions = world.oracle.transactions();
+            let mut seen = world.seen;
+            seen.add(world.oracle.seen());
+            Ok((Summary { steps: world.step, transactions, seen }, trace))
+        }
+        Some(what) => Err(Failure { seed, what: what.to_owned(), trace }),
+    }
+}
+
+fn direct(stage: &Stage) {
+    let chaos = {
+        let world = stage.world();
+        400 + 12 * u64::try_from(world.setting.records).unwrap_or(0)
+    };
+    drop(stage.play(Until::Step(chaos)));
+    stage.world().calm_down();
+    rest(stage);
+    if stage.world().setting.deadlines == Deadlines::Far {
+        sure_keys_completed_once(&mut stage.world());
+    }
+    for _ in 0..4 {
+        let jump_ms = stage.world().random.between(1, 3 * 24 * 3_600_000);
+        let mut world = stage.world();
+        world.now_ms += jump_ms;
+        world.tell(|| format!("time jumps by {jump_ms} ms"));
+        drop(world);
+        rest(stage);
+    }
+    restart(&mut stage.world());
+    rest(stage);
+    end(stage);
+}
+
+/// Takes from a shard what it cannot do without.
+fn end(stage: &Stage) {
+    let mut world = stage.world();
+    let shards: Vec<ShardId> = world.oracle.shards().collect();
+    if shards.is_empty() {
+        return;
+    }
+    let shard = *world.random.pick(&shards);
+    let reason = match world.setting.ending {
+        Ending::Plain => return,
+        Ending::ChangelogRecreated => {
+            world.cluster.recreate(Place { topic: Topic::Changelog, shard });
+            "the changelog topic was deleted or recreated"
+        }
+        Ending::InputLost => {
+            let place = Place { topic: Topic::Input(1), shard };
+            let lost = Workload::probes(&world.setting, [(shard, b"lost".to_vec())].into_iter());
+            for arrival in lost.into_iter().filter(|arrival| arrival.place == place) {
+                let (place, message) = arrival.at(world.now_ms);
+                let offset = world.cluster.log(place).append(message, None);
+                world.cluster.log(place).truncate(offset + 1);
+            }
+            "input was deleted before it was read"
+        }
+    };
+    world.tell(|| format!("from now on {shard} misses something: {reason}"));
+    for process in &mut world.processes {
+        process.doomed = true;
+    }
+    let accepts = world.setting.ending == Ending::InputLost
+        && world.setting.plan.on_truncation == OnTruncation::Continue;
+    let limit = world.step + CALM_STEPS_MAX;
+    if accepts {
+        drop(world);
+        rest(stage);
+    } else {
+        world.refusal = Some(Refusal { shard, reason, was_given: false });
+        drop(world);
+        drop(stage.play(Until::Refused { limit }));
+    }
+}
+
+/// Lets the processes do all there is to do, and judges what they have made of it.
+fn rest(stage: &Stage) {
+    let limit = stage.world().step + CALM_STEPS_MAX;
+    let mut world = stage.play(Until::Quiet { limit });
+    if world.failure().is_none() {
+        let World { setting, cluster, oracle, now_ms, .. } = &mut *world;
+        let verdict = oracle.quiet(setting, cluster, *now_ms);
+        world.judge(verdict);
+    }
+}
+
+/// Kills every process, takes some stores away, and has a record arrive for every key, which
+/// shows what the shards know after opening again.
+fn restart(world: &mut World) {
+    world.setting.faults.store_lost = 300;
+    world.setting.faults.store_old = 300;
+    for process in &mut world.processes {
+        process.doomed = true;
+    }
+    let keys: Vec<_> = world.oracle.keys().collect();
+    let probes = Workload::probes(&world.setting, keys.into_iter());
+    world.add_input(probes);
+}
+
+/// A known answer, without the core: keys whose records are complete complete exactly once.
+fn sure_keys_completed_once(world: &mut World) {
+    for (&shard, keys) in &world.workload.sure {
+        let log = world.cluster.log(Place { topic: Topic::Completed, shard });
+        for key in keys {
+            let of_key = log.messages(0, log.last_stable());
+            let completions = of_key.filter(|(_, message)| message.key.as_ref() == Some(key));
+            let completions = completions.count();
+            if completions != 1 {
+                let key = String::from_utf8_lossy(key).into_owned();
+                world.fail(format!("{key} was completed {completions} times"));
+                return;
+            }
+        }
+    }
+}

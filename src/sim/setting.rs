@@ -1,0 +1,226 @@
+//! Everything that a schedule's seed decides before it starts: sizes, rules, and which faults
+//! happen how often.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Random;
+use crate::{
+    codec::{
+        Input, Outputs, Path,
+        input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
+        output::{Facts, OutputSettings},
+    },
+    matching::{Counting, Rules, Timestamp},
+    shard::{Limits, OnTruncation, Plan, ShardId, StartFrom},
+};
+
+/// When the schedule begins.
+pub const START_MS: Timestamp = 1_700_000_000_000;
+/// How far the clock of a process may be off, either way.
+pub const SKEW_MS: Timestamp = 1_500;
+
+/// How deadlines and faults go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadlines {
+    /// None is due while there are faults: what fires afterwards is known exactly.
+    Far,
+    /// They fire among the faults.
+    Near,
+    /// All input was written over days before anyone reads it.
+    Backlog,
+}
+
+/// What is done to a schedule when all is quiet, beyond what it has to survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Plain,
+    /// A shard's changelog is deleted and made anew: it must not run.
+    ChangelogRecreated,
+    /// Input is deleted before it was read: the shard must not run, or accept it if told to.
+    InputLost,
+}
+
+/// How often something happens, in 1,000 turns or calls.
+type PerMille = u32;
+
+/// How often things go wrong. The default is never.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    pub kill: PerMille,
+    /// A process stands still for long: others may take over, then it goes on as if nothing was.
+    pub pause: PerMille,
+    pub session_end: PerMille,
+    pub rebalance: PerMille,
+    /// No broker answers for a while.
+    pub outage: PerMille,
+    /// A call fails.
+    pub interruption: PerMille,
+    /// The answer to the end of a transaction is lost, whether it was done or not.
+    pub lost_answer: PerMille,
+    /// The replica that serves a changelog lags behind its leader.
+    pub replica_lag: PerMille,
+    pub store_failure: PerMille,
+    pub store_corrupt: PerMille,
+    /// On restart the local store is gone.
+    pub store_lost: PerMille,
+    /// On restart the local store is an older one.
+    pub store_old: PerMille,
+    pub compaction: PerMille,
+    pub clock_jump: PerMille,
+    pub clock_skew: PerMille,
+    pub transaction_sweep: PerMille,
+}
+
+/// Everything that the seed decides before the schedule starts.
+pub struct Setting {
+    pub processes: usize,
+    pub shards: Vec<ShardId>,
+    pub keys_per_shard: usize,
+    /// Input records, of all shards together.
+    pub records: usize,
+    pub deadlines: Deadlines,
+    pub ending: Ending,
+    pub plan: Arc<Plan>,
+    pub limits: Limits,
+    pub faults: Faults,
+    /// A process that could go on does so in this many of 1,000 turns.
+    pub stay: PerMille,
+    /// How soon markers follow a decision.
+    pub marker: PerMille,
+    pub transaction_timeout_ms: Timestamp,
+}
+
+impl Setting {
+    pub fn draw(random: &mut Random) -> Self {
+        let deadlines = match random.below(10) {
+            0..4 => Deadlines::Far,
+            4..8 => Deadlines::Near,
+            _ => Deadlines::Backlog,
+        };
+        let ending = match random.below(10) {
+            0 => Ending::ChangelogRecreated,
+            1 | 2 => Ending::InputLost,
+            _ => Ending::Plain,
+        };
+        let rules = rules(random, deadlines);
+        let observed = 1 + random.below(2);
+        Self {
+            processes: 1 + random.below(3),
+            shards: (0..1 + random.below(3)).map(|shard| ShardId(shard as i32)).collect(),
+            keys_per_shard: 1 + random.below(8),
+            records: 30 + random.below(120),
+            deadlines,
+            ending,
+            plan: Arc::new(plan(random, rules, observed)),
+            limits: limits(random),
+            faults: faults(random),
+            stay: *random.pick(&[0, 500, 800, 950]),
+            marker: *random.pick(&[50, 200, 500, 900]),
+            transaction_timeout_ms: 10_000,
+        }
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.plan.inputs.len()
+    }
+
+    /// Returns the time before which compaction may have dropped tombstones by `now_ms`. The
+    /// broker keeps them a little longer than promised, more than clocks are off.
+    pub fn tombstones_before(&self, now_ms: Timestamp) -> Timestamp {
+        now_ms - self.tombstones_kept_ms() - 3 * SKEW_MS
+    }
+
+    /// Returns how long the changelog is said to keep tombstones.
+    pub fn tombstones_kept_ms(&self) -> Timestamp {
+        i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {
+    let unit_ms = match deadlines {
+        Deadlines::Near => 4_000,
+        Deadlines::Far | Deadlines::Backlog => 24 * 3_600_000,
+    };
+    let mut some = |units: i64| random.chance(750).then_some(units * unit_ms);
+    Rules {
+        overdue_after_ms: some(3),
+        orphans_after_ms: some(5),
+        expire_after_ms: some(8),
+        memory_ms: 6 * unit_ms,
+        counting: *random.pick(&[Counting::Distinct, Counting::Quantity]),
+        allow_empty: random.chance(300),
+        row_bytes_max: *random.pick(&[64, 4_096]),
+    }
+}
+
+fn limits(random: &mut Random) -> Limits {
+    Limits {
+        cache_bytes: *random.pick(&[600, 2_000, 1 << 20]),
+        dirty_rows_max: *random.pick(&[0, 3, 1_000]),
+        transaction_records_max: *random.pick(&[2, 10, 1_000]),
+        spill_interval: Duration::from_millis(*random.pick(&[300, 3_000, 1_000_000])),
+        deadlines_max: *random.pick(&[1, 3, 100]),
+    }
+}
+
+fn faults(random: &mut Random) -> Faults {
+    // Each kind is absent in some schedules, so that it does not hide what others would show.
+    let mut rate = |often: PerMille| match random.below(4) {
+        0 => 0,
+        1 => often.div_ceil(4),
+        2 => often,
+        _ => often * 2,
+    };
+    Faults {
+        kill: rate(5),
+        pause: rate(6),
+        session_end: rate(20),
+        rebalance: rate(8),
+        outage: rate(2),
+        interruption: rate(8),
+        lost_answer: rate(60),
+        replica_lag: rate(300),
+        store_failure: rate(20),
+        store_corrupt: rate(3),
+        store_lost: rate(100),
+        store_old: rate(200),
+        compaction: rate(20),
+        clock_jump: rate(5),
+        clock_skew: rate(10),
+        transaction_sweep: rate(10),
+    }
+}
+
+fn plan(random: &mut Random, rules: Rules, observed: usize) -> Plan {
+    let path = |text| Path::parse(text).expect("the path is well formed");
+    let (counting, quantity) = match rules.counting {
+        Counting::Distinct => (Counting::Distinct, None),
+        Counting::Quantity => (Counting::Quantity, Some(path("$.quantity"))),
+    };
+    let input_limits = InputLimits::default();
+    let expected =
+        ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
+    let arrival =
+        ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity };
+    let mut inputs = vec![Input::expected(&expected, counting, input_limits)];
+    inputs.resize_with(1 + observed, || Input::observed(&arrival, counting, input_limits));
+    let outputs = Outputs::new(OutputSettings {
+        reconciliation: "simulated".to_owned(),
+        key_field: "orderId".to_owned(),
+        facts: Facts::Headers,
+        dead_letter_bytes_max: 4_096,
+    });
+    Plan {
+        name: "simulated".to_owned(),
+        deadlines: format!("{rules:?}"),
+        topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
+        inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),
+        outputs: outputs.expect("the key field is no fact"),
+        rules,
+        key_bytes_max: input_limits.key_bytes_max,
+        start_from: StartFrom::Earliest,
+        on_truncation: *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]),
+        tombstones_kept: Duration::from_secs(*random.pick(&[8, 20, 60])),
+        log_records: false,
+    }
+}

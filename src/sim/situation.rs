@@ -1,0 +1,111 @@
+//! What schedules get into, counted: a simulator that never gets into trouble proves nothing.
+
+/// Something that happened to a process or a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Situation {
+    Killed,
+    StoodStill,
+    SessionEnded,
+    /// A shard was given up to another process.
+    ShardMoved,
+    /// A newer owner took the shard over.
+    Fenced,
+    /// A transaction was refused under an outdated assignment.
+    Refused,
+    /// A refused transaction was committed under a newer assignment.
+    CommittedAtLast,
+    Interrupted,
+    /// The end of a transaction was asked for, and never decided.
+    RequestLost,
+    /// A transaction was decided, and its owner never heard.
+    AnswerLost,
+    TransactionTimedOut,
+    /// Committed offsets had to be waited for.
+    OffsetsUnstable,
+    /// The next overlay took records while a commit was under way.
+    OverlaysOverlapped,
+    ReplicaLagged,
+    TombstoneCompacted,
+    InputDeleted,
+    Spilled,
+    StoreFailed,
+    StoreCorrupt,
+    StoreLost,
+    StoreOld,
+    StoreWiped,
+    /// Opening a shard read changes from its changelog.
+    Restored,
+    Completed,
+    Overdue,
+    DeadLetter,
+    /// A key was forgotten.
+    Forgotten,
+    /// A shard refused to run, as it should.
+    Stopped,
+}
+
+/// Every situation with its name.
+pub const SITUATIONS: [(Situation, &str); 28] = [
+    (Situation::Killed, "killed"),
+    (Situation::StoodStill, "stood still"),
+    (Situation::SessionEnded, "session ended"),
+    (Situation::ShardMoved, "shard moved"),
+    (Situation::Fenced, "fenced"),
+    (Situation::Refused, "refused"),
+    (Situation::CommittedAtLast, "committed at last"),
+    (Situation::Interrupted, "interrupted"),
+    (Situation::RequestLost, "request lost"),
+    (Situation::AnswerLost, "answer lost"),
+    (Situation::TransactionTimedOut, "transaction timed out"),
+    (Situation::OffsetsUnstable, "offsets unstable"),
+    (Situation::OverlaysOverlapped, "overlays overlapped"),
+    (Situation::ReplicaLagged, "replica lagged"),
+    (Situation::TombstoneCompacted, "tombstone compacted"),
+    (Situation::InputDeleted, "input deleted"),
+    (Situation::Spilled, "spilled"),
+    (Situation::StoreFailed, "store failed"),
+    (Situation::StoreCorrupt, "store corrupt"),
+    (Situation::StoreLost, "store lost"),
+    (Situation::StoreOld, "store old"),
+    (Situation::StoreWiped, "store wiped"),
+    (Situation::Restored, "restored"),
+    (Situation::Completed, "completed"),
+    (Situation::Overdue, "overdue"),
+    (Situation::DeadLetter, "dead letter"),
+    (Situation::Forgotten, "forgotten"),
+    (Situation::Stopped, "stopped"),
+];
+
+/// How often each of [`SITUATIONS`] came up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen([u64; SITUATIONS.len()]);
+
+impl Seen {
+    pub fn count(&mut self, situation: Situation) {
+        self.0[situation as usize] += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum += count;
+        }
+    }
+
+    /// Returns how often each situation came up, with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        SITUATIONS.iter().map(|&(situation, name)| (name, self.0[situation as usize]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn situations_are_listed_in_their_order() {
+        for (index, (situation, _)) in SITUATIONS.iter().enumerate() {
+            assert_eq!(*situation as usize, index);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The input records of a schedule: every kind that the contract knows, in any order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Random, Setting,
+    kafka::{Message, Place, Topic},
+    setting::{Deadlines, START_MS},
+};
+use crate::{
+    matching::Timestamp,
+    shard::{InputIndex, ShardId},
+};
+
+const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
+
+/// One record still to be written.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub place: Place,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+}
+
+impl Arrival {
+    pub fn at(self, timestamp_ms: Timestamp) -> (Place, Message) {
+        let Self { place, key, value } = self;
+        (place, Message { key, value, timestamp_ms, headers: Vec::new() })
+    }
+}
+
+/// The input of a schedule.
+#[derive(Debug)]
+pub struct Workload {
+    /// In reverse order of arrival.
+    pub left: Vec<Arrival>,
+    /// Keys that are expected once, whose items all arrive, and to which nothing else happens:
+    /// each completes exactly once, whatever else goes on.
+    pub sure: BTreeMap<ShardId, BTreeSet<Vec<u8>>>,
+}
+
+impl Workload {
+    pub fn draw(random: &mut Random, setting: &Setting) -> Self {
+        let mut left = Vec::new();
+        let mut sure: BTreeMap<ShardId, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        for &shard in &setting.shards {
+            let inputs = setting.inputs();
+            for _ in 0..1 + setting.keys_per_shard / 3 {
+                let key = format!("sure-{shard}-{}", left.len());
+                sure_key(random, &mut left, shard, inputs, &key);
+                sure.entry(shard).or_default().insert(key.into_bytes());
+            }
+        }
+        while left.len() < setting.records {
+            let shard = *random.pick(&setting.shards);
+            let key = format!("key-{shard}-{}", random.below(setting.keys_per_shard));
+            let input = random.below(setting.inputs());
+            left.push(any(random, shard, input, &key));
+        }
+        for last in (1..left.len()).rev() {
+            left.swap(last, random.below(last + 1));
+        }
+        Self { left, sure }
+    }
+
+    /// Returns the timestamp of a record that is written at `now_ms`.
+    pub fn timestamp(random: &mut Random, setting: &Setting, now_ms: Timestamp) -> Timestamp {
+        match setting.deadlines {
+            Deadlines::Backlog => now_ms,
+            _ if random.chance(100) => now_ms - random.between(0, 6_000),
+            _ => now_ms - random.between(0, 50),
+        }
+    }
+
+    /// Returns how much time passes between two records of a backlog.
+    pub fn backlog_pace_ms(random: &mut Random, setting: &Setting) -> Timestamp {
+        let days = 6 * 24 * 3_600_000;
+        random.between(0, 2 * days / i64::try_from(setting.records).unwrap_or(1))
+    }
+
+    /// Returns a record for every key that shows what the shard knows of it.
+    pub fn probes(
+        setting: &Setting,
+        keys: impl Iterator<Item = (ShardId, Vec<u8>)>,
+    ) -> Vec<Arrival> {
+        let mut probes = Vec::new();
+        for (shard, key) in keys {
+            let Ok(text) = std::str::from_utf8(&key) else { continue };
+            for input in 1..setting.inputs() {
+                probes.push(observation(shard, input, text, "\"probe\"", 1));
+            }
+        }
+        probes
+    }
+}
+
+fn sure_key(
+    random: &mut Random,
+    into: &mut Vec<Arrival>,
+    shard: ShardId,
+    inputs: usize,
+    key: &str,
+) {
+    let items = &ITEMS[..1 + random.below(ITEMS.len())];
+    into.push(expectation(shard, key, items));
+    for item in items {
+        let input = 1 + random.below(inputs - 1);
+        into.push(observation(shard, input, key, item, 1));
+        if random.chance(200) {
+            into.push(observation(shard, input, key, item, 1));
+        }
+    }
+    if random.chance(200) {
+        into.push(expectation(shard, key, items));
+    }
+}
+
+fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arrival {
+    let mut arrival = if input == 0 {
+        let items: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(&ITEMS)).collect();
+        expectation(shard, key, &items)
+    } else {
+        let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
+        observation(shard, input, key, item, quantity)
+    };
+    match random.below(24) {
+        0..2 => arrival.value = None,
+        2 => arrival.key = None,
+        3 => arrival.key = Some(format!("key-{shard}-other").into_bytes()),
+        4 => arrival.value = Some(b"{\"id\":".to_vec()),
+        5 => arrival.key = Some(vec![0xff, 0xfe]),
+        _ => {}
+    }
+    arrival
+}
+
+fn expectation(shard: ShardId, key: &str, items: &[&str]) -> Arrival {
+    let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
+    let value = format!("{{\"id\":\"{key}\",\"items\":[{}]}}", items.join(","));
+    arrival(shard, 0, key, value)
+}
+
+fn observation(
+    shard: ShardId,
+    input: InputIndex,
+    key: &str,
+    item: &str,
+    quantity: usize,
+) -> Arrival {
+    let value = format!("{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity}}}");
+    arrival(shard, input, key, value)
+}
+
+fn arrival(shard: ShardId, input: InputIndex, key: &str, value: String) -> Arrival {
+    Arrival {
+        place: Place { topic: Topic::Input(input), shard },
+        key: Some(key.as_bytes().to_vec()),
+        value: Some(value.into_bytes()),
+    }
+}
+
+/// When a backlog begins: long enough before the schedule that deadlines lie within.
+pub const BACKLOG_START_MS: Timestamp = START_MS - 20 * 24 * 3_600_000;

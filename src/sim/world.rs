@@ -1,0 +1,343 @@
+//! Everything there is in a schedule: the cluster, the disks, the clocks, and who is alive.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use super::{
+    Random, Seen, Setting, Situation, Until,
+    client::{Answer, Authority},
+    disk::Contents,
+    kafka::{Cluster, Decision, MemberId, Offsets, ProducerId},
+    oracle::{Oracle, Verdict},
+    setting::{Deadlines, Faults, START_MS},
+    workload::Workload,
+};
+use crate::{
+    matching::Timestamp,
+    shard::{Error, Result, ShardId, Spill},
+};
+
+/// Turns that every process has to find nothing to do before it is quiet.
+const IDLE_TURNS: u32 = 30;
+
+/// What is known of a process from outside.
+#[derive(Debug, Default)]
+pub struct Process {
+    /// It takes no turn before this step: it is down, or stands still.
+    pub away_until: u64,
+    /// It is killed at its next turn.
+    pub doomed: bool,
+    /// How far its clock is off, in milliseconds.
+    pub skew_ms: Timestamp,
+    /// Turns in a row in which it found nothing to do.
+    idle: u32,
+}
+
+/// A shard that must not run, since what it needs is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    pub shard: ShardId,
+    /// Part of the reason that it has to give.
+    pub reason: &'static str,
+    pub was_given: bool,
+}
+
+/// Whether the schedule's events are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracing {
+    On,
+    Off,
+}
+
+/// Everything there is in a schedule.
+pub struct World {
+    pub setting: Setting,
+    pub random: Random,
+    pub cluster: Cluster,
+    pub seen: Seen,
+    pub workload: Workload,
+    pub oracle: Oracle,
+    pub disks: BTreeMap<(usize, ShardId), Contents>,
+    /// What some disks held before, as from a backup or a node that was away.
+    pub old_disks: BTreeMap<(usize, ShardId), Contents>,
+    pub processes: Vec<Process>,
+    /// The brokers' time.
+    pub now_ms: Timestamp,
+    /// The latest time that any process can have seen.
+    pub wall_max_ms: Timestamp,
+    pub step: u64,
+    pub outage_until: u64,
+    /// Nothing goes wrong by itself any more.
+    pub is_calm: bool,
+    /// What a shard has to refuse to run on, and whether it did.
+    pub refusal: Option<Refusal>,
+    /// The members and shards of every generation.
+    pub given: BTreeMap<(MemberId, i32), BTreeSet<ShardId>>,
+    pub(super) running: usize,
+    pub(super) stopping: bool,
+    until: Until,
+    failure: Option<String>,
+    trace: Option<String>,
+}
+
+impl World {
+    pub fn new(seed: u64, tracing: Tracing) -> Self {
+        let mut random = Random::new(seed);
+        let setting = Setting::draw(&mut random);
+        let workload = Workload::draw(&mut random, &setting);
+        let processes = (0..setting.processes).map(|_| Process::default()).collect();
+        let mut world = Self {
+            random,
+            cluster: Cluster::default(),
+            seen: Seen::default(),
+            workload,
+            oracle: Oracle::default(),
+            disks: BTreeMap::new(),
+            old_disks: BTreeMap::new(),
+            processes,
+            now_ms: START_MS,
+            wall_max_ms: START_MS,
+            step: 0,
+            outage_until: 0,
+            is_calm: false,
+            refusal: None,
+            given: BTreeMap::new(),
+            running: usize::MAX,
+            stopping: false,
+            until: Until::Step(0),
+            failure: None,
+            trace: (tracing == Tracing::On).then(String::new),
+            setting,
+        };
+        if world.setting.deadlines == Deadlines::Backlog {
+            world.write_backlog();
+        }
+        world
+    }
+
+    /// Returns what `process` takes for the time.
+    pub fn wall_ms(&self, process: usize) -> Timestamp {
+        self.now_ms + self.processes[process].skew_ms
+    }
+
+    /// Tells whether a fault of this rate happens now.
+    pub fn happens(&mut self, per_mille: u32) -> bool {
+        per_mille > 0 && self.random.chance(per_mille)
+    }
+
+    /// Writes an event down.
+    pub fn tell(&mut self, event: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            let time = self.now_ms - START_MS;
+            writeln!(trace, "{:>6} {time:>9} ms  {}", self.step, event())
+                .expect("a String takes every text");
+        }
+    }
+
+    /// Notes what is wrong; the first one counts, and the schedule ends.
+    pub fn fail(&mut self, what: String) {
+        self.tell(|| format!("FAILED: {what}"));
+        self.failure.get_or_insert(what);
+        self.stopping = true;
+    }
+
+    pub fn judge(&mut self, verdict: Verdict) {
+        if let Err(what) = verdict {
+            self.fail(what);
+        }
+    }
+
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    pub fn trace(&self) -> &str {
+        self.trace.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn begin(&mut self, until: Until) {
+        self.until = until;
+        for process in &mut self.processes {
+            process.idle = 0;
+            if matches!(until, Until::Quiet { .. }) {
+                process.away_until = 0;
+            }
+        }
+    }
+
+    /// Ends everything that goes wrong by itself.
+    pub fn calm_down(&mut self) {
+        // What the dead have left open still has to end.
+        self.setting.faults = Faults { transaction_sweep: 20, ..Faults::default() };
+        self.setting.stay = 300;
+        self.setting.marker = 900;
+        self.outage_until = 0;
+        self.is_calm = true;
+        self.tell(|| "no more faults".to_owned());
+        for process in &mut self.processes {
+            process.skew_ms = 0;
+        }
+    }
+
+    /// Tells whether the director should go on.
+    pub(super) fn goal_is_reached(&mut self) -> bool {
+        match self.until {
+            _ if self.stopping => true,
+            Until::Step(step) => self.step >= step,
+            Until::Quiet { limit } if self.step >= limit => {
+                self.fail("the processes never come to rest".to_owned());
+                true
+            }
+            Until::Refused { limit } if self.step >= limit => {
+                self.fail("a shard does not say that it cannot run".to_owned());
+                true
+            }
+            Until::Refused { .. } => self.refusal.is_some_and(|refusal| refusal.was_given),
+            Until::Quiet { .. } => {
+                let rested = self.processes.iter().all(|process| process.idle >= IDLE_TURNS);
+                rested && self.workload.left.is_empty() && self.cluster.markers().is_empty()
+            }
+        }
+    }
+
+    /// Returns the process whose turn is next.
+    pub(super) fn choose(&mut self, last: usize) -> usize {
+        let ready = |world: &Self| -> Vec<usize> {
+            let at = world.step;
+            let processes = world.processes.iter().enumerate();
+            processes.filter(|(_, p)| p.away_until <= at).map(|(index, _)| index).collect()
+        };
+        let mut choices = ready(self);
+        if choices.is_empty() {
+            let back = self.processes.iter().map(|process| process.away_until).min();
+            self.step = back.expect("there are processes");
+            choices = ready(self);
+        }
+        let stay = self.setting.stay;
+        if choices.contains(&last) && self.random.chance(stay) {
+            return last;
+        }
+        *self.random.pick(&choices)
+    }
+
+    /// Decides whether `process`, whose turn it is, is killed.
+    pub(super) fn strikes_down(&mut self, process: usize) -> bool {
+        let kill = self.setting.faults.kill;
+        if !self.happens(kill) && !self.processes[process].doomed {
+            return false;
+        }
+        let down = u64::try_from(self.random.between(1, 60)).expect("it is positive");
+        self.processes[process].away_until = self.step + down;
+        self.processes[process].doomed = false;
+        self.tell(|| format!("p{process} is killed"));
+        self.seen.count(Situation::Killed);
+        for shard in self.setting.shards.clone() {
+            let (lost, old) = (self.setting.faults.store_lost, self.setting.faults.store_old);
+            if self.happens(lost) {
+                self.disks.remove(&(process, shard));
+                self.seen.count(Situation::StoreLost);
+                self.tell(|| format!("p{process} loses its store of {shard}"));
+            } else if self.happens(old)
+                && let Some(contents) = self.old_disks.remove(&(process, shard))
+            {
+                self.disks.insert((process, shard), contents);
+                self.seen.count(Situation::StoreOld);
+                self.tell(|| format!("p{process} gets an older store of {shard} back"));
+            }
+        }
+        true
+    }
+
+    /// Notes that `process` found something to do: no one is idle then.
+    pub fn is_busy(&mut self) {
+        for process in &mut self.processes {
+            process.idle = 0;
+        }
+    }
+
+    /// Notes that `process` found nothing to do.
+    pub fn is_idle(&mut self, process: usize) {
+        self.processes[process].idle += 1;
+    }
+
+    pub fn reach_broker(&mut self) -> Result<()> {
+        if self.step < self.outage_until {
+            return Err(Error::Interrupted("no broker answers".to_owned()));
+        }
+        let interruption = self.setting.faults.interruption;
+        if self.happens(interruption) {
+            return Err(Error::Interrupted("the connection broke".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Notes that a shard cannot run until someone mends what is wrong.
+    pub fn cannot_run(&mut self, process: usize, shard: ShardId, why: &str) {
+        match &mut self.refusal {
+            Some(refusal) if refusal.shard == shard && why.contains(refusal.reason) => {
+                refusal.was_given = true;
+                self.seen.count(Situation::Stopped);
+            }
+            _ => self.fail(format!("p{process} cannot run {shard}: {why}")),
+        }
+    }
+
+    /// Ends a shard's transaction; what commits is judged.
+    pub fn end_transaction(
+        &mut self,
+        process: usize,
+        (producer, epoch): (ProducerId, u32),
+        decision: Decision,
+    ) -> Answer<()> {
+        let Some(transaction) = self.cluster.end(producer, epoch, decision)? else {
+            return Ok(());
+        };
+        let shard = ShardId(i32::try_from(producer.0).expect("shards are numbered in 32 bits"));
+        self.tell(|| format!("p{process} ends {transaction:?} of {shard}: {decision:?}"));
+        if decision == Decision::Commit {
+            let verdict = self.oracle.transaction(
+                &self.setting,
+                &mut self.cluster,
+                (shard, transaction),
+                self.wall_max_ms,
+            );
+            self.judge(verdict);
+        }
+        Ok(())
+    }
+
+    /// Commits offsets outside any transaction.
+    pub fn commit_offsets(&mut self, shard: ShardId, offsets: Offsets) {
+        let verdict = self.oracle.offsets(
+            &self.setting,
+            &mut self.cluster,
+            shard,
+            &offsets,
+            self.wall_max_ms,
+        );
+        self.judge(verdict);
+        self.cluster.group.commit(offsets);
+    }
+
+    /// R-4: the broker checks member and generation; whether the member was given the shard in
+    /// that generation is for the shard's owner to know.
+    pub fn judge_authority(&mut self, shard: ShardId, authority: Authority) {
+        let Authority { member, generation } = authority;
+        let given = self.given.get(&(member, generation));
+        if !given.is_some_and(|shards| shards.contains(&shard)) {
+            self.fail(format!(
+                "R-4: {member:?} commits for shard {shard} in generation {generation}, which did \
+                 not give it the shard"
+            ));
+        }
+    }
+
+    /// R-1: judges what a process's store of `shard` is about to be.
+    pub fn judge_spill(&mut self, process: usize, shard: ShardId, spill: &Spill, after: &Contents) {
+        let wall_ms = self.wall_ms(process);
+        let verdict = self.oracle.spill(&self.setting, shard, (spill, after), wall_ms);
+        self.judge(verdict);
+    }
+}
