@@ -169,7 +169,7 @@ fn start(
     };
     let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
     prune(&stores);
-    let plan = Arc::new(plan::plan(settings, &topics)?);
+    let plan = Arc::new(plan::plan(settings, &topics));
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();
