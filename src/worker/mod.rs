@@ -85,8 +85,19 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let signal = http::stop_signal()?;
     let server = http::serve(options.http, Arc::clone(&view), settings).await?;
-    let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     tokio::pin!(signal);
+    if settings.paused {
+        tracing::info!(
+            reconciliation = settings.name,
+            "paused: owning nothing and processing nothing until stopped; to go on, set \
+             spec.paused to false and start again"
+        );
+        view.paused();
+        signal.await;
+        server.abort();
+        return Ok(());
+    }
+    let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     let topics = tokio::select! {
         topics = find_topics(settings, &connection, options.give_up_after) => topics?,
         () = &mut signal => return Ok(()),
