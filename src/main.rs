@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rollcall::commands::{crd, manufactured, manufacturer, order, validate, watch, worker};
+use rollcall::commands::{
+    crd, manufactured, manufacturer, order, reset, topics, validate, watch, worker,
+};
 
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
@@ -12,6 +14,8 @@ use rollcall::commands::{crd, manufactured, manufacturer, order, validate, watch
 enum Cli {
     Worker(worker::Args),
     Validate(validate::Args),
+    Topics(topics::Args),
+    Reset(reset::Args),
     Crd(crd::Args),
     Order(order::Args),
     Manufactured(manufactured::Args),
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
     match Cli::parse() {
         Cli::Worker(args) => worker::run(args),
         Cli::Validate(args) => validate::run(args),
+        Cli::Topics(args) => topics::run(args),
+        Cli::Reset(args) => reset::run(args),
         Cli::Crd(args) => crd::run(args),
         Cli::Order(args) => order::run(args),
         Cli::Manufactured(args) => manufactured::run(args),

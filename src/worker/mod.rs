@@ -41,7 +41,7 @@ use crate::{
     store::{Budget, Identity, Stores},
 };
 
-pub use plan::connection;
+pub use plan::{connection, wanted};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
 const COMMITTERS: usize = 4;
