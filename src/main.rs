@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, order, simulate, validate, watch, worker,
+    crd, inspect, manufactured, manufacturer, order, reset, simulate, topics, validate, watch,
+    worker,
 };
 
 /// Completeness reconciliation on Kafka
@@ -14,6 +15,8 @@ use rollcall::commands::{
 enum Cli {
     Worker(worker::Args),
     Validate(validate::Args),
+    Topics(topics::Args),
+    Reset(reset::Args),
     Crd(crd::Args),
     Inspect(inspect::Args),
     Order(order::Args),
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
     match Cli::parse() {
         Cli::Worker(args) => worker::run(args),
         Cli::Validate(args) => validate::run(args),
+        Cli::Topics(args) => topics::run(args),
+        Cli::Reset(args) => reset::run(args),
         Cli::Crd(args) => crd::run(args),
         Cli::Inspect(args) => inspect::run(args),
         Cli::Order(args) => order::run(args),

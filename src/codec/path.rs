@@ -10,8 +10,8 @@ use std::str::FromStr;
 /// Most segments in a path; documents nested deeper than this are skipped, not searched.
 pub const SEGMENTS_MAX: usize = 32;
 
-/// A path, such as `$.items[*].id`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A path, such as `$.items[*].id`; by default `$`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Path(Vec<Segment>);
 
 /// One step of a path.

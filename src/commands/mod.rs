@@ -5,7 +5,9 @@ pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
 pub mod order;
+pub mod reset;
 pub mod simulate;
+pub mod topics;
 pub mod validate;
 pub mod watch;
 pub mod worker;
@@ -13,6 +15,7 @@ pub mod worker;
 use std::process::ExitCode;
 
 use crate::order_demo::{Error, Result};
+use crate::shard;
 
 /// Returns how a demo service exits, and says why on standard error.
 fn finish(result: Result<()>) -> ExitCode {
@@ -23,4 +26,12 @@ fn finish(result: Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs what asks Kafka and ends.
+fn ask<T>(question: impl Future<Output = shard::Result<T>>) -> shard::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime
+        .map_err(|error| shard::Error::Misconfigured(format!("cannot start: {error}")))?
+        .block_on(question)
 }

@@ -3,21 +3,28 @@
 //! Promise: what comes out are the values of `shard/`, and errors named by the reaction they
 //! demand. Ban: no decision about records here. librdkafka's traps are noted where they are met.
 
+mod admin;
 mod broker;
 mod changelog;
 mod client;
 mod context;
 mod data;
+mod flaw;
 mod membership;
 mod native;
 mod producer;
+mod reset;
+mod survey;
 mod topics;
 
 pub use broker::KafkaBroker;
 pub use changelog::Reader;
 pub use client::Connection;
 pub use data::{DataConsumer, Input};
+pub use flaw::Flaw;
 pub use membership::{Current, GroupAssignment, Membership, Owner};
-pub use native::{GroupMetadata, share_arenas};
+pub use native::{GroupMetadata, Member, share_arenas};
 pub use producer::ShardProducer;
+pub use reset::{Changelog, Remains, remains, reset};
+pub use survey::{Found, Role, Surveyed, survey};
 pub use topics::{Topics, Wanted, ensure};

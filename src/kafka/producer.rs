@@ -32,17 +32,13 @@ impl ShardProducer {
     /// # Errors
     /// When Kafka does not answer or refuses.
     pub fn fence(connection: &Connection, topics: &Topics, shard: ShardId) -> Result<Self> {
-        let transactional_id = format!("{}-{shard}", connection.group);
-        let config = connection.producer(&transactional_id, topics.message_bytes_max);
-        let mut native = NativeProducer::create(&config).map_err(Error::Misconfigured)?;
+        let mut native = create(connection, shard, topics.message_bytes_max)?;
         let changelog = native.topic(&connection.changelog());
         native.watch(changelog);
         let completed = native.topic(&topics.completed);
         let overdue = native.topic(&topics.overdue);
         let dead_letter = native.topic(&topics.dead_letter);
-        let deadline = Instant::now() + FENCE_TIMEOUT;
-        until(deadline, || native.init_transactions(FENCE_TIMEOUT))
-            .map_err(|failure| error(&failure, &native))?;
+        init_transactions(&mut native)?;
         let inputs = topics.inputs.clone();
         Ok(Self { native, shard, inputs, changelog, completed, overdue, dead_letter })
     }
@@ -102,6 +98,30 @@ impl ShardProducer {
         })?;
         Ok(last.map(|offset| offset + 1))
     }
+}
+
+/// Fences every owner of the shard and settles its open transaction, without becoming one.
+///
+/// # Errors
+/// When Kafka does not answer or refuses.
+pub(super) fn fence_all(connection: &Connection, shard: ShardId) -> Result<()> {
+    init_transactions(&mut create(connection, shard, 0)?)
+}
+
+fn create(
+    connection: &Connection,
+    shard: ShardId,
+    message_bytes_max: usize,
+) -> Result<NativeProducer> {
+    let transactional_id = format!("{}-{shard}", connection.group);
+    let config = connection.producer(&transactional_id, message_bytes_max);
+    NativeProducer::create(&config).map_err(Error::Misconfigured)
+}
+
+fn init_transactions(native: &mut NativeProducer) -> Result<()> {
+    let deadline = Instant::now() + FENCE_TIMEOUT;
+    until(deadline, || native.init_transactions(FENCE_TIMEOUT))
+        .map_err(|failure| error(&failure, native))
 }
 
 /// How far a transaction had come when it failed.

@@ -1,25 +1,20 @@
 //! The topics of a reconciliation: created when missing and managed, checked always.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
-    admin::{
-        AdminClient, AdminOptions, ConfigEntry, NewTopic, ResourceSpecifier, TopicReplication,
-    },
-    config::FromClientConfigAndContext,
-    consumer::{BaseConsumer, Consumer},
-    error::{KafkaError, RDKafkaErrorCode},
+    admin::{NewTopic, TopicReplication},
+    error::RDKafkaErrorCode,
 };
 
-use super::{Connection, client::RECORD_OVERHEAD_BYTES, context::Context, native};
+use super::{
+    Connection,
+    admin::{Admin, TIMEOUT, options},
+    client::RECORD_OVERHEAD_BYTES,
+    flaw::{self, Flaw},
+    native,
+};
 use crate::shard::{Error, Result};
-
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a topic that was just created may take to be seen by the broker that we ask.
-const SETTLE: Duration = Duration::from_secs(20);
 
 /// The topics that a reconciliation wants.
 #[derive(Debug, Clone)]
@@ -83,19 +78,14 @@ pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> 
             config.insert("cleanup.policy".to_owned(), "compact".to_owned());
             admin.missing(wanted, &changelog, partitions, &config).await?;
         }
-        Some(&count) if count != partitions => {
-            return Err(Error::Misconfigured(format!(
-                "topic {changelog} has {count} partitions, the inputs have {partitions}: a \
-                 changelog cannot be repartitioned; put the inputs back, or start over under \
-                 another spec.kafka.groupId"
-            )));
-        }
-        Some(_) => {}
+        Some(&count) => flaw::check_sharding(&changelog, count, partitions)?,
     }
     let config = admin.config(&changelog).await?;
-    check_policy(&changelog, &config)?;
+    flaw::check_changelog(&changelog, &config)?;
     let row_bytes_max = bytes_max(&config).saturating_sub(RECORD_OVERHEAD_BYTES);
-    let dead_letter_max = bytes_max(&admin.config(&wanted.dead_letter).await?);
+    let dead_letter_config = admin.config(&wanted.dead_letter).await?;
+    flaw::check_dead_letters(&wanted.dead_letter, &dead_letter_config)?;
+    let dead_letter_max = bytes_max(&dead_letter_config);
     let kept_ms = config.get("delete.retention.ms").and_then(|text| text.parse().ok());
     let ids = native::topic_ids(&admin.consumer, &[&changelog], TIMEOUT)
         .map_err(|failure| Error::Interrupted(format!("topic {changelog}: {failure}")))?;
@@ -114,53 +104,11 @@ pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> 
     })
 }
 
-fn check_policy(changelog: &str, config: &BTreeMap<String, String>) -> Result<()> {
-    match config.get("cleanup.policy").map(String::as_str) {
-        Some("compact") | None => Ok(()),
-        Some(policy) => Err(Error::Misconfigured(format!(
-            "topic {changelog} has cleanup.policy={policy}, so rows would be lost: set \
-             cleanup.policy=compact"
-        ))),
-    }
-}
-
 fn bytes_max(config: &BTreeMap<String, String>) -> usize {
     config.get("max.message.bytes").and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
 }
 
-struct Admin {
-    client: AdminClient<Context>,
-    consumer: BaseConsumer<Context>,
-    servers: String,
-}
-
 impl Admin {
-    fn connect(connection: &Connection) -> Result<Self> {
-        let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
-        let client = AdminClient::from_config_and_context(&connection.admin(), Context::default());
-        let consumer = connection.reader().create_with_context(Context::default());
-        let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
-        Ok(Self { client: client.map_err(refused)?, consumer: consumer.map_err(refused)?, servers })
-    }
-
-    fn cluster_id(&self) -> Result<String> {
-        native::cluster_id(&self.consumer, TIMEOUT).ok_or_else(|| {
-            Error::Interrupted(format!(
-                "no broker answers at {}: check spec.kafka.bootstrapServers and the network",
-                self.servers
-            ))
-        })
-    }
-
-    fn partition_counts(&self) -> Result<BTreeMap<String, i32>> {
-        let metadata = self.consumer.fetch_metadata(None, TIMEOUT).map_err(|error| {
-            Error::Interrupted(format!("no metadata from {}: {error}", self.servers))
-        })?;
-        let there = metadata.topics().iter().filter(|topic| topic.error().is_none());
-        let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
-        Ok(there.map(|topic| (topic.name().to_owned(), count(topic.partitions().len()))).collect())
-    }
-
     /// Makes sure that all inputs are there with one number of partitions, and returns it.
     async fn inputs(&self, counts: &mut BTreeMap<String, i32>, wanted: &Wanted) -> Result<i32> {
         let existing = wanted.inputs.iter().find_map(|input| counts.get(input).copied());
@@ -171,34 +119,13 @@ impl Admin {
             }
         }
         if wanted.inputs.iter().any(|input| !counts.contains_key(input)) {
-            *counts = self.settled(&wanted.inputs).await?;
+            let all = |counts: &BTreeMap<String, i32>| {
+                wanted.inputs.iter().all(|input| counts.contains_key(input))
+            };
+            *counts = self.settled(all).await?;
         }
-        let (first, count) = (&wanted.inputs[0], counts[&wanted.inputs[0]]);
-        match wanted.inputs.iter().find(|input| counts[*input] != count) {
-            None => Ok(count),
-            Some(other) => Err(Error::Misconfigured(format!(
-                "topics are not co-partitioned: {first} has {count} partitions, {other} has {}: \
-                 a key's records would be in different shards; give both the same number of \
-                 partitions and the same partitioner, by recreating the smaller one or by copying \
-                 it to a topic with {} partitions",
-                counts[other],
-                count.max(counts[other]),
-            ))),
-        }
-    }
-
-    async fn settled(&self, topics: &[String]) -> Result<BTreeMap<String, i32>> {
-        let deadline = Instant::now() + SETTLE;
-        loop {
-            let counts = self.partition_counts()?;
-            if topics.iter().all(|topic| counts.contains_key(topic)) {
-                return Ok(counts);
-            }
-            if Instant::now() > deadline {
-                return Err(Error::Interrupted("created topics do not show up".to_owned()));
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        flaw::check_co_partitioned(&wanted.inputs, counts)?;
+        Ok(counts[&wanted.inputs[0]])
     }
 
     async fn missing(
@@ -209,10 +136,7 @@ impl Admin {
         config: &BTreeMap<String, String>,
     ) -> Result<()> {
         if !wanted.manage {
-            return Err(Error::Misconfigured(format!(
-                "topic {topic} does not exist: create it, or let rollcall create it with \
-                 spec.topics.manage: true"
-            )));
+            return Err(Flaw::Missing { topic: topic.to_owned() }.into());
         }
         let replication = TopicReplication::Fixed(wanted.replication_factor.unwrap_or(-1));
         let mut new = NewTopic::new(topic, partitions, replication);
@@ -227,7 +151,7 @@ impl Admin {
         match result {
             Some(Ok(_)) => {
                 tracing::info!(topic, partitions, "created topic");
-                self.settled(&[topic.to_owned()]).await.map(|_| ())
+                self.settled(|counts| counts.contains_key(topic)).await.map(|_| ())
             }
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | None => Ok(()),
             Some(Err((_, code))) => Err(Error::Misconfigured(format!(
@@ -236,26 +160,4 @@ impl Admin {
             ))),
         }
     }
-
-    async fn config(&self, topic: &str) -> Result<BTreeMap<String, String>> {
-        let wanted = [ResourceSpecifier::Topic(topic)];
-        let failed = |error: String| Error::Interrupted(format!("topic {topic}: {error}"));
-        let results = self.client.describe_configs(&wanted, &options()).await;
-        let first = results.map_err(|error| failed(error.to_string()))?.into_iter().next();
-        match first {
-            Some(Ok(resource)) => Ok(resource
-                .entries
-                .into_iter()
-                .filter_map(|ConfigEntry { name, value, .. }| Some((name, value?)))
-                .collect()),
-            // Not all are allowed to read settings; then the defaults are assumed.
-            Some(Err(RDKafkaErrorCode::TopicAuthorizationFailed)) => Ok(BTreeMap::new()),
-            Some(Err(code)) => Err(failed(code.to_string())),
-            None => Err(failed("no answer".to_owned())),
-        }
-    }
-}
-
-fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(TIMEOUT)).operation_timeout(Some(TIMEOUT))
 }

@@ -17,7 +17,6 @@ mod error;
 mod kafka;
 mod names;
 pub mod object;
-mod paths;
 mod problem;
 mod properties;
 mod read;

@@ -1,12 +1,13 @@
 //! A reconciliation's settings, checked: what every other part of Rollcall works with.
 //!
 //! Promise: a [`Settings`] can only come from [`validate`](super::validate), so its names are
-//! legal, its topics distinct and its numbers within bounds.
+//! legal, its topics distinct, its numbers within bounds, and its paths compile.
 
 use std::time::Duration;
 
 use super::Kafka;
 use super::object::{FactsSpec, OnTruncation, StartFrom};
+use crate::codec::input::{ExpectedPaths, ObservedPaths};
 use crate::matching::{Counting, Rules, Timestamp};
 use crate::shard::{InputIndex, ShardId, Sink};
 
@@ -44,12 +45,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     pub topic: String,
-    /// JSON path of the key, to be checked against the record key.
-    pub key: Option<String>,
-    /// JSON path of the items.
-    pub items: String,
-    /// JSON path of how often each item is needed, beside the item.
-    pub quantity: Option<String>,
+    pub paths: ExpectedPaths,
     /// An expectation without items completes at once.
     pub allow_empty: bool,
 }
@@ -58,12 +54,7 @@ pub struct Expected {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
     pub topic: String,
-    /// JSON path of the key, to be checked against the record key.
-    pub key: Option<String>,
-    /// JSON path of the item.
-    pub item: String,
-    /// JSON path of how many arrived at once.
-    pub quantity: Option<String>,
+    pub paths: ObservedPaths,
 }
 
 /// The topic of the completions and what they look like.

@@ -41,7 +41,7 @@ use crate::{
     store::{Budget, Identity, Stores},
 };
 
-pub use plan::connection;
+pub use plan::{connection, wanted};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
 const COMMITTERS: usize = 4;
@@ -88,8 +88,19 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let signal = http::stop_signal()?;
     let server = http::serve(options.http, Arc::clone(&view), settings).await?;
-    let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     tokio::pin!(signal);
+    if settings.paused {
+        tracing::info!(
+            reconciliation = settings.name,
+            "paused: owning nothing and processing nothing until stopped; to go on, set \
+             spec.paused to false and start again"
+        );
+        view.paused();
+        signal.await;
+        server.abort();
+        return Ok(());
+    }
+    let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     let topics = tokio::select! {
         topics = find_topics(settings, &connection, options.give_up_after) => topics?,
         () = &mut signal => return Ok(()),
@@ -178,7 +189,7 @@ fn start(
     };
     let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
     prune(&stores);
-    let plan = Arc::new(plan::plan(settings, &topics)?);
+    let plan = Arc::new(plan::plan(settings, &topics));
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();

@@ -6,8 +6,8 @@ use rdkafka::ClientConfig;
 
 use crate::{
     codec::{
-        Input, Outputs, Path,
-        input::{ExpectedPaths, Limits, ObservedPaths},
+        Input, Outputs,
+        input::Limits,
         output::{Facts, OutputSettings},
     },
     kafka::{Connection, Topics, Wanted},
@@ -55,10 +55,7 @@ pub fn wanted(settings: &Settings) -> Wanted {
 }
 
 /// Compiles the reconciliation for its shards.
-///
-/// # Errors
-/// Paths that do not fit together, which validation has seen before.
-pub fn plan(settings: &Settings, topics: &Topics) -> Result<Plan> {
+pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     let mut rules = settings.rules();
     rules.row_bytes_max = rules.row_bytes_max.min(topics.row_bytes_max);
     let outputs = Outputs::new(OutputSettings {
@@ -71,12 +68,12 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Result<Plan> {
         },
         dead_letter_bytes_max: topics.dead_letter_bytes_max,
     });
-    Ok(Plan {
+    Plan {
         name: settings.name.clone(),
         rules,
-        inputs: inputs(settings)?,
+        inputs: inputs(settings),
         topics: topics.inputs.clone(),
-        outputs: outputs.map_err(|error| Error::Misconfigured(error.to_string()))?,
+        outputs: outputs.expect("validation has checked the key field"),
         key_bytes_max: settings.limits.key_bytes_max,
         start_from: match settings.start_from {
             object::StartFrom::Earliest => StartFrom::Earliest,
@@ -90,39 +87,21 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Result<Plan> {
         // An hour of grace: the broker's clock is not ours.
         tombstones_kept: topics.tombstones_kept.saturating_sub(Duration::from_secs(3_600)),
         log_records: settings.log_records,
-    })
+    }
 }
 
-fn inputs(settings: &Settings) -> Result<Vec<Input>> {
-    let misconfigured = |what: &str, error: &dyn std::fmt::Display| {
-        Error::Misconfigured(format!("{what}: {error}"))
-    };
-    let path = |text: &str| Path::parse(text).map_err(|error| misconfigured(text, &error));
-    let optional = |text: &Option<String>| text.as_deref().map(path).transpose();
+fn inputs(settings: &Settings) -> Vec<Input> {
     let limits = Limits {
         key_bytes_max: settings.limits.key_bytes_max,
         items_max: settings.limits.items_per_expectation_max,
     };
-    let expected = &settings.expected;
-    let paths = ExpectedPaths {
-        key: optional(&expected.key)?,
-        items: path(&expected.items)?,
-        quantity: optional(&expected.quantity)?,
-    };
-    let mut inputs = vec![
-        Input::expected(&paths, settings.counting, limits)
-            .map_err(|error| misconfigured("spec.expected", &error))?,
-    ];
-    for observed in &settings.observed {
-        let paths = ObservedPaths {
-            key: optional(&observed.key)?,
-            item: path(&observed.item)?,
-            quantity: optional(&observed.quantity)?,
-        };
-        inputs.push(
-            Input::observed(&paths, settings.counting, limits)
-                .map_err(|error| misconfigured("spec.observed", &error))?,
-        );
-    }
-    Ok(inputs)
+    let expected = Input::expected(&settings.expected.paths, settings.counting, limits);
+    let observed = settings
+        .observed
+        .iter()
+        .map(|observed| Input::observed(&observed.paths, settings.counting, limits));
+    std::iter::once(expected)
+        .chain(observed)
+        .map(|input| input.expect("validation has compiled the same paths"))
+        .collect()
 }

@@ -136,6 +136,12 @@ impl View {
         self.rebalances.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Notes that this worker is not to join the group, so that it has no more to wait for.
+    pub fn paused(&self) {
+        self.joined.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells whether the group has let this worker in, or it is not to join.
     pub fn has_joined(&self) -> bool {
         self.joined.load(Ordering::Relaxed)
     }

@@ -114,7 +114,8 @@ pub struct ReconciliationSpec {
     #[serde(default)]
     pub log_records: bool,
     /// While true no record is processed: in Kubernetes no worker runs, and a worker started by
-    /// hand refuses to. Topics, state and offsets stay as they are.
+    /// hand owns nothing and waits until it is stopped. Topics, state and offsets stay as they
+    /// are.
     #[serde(default)]
     pub paused: bool,
     /// CPU and memory of each worker, in Kubernetes. Left out, the container has no limits.

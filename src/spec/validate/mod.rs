@@ -4,31 +4,19 @@
 //! them all.
 
 mod connection;
+mod paths;
 mod scalar;
 
 use std::collections::HashMap;
 
 use super::bounds;
-use super::object::{CountingSpec, ExpectedSpec, ObservedSpec, ReconciliationSpec};
+use super::object::{CountingSpec, ObservedSpec, ReconciliationSpec};
 use super::problem::Problems;
-use super::settings::{
-    Completed, Deadlines, Expected, Limits, Observed, Settings, Topics, changelog_topic,
-};
-use super::{Problem, Reconciliation, names, paths};
+use super::settings::{Completed, Deadlines, Limits, Observed, Settings, Topics, changelog_topic};
+use super::{Problem, Reconciliation, names};
+use crate::codec::output::RESERVED_FIELDS;
 use crate::matching::Counting;
 
-/// Fields that completions and overdue records have beside the key's.
-const RESERVED_FIELDS: [&str; 9] = [
-    "reason",
-    "since",
-    "expectedTotal",
-    "missingTotal",
-    "missing",
-    "unexpectedTotal",
-    "unexpected",
-    "expectedAt",
-    "late",
-];
 /// What a changelog record needs beside key and row: batch header, record header, slack.
 const RECORD_OVERHEAD_BYTES: u64 = 4096;
 /// The Kafka client's `message.max.bytes` when the object does not set it.
@@ -58,7 +46,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     };
     let settings = Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
-        expected: expected(&spec.expected, counting, problems),
+        expected: paths::expected(&spec.expected, counting, problems),
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
         overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
@@ -96,22 +84,6 @@ fn topic(given: Option<&String>, name: &str, suffix: &str) -> String {
     given.cloned().unwrap_or_else(|| format!("{name}-{suffix}"))
 }
 
-fn expected(spec: &ExpectedSpec, counting: Counting, problems: &mut Problems) -> Expected {
-    if let Some(key) = &spec.key {
-        problems.check("spec.expected.key", paths::check_singular(key));
-    }
-    let items = problems.check("spec.expected.items", paths::check_plural(&spec.items));
-    if let Some(quantity) = &spec.quantity {
-        let path = "spec.expected.quantity";
-        check_counted(path, counting, problems);
-        if items.is_some() {
-            problems.check(path, paths::check_beside(quantity, &spec.items));
-        }
-    }
-    let ExpectedSpec { topic, key, items, quantity, allow_empty } = spec.clone();
-    Expected { topic, key, items, quantity, allow_empty }
-}
-
 fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems) -> Vec<Observed> {
     if specs.is_empty() {
         problems.add("spec.observed", "is empty", "name at least one topic of observations");
@@ -123,30 +95,10 @@ fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems)
             format!("name at most {}", bounds::OBSERVED_MAX),
         );
     }
-    for (index, spec) in specs.iter().enumerate() {
-        let path = format!("spec.observed[{index}]");
-        if let Some(key) = &spec.key {
-            problems.check(format!("{path}.key"), paths::check_singular(key));
-        }
-        problems.check(format!("{path}.item"), paths::check_singular(&spec.item));
-        if let Some(quantity) = &spec.quantity {
-            let path = format!("{path}.quantity");
-            check_counted(&path, counting, problems);
-            problems.check(path, paths::check_singular(quantity));
-        }
-    }
-    let own = |ObservedSpec { topic, key, item, quantity }| Observed { topic, key, item, quantity };
-    specs.iter().cloned().map(own).collect()
-}
-
-fn check_counted(path: &str, counting: Counting, problems: &mut Problems) {
-    if counting == Counting::Distinct {
-        problems.add(
-            path,
-            "has no effect with counting: distinct",
-            "remove it, or write counting: quantity",
-        );
-    }
+    let one = |(index, spec)| {
+        paths::observed(&format!("spec.observed[{index}]"), spec, counting, problems)
+    };
+    specs.iter().enumerate().map(one).collect()
 }
 
 fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {

@@ -1,0 +1,147 @@
+//! `rollcall topics`: what is there of a reconciliation's topics, and what is wrong with them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::ask;
+use crate::kafka::{self, Role, Surveyed};
+use crate::shard::Result;
+use crate::spec::{self, Settings};
+use crate::worker;
+
+/// Check the topics of a reconciliation, and create those that are missing if asked to
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file with the Reconciliation object; - for standard input
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Create what is missing, whatever spec.topics.manage says
+    #[arg(long)]
+    create: bool,
+}
+
+/// Prints the topics; fails when something is wrong with them.
+pub fn run(args: Args) -> ExitCode {
+    let Args { file, create: shall_create } = args;
+    let settings = match spec::load(&file) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let created = if shall_create { create(&settings) } else { Ok(()) };
+    // Also when creating has failed: what is there may tell why.
+    let mut wrong: Vec<String> = created.err().iter().map(ToString::to_string).collect();
+    match look(&settings) {
+        Ok(topics) => {
+            print!("{}", table(&topics));
+            let flaws = topics.iter().flat_map(|surveyed| &surveyed.flaws);
+            wrong.extend(flaws.map(ToString::to_string));
+        }
+        Err(error) => wrong.push(error.to_string()),
+    }
+    // Creating may have stumbled over what is found again.
+    wrong.sort_unstable();
+    wrong.dedup();
+    for text in &wrong {
+        eprintln!("error: {text}");
+    }
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn create(settings: &Settings) -> Result<()> {
+    let wanted = kafka::Wanted { manage: true, ..worker::wanted(settings) };
+    let connection = worker::connection(settings, "topics")?;
+    ask(kafka::ensure(&connection, &wanted)).map(|_| ())
+}
+
+fn look(settings: &Settings) -> Result<Vec<Surveyed>> {
+    let connection = worker::connection(settings, "topics")?;
+    ask(kafka::survey(&connection, &worker::wanted(settings)))
+}
+
+fn table(topics: &[Surveyed]) -> String {
+    let head = ["TOPIC", "ROLE", "PARTITIONS", "REPLICATION", "CLEANUP.POLICY", "STATE"];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(topics.iter().map(cells));
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let padded = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        text += padded.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(surveyed: &Surveyed) -> [String; 6] {
+    let Surveyed { topic, role, found, flaws } = surveyed;
+    let state = match (found, &flaws[..]) {
+        (Some(_), []) => "ok",
+        (Some(_), _) => "wrong",
+        (None, []) => "missing, made by the worker",
+        (None, _) => "missing",
+    };
+    let unknown = || "-".to_owned();
+    let (partitions, replication, policy) = match found {
+        None => (unknown(), unknown(), unknown()),
+        Some(found) => (
+            found.partitions.to_string(),
+            found.replication.to_string(),
+            found.cleanup_policy.clone().unwrap_or_else(unknown),
+        ),
+    };
+    [topic.clone(), name(*role).to_owned(), partitions, replication, policy, state.to_owned()]
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::Expected => "expected",
+        Role::Observed => "observed",
+        Role::Completed => "completed",
+        Role::Overdue => "overdue",
+        Role::DeadLetter => "dead letters",
+        Role::Changelog => "changelog",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::{Flaw, Found};
+
+    #[test]
+    fn the_table_tells_each_topic_and_its_state() {
+        let found = |partitions, policy: Option<&str>| {
+            let cleanup_policy = policy.map(str::to_owned);
+            Some(Found { partitions, replication: 3, cleanup_policy })
+        };
+        let topic = |topic: &str, role, found, flaws| Surveyed {
+            topic: topic.to_owned(),
+            role,
+            found,
+            flaws,
+        };
+        let compacted =
+            Flaw::ObservationsCompacted { topic: "made".into(), policy: "compact".into() };
+        let missing = Flaw::Missing { topic: "late".into() };
+        let table = table(&[
+            topic("orders", Role::Expected, found(12, None), vec![]),
+            topic("made", Role::Observed, found(12, Some("compact")), vec![compacted]),
+            topic("late", Role::Overdue, None, vec![missing]),
+            topic("shipping-changelog", Role::Changelog, None, vec![]),
+        ]);
+        assert_eq!(
+            table,
+            "\
+TOPIC               ROLE       PARTITIONS  REPLICATION  CLEANUP.POLICY  STATE
+orders              expected   12          3            -               ok
+made                observed   12          3            compact         wrong
+late                overdue    -           -            -               missing
+shipping-changelog  changelog  -           -            -               missing, made by the worker
+"
+        );
+    }
+}

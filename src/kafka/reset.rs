@@ -1,0 +1,186 @@
+//! Starting a reconciliation over: finds what its changelog and its group hold, and deletes that.
+//!
+//! Promise: nothing is deleted while a worker runs, and however far a reset gets, what it leaves is
+//! either what was there, what a worker refuses to run on, or nothing. Ban: inputs and outputs are
+//! never touched.
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::{
+    Connection,
+    admin::{Admin, TIMEOUT, options},
+    context::Context,
+    native, producer,
+};
+use crate::shard::{Error, Result, ShardId};
+
+/// What a reset deletes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    pub cluster_id: String,
+    /// `None` when there is no such topic.
+    pub changelog: Option<Changelog>,
+    /// How many partitions of an input have committed offsets, where any has.
+    pub offsets: Vec<(String, usize)>,
+    /// How many shards there may be.
+    pub shards: i32,
+}
+
+/// A changelog topic that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changelog {
+    pub topic: String,
+    pub partitions: i32,
+    /// What transactions leave and what is compacted away counts, too.
+    pub records_max: i64,
+}
+
+impl Remains {
+    /// Tells whether Kafka holds nothing of the reconciliation.
+    pub fn is_empty(&self) -> bool {
+        self.changelog.is_none() && self.offsets.is_empty()
+    }
+}
+
+/// Finds what a reset would delete.
+///
+/// # Errors
+/// [`Error::Misconfigured`] while the group has live members, who are named, or when something may
+/// not be read; [`Error::Interrupted`] when Kafka does not answer.
+pub fn remains(connection: &Connection, inputs: &[String]) -> Result<Remains> {
+    let admin = Admin::connect(connection)?;
+    let cluster_id = admin.cluster_id()?;
+    admin.refuse_members(&connection.group)?;
+    let counts = admin.partition_counts()?;
+    let topic = connection.changelog();
+    let changelog = match counts.get(&topic) {
+        Some(&partitions) => Some(admin.changelog(topic, partitions)?),
+        None => None,
+    };
+    let there = inputs.iter().filter_map(|input| Some((input.as_str(), *counts.get(input)?)));
+    let there: Vec<_> = there.collect();
+    let sharded = there.iter().map(|(_, partitions)| *partitions);
+    let shards = sharded.chain(changelog.iter().map(|changelog| changelog.partitions)).max();
+    let offsets = committed(connection, &there)?;
+    Ok(Remains { cluster_id, changelog, offsets, shards: shards.unwrap_or_default() })
+}
+
+/// Deletes what remains of the reconciliation in Kafka.
+///
+/// # Errors
+/// As for [`remains`]. A reset that failed half-way is finished by the next one.
+pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
+    let admin = Admin::connect(connection)?;
+    admin.refuse_members(&connection.group)?;
+    // A transaction that is still open could bring offsets back.
+    for shard in 0..remains.shards {
+        producer::fence_all(connection, ShardId(shard))?;
+    }
+    // First the changelog: offsets without it are refused by every worker. Rows without offsets
+    // would be taken for the rows of a replay.
+    if let Some(changelog) = &remains.changelog {
+        admin.delete_topic(&changelog.topic).await?;
+    }
+    admin.delete_group(&connection.group).await
+}
+
+/// Counts partitions with offsets. Those of open transactions are not waited for.
+fn committed(connection: &Connection, inputs: &[(&str, i32)]) -> Result<Vec<(String, usize)>> {
+    let mut config = connection.reader();
+    config.set("isolation.level", "read_uncommitted");
+    let consumer: BaseConsumer<Context> = config
+        .create_with_context(Context::default())
+        .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+    let mut wanted = TopicPartitionList::new();
+    for (input, partitions) in inputs {
+        wanted.add_partition_range(input, 0, partitions - 1);
+    }
+    if inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let refused = |error: KafkaError| refusal("committed offsets", error.rdkafka_error_code());
+    let found = consumer.committed_offsets(wanted, TIMEOUT).map_err(refused)?;
+    let count = |input: &str| {
+        let of_input = found.elements_for_topic(input).into_iter();
+        of_input.filter(|entry| matches!(entry.offset(), Offset::Offset(_))).count()
+    };
+    let counts = inputs.iter().map(|(input, _)| ((*input).to_owned(), count(input)));
+    Ok(counts.filter(|(_, partitions)| *partitions > 0).collect())
+}
+
+impl Admin {
+    fn refuse_members(&self, group: &str) -> Result<()> {
+        let members = native::group_members(&self.consumer, group, TIMEOUT)
+            .map_err(|failure| refusal(&format!("group {group}"), Some(failure.code)))?;
+        if members.is_empty() {
+            return Ok(());
+        }
+        let members: Vec<_> = members.iter().map(ToString::to_string).collect();
+        Err(Error::Misconfigured(format!(
+            "group {group} has live members: {}: stop these workers first; one that was killed \
+             counts until its session of 10 s has ended",
+            members.join(", ")
+        )))
+    }
+
+    fn changelog(&self, topic: String, partitions: i32) -> Result<Changelog> {
+        let mut records_max = 0;
+        for partition in 0..partitions {
+            let watermarks = self.consumer.fetch_watermarks(&topic, partition, TIMEOUT);
+            let (start, end) = watermarks
+                .map_err(|error| refusal(&format!("topic {topic}"), error.rdkafka_error_code()))?;
+            records_max += end - start;
+        }
+        Ok(Changelog { topic, partitions, records_max })
+    }
+
+    async fn delete_topic(&self, topic: &str) -> Result<()> {
+        let results = self.client.delete_topics(&[topic], &options()).await;
+        let first = results
+            .map_err(|error| Error::Interrupted(format!("topic {topic} was not deleted: {error}")))?
+            .into_iter()
+            .next();
+        match first {
+            Some(Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition))) | None => {
+                // Whoever starts next must not find the old one.
+                self.settled(|counts| !counts.contains_key(topic)).await.map(|_| ())
+            }
+            Some(Err((_, code))) => Err(refusal(&format!("deleting topic {topic}"), Some(code))),
+        }
+    }
+
+    async fn delete_group(&self, group: &str) -> Result<()> {
+        let results = self.client.delete_groups(&[group], &options()).await;
+        let first = results
+            .map_err(|error| Error::Interrupted(format!("group {group} was not deleted: {error}")))?
+            .into_iter()
+            .next();
+        match first {
+            Some(Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound))) | None => Ok(()),
+            Some(Err((_, RDKafkaErrorCode::NonEmptyGroup))) => Err(Error::Misconfigured(format!(
+                "a worker has joined group {group} meanwhile: stop it and reset again"
+            ))),
+            Some(Err((_, code))) => Err(refusal(&format!("deleting group {group}"), Some(code))),
+        }
+    }
+}
+
+fn refusal(what: &str, code: Option<RDKafkaErrorCode>) -> Error {
+    let code = code.unwrap_or(RDKafkaErrorCode::Fail);
+    match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::GroupAuthorizationFailed
+        | RDKafkaErrorCode::ClusterAuthorizationFailed => Error::Misconfigured(format!(
+            "{what}: not authorized: {code}; see docs/operations.md for the ACLs that are needed"
+        )),
+        RDKafkaErrorCode::TopicDeletionDisabled => Error::Misconfigured(format!(
+            "{what}: {code}: set delete.topic.enable=true at the brokers, or start over under \
+             another spec.kafka.groupId"
+        )),
+        _ => Error::Interrupted(format!("{what}: {code}: try again")),
+    }
+}
