@@ -3,16 +3,16 @@
 use std::{
     ops::RangeInclusive,
     sync::{
-        Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc::{RecvTimeoutError, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::{Failure, Faithful, Seen, Summary, Tracing, Wiring, run_with};
+use super::{Failure, Seen, Summary, Tracing, run};
 
-/// How far a campaign is, and what it has done in the end.
+/// What the schedules of a campaign have done so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub schedules: u64,
@@ -24,7 +24,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, seed: u64, end: &Result<(Summary, String), Failure>) {
+    fn add(&mut self, end: Result<(Summary, String), Failure>) {
         self.schedules += 1;
         match end {
             Ok((summary, _)) => {
@@ -32,8 +32,8 @@ impl Tally {
                 self.transactions += summary.transactions as u64;
                 self.seen.add(&summary.seen);
             }
-            Err(_) => {
-                self.failed.push(seed);
+            Err(failure) => {
+                self.failed.push(failure.seed);
                 self.failed.sort_unstable();
             }
         }
@@ -48,42 +48,37 @@ pub fn campaign(
     interval: Duration,
     progress: impl Fn(&Tally),
 ) -> Tally {
-    campaign_with(&Faithful, seeds, failures_max, interval, progress)
-}
-
-/// As [`campaign`], with processes that are put together by `wiring`.
-pub fn campaign_with<W: Wiring>(
-    wiring: &W,
-    seeds: RangeInclusive<u64>,
-    failures_max: usize,
-    interval: Duration,
-    progress: impl Fn(&Tally),
-) -> Tally {
     let next = AtomicU64::new(*seeds.start());
-    let tally = Mutex::new(Tally::default());
-    let locked = || tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let watcher = thread::current();
+    let mut tally = Tally::default();
     thread::scope(|scope| {
+        let (sender, ends) = channel();
         let runners = thread::available_parallelism().map_or(1, Into::into);
-        let runners: Vec<_> = (0..runners)
-            .map(|_| {
-                scope.spawn(|| {
-                    while locked().failed.len() < failures_max {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if !seeds.contains(&seed) {
-                            break;
-                        }
-                        let end = run_with(wiring, seed, Tracing::Off);
-                        locked().add(seed, &end);
+        for _ in 0..runners {
+            let (sender, seeds, next) = (sender.clone(), &seeds, &next);
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if !seeds.contains(&seed) || sender.send(run(seed, Tracing::Off)).is_err() {
+                        return;
                     }
-                    watcher.unpark();
-                })
-            })
-            .collect();
-        while !runners.iter().all(thread::ScopedJoinHandle::is_finished) {
-            thread::park_timeout(interval);
-            progress(&locked());
+                }
+            });
         }
+        drop(sender);
+        let mut told = Instant::now();
+        // Dropping the receiver ends the runners.
+        while tally.failed.len() < failures_max {
+            match ends.recv_timeout(interval) {
+                Ok(end) => tally.add(end),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if told.elapsed() >= interval {
+                told = Instant::now();
+                progress(&tally);
+            }
+        }
+        drop(ends);
     });
-    tally.into_inner().unwrap_or_else(PoisonError::into_inner)
+    tally
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard};
 use super::{
     Situation, Stage, World,
     kafka::{Decision, MemberId, Message, Offsets, Place, ProducerId, Refusal, Topic},
+    world::Request,
 };
 use crate::shard::{
     self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, Offset, Output, Result,
@@ -84,11 +85,9 @@ impl shard::Broker for Client {
 
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
         self.patiently(|world| {
-            let committed = world.cluster.committed(shard, world.setting.inputs());
-            if committed.is_err() {
-                world.seen.count(Situation::OffsetsUnstable);
-            }
-            committed
+            let epoch = world.cluster.epoch(producer_of(shard));
+            world.located.insert((self.process, shard), epoch);
+            world.cluster.committed(shard, world.setting.inputs())
         })
     }
 
@@ -180,12 +179,13 @@ impl Producer {
         let lost = world.setting.faults.lost_answer;
         let lost = world.happens(lost);
         let process = self.client.process;
-        if lost && world.random.chance(500) {
-            world.seen.count(Situation::RequestLost);
-            world.tell(|| format!("p{process}'s request to end its transaction is lost"));
+        if lost && world.random.chance(600) {
+            let steps = world.random.chance(500).then(|| world.random.between(5, 200));
+            world.lose_request(Request { process, owner: self.owner(), decision }, steps);
             return Err(Error::Interrupted("no answer".to_owned()));
         }
-        world.end_transaction(process, self.owner(), decision).map_err(error)?;
+        let request = Request { process, owner: self.owner(), decision };
+        world.end_transaction(request).map_err(error)?;
         if lost {
             world.seen.count(Situation::AnswerLost);
             world.tell(|| format!("the answer to p{process} is lost"));

@@ -32,6 +32,13 @@ pub fn step(world: &mut World, last: usize) {
             world.tell(|| format!("the transaction of {producer:?} has timed out"));
         }
     }
+    while let Some(first) = world.delayed.first_entry()
+        && *first.key() <= world.step
+    {
+        let request = first.remove();
+        // Nobody waits for the answer.
+        let _refused = world.end_transaction(request);
+    }
     if world.happens(faults.outage) {
         let steps = u64::try_from(world.random.between(5, 120)).expect("it is positive");
         world.outage_until = world.step + steps;

@@ -236,5 +236,5 @@ impl Producer for LateProducer {
 
 #[test]
 fn a_shard_that_runs_before_its_old_owner_is_fenced_is_found() {
-    assert_found(&FenceLate, "R-3");
+    assert_found(&FenceLate, "R-5");
 }

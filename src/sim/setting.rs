@@ -104,6 +104,9 @@ impl Setting {
         };
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
+        let mut plan = plan(rules, observed);
+        plan.on_truncation = *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]);
+        plan.tombstones_kept = Duration::from_secs(*random.pick(&[8, 20, 60]));
         Self {
             processes: 1 + random.below(3),
             shards: (0..1 + random.below(3)).map(|shard| ShardId(shard as i32)).collect(),
@@ -111,7 +114,7 @@ impl Setting {
             records: 30 + random.below(120),
             deadlines,
             ending,
-            plan: Arc::new(plan(random, rules, observed)),
+            plan: Arc::new(plan),
             limits: limits(random),
             faults: faults(random),
             stay: *random.pick(&[0, 500, 800, 950]),
@@ -191,7 +194,8 @@ fn faults(random: &mut Random) -> Faults {
     }
 }
 
-fn plan(random: &mut Random, rules: Rules, observed: usize) -> Plan {
+/// Returns a plan with so many observed topics beside the expected one.
+pub fn plan(rules: Rules, observed: usize) -> Plan {
     let path = |text| Path::parse(text).expect("the path is well formed");
     let (counting, quantity) = match rules.counting {
         Counting::Distinct => (Counting::Distinct, None),
@@ -219,8 +223,8 @@ fn plan(random: &mut Random, rules: Rules, observed: usize) -> Plan {
         rules,
         key_bytes_max: input_limits.key_bytes_max,
         start_from: StartFrom::Earliest,
-        on_truncation: *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]),
-        tombstones_kept: Duration::from_secs(*random.pick(&[8, 20, 60])),
+        on_truncation: OnTruncation::Stop,
+        tombstones_kept: Duration::from_secs(60),
         log_records: false,
     }
 }

@@ -18,11 +18,11 @@ pub enum Situation {
     Interrupted,
     /// The end of a transaction was asked for, and never decided.
     RequestLost,
+    /// The end of a transaction was asked for, and came to the broker much later.
+    RequestDelayed,
     /// A transaction was decided, and its owner never heard.
     AnswerLost,
     TransactionTimedOut,
-    /// Committed offsets had to be waited for.
-    OffsetsUnstable,
     /// The next overlay took records while a commit was under way.
     OverlaysOverlapped,
     ReplicaLagged,
@@ -56,9 +56,9 @@ pub const SITUATIONS: [(Situation, &str); 28] = [
     (Situation::CommittedAtLast, "committed at last"),
     (Situation::Interrupted, "interrupted"),
     (Situation::RequestLost, "request lost"),
+    (Situation::RequestDelayed, "request delayed"),
     (Situation::AnswerLost, "answer lost"),
     (Situation::TransactionTimedOut, "transaction timed out"),
-    (Situation::OffsetsUnstable, "offsets unstable"),
     (Situation::OverlaysOverlapped, "overlays overlapped"),
     (Situation::ReplicaLagged, "replica lagged"),
     (Situation::TombstoneCompacted, "tombstone compacted"),

@@ -1,4 +1,4 @@
-//! Schedules of every kind pass, play again the same, and say how to replay them.
+//! Schedules that every test run plays, and that they are worth playing.
 
 use std::time::Duration;
 
@@ -29,6 +29,23 @@ fn a_seed_plays_the_same_schedule_again() {
     }
     let trace = |seed| run(seed, Tracing::On).expect("the schedule is right").1;
     assert_ne!(trace(1), trace(2));
+}
+
+struct Broken;
+
+impl Wiring for Broken {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, _client: Client) -> Client {
+        panic!("a bug of ours")
+    }
+}
+
+#[test]
+fn a_process_that_panics_fails_its_schedule() {
+    let failure = schedule::run_with(&Broken, 1, Tracing::Off).expect_err("it panics");
+    assert!(failure.what.ends_with("panicked: a bug of ours"), "{}", failure.what);
 }
 
 #[test]

@@ -44,6 +44,14 @@ pub struct Refusal {
     pub was_given: bool,
 }
 
+/// A request to end a transaction, on its way to the coordinator.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    pub process: usize,
+    pub owner: (ProducerId, u32),
+    pub decision: Decision,
+}
+
 /// Whether the schedule's events are written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracing {
@@ -73,6 +81,10 @@ pub struct World {
     pub is_calm: bool,
     /// What a shard has to refuse to run on, and whether it did.
     pub refusal: Option<Refusal>,
+    /// Requests that reach the brokers at a later step.
+    pub delayed: BTreeMap<u64, Request>,
+    /// Which epoch was the newest when a process last read a shard's committed offsets.
+    pub located: BTreeMap<(usize, ShardId), u32>,
     /// The members and shards of every generation.
     pub given: BTreeMap<(MemberId, i32), BTreeSet<ShardId>>,
     pub(super) running: usize,
@@ -103,6 +115,8 @@ impl World {
             outage_until: 0,
             is_calm: false,
             refusal: None,
+            delayed: BTreeMap::new(),
+            located: BTreeMap::new(),
             given: BTreeMap::new(),
             running: usize::MAX,
             stopping: false,
@@ -285,18 +299,15 @@ impl World {
     }
 
     /// Ends a shard's transaction; what commits is judged.
-    pub fn end_transaction(
-        &mut self,
-        process: usize,
-        (producer, epoch): (ProducerId, u32),
-        decision: Decision,
-    ) -> Answer<()> {
+    pub fn end_transaction(&mut self, request: Request) -> Answer<()> {
+        let Request { process, owner: (producer, epoch), decision } = request;
         let Some(transaction) = self.cluster.end(producer, epoch, decision)? else {
             return Ok(());
         };
         let shard = ShardId(i32::try_from(producer.0).expect("shards are numbered in 32 bits"));
         self.tell(|| format!("p{process} ends {transaction:?} of {shard}: {decision:?}"));
         if decision == Decision::Commit {
+            self.judge_fencing(process, shard, epoch);
             let verdict = self.oracle.transaction(
                 &self.setting,
                 &mut self.cluster,
@@ -306,6 +317,32 @@ impl World {
             self.judge(verdict);
         }
         Ok(())
+    }
+
+    /// Has a request reach the coordinator after `steps`, or never.
+    pub fn lose_request(&mut self, request: Request, steps: Option<i64>) {
+        let process = request.process;
+        if let Some(steps) = steps {
+            self.seen.count(Situation::RequestDelayed);
+            self.tell(|| format!("p{process}'s request to end its transaction is delayed"));
+            let at = self.step + u64::try_from(steps).expect("it is positive");
+            self.delayed.insert(at, request);
+        } else {
+            self.seen.count(Situation::RequestLost);
+            self.tell(|| format!("p{process}'s request to end its transaction is lost"));
+        }
+    }
+
+    /// R-5: whoever commits has read the offsets that it went on from when it was the owner
+    /// already. Otherwise an older owner could have committed since.
+    fn judge_fencing(&mut self, process: usize, shard: ShardId, epoch: u32) {
+        let located = self.located.get(&(process, shard)).copied();
+        if located != Some(epoch) {
+            self.fail(format!(
+                "R-5: p{process} commits for shard {shard} in epoch {epoch}, but went on from \
+                 offsets that it read in epoch {located:?}"
+            ));
+        }
     }
 
     /// Commits offsets outside any transaction.

@@ -245,8 +245,12 @@ struct ToSupervisor {
 
 impl Owner for ToSupervisor {
     fn gained(&self, shards: &BTreeSet<ShardId>) {
-        tracing::info!(gained = %list(shards), "assignment");
         self.view.joined();
+        if shards.is_empty() {
+            // The group's generation has changed, and nothing of ours.
+            return;
+        }
+        tracing::info!(gained = %list(shards), "assignment");
         let _ = self.events.send(Event::Gained(shards.clone()));
     }
 

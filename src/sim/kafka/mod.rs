@@ -122,6 +122,11 @@ impl Cluster {
         self.coordinator.end(producer, epoch, decision)
     }
 
+    /// As [`Coordinator::epoch`].
+    pub fn epoch(&self, producer: ProducerId) -> u32 {
+        self.coordinator.epoch(producer)
+    }
+
     /// As [`Coordinator::open`].
     pub fn open_transaction(&self, producer: ProducerId) -> Option<TransactionId> {
         self.coordinator.open(producer)

@@ -131,6 +131,11 @@ impl Coordinator {
         Ok(owner.decide(decision))
     }
 
+    /// Returns the newest owner's epoch.
+    pub fn epoch(&self, producer: ProducerId) -> u32 {
+        self.owners.get(&producer).map_or(0, |owner| owner.epoch)
+    }
+
     /// Returns the owner's open transaction.
     pub fn open(&self, producer: ProducerId) -> Option<TransactionId> {
         match self.owners.get(&producer)?.state {

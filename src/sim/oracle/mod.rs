@@ -38,6 +38,15 @@ pub const OUTPUTS: [Topic; 3] = [Topic::Completed, Topic::Overdue, Topic::DeadLe
 /// The versions of a key's row in the changelog; `None` where it was forgotten.
 type Versions = Vec<(Offset, Option<Vec<u8>>)>;
 
+/// A record's key.
+type Key = Option<Vec<u8>>;
+
+/// What the records of each key say, by input.
+type Events = BTreeMap<Key, Vec<Vec<Fact>>>;
+
+/// The records of each key in each of [`OUTPUTS`].
+type Told = BTreeMap<Key, [Vec<Message>; 3]>;
+
 /// What is committed for one shard.
 #[derive(Debug, Default)]
 struct Shard {
@@ -100,41 +109,8 @@ impl Oracle {
         let known = self.shards.entry(commit.shard).or_default();
         let changes = commit.changes(cluster)?;
         let outputs = commit.outputs(cluster);
-        let mut events: BTreeMap<Option<Vec<u8>>, Vec<Vec<Fact>>> = BTreeMap::new();
-        let mut tick_until_ms = commit.wall_max_ms;
-        for &(shard, input, ref offset) in commit.offsets {
-            let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
-            if offset.changelog_id != changelog_id {
-                return Err(format!(
-                    "shard {shard} commits offsets for changelog {:?} beside rows in \
-                     {changelog_id:?}",
-                    offset.changelog_id
-                ));
-            }
-            let place = Place { topic: Topic::Input(input), shard };
-            let log = cluster.log(place);
-            let from = known.next.get(&input).copied().unwrap_or(log.bounds().start);
-            if offset.next < from || offset.next > log.last_stable() {
-                let end = log.last_stable();
-                return Err(format!(
-                    "R-3: shard {shard} commits offset {} of input {input} after {from}, where \
-                     committed records end at {end}",
-                    offset.next
-                ));
-            }
-            let passed_ms = known.passed_ms.entry(input).or_insert(Timestamp::MIN);
-            for (at, message) in log.messages(from, offset.next) {
-                *passed_ms = message.timestamp_ms.max(*passed_ms);
-                let fact = facts(&setting.plan, place, at, message);
-                let of_key = events.entry(message.key.clone()).or_default();
-                of_key.resize_with(setting.inputs(), Vec::new);
-                of_key[input].push(fact);
-            }
-            if setting.deadlines == Deadlines::Backlog && offset.next < log.bounds().end {
-                tick_until_ms = tick_until_ms.min(*passed_ms);
-            }
-        }
-        let keys: BTreeSet<Option<Vec<u8>>> = events
+        let (mut events, tick_until_ms) = known.events(setting, cluster, commit)?;
+        let keys: BTreeSet<Key> = events
             .keys()
             .chain(outputs.keys())
             .cloned()
@@ -266,11 +242,56 @@ impl Oracle {
 }
 
 impl Shard {
+    /// Returns what the records that a commit passes say, and the latest time at which a deadline
+    /// may have fired among them.
+    fn events(
+        &mut self,
+        setting: &Setting,
+        cluster: &mut Cluster,
+        commit: &Commit<'_>,
+    ) -> Result<(Events, Timestamp), String> {
+        let mut events = Events::new();
+        let mut tick_until_ms = commit.wall_max_ms;
+        for &(shard, input, ref offset) in commit.offsets {
+            let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
+            if offset.changelog_id != changelog_id {
+                return Err(format!(
+                    "shard {shard} commits offsets for changelog {:?} beside rows in \
+                     {changelog_id:?}",
+                    offset.changelog_id
+                ));
+            }
+            let place = Place { topic: Topic::Input(input), shard };
+            let log = cluster.log(place);
+            let from = self.next.get(&input).copied().unwrap_or(log.bounds().start);
+            if offset.next < from || offset.next > log.last_stable() {
+                let end = log.last_stable();
+                return Err(format!(
+                    "R-3: shard {shard} commits offset {} of input {input} after {from}, where \
+                     committed records end at {end}",
+                    offset.next
+                ));
+            }
+            let passed_ms = self.passed_ms.entry(input).or_insert(Timestamp::MIN);
+            for (at, message) in log.messages(from, offset.next) {
+                *passed_ms = message.timestamp_ms.max(*passed_ms);
+                let fact = facts(&setting.plan, place, at, message);
+                let of_key = events.entry(message.key.clone()).or_default();
+                of_key.resize_with(setting.inputs(), Vec::new);
+                of_key[input].push(fact);
+            }
+            if setting.deadlines == Deadlines::Backlog && offset.next < log.bounds().end {
+                tick_until_ms = tick_until_ms.min(*passed_ms);
+            }
+        }
+        Ok((events, tick_until_ms))
+    }
+
     fn accept(
         &mut self,
         commit: &Commit<'_>,
         changes: BTreeMap<Vec<u8>, (Offset, Row)>,
-        outputs: &BTreeMap<Option<Vec<u8>>, [Vec<Message>; 3]>,
+        outputs: &Told,
     ) {
         for (key, (offset, row)) in changes {
             self.versions.entry(key.clone()).or_default().push((offset, encoded(&row)));
@@ -334,8 +355,8 @@ impl Commit<'_> {
         Ok(changes)
     }
 
-    fn outputs(&self, cluster: &mut Cluster) -> BTreeMap<Option<Vec<u8>>, [Vec<Message>; 3]> {
-        let mut outputs: BTreeMap<_, [Vec<Message>; 3]> = BTreeMap::new();
+    fn outputs(&self, cluster: &mut Cluster) -> Told {
+        let mut outputs = Told::new();
         let Some(transaction) = self.transaction else { return outputs };
         for (index, topic) in OUTPUTS.into_iter().enumerate() {
             let log = cluster.log(Place { topic, shard: self.shard });

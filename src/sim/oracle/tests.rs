@@ -1,1 +1,162 @@
-//! The oracle notices what is wrong.
+//! The oracle accepts what the core can do, and nothing else.
+
+use super::*;
+use crate::{
+    matching::{Counting, Event, Items, Rules, step},
+    shard::Plan,
+    sim::setting,
+};
+
+const SHARD: ShardId = ShardId(0);
+const EXPECTED: Place = Place { topic: Topic::Input(0), shard: SHARD };
+const OBSERVED: Place = Place { topic: Topic::Input(1), shard: SHARD };
+const ORDER: &str = r#"{"id":"k","items":[{"id":1}]}"#;
+const ARRIVAL: &str = r#"{"orderId":"k","productId":1}"#;
+
+fn plan() -> Plan {
+    let rules = Rules {
+        counting: Counting::Distinct,
+        allow_empty: false,
+        overdue_after_ms: Some(100),
+        orphans_after_ms: None,
+        expire_after_ms: None,
+        memory_ms: 1_000,
+        row_bytes_max: 4_096,
+    };
+    setting::plan(rules, 1)
+}
+
+fn record(value: Option<&str>, timestamp_ms: Timestamp) -> Message {
+    let value = value.map(|value| value.as_bytes().to_vec());
+    Message { key: Some(b"k".to_vec()), value, timestamp_ms, headers: Vec::new() }
+}
+
+/// Returns the case of an order and the arrival of its item, and what the core makes of it.
+fn completed(plan: &Plan) -> Case<'_> {
+    let order = facts(plan, EXPECTED, 0, &record(Some(ORDER), 10));
+    let arrival = facts(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
+    let items: Items = [("1", 1, 0)].into_iter().collect();
+    let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
+    let event = Event::Observation { item: "1", quantity: 1 };
+    let last = step(&plan.rules, open, event, 20);
+    let completion = plan.outputs.emitted(b"k", &last.emitted.unwrap(), 20);
+    Case {
+        plan,
+        key: b"k".to_vec(),
+        first: Row::default(),
+        last: last.row,
+        facts: vec![vec![order], vec![arrival]],
+        outputs: [vec![as_message(completion)], Vec::new(), Vec::new()],
+        tick_until_ms: 50,
+    }
+}
+
+fn as_message(output: crate::shard::Output) -> Message {
+    let crate::shard::Output { key, value, timestamp_ms, headers, .. } = output;
+    Message { key, value, timestamp_ms, headers }
+}
+
+#[test]
+fn what_the_core_does_is_accepted() {
+    assert_eq!(completed(&plan()).explain(), Ok(()));
+}
+
+#[test]
+fn a_completion_that_is_missing_or_sent_twice_is_refused() {
+    let plan = plan();
+    let mut case = completed(&plan);
+    let completion = case.outputs[0].pop().unwrap();
+    assert!(case.explain().is_err());
+    case.outputs[0] = vec![completion.clone(), completion];
+    assert!(case.explain().is_err());
+}
+
+#[test]
+fn a_record_that_was_skipped_or_used_twice_is_refused() {
+    let plan = plan();
+    let mut case = completed(&plan);
+    let arrival = case.facts[1].pop().unwrap();
+    assert!(case.explain().is_err());
+    case.facts[1] = vec![arrival.clone(), arrival];
+    assert_eq!(case.explain(), Ok(()), "a duplicate changes nothing");
+    case.first = case.last.clone();
+    assert!(case.explain().is_err(), "it was completed before");
+}
+
+#[test]
+fn another_row_or_another_timestamp_is_refused() {
+    let plan = plan();
+    let mut case = completed(&plan);
+    case.last.changed_at += 1;
+    assert!(case.explain().is_err());
+    let mut case = completed(&plan);
+    case.outputs[0][0].timestamp_ms += 1;
+    assert!(case.explain().is_err());
+}
+
+#[test]
+fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
+    let plan = plan();
+    let mut case = completed(&plan);
+    // Observed first, or expected first: both complete, at the later one's time.
+    let completion = |at| {
+        let expected_at = 10;
+        let emitted = crate::matching::Emitted::Completion { late: false, expected_at };
+        as_message(plan.outputs.emitted(b"k", &emitted, at))
+    };
+    case.outputs[0] = vec![completion(10)];
+    case.last.changed_at = 20;
+    assert_eq!(case.explain(), Ok(()), "the arrival came first");
+    let cancellation = facts(&plan, EXPECTED, 1, &record(None, 30));
+    case.facts[0].insert(0, cancellation);
+    case.outputs[0] = vec![completion(20)];
+    assert_eq!(case.explain(), Ok(()), "cancelled, then expected anew, then complete");
+    case.facts[0].swap(0, 1);
+    case.last.phase = Phase::Cancelled;
+    assert!(case.explain().is_err(), "a completed key is not cancelled");
+}
+
+#[test]
+fn a_deadline_fires_when_it_is_due_and_only_once() {
+    let plan = plan();
+    let items: Items = [("1", 1, 0)].into_iter().collect();
+    let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
+    let fired = step(&plan.rules, open.clone(), Event::Tick, 120);
+    let overdue = as_message(plan.outputs.emitted(b"k", &fired.emitted.unwrap(), 120));
+    let case = |outputs: Vec<Message>, tick_until_ms| Case {
+        plan: &plan,
+        key: b"k".to_vec(),
+        first: open.clone(),
+        last: fired.row.clone(),
+        facts: vec![Vec::new(), Vec::new()],
+        outputs: [Vec::new(), outputs, Vec::new()],
+        tick_until_ms,
+    };
+    assert_eq!(case(vec![overdue.clone()], 120).explain(), Ok(()));
+    assert!(case(vec![overdue.clone()], 119).explain().is_err(), "nobody's clock was there");
+    assert!(case(vec![overdue.clone(), overdue], 120).explain().is_err());
+    assert!(case(Vec::new(), 120).explain().is_err(), "the row says that it fired");
+}
+
+#[test]
+fn a_dead_letter_belongs_to_its_record() {
+    let plan = plan();
+    let broken = facts(&plan, OBSERVED, 7, &record(Some("{"), 20));
+    let facts::Says::Refused(output) = broken.says.clone() else {
+        panic!("broken JSON was understood");
+    };
+    let case = |outputs| Case {
+        plan: &plan,
+        key: b"k".to_vec(),
+        first: Row::default(),
+        last: Row::default(),
+        facts: vec![Vec::new(), vec![broken.clone()]],
+        outputs: [Vec::new(), Vec::new(), outputs],
+        tick_until_ms: 50,
+    };
+    assert_eq!(case(vec![as_message(output)]).explain(), Ok(()));
+    assert!(case(Vec::new()).explain().is_err());
+    let other = facts(&plan, OBSERVED, 8, &record(Some("{"), 20));
+    let facts::Says::Refused(other) = other.says else { panic!("broken JSON was understood") };
+    assert!(case(vec![as_message(other)]).explain().is_err());
+}
