@@ -85,6 +85,15 @@ struct Owned {
     tenure: u64,
     phase: Phase,
     failures: u32,
+    store: Trust,
+}
+
+/// Whether what is on disk may be used.
+#[derive(Debug, Clone, Copy)]
+enum Trust {
+    Kept,
+    /// It was found damaged: it is deleted before the shard is opened, and restored.
+    Lost,
 }
 
 enum Phase {
@@ -126,7 +135,12 @@ impl Supervisor {
     fn gained(&mut self, shards: &BTreeSet<ShardId>) {
         for &shard in shards {
             self.tenures += 1;
-            let owned = Owned { tenure: self.tenures, phase: Phase::Queued, failures: 0 };
+            let owned = Owned {
+                tenure: self.tenures,
+                phase: Phase::Queued,
+                failures: 0,
+                store: Trust::Kept,
+            };
             self.shards.insert(shard, owned);
             self.view.set_state(shard, State::Opening(Arc::default()));
         }
@@ -175,7 +189,7 @@ impl Supervisor {
                 owned.phase = Phase::Opening;
                 let progress = Arc::<Progress>::default();
                 self.view.set_state(shard, State::Opening(Arc::clone(&progress)));
-                self.opener.start(shard, owned.tenure, limits, progress);
+                self.opener.start(shard, owned, limits, progress);
             }
         }
     }
@@ -206,6 +220,7 @@ impl Supervisor {
             Ok((running, producer)) => {
                 owned.phase = Phase::Running;
                 owned.failures = 0;
+                owned.store = Trust::Kept;
                 self.tell(shard, Command::Add(Box::new(running), producer));
             }
             Err(error) => self.failed(shard, &error),
@@ -216,6 +231,9 @@ impl Supervisor {
         let Some(owned) = self.shards.get_mut(&shard) else { return };
         let backoff = BACKOFF_MIN * 2_u32.saturating_pow(owned.failures.min(10));
         owned.failures += 1;
+        if matches!(error, Error::Corrupt(_)) {
+            owned.store = Trust::Lost;
+        }
         let (pause, state) = match error {
             Error::Fenced(reason) => (FENCED_PAUSE, State::Waiting { reason: reason.clone() }),
             Error::Misconfigured(reason) => {
@@ -236,12 +254,13 @@ impl Supervisor {
 
 impl Opener {
     /// Opens the shard on a thread of its own, since it may take seconds.
-    fn start(&self, shard: ShardId, tenure: u64, limits: Limits, progress: Arc<Progress>) {
+    fn start(&self, shard: ShardId, owned: &Owned, limits: Limits, progress: Arc<Progress>) {
+        let (tenure, store) = (owned.tenure, owned.store);
         let opener = self.clone();
         let builder = thread::Builder::new().name(format!("open-{shard}"));
         let open = move || {
             let start = Instant::now();
-            let result = opener.open(shard, limits, &progress);
+            let result = opener.open(shard, store, limits, &progress);
             if result.is_ok() {
                 let took_ms = start.elapsed().as_millis();
                 tracing::info!(%shard, restored = progress.restored(), took_ms, "shard opened");
@@ -255,9 +274,13 @@ impl Opener {
     fn open(
         &self,
         shard: ShardId,
+        trust: Trust,
         limits: Limits,
         progress: &Progress,
     ) -> Result<(Running<RocksStore>, ShardProducer)> {
+        if matches!(trust, Trust::Lost) {
+            self.stores.forget(shard)?;
+        }
         let store = self.stores.shard(shard)?;
         let opening = Opening { plan: &self.plan, shard, limits, wall_ms: &wall_ms, progress };
         opening.open(&self.broker, store)
