@@ -102,8 +102,8 @@ impl Scenario {
         self.to_possible_value().expect("no scenario is skipped").get_name().to_owned()
     }
 
-    /// Returns the backlog that has to be there first.
-    fn backlog(self, records: u32, keys: u32) -> Option<Workload> {
+    /// Returns the backlog that all runs of all systems work off.
+    fn backlog(self, records: u32) -> Option<Workload> {
         let of = |open: u32| Workload {
             seed: 3,
             // An order has four records on average; when the last is begun, all are to be open.
@@ -116,15 +116,7 @@ impl Scenario {
             Self::Throughput1k => Some(of(1_000)),
             Self::Throughput100k => Some(of(100_000)),
             Self::Throughput1m => Some(of(1_000_000)),
-            // Three records a key on average, and half of the orders still open at the end.
-            Self::State => Some(Workload {
-                seed: 5,
-                orders: keys,
-                open: 100_000,
-                items_max: 4,
-                unfinished_percent: 50,
-            }),
-            Self::Graceful | Self::Failover | Self::Latency => None,
+            Self::State | Self::Graceful | Self::Failover | Self::Latency => None,
         }
     }
 }
@@ -153,7 +145,7 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
     };
     let mut backlogs = HashMap::new();
     for scenario in &arguments.scenarios {
-        if let Some(workload) = scenario.backlog(arguments.records, arguments.keys) {
+        if let Some(workload) = scenario.backlog(arguments.records) {
             let name = format!("{}-{}", bench.prefix, scenario.name());
             backlogs.insert(*scenario, feed::load_backlog(&bench.bootstrap, &name, workload)?);
         }
@@ -162,7 +154,7 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
     for run in 1..=arguments.runs {
         for scenario in &arguments.scenarios {
             for template in &arguments.systems {
-                let result = measure(&bench, template, *scenario, &backlogs, run);
+                let result = measure(&bench, template, *scenario, &backlogs, arguments.keys, run);
                 let (name, system) = (scenario.name(), &template.name);
                 failed += match result {
                     Ok(measures) => {
@@ -184,12 +176,13 @@ fn measure(
     template: &Template,
     scenario: Scenario,
     backlogs: &HashMap<Scenario, Sent>,
+    keys: u32,
     run: u32,
 ) -> Result<Measures, Failure> {
     let name = format!("{}-{run}", scenario.name());
     match (scenario, backlogs.get(&scenario)) {
-        (Scenario::State, Some(backlog)) => state::run(bench, template, backlog, &name),
         (_, Some(backlog)) => throughput::run(bench, template, backlog, &name),
+        (Scenario::State, None) => state::run(bench, template, keys, &name),
         (Scenario::Graceful, None) => handover::run(bench, template, Parting::Graceful, &name),
         (Scenario::Failover, None) => handover::run(bench, template, Parting::Crash, &name),
         (_, None) => latency::run(bench, template, &name),
