@@ -62,8 +62,9 @@ pub struct Topics {
 /// missing or do not fit together, with the remedy.
 pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> {
     let admin = Admin::connect(connection)?;
-    let cluster_id = admin.cluster_id()?;
     let mut counts = admin.partition_counts()?;
+    // After the metadata, which brings it; asked first, librdkafka waits a second for it.
+    let cluster_id = admin.cluster_id()?;
     let partitions = admin.inputs(&mut counts, wanted).await?;
     let changelog = connection.changelog();
     let outputs = [&wanted.completed, &wanted.overdue, &wanted.dead_letter];
