@@ -59,7 +59,11 @@ impl Admin {
     /// Returns all topics that are there and may be seen.
     pub(super) fn topics(&self) -> Result<BTreeMap<String, Described>> {
         let metadata = self.consumer.fetch_metadata(None, TIMEOUT).map_err(|error| {
-            Error::Interrupted(format!("no metadata from {}: {error}", self.servers))
+            Error::Interrupted(format!(
+                "no broker answers at {}: {error}: check spec.kafka.bootstrapServers and the \
+                 network",
+                self.servers
+            ))
         })?;
         let there = metadata.topics().iter().filter(|topic| topic.error().is_none());
         let described = there.map(|topic| {

@@ -31,7 +31,8 @@ impl Connection {
                 // Shards that stay keep flowing while others move.
                 ("partition.assignment.strategy", "cooperative-sticky"),
                 ("session.timeout.ms", "10000"),
-                ("heartbeat.interval.ms", "1000"),
+                // How soon a survivor learns that shards are free.
+                ("heartbeat.interval.ms", "300"),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
                 ("enable.auto.commit", "false"),

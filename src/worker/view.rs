@@ -118,7 +118,7 @@ impl View {
     /// Notes that a shard is no longer this worker's. Its counts stay, since sums never fall.
     pub fn given_up(&self, shard: ShardId) {
         if let Some(view) = self.lock().get_mut(&shard) {
-            view.retire();
+            // Its lane reports it a last time; it is retired when it is opened again.
             view.state = State::Waiting { reason: NOT_OURS.to_owned() };
         }
     }
