@@ -22,5 +22,6 @@ pub mod order_demo;
 pub mod shard;
 pub mod sim;
 pub mod spec;
+pub mod state_api;
 pub mod store;
 pub mod worker;

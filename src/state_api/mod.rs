@@ -1,0 +1,10 @@
+//! What workers answer about themselves, read by operator, console and `rollcall inspect`.
+//!
+//! Promise: these shapes are the contract of `docs/openapi.yaml`; fields are added, never renamed.
+//! Ban: nothing here knows how a worker finds its answers.
+
+mod status;
+
+pub use status::{
+    InputStatus, Phase, RestoreStatus, RowCounts, ShardStatus, Trouble, WorkerState, WorkerStatus,
+};

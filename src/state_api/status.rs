@@ -1,0 +1,115 @@
+//! One worker and its shards: `GET /v1/status`.
+
+use serde::{Deserialize, Serialize};
+
+/// One worker and the shards it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerStatus {
+    /// Name of the `Reconciliation`.
+    pub reconciliation: String,
+    /// Name of the worker in its group: the pod's.
+    pub instance: String,
+    pub version: String,
+    pub state: WorkerState,
+    /// Partitions of every topic of the reconciliation; `None` until Kafka has told.
+    pub partitions: Option<u32>,
+    /// Why nothing runs, with the remedy: the broker is unreachable, topics are not
+    /// co-partitioned and so on. `None` when nothing is wrong with the worker as a whole.
+    pub trouble: Option<Trouble>,
+    /// In the order of their numbers.
+    pub shards: Vec<ShardStatus>,
+}
+
+/// What is wrong, as a name for machines and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// In CamelCase, as in a condition of Kubernetes: `BrokerUnreachable`.
+    pub reason: String,
+    /// What happened and what to do about it.
+    pub message: String,
+}
+
+/// What a worker is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum WorkerState {
+    /// Not yet in the group.
+    Joining,
+    /// In the group, with or without shards.
+    Joined,
+    /// Told to stay out of the group.
+    Paused,
+    /// Giving its shards up.
+    Stopping,
+}
+
+/// One shard of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardStatus {
+    /// The partition that it stands for.
+    pub shard: u32,
+    pub state: Phase,
+    /// Why it does not run, with the remedy.
+    pub reason: Option<String>,
+    /// By input topic, the expected one first.
+    pub inputs: Vec<InputStatus>,
+    /// Its rows by state; `None` while it opens.
+    pub rows: Option<RowCounts>,
+    /// How far restoring is; `None` when it is not restoring.
+    pub restore: Option<RestoreStatus>,
+    /// When it last committed a completion: RFC 3339, UTC.
+    pub last_completion_at: Option<String>,
+}
+
+/// Where a shard stands in its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Older owners are fenced and rows restored.
+    Opening,
+    Running,
+    /// It failed and is opened again soon.
+    Waiting,
+    /// It needs someone to mend what the reason says.
+    Stopped,
+}
+
+/// How far one input partition is processed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputStatus {
+    pub topic: String,
+    /// First offset not yet processed.
+    pub next_offset: Option<i64>,
+    /// Offsets still to read.
+    pub lag_records: Option<i64>,
+    /// Age of the newest record processed, in seconds, while there are offsets to read; else 0.
+    pub lag_seconds: Option<f64>,
+}
+
+/// Rows of a shard by state (docs/semantics.md).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowCounts {
+    /// Expected and not complete.
+    pub open: u64,
+    /// Those of `open` that were reported as overdue.
+    pub overdue: u64,
+    /// Observed and not expected yet.
+    pub unexpected: u64,
+    /// Completed or cancelled, and remembered.
+    pub finished: u64,
+}
+
+/// How far a shard's restoring is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreStatus {
+    /// Changelog offsets still to read.
+    pub remaining_offsets: i64,
+    /// Changelog records read so far.
+    pub restored_records: u64,
+}
