@@ -11,6 +11,7 @@ mod eventually;
 mod kafka;
 mod known_answer;
 mod known_failures;
+mod local_state;
 mod operation;
 mod order_demo;
 mod reconciliation;
