@@ -5,6 +5,7 @@ pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
 pub mod order;
+pub mod probe;
 pub mod reset;
 pub mod simulate;
 pub mod topics;
