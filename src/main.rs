@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, operator, order, reset, simulate, topics, validate,
-    watch, worker,
+    crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate, topics,
+    validate, watch, worker,
 };
 
 /// Completeness reconciliation on Kafka
@@ -24,6 +24,7 @@ enum Cli {
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
     Watch(watch::Args),
+    Probe(probe::Args),
     #[command(hide = true)]
     Simulate(simulate::Args),
 }
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Cli::Manufactured(args) => manufactured::run(args),
         Cli::Manufacturer(args) => manufacturer::run(args),
         Cli::Watch(args) => watch::run(args),
+        Cli::Probe(args) => probe::run(args),
         Cli::Simulate(args) => simulate::run(args),
     }
 }

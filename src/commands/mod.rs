@@ -6,6 +6,7 @@ pub mod manufactured;
 pub mod manufacturer;
 pub mod operator;
 pub mod order;
+pub mod probe;
 pub mod reset;
 pub mod simulate;
 pub mod topics;

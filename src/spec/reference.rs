@@ -57,7 +57,7 @@ pub fn markdown() -> String {
         .and_then(|root| root.properties.as_ref()?.get("spec"))
         .expect("the derived definition describes spec");
     let mut page = INTRODUCTION.to_owned();
-    page += include_str!("../../manifests/demo/shipping.yaml");
+    page += include_str!("../../manifests/local/shipping.yaml");
     page += NOTATION;
     fields(&mut page, "spec", spec, 2);
     page

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::*;
 
-const DEMO: &str = include_str!("../../manifests/demo/shipping.yaml");
+const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
 fn schema() -> JSONSchemaProps {
     let version = Reconciliation::crd().spec.versions.swap_remove(0);
