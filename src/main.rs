@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, order, probe, reset, simulate, topics, validate,
-    watch, worker,
+    crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate, topics,
+    validate, watch, worker,
 };
 
 /// Completeness reconciliation on Kafka
@@ -14,6 +14,7 @@ use rollcall::commands::{
 #[command(version, arg_required_else_help = true)]
 enum Cli {
     Worker(worker::Args),
+    Operator(operator::Args),
     Validate(validate::Args),
     Topics(topics::Args),
     Reset(reset::Args),
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         .init();
     match Cli::parse() {
         Cli::Worker(args) => worker::run(args),
+        Cli::Operator(args) => operator::run(args),
         Cli::Validate(args) => validate::run(args),
         Cli::Topics(args) => topics::run(args),
         Cli::Reset(args) => reset::run(args),

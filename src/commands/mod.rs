@@ -4,6 +4,7 @@ pub mod crd;
 pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
+pub mod operator;
 pub mod order;
 pub mod probe;
 pub mod reset;

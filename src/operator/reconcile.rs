@@ -1,0 +1,307 @@
+//! One look at one object: read → dereference → validate → build → apply → observe → status.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Resource, ResourceExt};
+
+use super::apply;
+use super::build::{self, Image, Plan};
+use super::cluster::Cluster;
+use super::dereference::{self, Missing, PodMonitors, Referred};
+use super::error::{Doing, Error, Result};
+use super::fingerprint;
+use super::metrics::Metrics;
+use super::names::FINALIZER;
+use super::object;
+use super::observe;
+use super::queue::{Cause, Key};
+use super::remove::{self, Removal};
+use super::status::{self, Applied, Before, Numbers, Phase, Sight};
+use crate::spec::object::ReconciliationStatus;
+use crate::spec::{self, Reconciliation};
+
+/// How soon to look again at what is as it should be: workers are asked, and Secrets read.
+const LOOK: Duration = Duration::from_secs(10);
+/// How soon to look again at what is on its way.
+const LOOK_SOON: Duration = Duration::from_secs(2);
+/// How soon to look again at what only someone else can change, who is seen doing it.
+const LOOK_LATE: Duration = Duration::from_secs(300);
+/// How often everything is applied though nothing seems to have changed.
+const APPLY_EVERY: Duration = Duration::from_secs(600);
+/// How often numbers alone make a new status.
+const NUMBERS_EVERY: Duration = Duration::from_secs(30);
+
+/// What looking at any object needs.
+#[derive(Clone)]
+pub struct Context {
+    pub cluster: Cluster,
+    pub recorder: Recorder,
+    pub metrics: Metrics,
+    pub image: Image,
+    pub monitors: PodMonitors,
+}
+
+/// What is remembered of an object from one look to the next; losing it costs a few requests.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    applied: Option<(String, Instant)>,
+    numbers_at: Option<Instant>,
+    told: Option<String>,
+}
+
+/// Looks at an object and does what there is to do; returns when to look again, if ever.
+///
+/// # Errors
+/// What keeps the operator from its work; the object is said to be `Degraded` by it.
+pub async fn reconcile(
+    context: &Context,
+    key: &Key,
+    cause: Cause,
+    memory: &mut Memory,
+) -> Result<Option<Duration>> {
+    let api = context.cluster.reconciliations(&key.namespace);
+    let stored = api.get_opt(&key.name).await.doing(|| "read the object".to_owned())?;
+    let Some(stored) = stored else {
+        context.metrics.forget(key);
+        return Ok(None);
+    };
+    if cause == Cause::Change {
+        memory.applied = None;
+    }
+    let object = object::read(&stored);
+    if stored.metadata.deletion_timestamp.is_some() {
+        context.metrics.forget(key);
+        return delete(context, &stored, object, memory).await;
+    }
+    let problems = match object {
+        Ok(object) => return look(context, key, &stored, &object, memory).await,
+        Err(problems) => problems,
+    };
+    tell(context, key, &stored, &Sight::Invalid(&problems), memory).await?;
+    Ok(Some(LOOK_LATE))
+}
+
+async fn look(
+    context: &Context,
+    key: &Key,
+    stored: &DynamicObject,
+    object: &Reconciliation,
+    memory: &mut Memory,
+) -> Result<Option<Duration>> {
+    let before = object::status(stored);
+    let attempt = act(context, object, &before, memory).await;
+    let observed = match attempt {
+        Ok(Ok(observed)) => observed,
+        Ok(Err(Missing { reason, message })) => {
+            let phase = if reason == "NameTaken" { Phase::Stalled } else { Phase::Progressing };
+            let sight = Sight::Blocked { reason, message: &message, phase };
+            tell(context, key, stored, &sight, memory).await?;
+            return Ok(Some(LOOK));
+        }
+        Err(error @ Error::Deposed) => return Err(error),
+        Err(error) => {
+            let (reason, message) = (error.reason(), error.to_string());
+            let phase = Phase::Progressing;
+            let sight = Sight::Blocked { reason, message: &message, phase };
+            tell(context, key, stored, &sight, memory).await?;
+            return Err(error);
+        }
+    };
+    let spec = &object.spec;
+    let applied = Applied { paused: spec.paused, asked: spec.replicas, observed: &observed };
+    let after = tell(context, key, stored, &Sight::Applied(applied), memory).await?;
+    Ok(Some(if is_settled(&after) { LOOK } else { LOOK_SOON }))
+}
+
+/// Brings the children to where the object wants them, and looks what has become of them.
+async fn act(
+    context: &Context,
+    object: &Reconciliation,
+    before: &ReconciliationStatus,
+    memory: &mut Memory,
+) -> Result<std::result::Result<observe::Observed, Missing>> {
+    let Context { cluster, image, monitors, .. } = context;
+    let metadata = &object.metadata;
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    if remove::wants_finalizer(&object.spec) != remove::has_finalizer(metadata) {
+        let ours: &[&str] = if remove::has_finalizer(metadata) { &[] } else { &[FINALIZER] };
+        cluster.apply_finalizers(metadata, ours).await?;
+    }
+    let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
+    let Referred { secrets, monitoring } = referred;
+    let secrets = match secrets {
+        Ok(secrets) => secrets,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let config = build::config(object);
+    let plan = Plan {
+        object,
+        image,
+        hashes: fingerprint::hashes(&config, &secrets),
+        config,
+        replicas: replicas(object, before),
+        monitoring,
+    };
+    let children = build::children(&plan);
+    let digest = digest(&children);
+    let is_current = memory
+        .applied
+        .as_ref()
+        .is_some_and(|(applied, at)| *applied == digest && at.elapsed() < APPLY_EVERY);
+    if !is_current {
+        if let Err(taken) = apply::apply(cluster, metadata, &children).await? {
+            let message = format!(
+                "there is a {} {} that does not belong to this object: delete it, or give the \
+                 object another name",
+                taken.kind, taken.name
+            );
+            return Ok(Err(Missing { reason: "NameTaken", message }));
+        }
+        tracing::info!(object = %Key { namespace: namespace.clone(), name: name.clone() }, "applied");
+        memory.applied = Some((digest, Instant::now()));
+    }
+    observe::observe(cluster, &namespace, &name).await.map(Ok)
+}
+
+/// Returns how many workers to run: never more than there are shards, once their number is known.
+fn replicas(object: &Reconciliation, before: &ReconciliationStatus) -> i32 {
+    if object.spec.paused {
+        return 0;
+    }
+    object.spec.replicas.min(before.partitions.unwrap_or(i32::MAX))
+}
+
+fn digest(children: &build::Children) -> String {
+    let present = children.present.iter().map(|child| child.value.to_string());
+    let absent =
+        children.absent.iter().map(|absent| format!("{}/{}", absent.resource.kind, absent.name));
+    fingerprint::of_text(&present.chain(absent).collect::<Vec<_>>().join("\n"))
+}
+
+/// Writes the status if it says something new, and an Event if the object has come to another
+/// state; returns the status.
+async fn tell(
+    context: &Context,
+    key: &Key,
+    stored: &DynamicObject,
+    sight: &Sight<'_>,
+    memory: &mut Memory,
+) -> Result<ReconciliationStatus> {
+    let written = object::status(stored);
+    let generation = stored.metadata.generation;
+    let before = Before { name: &key.name, generation, status: &written };
+    let after = status::status(&before, sight, Timestamp::now());
+    let stale = memory.numbers_at.is_none_or(|at| at.elapsed() >= NUMBERS_EVERY);
+    let numbers = if stale { Numbers::Stale } else { Numbers::Fresh };
+    if status::worth_writing(&written, &after, numbers) {
+        let value = serde_json::to_value(&after).expect("a status is plain data");
+        context.cluster.apply_status(&stored.metadata, &value).await?;
+        memory.numbers_at = Some(Instant::now());
+    }
+    let Some(ready) = after.conditions.iter().find(|condition| condition.type_ == "Ready") else {
+        return Ok(after);
+    };
+    context.metrics.set_ready(key, ready.status == "True");
+    let was = written.conditions.iter().find(|condition| condition.type_ == "Ready");
+    if was.is_none_or(|was| (&was.status, &was.reason) != (&ready.status, &ready.reason)) {
+        let troubled = after
+            .conditions
+            .iter()
+            .any(|condition| condition.status == "True" && condition.type_ == "Degraded");
+        let type_ = if troubled { EventType::Warning } else { EventType::Normal };
+        tracing::info!(object = %key, ready = ready.status, reason = ready.reason, "{}", ready.message);
+        publish(context, stored, type_, &ready.reason, &ready.message).await;
+    }
+    Ok(after)
+}
+
+/// An Event that cannot be written is no reason to stop.
+async fn publish(
+    context: &Context,
+    stored: &DynamicObject,
+    type_: EventType,
+    reason: &str,
+    note: &str,
+) {
+    let mut reference = stored.object_ref(&kube::core::ApiResource::erase::<Reconciliation>(&()));
+    reference.resource_version = None;
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: (!note.is_empty()).then(|| note.to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &reference).await {
+        tracing::warn!(object = stored.name_any(), %error, "an Event could not be written");
+    }
+}
+
+fn is_settled(status: &ReconciliationStatus) -> bool {
+    status.conditions.iter().any(|found| found.type_ == "Progressing" && found.status == "False")
+}
+
+/// Deletes what the object does not take along by itself, and lets it go.
+async fn delete(
+    context: &Context,
+    stored: &DynamicObject,
+    object: std::result::Result<Reconciliation, Vec<spec::Problem>>,
+    memory: &mut Memory,
+) -> Result<Option<Duration>> {
+    let metadata = &stored.metadata;
+    if !remove::has_finalizer(metadata) {
+        return Ok(None);
+    }
+    let cluster = &context.cluster;
+    let out_of_patience = remove::is_out_of_patience(metadata, Timestamp::now());
+    let left = match object {
+        Err(problems) => Some(format!("the object is not valid: {}", problems[0])),
+        Ok(object) if !remove::wants_finalizer(&object.spec) => None,
+        Ok(object) => match forget_topics(context, &object).await {
+            Ok(Ok(Removal::Done)) => {
+                tracing::info!(object = stored.name_any(), "changelog and group deleted");
+                None
+            }
+            Ok(Ok(Removal::WaitingForWorkers(_))) if !out_of_patience => {
+                return Ok(Some(LOOK_SOON));
+            }
+            Ok(Ok(Removal::WaitingForWorkers(pods))) => Some(format!("{pods} workers do not end")),
+            Ok(Err(missing)) => Some(missing.message),
+            Err(error @ Error::Deposed) => return Err(error),
+            Err(error) if out_of_patience => Some(error.to_string()),
+            Err(error) => {
+                let note = format!("{error}; to keep topics, set spec.deletionPolicy to Retain");
+                if memory.told.as_ref() != Some(&note) {
+                    publish(context, stored, EventType::Warning, "TopicsNotDeleted", &note).await;
+                    memory.told = Some(note);
+                }
+                return Err(error);
+            }
+        },
+    };
+    if let Some(why) = left {
+        let note = format!("changelog and group are left in Kafka: {why}");
+        tracing::warn!(object = stored.name_any(), "{note}");
+        publish(context, stored, EventType::Warning, "TopicsLeft", &note).await;
+    }
+    cluster.apply_finalizers(metadata, &[]).await?;
+    Ok(None)
+}
+
+async fn forget_topics(
+    context: &Context,
+    object: &Reconciliation,
+) -> Result<std::result::Result<Removal, Missing>> {
+    let namespace = object.namespace().unwrap_or_default();
+    let Context { cluster, monitors, .. } = context;
+    let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
+    let secrets = match referred.secrets {
+        Ok(secrets) => secrets,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let settings = spec::validate(object).expect("what was read is valid");
+    remove::remove(cluster, object, &settings, &secrets).await.map(Ok)
+}
