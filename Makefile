@@ -28,6 +28,9 @@ image: ## Builds the container image (IMAGE=localhost/rollcall:dev)
 chart: ## Checks the Helm chart and the manifests on a real API server
 	@scripts/check-chart
 
+e2e: ## Chart, operator and pods on a real node with a real Kafka, under load (root)
+	@scripts/e2e
+
 kafka-start: ## Starts a Kafka for trying things (PORT=9092)
 	@scripts/kafka start
 

@@ -38,9 +38,11 @@
 {{- end -}}
 {{- end -}}
 
-{{/* By these the Deployment knows its pods; they never change. */}}
+{{/*
+By these the Deployment knows its pods; they never change. Workers let pods of this name in.
+*/}}
 {{- define "rollcall.selector" -}}
-app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 }}
+app.kubernetes.io/name: rollcall
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}

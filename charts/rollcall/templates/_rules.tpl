@@ -10,7 +10,7 @@ In namespaced mode a Role in each namespace has it, in cluster mode one ClusterR
 # What it says of them.
 - apiGroups: [rollcall.dev]
   resources: [reconciliations/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Children that block their owner's deletion, and the finalizer of deletionPolicy: DeleteTopics,
 # which stands in the object's metadata.
 - apiGroups: [rollcall.dev]
@@ -39,7 +39,7 @@ In namespaced mode a Role in each namespace has it, in cluster mode one ClusterR
 # Scraping the workers, where the Prometheus operator is installed.
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, create, patch, delete]
 {{- end }}
 # Which workers are there, and where to ask them for their state.
 - apiGroups: [""]
@@ -53,7 +53,7 @@ In namespaced mode a Role in each namespace has it, in cluster mode one ClusterR
 
 {{/* Reading Secrets by name, or all when a name is "*". Takes the list of names. */}}
 {{- define "rollcall.secretRule" -}}
-# Secrets that objects refer to: workers are rolled when they change.
+# Secrets that objects refer to: that they are complete, and that workers start anew with them.
 - apiGroups: [""]
   resources: [secrets]
   {{- if not (has "*" .) }}
