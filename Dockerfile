@@ -1,14 +1,30 @@
 # The program in an image without shell or package manager, run by an unprivileged user: operator,
 # worker and demo services are subcommands of the one binary.
 #
-# The first stage compiles the dependencies alone (RocksDB takes about 12 minutes on 2 cores), so
-# that its layer is used again until Cargo.toml or Cargo.lock changes.
-#
 #   docker build -t rollcall .
 #
-# BINARY=prebuilt takes a binary that was built elsewhere, named rollcall in the build's context
+# The stage "dependencies" compiles the dependencies alone (RocksDB takes about 12 minutes on 2
+# cores), so that its layer is used again until Cargo.toml or Cargo.lock changes. The target
+# "prebuilt" takes a binary that was built elsewhere, named rollcall in the build's context
 # (scripts/image --binary): the image is the same but for who compiled it.
-ARG BINARY=build
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rollcall" \
+      org.opencontainers.image.description="Completeness reconciliation on Kafka" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
+# The lock file tells tools that list an image's parts (SBOM) which crates are in the binary.
+COPY LICENSE Cargo.lock /usr/share/doc/rollcall/
+# By number: Kubernetes cannot tell that a name is not root's.
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/rollcall"]
+
+FROM runtime AS prebuilt
+COPY rollcall /usr/bin/rollcall
 
 FROM rust:1.95-slim-bookworm AS dependencies
 RUN apt-get update \
@@ -32,23 +48,5 @@ RUN find src bench -name '*.rs' -exec touch {} + \
  && cargo build --release --locked \
  && objcopy --strip-debug target/release/rollcall /rollcall
 
-FROM scratch AS prebuilt
-COPY rollcall /rollcall
-
-FROM ${BINARY} AS binary
-
-FROM gcr.io/distroless/cc-debian12:nonroot
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="rollcall" \
-      org.opencontainers.image.description="Completeness reconciliation on Kafka" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
-# The lock file tells tools that list an image's parts (SBOM) which crates are in the binary.
-COPY LICENSE Cargo.lock /usr/share/doc/rollcall/
-COPY --from=binary /rollcall /usr/bin/rollcall
-# By number: Kubernetes cannot tell that a name is not root's.
-USER 65532:65532
-ENTRYPOINT ["/usr/bin/rollcall"]
+FROM runtime
+COPY --from=build /rollcall /usr/bin/rollcall

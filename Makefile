@@ -5,7 +5,7 @@
 .PHONY: help demo demo-step test check build image chart e2e kafka-start kafka-stop simulate bench bench-compare clean-cache
 
 help: ## Shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Orders become shipments on a real Kafka, until Ctrl-C (BOOTSTRAP=host:port for your own)
 	@scripts/demo

@@ -19,7 +19,6 @@ pub struct Args {
 }
 
 /// Prints the answer.
-#[expect(clippy::needless_pass_by_value, reason = "as every subcommand")]
 pub fn run(args: Args) -> ExitCode {
     let Args { url } = args;
     match ask(&url) {
