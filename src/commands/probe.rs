@@ -1,6 +1,6 @@
 //! `rollcall probe`: asks a probe's address, where an image has no curl to do so.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// No answer of a probe is longer.
-const BODY_BYTES_MAX: u64 = 4096;
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 /// Ask a worker or the operator how it is; fails unless the answer is 200
 #[derive(Debug, clap::Args)]
@@ -46,14 +46,11 @@ fn ask(url: &str) -> io::Result<(u16, String)> {
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = BufReader::new(stream.take(BODY_BYTES_MAX));
-    let mut line = String::new();
-    answer.read_line(&mut line)?;
-    let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
+    let mut answer = String::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
+    let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
     let status = status.ok_or_else(|| io::Error::other("that is no answer of an HTTP server"))?;
-    let mut rest = String::new();
-    answer.read_to_string(&mut rest)?;
-    let body = rest.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     Ok((status, body.to_owned()))
 }
 
@@ -79,6 +76,7 @@ fn connect(host: &str) -> io::Result<TcpStream> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::net::TcpListener;
     use std::thread;
 

@@ -2,10 +2,13 @@
 //!
 //! Dropping the future ends everything that it has started, at once.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use kube::Client;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::JoinSet;
@@ -65,7 +68,9 @@ pub async fn run(context: Context, namespaces: &[String], health: Arc<Health>) {
         };
         tokio::select! {
             Some(signal) = signals.recv() => controller.heed(signal),
-            Some(ended) = controller.looks.join_next() => controller.end(ended),
+            Some(ended) = controller.looks.join_next() => {
+                controller.end(ended.expect("looks catch their panics, and nobody aborts them"));
+            }
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -130,19 +135,19 @@ impl Controller {
             self.looks.spawn(async move {
                 let start = Instant::now();
                 let look = reconcile(&context, &key, cause, &mut memory);
-                let result = tokio::time::timeout(LOOK_TIMEOUT, look).await;
-                let seconds = LOOK_TIMEOUT.as_secs();
-                let result = result.unwrap_or(Err(Error::TimedOut { seconds }));
+                // A bug that one object brings to light must not hold up the others.
+                let look = AssertUnwindSafe(look).catch_unwind();
+                let result = match tokio::time::timeout(LOOK_TIMEOUT, look).await {
+                    Ok(Ok(result)) => result,
+                    Ok(Err(panic)) => Err(Error::Panicked(words(panic.as_ref()))),
+                    Err(_) => Err(Error::TimedOut { seconds: LOOK_TIMEOUT.as_secs() }),
+                };
                 Ended { key, cause, memory, result, took: start.elapsed() }
             });
         }
     }
 
-    fn end(&mut self, ended: std::result::Result<Ended, tokio::task::JoinError>) {
-        let ended = match ended {
-            Ok(ended) => ended,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+    fn end(&mut self, ended: Ended) {
         let Ended { key, cause, memory, result, took } = ended;
         let metrics = &self.context.metrics;
         metrics.seconds.observe(took.as_secs_f64());
@@ -172,4 +177,10 @@ impl Controller {
         metrics.objects.set(number(self.objects.len()));
         metrics.queue_length.set(number(self.queue.overdue(Instant::now())));
     }
+}
+
+/// Returns what a panic has said.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

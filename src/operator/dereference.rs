@@ -62,7 +62,11 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referred {
     /// In the order of the fields.
-    pub secrets: std::result::Result<Vec<Content>, Missing>,
+    pub secrets: Vec<Content>,
+    /// The first Secret that pods could not do without.
+    pub missing: Option<Missing>,
+    /// The first Secret that pods have and the operator may not read.
+    pub forbidden: Option<Missing>,
     pub monitoring: Monitoring,
 }
 
@@ -112,34 +116,28 @@ pub async fn dereference(
         PodMonitors::Auto => monitoring(cluster).await?,
         PodMonitors::Never => Monitoring::None,
     };
-    let mut secrets = Vec::new();
+    let mut referred = Referred { secrets: Vec::new(), missing: None, forbidden: None, monitoring };
     for reference in references(spec) {
-        match content(cluster, namespace, &reference).await? {
-            Ok(content) => secrets.push(content),
-            Err(missing) => return Ok(Referred { secrets: Err(missing), monitoring }),
+        let Reference { field, name, .. } = reference;
+        let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
+        match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
+            Ok(found) => match select(found, &reference) {
+                Ok(content) => referred.secrets.push(content),
+                Err(missing) => referred.missing = referred.missing.or(Some(missing)),
+            },
+            Err(Error::Forbidden { .. }) => {
+                let message = format!(
+                    "{field}: the operator may not read Secret {name}, so pods do not start anew \
+                     when it changes: allow it (rbac.secrets of the chart), or restart them by \
+                     hand after a change"
+                );
+                let forbidden = Missing { reason: "SecretForbidden", message };
+                referred.forbidden = referred.forbidden.or(Some(forbidden));
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(Referred { secrets: Ok(secrets), monitoring })
-}
-
-async fn content(
-    cluster: &Cluster,
-    namespace: &str,
-    reference: &Reference<'_>,
-) -> Result<std::result::Result<Content, Missing>> {
-    let Reference { field, name, .. } = reference;
-    let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-    let found = match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
-        Err(Error::Forbidden { .. }) => {
-            let message = format!(
-                "{field}: the operator may not read Secret {name}: allow its service account to \
-                 get it"
-            );
-            return Ok(Err(Missing { reason: "SecretForbidden", message }));
-        }
-        found => found?,
-    };
-    Ok(select(found, reference))
+    Ok(referred)
 }
 
 fn select(

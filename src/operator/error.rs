@@ -18,6 +18,8 @@ pub enum Error {
     Kafka(#[from] crate::shard::Error),
     #[error("no end within {seconds} s: trying again")]
     TimedOut { seconds: u64 },
+    #[error("the operator has a bug: {0}: please report it with the object")]
+    Panicked(String),
     #[error("cannot start: {0}")]
     Start(String),
 }
@@ -36,6 +38,7 @@ impl Error {
             Self::Deposed => "Deposed",
             Self::Kafka(_) => "KafkaError",
             Self::TimedOut { .. } => "TimedOut",
+            Self::Panicked(_) => "Panicked",
             Self::Start(_) => "StartFailed",
         }
     }

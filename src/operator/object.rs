@@ -48,7 +48,7 @@ mod tests {
     }
 
     fn demo() -> Value {
-        let text = include_str!("../../manifests/demo/shipping.yaml");
+        let text = include_str!("../../manifests/local/shipping.yaml");
         let object: Value = serde_yaml::from_str(text).expect("YAML");
         object["spec"].clone()
     }

@@ -45,6 +45,14 @@ pub struct Worker {
     pub says: Option<WorkerStatus>,
 }
 
+impl Observed {
+    /// Returns the workers that are ready, so that they have restored all their shards, and do not
+    /// say so to the operator.
+    pub fn silent(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.iter().filter(|worker| worker.ready && worker.says.is_none())
+    }
+}
+
 /// Why a pod does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodTrouble {

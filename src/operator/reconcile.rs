@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::DynamicObject;
 use kube::runtime::events::{Event, EventType, Recorder};
@@ -16,7 +17,7 @@ use super::fingerprint;
 use super::metrics::Metrics;
 use super::names::FINALIZER;
 use super::object;
-use super::observe;
+use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
 use super::status::{self, Applied, Before, Numbers, Phase, Sight};
@@ -47,8 +48,12 @@ pub struct Context {
 /// What is remembered of an object from one look to the next; losing it costs a few requests.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
+    /// What was applied last, and when.
     applied: Option<(String, Instant)>,
+    /// Something may not be as it was applied.
+    is_stale: bool,
     numbers_at: Option<Instant>,
+    silent_looks: u32,
     told: Option<String>,
 }
 
@@ -69,7 +74,7 @@ pub async fn reconcile(
         return Ok(None);
     };
     if cause == Cause::Change {
-        memory.applied = None;
+        memory.is_stale = true;
     }
     let object = object::read(&stored);
     if stored.metadata.deletion_timestamp.is_some() {
@@ -93,8 +98,8 @@ async fn look(
 ) -> Result<Option<Duration>> {
     let before = object::status(stored);
     let attempt = act(context, object, &before, memory).await;
-    let observed = match attempt {
-        Ok(Ok(observed)) => observed,
+    let Acted { observed, remark } = match attempt {
+        Ok(Ok(acted)) => acted,
         Ok(Err(Missing { reason, message })) => {
             let phase = if reason == "NameTaken" { Phase::Stalled } else { Phase::Progressing };
             let sight = Sight::Blocked { reason, message: &message, phase };
@@ -111,9 +116,23 @@ async fn look(
         }
     };
     let spec = &object.spec;
-    let applied = Applied { paused: spec.paused, asked: spec.replicas, observed: &observed };
+    let silent = observed.silent().next().is_some();
+    memory.silent_looks = if silent { memory.silent_looks + 1 } else { 0 };
+    let applied = Applied {
+        paused: spec.paused,
+        asked: spec.replicas,
+        silent_looks: memory.silent_looks,
+        observed: &observed,
+        remark: remark.as_ref(),
+    };
     let after = tell(context, key, stored, &Sight::Applied(applied), memory).await?;
-    Ok(Some(if is_settled(&after) { LOOK } else { LOOK_SOON }))
+    Ok(Some(if is(&after, "Progressing") { LOOK_SOON } else { LOOK }))
+}
+
+/// What has become of an object's children.
+struct Acted {
+    observed: Observed,
+    remark: Option<Missing>,
 }
 
 /// Brings the children to where the object wants them, and looks what has become of them.
@@ -122,7 +141,7 @@ async fn act(
     object: &Reconciliation,
     before: &ReconciliationStatus,
     memory: &mut Memory,
-) -> Result<std::result::Result<observe::Observed, Missing>> {
+) -> Result<std::result::Result<Acted, Missing>> {
     let Context { cluster, image, monitors, .. } = context;
     let metadata = &object.metadata;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
@@ -131,11 +150,10 @@ async fn act(
         cluster.apply_finalizers(metadata, ours).await?;
     }
     let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
-    let Referred { secrets, monitoring } = referred;
-    let secrets = match secrets {
-        Ok(secrets) => secrets,
-        Err(missing) => return Ok(Err(missing)),
-    };
+    let Referred { secrets, missing, forbidden, monitoring } = referred;
+    if let Some(missing) = missing {
+        return Ok(Err(missing));
+    }
     let config = build::config(object);
     let plan = Plan {
         object,
@@ -147,10 +165,8 @@ async fn act(
     };
     let children = build::children(&plan);
     let digest = digest(&children);
-    let is_current = memory
-        .applied
-        .as_ref()
-        .is_some_and(|(applied, at)| *applied == digest && at.elapsed() < APPLY_EVERY);
+    let known = memory.applied.as_ref().filter(|(applied, _)| *applied == digest);
+    let is_current = known.is_some_and(|(_, at)| at.elapsed() < APPLY_EVERY && !memory.is_stale);
     if !is_current {
         if let Err(taken) = apply::apply(cluster, metadata, &children).await? {
             let message = format!(
@@ -160,10 +176,14 @@ async fn act(
             );
             return Ok(Err(Missing { reason: "NameTaken", message }));
         }
-        tracing::info!(object = %Key { namespace: namespace.clone(), name: name.clone() }, "applied");
+        if known.is_none() {
+            tracing::info!(object = format!("{namespace}/{name}"), "applied");
+        }
+        memory.is_stale = false;
         memory.applied = Some((digest, Instant::now()));
     }
-    observe::observe(cluster, &namespace, &name).await.map(Ok)
+    let observed = observe::observe(cluster, &namespace, &name).await?;
+    Ok(Ok(Acted { observed, remark: forbidden }))
 }
 
 /// Returns how many workers to run: never more than there are shards, once their number is known.
@@ -201,21 +221,39 @@ async fn tell(
         context.cluster.apply_status(&stored.metadata, &value).await?;
         memory.numbers_at = Some(Instant::now());
     }
-    let Some(ready) = after.conditions.iter().find(|condition| condition.type_ == "Ready") else {
-        return Ok(after);
-    };
-    context.metrics.set_ready(key, ready.status == "True");
-    let was = written.conditions.iter().find(|condition| condition.type_ == "Ready");
-    if was.is_none_or(|was| (&was.status, &was.reason) != (&ready.status, &ready.reason)) {
-        let troubled = after
-            .conditions
-            .iter()
-            .any(|condition| condition.status == "True" && condition.type_ == "Degraded");
-        let type_ = if troubled { EventType::Warning } else { EventType::Normal };
-        tracing::info!(object = %key, ready = ready.status, reason = ready.reason, "{}", ready.message);
-        publish(context, stored, type_, &ready.reason, &ready.message).await;
+    let news = news(&written, &after);
+    for Condition { type_, status, reason, message, .. } in &news {
+        let type_ = match (type_.as_str(), status.as_str()) {
+            ("Degraded", _) => EventType::Warning,
+            _ => EventType::Normal,
+        };
+        tracing::info!(object = %key, ready = is(&after, "Ready"), reason, "{message}");
+        publish(context, stored, type_, reason, message).await;
     }
+    context.metrics.set_ready(key, is(&after, "Ready"));
     Ok(after)
+}
+
+/// Returns the conditions that are worth an Event: what is in trouble now, or else whether the
+/// object is ready.
+fn news(before: &ReconciliationStatus, after: &ReconciliationStatus) -> Vec<Condition> {
+    let find = |status: &ReconciliationStatus, type_: &str| {
+        status.conditions.iter().find(|condition| condition.type_ == type_).cloned()
+    };
+    let changed = |type_: &str| {
+        let (was, is) = (find(before, type_), find(after, type_)?);
+        let is_news = was.is_none_or(|was| (&was.status, &was.reason) != (&is.status, &is.reason));
+        is_news.then_some(is)
+    };
+    let degraded = changed("Degraded").filter(|degraded| degraded.status == "True");
+    let ready = changed("Ready");
+    let same = |ready: &Condition| degraded.as_ref().is_some_and(|d| d.reason == ready.reason);
+    let ready = ready.filter(|ready| !same(ready));
+    ready.into_iter().chain(degraded.clone()).collect()
+}
+
+fn is(status: &ReconciliationStatus, type_: &str) -> bool {
+    status.conditions.iter().any(|found| found.type_ == type_ && found.status == "True")
 }
 
 /// An Event that cannot be written is no reason to stop.
@@ -238,10 +276,6 @@ async fn publish(
     if let Err(error) = context.recorder.publish(&event, &reference).await {
         tracing::warn!(object = stored.name_any(), %error, "an Event could not be written");
     }
-}
-
-fn is_settled(status: &ReconciliationStatus) -> bool {
-    status.conditions.iter().any(|found| found.type_ == "Progressing" && found.status == "False")
 }
 
 /// Deletes what the object does not take along by itself, and lets it go.
@@ -298,10 +332,9 @@ async fn forget_topics(
     let namespace = object.namespace().unwrap_or_default();
     let Context { cluster, monitors, .. } = context;
     let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
-    let secrets = match referred.secrets {
-        Ok(secrets) => secrets,
-        Err(missing) => return Ok(Err(missing)),
-    };
+    if let Some(missing) = referred.missing.or(referred.forbidden) {
+        return Ok(Err(missing));
+    }
     let settings = spec::validate(object).expect("what was read is valid");
-    remove::remove(cluster, object, &settings, &secrets).await.map(Ok)
+    remove::remove(cluster, object, &settings, &referred.secrets).await.map(Ok)
 }

@@ -139,7 +139,7 @@ mod tests {
     use crate::operator::dereference::Reader;
     use crate::spec;
 
-    const DEMO: &str = include_str!("../../manifests/demo/shipping.yaml");
+    const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
     #[test]
     fn a_login_is_taken_from_the_secrets_and_not_from_files() {

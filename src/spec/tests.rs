@@ -84,6 +84,7 @@ fn descriptions_tell_the_bounds_that_are_checked() {
         (".spec.limits.itemsPerExpectation", counts(bounds::ITEMS)),
         (".spec.memoryBudget", amounts(bounds::MEMORY_BUDGET)),
         (".spec.replicas", counts(bounds::REPLICAS)),
+        (".spec.console.replicas", counts(bounds::CONSOLES)),
     ];
     let mut found = 0;
     walk("", &schema(), &mut |path, field| {

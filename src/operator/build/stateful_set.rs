@@ -19,8 +19,8 @@ use crate::spec::object::{ReconciliationSpec, StorageSpec};
 use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR};
 
 const STATE: &str = "state";
-/// A worker gives its shards up within 5 s and closes its clients and stores within as many; the
-/// rest is for a slow disk and a slow broker. What is killed all the same loses nothing.
+/// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
+/// disk are slow. What is killed all the same loses nothing.
 const TERMINATION_SECONDS: i64 = 30;
 const STARTUP_PERIOD_SECONDS: i32 = 2;
 /// An hour: a worker that waits for its brokers is well, and restarting it does not bring them.

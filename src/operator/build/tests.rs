@@ -7,7 +7,7 @@ use super::*;
 use crate::operator::fingerprint;
 use crate::spec::object::StorageSpec;
 
-const DEMO: &str = include_str!("../../../manifests/demo/shipping.yaml");
+const DEMO: &str = include_str!("../../../manifests/local/shipping.yaml");
 
 fn object(more: &str) -> Reconciliation {
     let text = DEMO.replacen("spec:\n", &format!("spec:\n{more}"), 1);

@@ -12,6 +12,7 @@ mod tests;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
+use super::dereference::Missing;
 use super::names::{self, Component};
 use super::observe::Observed;
 use crate::spec::Problem;
@@ -36,7 +37,11 @@ pub struct Applied<'a> {
     pub paused: bool,
     /// Workers that the object asks for.
     pub asked: i32,
+    /// Looks in a row at which a worker that is ready did not answer.
+    pub silent_looks: u32,
     pub observed: &'a Observed,
+    /// Something that needs a look though workers do not mind it.
+    pub remark: Option<&'a Missing>,
 }
 
 /// Which object, and what was said about it before.

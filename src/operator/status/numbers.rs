@@ -24,6 +24,11 @@ pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> Reconc
         workers: ownership(observed),
         ..ReconciliationStatus::default()
     };
+    if observed.silent().next().is_some() {
+        // Its shards run all the same: what was said last is better than a part of the whole.
+        let (replicas, ready_replicas) = (status.replicas, status.ready_replicas);
+        return ReconciliationStatus { replicas, ready_replicas, partitions, ..before.clone() };
+    }
     let shards = by_shard(observed);
     if shards.is_empty() {
         // Nobody says anything now; what was said last is kept where it does not go away.
@@ -74,13 +79,7 @@ fn shards_text(applied: &Applied<'_>, partitions: Option<i32>) -> Option<String>
     if applied.paused {
         return Some("paused".to_owned());
     }
-    let partitions = partitions?;
-    let answered = applied.observed.workers.iter().any(|worker| worker.says.is_some());
-    let running = if answered { running(applied.observed).to_string() } else { "?".to_owned() };
-    Some(match applied.observed.workers.is_empty() {
-        true => format!("0/{partitions}"),
-        false => format!("{running}/{partitions}"),
-    })
+    partitions.map(|partitions| format!("{}/{partitions}", running(applied.observed)))
 }
 
 fn ownership(observed: &Observed) -> Vec<WorkerShards> {

@@ -52,7 +52,11 @@ fn well() -> Observed {
 fn said_of(observed: &Observed, asked: i32, paused: bool) -> ReconciliationStatus {
     let before = ReconciliationStatus::default();
     let before = Before { name: "shipping", generation: Some(3), status: &before };
-    status(&before, &Sight::Applied(Applied { paused, asked, observed }), now())
+    status(
+        &before,
+        &Sight::Applied(Applied { paused, asked, silent_looks: 0, observed, remark: None }),
+        now(),
+    )
 }
 
 fn condition<'a>(status: &'a ReconciliationStatus, type_: &str) -> (&'a str, &'a str, &'a str) {
@@ -197,13 +201,39 @@ fn more_workers_than_partitions_are_said_to_be_too_many() {
 }
 
 #[test]
-fn workers_that_the_operator_cannot_reach_are_ready_and_degraded() {
+fn a_ready_worker_that_does_not_answer_changes_nothing_at_first() {
+    let first = said_of(&well(), 2, false);
+    let before = Before { name: "shipping", generation: Some(3), status: &first };
     let mut observed = well();
-    observed.workers.iter_mut().for_each(|worker| worker.says = None);
-    let status = said_of(&observed, 2, false);
-    assert_eq!(verdict_on(&status), ["True", "Running", "False", "True", "False"]);
-    assert_eq!(condition(&status, "Degraded").1, "WorkersNotReachable");
-    assert_eq!(status.shards, None);
+    observed.workers[1].says = None;
+    let after = |silent_looks| {
+        let observed = &observed;
+        let applied = Applied { paused: false, asked: 2, silent_looks, observed, remark: None };
+        status(&before, &Sight::Applied(applied), now())
+    };
+    assert_eq!(after(2), first);
+    let long = after(3);
+    assert_eq!(verdict_on(&long), ["True", "Running", "False", "True", "False"]);
+    assert_eq!(condition(&long, "Degraded").1, "WorkersNotReachable");
+    assert_eq!(long.shards.as_deref(), Some("4/4"));
+}
+
+#[test]
+fn a_remark_makes_an_object_degraded_and_not_less_ready() {
+    let before = ReconciliationStatus::default();
+    let before = Before { name: "shipping", generation: Some(3), status: &before };
+    let observed = well();
+    let remark = Missing { reason: "SecretForbidden", message: "may not read it".to_owned() };
+    let applied = Applied {
+        paused: false,
+        asked: 2,
+        silent_looks: 0,
+        observed: &observed,
+        remark: Some(&remark),
+    };
+    let said = status(&before, &Sight::Applied(applied), now());
+    assert_eq!(verdict_on(&said), ["True", "Running", "False", "True", "False"]);
+    assert_eq!(condition(&said, "Degraded").1, "SecretForbidden");
 }
 
 #[test]
@@ -238,7 +268,8 @@ fn a_condition_keeps_the_time_of_its_last_change() {
     let mut rolling = well();
     rolling.rollout = Some(Rollout { wanted: 2, existing: 2, ready: 2, updated: 1, seen: true });
     let later = at("2026-01-01T11:00:00Z");
-    let applied = Applied { paused: false, asked: 2, observed: &rolling };
+    let applied =
+        Applied { paused: false, asked: 2, silent_looks: 0, observed: &rolling, remark: None };
     let second = status(&before, &Sight::Applied(applied), later);
     let time = |status: &ReconciliationStatus, type_: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == type_);
@@ -254,7 +285,7 @@ fn the_same_sight_is_not_written_twice_and_numbers_only_now_and_then() {
     let before = Before { name: "shipping", generation: Some(3), status: &first };
     let later = at("2026-01-01T11:00:00Z");
     let again = |observed: &Observed| {
-        let applied = Applied { paused: false, asked: 2, observed };
+        let applied = Applied { paused: false, asked: 2, silent_looks: 0, observed, remark: None };
         status(&before, &Sight::Applied(applied), later)
     };
     assert_eq!(again(&well()), first);
@@ -275,7 +306,8 @@ fn what_was_known_is_kept_while_nobody_answers() {
     let before = Before { name: "shipping", generation: Some(3), status: &first };
     let gone =
         Observed { rollout: Some(Rollout { seen: true, ..Rollout::default() }), workers: vec![] };
-    let applied = Applied { paused: true, asked: 2, observed: &gone };
+    let applied =
+        Applied { paused: true, asked: 2, silent_looks: 0, observed: &gone, remark: None };
     let paused = status(&before, &Sight::Applied(applied), now());
     assert_eq!(paused.partitions, Some(4));
     assert_eq!(paused.open_keys, Some(12));

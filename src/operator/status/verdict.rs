@@ -10,6 +10,9 @@ use crate::state_api::{self, ShardStatus};
 /// Longer messages are hard to read in a table, and conditions are limited to 32,768 bytes.
 const MESSAGE_CHARS_MAX: usize = 1000;
 
+/// A busy worker may miss one question.
+const SILENT_LOOKS: u32 = 3;
+
 /// Where an object is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -84,18 +87,20 @@ fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
     }
     let mut verdict =
         progress(observed, rollout, total).unwrap_or_else(|| settled(applied, rollout, total));
-    let silent: Vec<_> =
-        observed.workers.iter().filter(|worker| worker.ready && worker.says.is_none()).collect();
-    if let Some(worker) = silent.first() {
+    if let Some(worker) = observed.silent().next().filter(|_| applied.silent_looks >= SILENT_LOOKS)
+    {
         verdict.degraded = Some(Trouble {
             reason: "WorkersNotReachable".to_owned(),
             message: format!(
-                "{} of the workers do not answer the operator, {} among them: let it connect to \
-                 port 8080; numbers and shards are not known",
-                silent.len(),
+                "{} is ready and does not answer the operator: let it connect to port 8080; \
+                 numbers and shards may be out of date",
                 worker.name
             ),
         });
+    }
+    if let (None, Some(remark)) = (&verdict.degraded, applied.remark) {
+        let (reason, message) = (remark.reason.to_owned(), remark.message.clone());
+        verdict.degraded = Some(Trouble { reason, message });
     }
     verdict
 }
@@ -160,7 +165,8 @@ fn progress(observed: &Observed, rollout: Rollout, total: Option<i32>) -> Option
         return Some(Verdict::on_the_way("Scaling", format!("{leaving} workers are leaving")));
     }
     let answered = observed.workers.iter().any(|worker| worker.says.is_some());
-    if let Some(total) = total.filter(|_| answered) {
+    let silent = observed.silent().next().is_some();
+    if let Some(total) = total.filter(|_| answered && !silent) {
         let running = running(observed);
         if running < usize::try_from(total).unwrap_or_default() {
             let message = format!("{running}/{total} shards");
@@ -186,7 +192,7 @@ fn settled(applied: &Applied<'_>, rollout: Rollout, total: Option<i32>) -> Verdi
         Some(total) => {
             Verdict::ready("Running", format!("{total} shards run on {wanted} {workers}"))
         }
-        None => Verdict::ready("Running", format!("{wanted} {workers} run")),
+        None => Verdict::ready("Running", format!("{wanted} {workers} ready")),
     }
 }
 
