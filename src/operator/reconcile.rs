@@ -20,7 +20,7 @@ use super::object;
 use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
-use super::status::{self, Applied, Before, Numbers, Phase, Sight};
+use super::status::{self, Applied, Before, Numbers, Phase, Sight, Wanted};
 use crate::spec::object::ReconciliationStatus;
 use crate::spec::{self, Reconciliation};
 
@@ -119,8 +119,7 @@ async fn look(
     let silent = observed.silent().next().is_some();
     memory.silent_looks = if silent { memory.silent_looks + 1 } else { 0 };
     let applied = Applied {
-        paused: spec.paused,
-        asked: spec.replicas,
+        wanted: if spec.paused { Wanted::Paused } else { Wanted::Workers(spec.replicas) },
         silent_looks: memory.silent_looks,
         observed: &observed,
         remark: remark.as_ref(),
@@ -230,7 +229,7 @@ async fn tell(
         tracing::info!(object = %key, ready = is(&after, "Ready"), reason, "{message}");
         publish(context, stored, type_, reason, message).await;
     }
-    context.metrics.set_ready(key, is(&after, "Ready"));
+    context.metrics.ready(key).set(i64::from(is(&after, "Ready")));
     Ok(after)
 }
 

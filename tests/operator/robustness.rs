@@ -78,9 +78,12 @@ fn a_definition_that_goes_and_comes_is_no_trouble() {
     namespace.until("sts/shipping", "it is there", |_| true);
     cluster.run(&["delete", "crd", "reconciliations.rollcall.dev"], "");
     operator.says("waiting for the definition");
-    namespace.until_gone("sts/shipping");
     operator.measures("rollcall_operator_objects 0");
     cluster.define();
     namespace.apply(DEMO);
-    namespace.until("sts/shipping", "it is there again", |_| true);
+    // What belonged to the object of before is cleaned up first, and not taken over.
+    let uid = namespace.get("recon/shipping").expect("it is there")["metadata"]["uid"].clone();
+    namespace.until("sts/shipping", "it is that of the new object", |set| {
+        set["metadata"]["ownerReferences"][0]["uid"] == uid
+    });
 }
