@@ -85,8 +85,29 @@ pub async fn reconcile(
         Ok(object) => return look(context, key, &stored, &object, memory).await,
         Err(problems) => problems,
     };
-    tell(context, key, &stored, &Sight::Invalid(&problems), memory).await?;
+    match tell(context, key, &stored, &Sight::Invalid(&problems), memory).await {
+        Ok(_) => {}
+        Err(Error::Api { .. }) => tell_aside(context, &stored, &problems, memory).await,
+        Err(error) => return Err(error),
+    }
     Ok(Some(LOOK_LATE))
+}
+
+/// Says in an Event what is wrong with an object so broken that the API server lets nobody write
+/// its status.
+async fn tell_aside(
+    context: &Context,
+    stored: &DynamicObject,
+    problems: &[spec::Problem],
+    memory: &mut Memory,
+) {
+    let first = &problems[0];
+    let note = format!("{}: {}: {}", first.path, first.message, first.remedy);
+    if memory.told.as_ref() != Some(&note) {
+        tracing::warn!(object = stored.name_any(), "not valid, and takes no status: {note}");
+        publish(context, stored, EventType::Warning, "InvalidSpec", &note).await;
+        memory.told = Some(note);
+    }
 }
 
 async fn look(
