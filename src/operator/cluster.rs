@@ -100,7 +100,16 @@ impl Cluster {
         let mut value = skeleton(object);
         value["status"] = status.clone();
         let api = self.reconciliations(namespace);
-        let applied = api.patch_status(name, &ours(), &Patch::Apply(&value)).await;
+        let applied = match api.patch_status(name, &ours(), &Patch::Apply(&value)).await {
+            // It cannot apply anything to an object that has fields of another type than the
+            // definition now says.
+            Err(kube::Error::Api(refusal)) if refusal.code == 500 => {
+                let params =
+                    PatchParams { field_manager: ours().field_manager, ..Default::default() };
+                api.patch_status(name, &params, &Patch::Merge(&json!({ "status": status }))).await
+            }
+            applied => applied,
+        };
         applied.doing(|| "write the status".to_owned()).map(|_| ())
     }
 

@@ -3,7 +3,7 @@
 /// A failure that goes away by itself or by someone's doing outside of the object.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the API server refused to {what}: {source}")]
+    #[error("the API server did not {what}: {}", brief(.source))]
     Api { what: String, source: Box<kube::Error> },
     #[error(
         "not allowed to {what}: grant it to the operator's service account, as the chart does: \
@@ -41,6 +41,14 @@ impl Error {
             Self::Panicked(_) => "Panicked",
             Self::Start(_) => "StartFailed",
         }
+    }
+}
+
+/// Returns what the API server says; the client adds all of the answer's fields.
+fn brief(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
+        error => error.to_string(),
     }
 }
 

@@ -20,6 +20,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client};
 
+use super::http::Health;
+
 /// How long a lease keeps others away after its last change.
 const LEASE: Duration = Duration::from_secs(15);
 /// How long a leader acts after it has last renewed.
@@ -102,13 +104,15 @@ impl Election {
         std::sync::Arc::clone(&self.term)
     }
 
-    /// Waits until this process leads; calls `answered` whenever the API server has answered.
-    pub async fn campaign(&mut self, answered: impl Fn()) {
+    /// Waits until this process leads.
+    pub async fn campaign(&mut self, health: &Health) {
         let mut told = Told::default();
         loop {
+            // Waiting for the API server is life, too.
+            health.beat();
             match self.attempt().await {
                 Ok(holder) => {
-                    answered();
+                    health.answered();
                     if self.term.holds() {
                         return;
                     }

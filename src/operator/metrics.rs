@@ -16,7 +16,7 @@ pub struct Metrics {
     pub seconds: Histogram,
     pub queue_length: IntGauge,
     pub leader: IntGauge,
-    pub ready: IntGaugeVec,
+    ready: IntGaugeVec,
     pub objects: IntGauge,
 }
 
@@ -65,10 +65,9 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Says whether an object is ready.
-    pub fn set_ready(&self, key: &Key, ready: bool) {
-        let labels = [key.namespace.as_str(), &key.name];
-        self.ready.with_label_values(&labels).set(i64::from(ready));
+    /// Returns the metric that says whether an object is ready.
+    pub fn ready(&self, key: &Key) -> IntGauge {
+        self.ready.with_label_values(&[key.namespace.as_str(), &key.name])
     }
 
     /// Drops what is said of an object.
@@ -104,7 +103,7 @@ mod tests {
     fn the_metrics_are_named_as_dashboards_know_them() {
         let metrics = Metrics::new().expect("legal names");
         let key = Key { namespace: "shop".to_owned(), name: "shipping".to_owned() };
-        metrics.set_ready(&key, true);
+        metrics.ready(&key).set(1);
         metrics.errors.with_label_values(&["ApiError"]).inc();
         let text = metrics.render().expect("fitting families");
         for line in [

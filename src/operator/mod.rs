@@ -105,12 +105,8 @@ async fn serve(options: &Options) -> Result<()> {
         monitors: options.pod_monitors,
     };
     loop {
-        let asked = || {
-            health.answered();
-            health.beat();
-        };
         tokio::select! {
-            () = election.campaign(asked) => {}
+            () = election.campaign(&health) => {}
             () = &mut stop => break,
         }
         tracing::info!(instance = instance_id, "leading");

@@ -38,7 +38,7 @@ pub fn status(stored: &DynamicObject) -> ReconciliationStatus {
 mod tests {
     use super::*;
 
-    fn stored(spec: Value, status: Value) -> DynamicObject {
+    fn stored(spec: &Value, status: &Value) -> DynamicObject {
         let object = json!({
             "apiVersion": "rollcall.dev/v1alpha1", "kind": "Reconciliation",
             "metadata": { "name": "shipping", "namespace": "shop", "uid": "u", "generation": 3 },
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn an_object_keeps_the_metadata_that_it_was_stored_with() {
-        let object = read(&stored(demo(), Value::Null)).expect("a valid object");
+        let object = read(&stored(&demo(), &Value::Null)).expect("a valid object");
         assert_eq!(object.metadata.uid.as_deref(), Some("u"));
         assert_eq!(object.spec.expected.topic, "orders");
     }
@@ -65,15 +65,15 @@ mod tests {
         let mut spec = demo();
         spec["parallelism"] = json!(3);
         spec["memory"] = json!("soon");
-        let problems = read(&stored(spec, Value::Null)).expect_err("not valid");
+        let problems = read(&stored(&spec, &Value::Null)).expect_err("not valid");
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["spec.parallelism", "spec.memory"]);
-        assert!(!read(&stored(json!("nothing"), Value::Null)).expect_err("no spec").is_empty());
+        assert!(!read(&stored(&json!("nothing"), &Value::Null)).expect_err("no spec").is_empty());
     }
 
     #[test]
     fn a_status_of_another_time_counts_as_none() {
-        let status_of = |value| status(&stored(demo(), value));
+        let status_of = |value: Value| status(&stored(&demo(), &value));
         assert_eq!(status_of(json!({ "replicas": 2 })).replicas, 2);
         assert_eq!(status_of(json!({ "replicas": "two" })), ReconciliationStatus::default());
         assert_eq!(status_of(Value::Null), ReconciliationStatus::default());

@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         let pod = json!({
             "metadata": { "name": "shipping-0" },
             "spec": { "containers": [{
@@ -189,14 +189,20 @@ mod tests {
 
     #[test]
     fn a_worker_answers_at_its_pods_address() {
-        assert_eq!(address(&pod(json!({}))), None);
-        assert_eq!(address(&pod(json!({ "podIP": "10.1.2.3" }))).as_deref(), Some("10.1.2.3:8080"));
-        assert_eq!(address(&pod(json!({ "podIP": "fd00::1" }))).as_deref(), Some("[fd00::1]:8080"));
+        assert_eq!(address(&pod(&json!({}))), None);
+        assert_eq!(
+            address(&pod(&json!({ "podIP": "10.1.2.3" }))).as_deref(),
+            Some("10.1.2.3:8080")
+        );
+        assert_eq!(
+            address(&pod(&json!({ "podIP": "fd00::1" }))).as_deref(),
+            Some("[fd00::1]:8080")
+        );
     }
 
     #[test]
     fn a_crashing_worker_is_told_with_its_last_words() {
-        let crashed = pod(json!({ "containerStatuses": [{
+        let crashed = pod(&json!({ "containerStatuses": [{
             "name": "worker", "image": "", "imageID": "", "ready": false, "restartCount": 4,
             "state": { "waiting": { "reason": "CrashLoopBackOff", "message": "back-off" } },
             "lastState": { "terminated": {
@@ -214,14 +220,14 @@ mod tests {
     #[test]
     fn what_keeps_a_pod_from_running_is_told() {
         let waiting = |reason: &str| {
-            pod(json!({ "containerStatuses": [{
+            pod(&json!({ "containerStatuses": [{
                 "name": "worker", "image": "", "imageID": "", "ready": false, "restartCount": 0,
                 "state": { "waiting": { "reason": reason, "message": "it says" } },
             }] }))
         };
         assert_eq!(trouble(&waiting("ContainerCreating")), None);
         assert_eq!(trouble(&waiting("ImagePullBackOff")).expect("it").reason, "ImageNotPulled");
-        let unschedulable = pod(json!({ "conditions": [{
+        let unschedulable = pod(&json!({ "conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available",
         }] }));

@@ -20,7 +20,7 @@ use super::object;
 use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
-use super::status::{self, Applied, Before, Numbers, Phase, Sight};
+use super::status::{self, Applied, Before, Numbers, Phase, Sight, Wanted};
 use crate::spec::object::ReconciliationStatus;
 use crate::spec::{self, Reconciliation};
 
@@ -85,8 +85,29 @@ pub async fn reconcile(
         Ok(object) => return look(context, key, &stored, &object, memory).await,
         Err(problems) => problems,
     };
-    tell(context, key, &stored, &Sight::Invalid(&problems), memory).await?;
+    match tell(context, key, &stored, &Sight::Invalid(&problems), memory).await {
+        Ok(_) => {}
+        Err(Error::Api { .. }) => tell_aside(context, &stored, &problems, memory).await,
+        Err(error) => return Err(error),
+    }
     Ok(Some(LOOK_LATE))
+}
+
+/// Says in an Event what is wrong with an object so broken that the API server lets nobody write
+/// its status.
+async fn tell_aside(
+    context: &Context,
+    stored: &DynamicObject,
+    problems: &[spec::Problem],
+    memory: &mut Memory,
+) {
+    let first = &problems[0];
+    let note = format!("{}: {}: {}", first.path, first.message, first.remedy);
+    if memory.told.as_ref() != Some(&note) {
+        tracing::warn!(object = stored.name_any(), "not valid, and takes no status: {note}");
+        publish(context, stored, EventType::Warning, "InvalidSpec", &note).await;
+        memory.told = Some(note);
+    }
 }
 
 async fn look(
@@ -119,8 +140,7 @@ async fn look(
     let silent = observed.silent().next().is_some();
     memory.silent_looks = if silent { memory.silent_looks + 1 } else { 0 };
     let applied = Applied {
-        paused: spec.paused,
-        asked: spec.replicas,
+        wanted: if spec.paused { Wanted::Paused } else { Wanted::Workers(spec.replicas) },
         silent_looks: memory.silent_looks,
         observed: &observed,
         remark: remark.as_ref(),
@@ -230,7 +250,7 @@ async fn tell(
         tracing::info!(object = %key, ready = is(&after, "Ready"), reason, "{message}");
         publish(context, stored, type_, reason, message).await;
     }
-    context.metrics.set_ready(key, is(&after, "Ready"));
+    context.metrics.ready(key).set(i64::from(is(&after, "Ready")));
     Ok(after)
 }
 

@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    fn metadata(metadata: Value) -> Metadata {
+    fn metadata(metadata: &Value) -> Metadata {
         serde_json::from_value(json!({ "metadata": metadata })).expect("metadata")
     }
 
@@ -226,23 +226,23 @@ mod tests {
     fn a_status_is_no_change() {
         let mut seen = Versions::default();
         let first = json!({ "uid": "u", "generation": 1, "resourceVersion": "10" });
-        assert_eq!(seen.look(&metadata(first)), Some(Cause::Change));
+        assert_eq!(seen.look(&metadata(&first)), Some(Cause::Change));
         let status = json!({ "uid": "u", "generation": 1, "resourceVersion": "11" });
-        assert_eq!(seen.look(&metadata(status)), None);
+        assert_eq!(seen.look(&metadata(&status)), None);
         let spec = json!({ "uid": "u", "generation": 2, "resourceVersion": "12" });
-        assert_eq!(seen.look(&metadata(spec)), Some(Cause::Change));
+        assert_eq!(seen.look(&metadata(&spec)), Some(Cause::Change));
         let deleted = json!({
             "uid": "u", "generation": 2, "resourceVersion": "13",
             "deletionTimestamp": "2026-01-01T00:00:00Z",
         });
-        assert_eq!(seen.look(&metadata(deleted)), Some(Cause::Change));
+        assert_eq!(seen.look(&metadata(&deleted)), Some(Cause::Change));
     }
 
     #[test]
     fn each_version_of_a_kind_without_generation_is_a_change() {
         let mut seen = Versions::default();
         for version in ["1", "2"] {
-            let config_map = metadata(json!({ "uid": "u", "resourceVersion": version }));
+            let config_map = metadata(&json!({ "uid": "u", "resourceVersion": version }));
             assert_eq!(seen.look(&config_map), Some(Cause::Change));
             assert_eq!(seen.look(&config_map), None);
         }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_child_leads_to_its_object() {
-        let child = metadata(json!({
+        let child = metadata(&json!({
             "name": "shipping-config", "namespace": "shop",
             "ownerReferences": [{
                 "apiVersion": "rollcall.dev/v1alpha1", "kind": "Reconciliation",
@@ -259,6 +259,6 @@ mod tests {
         }));
         let key = Key { namespace: "shop".to_owned(), name: "shipping".to_owned() };
         assert_eq!(owner(&child), Some(key));
-        assert_eq!(owner(&metadata(json!({ "name": "other", "namespace": "shop" }))), None);
+        assert_eq!(owner(&metadata(&json!({ "name": "other", "namespace": "shop" }))), None);
     }
 }

@@ -1,9 +1,12 @@
 //! What is left of an object that is deleted.
 
+use std::process::Command;
+
 use serde_json::json;
 
 use super::cluster::{Cluster, DEMO, demo};
-use super::operator::Operator;
+use super::operator::{Operator, free_address};
+use super::watchdog;
 
 #[test]
 fn an_object_goes_with_its_children_and_waits_for_nobody() {
@@ -50,4 +53,46 @@ fn an_object_whose_login_is_gone_is_let_go_with_a_word() {
     });
     namespace.run(&["delete", "recon", "shipping", "--timeout=60s"]);
     operator.says("changelog and group are left in Kafka");
+}
+
+/// Starts a broker that ends with the tests, and returns where it listens.
+fn broker() -> String {
+    const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka");
+    let port = free_address().port().to_string();
+    let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
+    watchdog::at_the_end(&format!("PORT={port} DIR='{dir}' '{SCRIPT}' wipe"));
+    let started = Command::new(SCRIPT).arg("start").env("PORT", &port).env("DIR", &dir).output();
+    let started = started.expect("the script runs");
+    assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+    format!("localhost:{port}")
+}
+
+#[test]
+fn the_changelog_goes_with_an_object_that_asks_for_it_and_inputs_stay() {
+    let object = demo("  deletionPolicy: DeleteTopics\n").replace("localhost:9092", &broker());
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("shipping.yaml");
+    std::fs::write(&file, &object).expect("a file");
+    let topics = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let output = command.arg("topics").arg("-f").arg(&file).args(more).output();
+        String::from_utf8(output.expect("the program runs").stdout).expect("it prints text")
+    };
+    let partitions = |table: &str, topic: &str| {
+        let row = table.lines().find(|line| line.split_whitespace().next() == Some(topic));
+        let row = row.unwrap_or_else(|| panic!("no {topic} in\n{table}"));
+        row.split_whitespace().any(|cell| cell == "4")
+    };
+    let made = topics(&["--create"]);
+    assert!(partitions(&made, "shipping-changelog") && partitions(&made, "orders"), "{made}");
+
+    let namespace = Cluster::shared().namespace("topics-go");
+    let operator = Operator::start(&namespace, "a");
+    namespace.apply(&object);
+    namespace.until("pod/shipping-0", "it is there", |_| true);
+    namespace.run(&["delete", "recon", "shipping", "--timeout=80s"]);
+    operator.says("changelog and group deleted");
+    let left = topics(&[]);
+    assert!(!partitions(&left, "shipping-changelog"), "{left}");
+    assert!(partitions(&left, "orders") && partitions(&left, "shipping"), "{left}");
 }

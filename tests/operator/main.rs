@@ -15,6 +15,7 @@ mod eventually;
 mod leadership;
 mod node;
 mod operator;
+mod rights;
 mod robustness;
 mod status;
 mod watchdog;

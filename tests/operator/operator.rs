@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -24,12 +25,23 @@ pub struct Operator {
 impl Operator {
     /// Starts an operator for one namespace, with its lease there.
     pub fn start(namespace: &Namespace, instance: &str) -> Self {
+        let kubeconfig = namespace.cluster.kubeconfig();
+        Self::start_as(namespace, instance, kubeconfig, &namespace.name)
+    }
+
+    /// Starts an operator for one namespace, under an identity and with its lease of its own.
+    pub fn start_as(
+        namespace: &Namespace,
+        instance: &str,
+        kubeconfig: &Path,
+        lease_namespace: &str,
+    ) -> Self {
         let http = free_address();
         let mut child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
             .args(["operator", "--namespace", &namespace.name, "--image", "rollcall:test"])
-            .args(["--lease-namespace", &namespace.name, "--instance-id", instance])
+            .args(["--lease-namespace", lease_namespace, "--instance-id", instance])
             .args(["--http", &http.to_string()])
-            .env("KUBECONFIG", namespace.cluster.kubeconfig())
+            .env("KUBECONFIG", kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -122,7 +134,8 @@ impl Drop for Operator {
     }
 }
 
-fn free_address() -> SocketAddr {
+/// Returns an address that nobody listens on.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("it is bound")
 }

@@ -126,31 +126,3 @@ fn what_is_wrong_is_said_with_the_remedy() {
     node.say("shipping-0", worker(&[0, 1, 2, 3]));
     namespace.until_ready("True", "Running");
 }
-
-#[test]
-fn a_status_that_says_nothing_new_is_not_written() {
-    let namespace = Cluster::shared().namespace("quiet");
-    let operator = Operator::start(&namespace, "a");
-    let mut node = Node::new(&namespace);
-    namespace.apply(DEMO);
-    node.run("shipping-0", worker(&[0, 1, 2, 3]));
-    let before = namespace.until_ready("True", "Running");
-    let before = namespace.until("recon/shipping", "numbers are told", |object| {
-        object["status"]["openKeys"] == 12 && object["metadata"]["uid"] == before["metadata"]["uid"]
-    });
-    // The operator has looked again, several times.
-    let looks = || {
-        let (_, text) = operator.ask("/metrics").expect("it answers");
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("rollcall_operator_reconciles_total{result=\"ok\"}"));
-        let count = line.and_then(|line| line.split(' ').next_back()?.parse::<u64>().ok());
-        count.expect("a number")
-    };
-    let then = looks();
-    super::eventually::eventually("two more looks", super::cluster::PATIENCE, || {
-        (looks() >= then + 2).then_some(())
-    });
-    let after = namespace.get("recon/shipping").expect("it is there");
-    assert_eq!(after["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
-}

@@ -34,14 +34,21 @@ pub enum Sight<'a> {
 /// An object whose children are applied, and what has become of them.
 #[derive(Debug, Clone)]
 pub struct Applied<'a> {
-    pub paused: bool,
-    /// Workers that the object asks for.
-    pub asked: i32,
+    pub wanted: Wanted,
     /// Looks in a row at which a worker that is ready did not answer.
     pub silent_looks: u32,
     pub observed: &'a Observed,
     /// Something that needs a look though workers do not mind it.
     pub remark: Option<&'a Missing>,
+}
+
+/// What an object asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That nothing is processed.
+    Paused,
+    /// So many workers.
+    Workers(i32),
 }
 
 /// Which object, and what was said about it before.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::Applied;
+use super::{Applied, Wanted};
 use crate::operator::observe::{Observed, Worker};
 use crate::spec::object::{ReconciliationStatus, WorkerShards};
 use crate::state_api::{Phase, ShardStatus};
@@ -76,7 +76,7 @@ pub(super) fn running(observed: &Observed) -> usize {
 }
 
 fn shards_text(applied: &Applied<'_>, partitions: Option<i32>) -> Option<String> {
-    if applied.paused {
+    if applied.wanted == Wanted::Paused {
         return Some("paused".to_owned());
     }
     partitions.map(|partitions| format!("{}/{partitions}", running(applied.observed)))

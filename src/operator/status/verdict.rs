@@ -1,7 +1,7 @@
 //! What is the case, in one word, and what to do about it.
 
 use super::numbers::{by_shard, partitions, running};
-use super::{Applied, Sight};
+use super::{Applied, Sight, Wanted};
 use crate::operator::observe::{Observed, Rollout};
 use crate::spec::Problem;
 use crate::spec::object::ReconciliationStatus;
@@ -77,16 +77,21 @@ pub(super) fn verdict(sight: &Sight<'_>, before: &ReconciliationStatus) -> Verdi
 fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
     let observed = applied.observed;
     let rollout = observed.rollout.unwrap_or_default();
-    let idle = (applied.paused, applied.asked);
-    if let (true, _) | (_, 0) = idle {
-        return of_idle(applied.paused, observed.workers.len());
-    }
+    let asked = match applied.wanted {
+        Wanted::Paused => {
+            return of_idle("Paused", "set spec.paused to false", observed.workers.len());
+        }
+        Wanted::Workers(0) => {
+            return of_idle("ScaledToZero", "set spec.replicas above 0", observed.workers.len());
+        }
+        Wanted::Workers(asked) => asked,
+    };
     let total = partitions(observed).or(before.partitions);
     if let Some(trouble) = trouble(observed) {
         return Verdict::in_trouble(trouble, Phase::Progressing);
     }
     let mut verdict =
-        progress(observed, rollout, total).unwrap_or_else(|| settled(applied, rollout, total));
+        progress(observed, rollout, total).unwrap_or_else(|| settled(asked, rollout, total));
     if let Some(worker) = observed.silent().next().filter(|_| applied.silent_looks >= SILENT_LOOKS)
     {
         verdict.degraded = Some(Trouble {
@@ -105,12 +110,10 @@ fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
     verdict
 }
 
-fn of_idle(paused: bool, workers: usize) -> Verdict {
-    let reason = if paused { "Paused" } else { "ScaledToZero" };
+fn of_idle(reason: &str, remedy: &str, workers: usize) -> Verdict {
     if workers > 0 {
         return Verdict::on_the_way("Stopping", format!("{workers} workers are still there"));
     }
-    let remedy = if paused { "set spec.paused to false" } else { "set spec.replicas above 0" };
     Verdict::ready(
         reason,
         format!("no record is processed, state and offsets are kept; to go on, {remedy}"),
@@ -177,16 +180,15 @@ fn progress(observed: &Observed, rollout: Rollout, total: Option<i32>) -> Option
         .then(|| Verdict::on_the_way("Starting", format!("{ready}/{wanted} workers are ready")))
 }
 
-fn settled(applied: &Applied<'_>, rollout: Rollout, total: Option<i32>) -> Verdict {
+fn settled(asked: i32, rollout: Rollout, total: Option<i32>) -> Verdict {
     let Rollout { wanted, .. } = rollout;
     let workers = if wanted == 1 { "worker" } else { "workers" };
     match total {
-        Some(total) if applied.asked > total => Verdict::ready(
+        Some(total) if asked > total => Verdict::ready(
             "ReplicasExceedPartitions",
             format!(
-                "{} workers are asked for, {wanted} run: the topics have {total} partitions, and \
+                "{asked} workers are asked for, {wanted} run: the topics have {total} partitions, and \
                  further workers would have nothing to do",
-                applied.asked
             ),
         ),
         Some(total) => {
