@@ -1,7 +1,30 @@
-# The program in an image without shell or package manager, run by an unprivileged user.
+# The program in an image without shell or package manager, run by an unprivileged user: operator,
+# worker and demo services are subcommands of the one binary.
 #
-# The first builder stage compiles the dependencies alone (RocksDB takes about 12 minutes on 2
-# cores), so that its layer is reused until Cargo.toml or Cargo.lock changes.
+#   docker build -t rollcall .
+#
+# The stage "dependencies" compiles the dependencies alone (RocksDB takes about 12 minutes on 2
+# cores), so that its layer is used again until Cargo.toml or Cargo.lock changes. The target
+# "prebuilt" takes a binary that was built elsewhere, named rollcall in the build's context
+# (scripts/image --binary): the image is the same but for who compiled it.
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rollcall" \
+      org.opencontainers.image.description="Completeness reconciliation on Kafka" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
+# The lock file tells tools that list an image's parts (SBOM) which crates are in the binary.
+COPY LICENSE Cargo.lock /usr/share/doc/rollcall/
+# By number: Kubernetes cannot tell that a name is not root's.
+USER 65532:65532
+ENTRYPOINT ["/usr/bin/rollcall"]
+
+FROM runtime AS prebuilt
+COPY rollcall /usr/bin/rollcall
 
 FROM rust:1.95-slim-bookworm AS dependencies
 RUN apt-get update \
@@ -20,16 +43,11 @@ RUN mkdir -p src bench/load \
 FROM dependencies AS build
 COPY src src
 COPY bench bench
+COPY manifests manifests
 # Cargo goes by modification times, and those of the copies may be older than the stand-ins'.
 RUN find src bench -name '*.rs' -exec touch {} + \
  && cargo build --release --locked \
  && objcopy --strip-debug target/release/rollcall /rollcall
 
-FROM gcr.io/distroless/cc-debian12:nonroot
-LABEL org.opencontainers.image.title="rollcall" \
-      org.opencontainers.image.description="Completeness reconciliation on Kafka" \
-      org.opencontainers.image.licenses="Apache-2.0"
-COPY LICENSE /LICENSE
+FROM runtime
 COPY --from=build /rollcall /usr/bin/rollcall
-USER nonroot:nonroot
-ENTRYPOINT ["/usr/bin/rollcall"]

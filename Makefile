@@ -2,10 +2,10 @@
 # Everything that is downloaded or built is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/rollcall.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-step test check build kafka-start kafka-stop simulate bench bench-compare clean-cache
+.PHONY: help demo demo-step test check build image chart e2e kafka-start kafka-stop simulate bench bench-compare clean-cache
 
 help: ## Shows this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## Orders become shipments on a real Kafka, until Ctrl-C (BOOTSTRAP=host:port for your own)
 	@scripts/demo
@@ -21,6 +21,15 @@ check: ## Format, lints, licences, tidiness; no broker
 
 build: ## Builds the program and prints where it is
 	@scripts/build
+
+image: ## Builds the container image (IMAGE=localhost/rollcall:dev)
+	@scripts/image
+
+chart: ## Checks the Helm chart and the manifests on a real API server
+	@scripts/check-chart
+
+e2e: ## Chart, operator and pods on a real node with a real Kafka, under load (root)
+	@scripts/e2e
 
 kafka-start: ## Starts a Kafka for trying things (PORT=9092)
 	@scripts/kafka start

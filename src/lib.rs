@@ -18,6 +18,7 @@ pub mod codec;
 pub mod commands;
 pub mod kafka;
 pub mod matching;
+pub mod operator;
 pub mod order_demo;
 pub mod shard;
 pub mod sim;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, order, reset, simulate, topics, validate, watch,
-    worker,
+    crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate, topics,
+    validate, watch, worker,
 };
 
 /// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
@@ -18,6 +18,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[command(version, arg_required_else_help = true)]
 enum Cli {
     Worker(worker::Args),
+    Operator(operator::Args),
     Validate(validate::Args),
     Topics(topics::Args),
     Reset(reset::Args),
@@ -27,6 +28,7 @@ enum Cli {
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
     Watch(watch::Args),
+    Probe(probe::Args),
     #[command(hide = true)]
     Simulate(simulate::Args),
 }
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         .init();
     match Cli::parse() {
         Cli::Worker(args) => worker::run(args),
+        Cli::Operator(args) => operator::run(args),
         Cli::Validate(args) => validate::run(args),
         Cli::Topics(args) => topics::run(args),
         Cli::Reset(args) => reset::run(args),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Cli::Manufactured(args) => manufactured::run(args),
         Cli::Manufacturer(args) => manufacturer::run(args),
         Cli::Watch(args) => watch::run(args),
+        Cli::Probe(args) => probe::run(args),
         Cli::Simulate(args) => simulate::run(args),
     }
 }

@@ -35,9 +35,21 @@ pub(crate) fn load_backlog(
 ) -> Result<Sent, Failure> {
     let inputs = Inputs::create(bootstrap, name)?;
     let started = Instant::now();
+    let records = send_all(bootstrap, &inputs, workload)?;
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("{name}: {records} records loaded in {seconds:.1} s");
+    Ok(Sent { inputs, workload, records, orders: workload.orders })
+}
+
+/// Sends the whole workload and returns how many records that were.
+pub(crate) fn send_all(
+    bootstrap: &str,
+    inputs: &Inputs,
+    workload: Workload,
+) -> Result<u64, Failure> {
     let arrivals = Arc::new(Arrivals::from(0));
     // Large batches: the loader should take as little as possible from a shared machine.
-    let mut sender = Sender::new(bootstrap, &inputs, workload, "50", arrivals)?;
+    let mut sender = Sender::new(bootstrap, inputs, workload, "50", arrivals)?;
     let mut stream = Stream::new(workload, 0);
     let mut records = 0;
     for record in &mut stream {
@@ -45,9 +57,7 @@ pub(crate) fn load_backlog(
         records += 1;
     }
     sender.finish()?;
-    let seconds = started.elapsed().as_secs_f64();
-    eprintln!("{name}: {records} records loaded in {seconds:.1} s");
-    Ok(Sent { inputs, workload, records, orders: workload.orders })
+    Ok(records)
 }
 
 /// When the broker appended the record that completed an order; also what went wrong.

@@ -2,6 +2,7 @@
 //! known answer, runs the system as a process, reads the completions as a consumer would, and
 //! compares them one by one with the answer. A number without a right answer is not reported.
 
+mod acceptance;
 mod bench;
 mod feed;
 mod gaps;
@@ -44,6 +45,8 @@ enum Command {
     Run(RunArguments),
     /// Write the results as a table into a document.
     Report(report::Arguments),
+    /// Feed a system that runs already while standard input is open, and judge its completions.
+    Accept(acceptance::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -129,6 +132,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(arguments) => run(&arguments),
         Command::Report(arguments) => report::write(&arguments),
+        Command::Accept(arguments) => acceptance::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

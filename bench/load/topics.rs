@@ -51,6 +51,11 @@ pub(crate) fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
     names.iter().try_for_each(|name| wait_until_usable(&config, name))
 }
 
+/// Waits until the partitions of a topic that somebody else makes can be used.
+pub(crate) fn wait_until_usable_at(bootstrap: &str, name: &str) -> Result<(), Failure> {
+    wait_until_usable(&config(bootstrap), name)
+}
+
 fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
     let consumer: BaseConsumer = config.create()?;
     let start = Instant::now();

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
     use crate::kafka::Changelog;
 
-    const DEMO: &str = include_str!("../../manifests/demo/shipping.yaml");
+    const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
     fn settings(more: &str) -> Settings {
         let text = DEMO.replacen("spec:\n", &format!("spec:\n{more}"), 1);

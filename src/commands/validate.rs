@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_summary_tells_topics_group_and_deadlines() {
-        let settings = spec::parse(include_str!("../../manifests/demo/shipping.yaml"))
+        let settings = spec::parse(include_str!("../../manifests/local/shipping.yaml"))
             .expect("the demo's object is valid");
         assert_eq!(
             summary(&settings),

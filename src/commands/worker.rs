@@ -62,7 +62,8 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn host_name() -> String {
+/// Returns the host's name, which in a pod is the pod's.
+pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "rollcall".to_owned() } else { name.to_owned() }

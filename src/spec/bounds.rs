@@ -41,6 +41,8 @@ pub const STORAGE: Bounds<u64> = Bounds { min: 64 * MIB, max: 1024 * 1024 * GIB 
 pub const ITEMS: Bounds<i32> = Bounds { min: 1, max: 1_000_000 };
 /// `replicas`.
 pub const REPLICAS: Bounds<i32> = Bounds { min: 0, max: 1000 };
+/// `console.replicas`.
+pub const CONSOLES: Bounds<i32> = Bounds { min: 0, max: 10 };
 /// `topics.partitions`.
 pub const PARTITIONS: Bounds<i32> = Bounds { min: 1, max: 10_000 };
 /// `topics.replicationFactor`.

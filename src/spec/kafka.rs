@@ -79,7 +79,8 @@ impl Kafka {
         Ok(properties)
     }
 
-    fn security_protocol(&self) -> &'static str {
+    /// Returns librdkafka's `security.protocol`.
+    pub(crate) fn security_protocol(&self) -> &'static str {
         match (&self.tls, &self.sasl) {
             (None, None) => "plaintext",
             (Some(_), None) => "ssl",

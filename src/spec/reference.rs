@@ -57,7 +57,7 @@ pub fn markdown() -> String {
         .and_then(|root| root.properties.as_ref()?.get("spec"))
         .expect("the derived definition describes spec");
     let mut page = INTRODUCTION.to_owned();
-    page += include_str!("../../manifests/demo/shipping.yaml");
+    page += include_str!("../../manifests/local/shipping.yaml");
     page += NOTATION;
     fields(&mut page, "spec", spec, 2);
     page
@@ -88,7 +88,7 @@ fn fields(page: &mut String, path: &str, object: &JSONSchemaProps, level: usize)
             Some(JSONSchemaPropsOrArray::Schema(item)) => (format!("{path}.{name}[]"), &**item),
             _ => (format!("{path}.{name}"), field),
         };
-        if below.properties.is_some() && !is_kubernetes(name) {
+        if below.properties.is_some() && kubernetes_type(name).is_none() {
             line(page, String::new());
             fields(page, &path, below, level + 1);
         }
@@ -105,14 +105,21 @@ fn is_required(object: &JSONSchemaProps, name: &str) -> bool {
     object.required.iter().flatten().any(|required| required == name)
 }
 
-/// Fields of a type that Kubernetes defines and documents.
-fn is_kubernetes(name: &str) -> bool {
-    name == "resources"
+/// Returns the type of a field that Kubernetes defines and documents.
+fn kubernetes_type(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "resources" => "`ResourceRequirements` of Kubernetes",
+        "tolerations" => "list of `Toleration` of Kubernetes",
+        "affinity" => "`Affinity` of Kubernetes",
+        "imagePullSecrets" => "list of `LocalObjectReference` of Kubernetes",
+        "from" => "list of `NetworkPolicyPeer` of Kubernetes",
+        _ => return None,
+    })
 }
 
 fn type_of(name: &str, field: &JSONSchemaProps) -> String {
-    if is_kubernetes(name) {
-        return "`ResourceRequirements` of Kubernetes".to_owned();
+    if let Some(known) = kubernetes_type(name) {
+        return known.to_owned();
     }
     if field.x_kubernetes_int_or_string == Some(true) {
         return "bytes".to_owned();

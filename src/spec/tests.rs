@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::*;
 
-const DEMO: &str = include_str!("../../manifests/demo/shipping.yaml");
+const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
 fn schema() -> JSONSchemaProps {
     let version = Reconciliation::crd().spec.versions.swap_remove(0);
@@ -84,6 +84,7 @@ fn descriptions_tell_the_bounds_that_are_checked() {
         (".spec.limits.itemsPerExpectation", counts(bounds::ITEMS)),
         (".spec.memoryBudget", amounts(bounds::MEMORY_BUDGET)),
         (".spec.replicas", counts(bounds::REPLICAS)),
+        (".spec.console.replicas", counts(bounds::CONSOLES)),
     ];
     let mut found = 0;
     walk("", &schema(), &mut |path, field| {

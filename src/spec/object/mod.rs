@@ -5,8 +5,10 @@
 //! the values make sense together; see [`validate`](super::validate).
 
 mod connection;
+mod kubernetes;
 mod operation;
 mod records;
+mod status;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -18,6 +20,7 @@ pub use connection::{
     CaSecretRef, CertificateSecretRef, GroupProtocol, KafkaSpec, SaslMechanism, SaslSecretRef,
     SaslSpec, TlsSpec,
 };
+pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use operation::{
     ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, StartFrom, StorageSpec, TopicsSpec,
 };
@@ -25,6 +28,7 @@ pub use records::{
     CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec, FactsSpec, ObservedSpec,
     OrphansSpec, OverdueSpec,
 };
+pub use status::{ReconciliationStatus, WorkerShards};
 
 use super::{bounds, cel};
 
@@ -36,8 +40,67 @@ use super::{bounds, cel};
     kind = "Reconciliation",
     plural = "reconciliations",
     shortname = "recon",
+    category = "streaming",
     namespaced,
     derive = "PartialEq",
+    status = "ReconciliationStatus",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
+        description = "What the object asks for is the case"
+    ),
+    printcolumn(
+        name = "Replicas",
+        type_ = "integer",
+        json_path = ".status.readyReplicas",
+        description = "Workers that are ready"
+    ),
+    printcolumn(
+        name = "Shards",
+        type_ = "string",
+        json_path = ".status.shards",
+        description = "Shards that run, of all"
+    ),
+    printcolumn(
+        name = "Open",
+        type_ = "integer",
+        json_path = ".status.openKeys",
+        description = "Keys that are expected and not complete"
+    ),
+    printcolumn(
+        name = "Lag",
+        type_ = "integer",
+        json_path = ".status.lagRecords",
+        description = "Input records still to process"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        description = "Why it is ready or not",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Overdue",
+        type_ = "integer",
+        json_path = ".status.overdueKeys",
+        description = "Open keys that were reported as overdue",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
+        description = "What is the case, and what to do about it",
+        priority = 1
+    ),
     validation = cel::name_rule(),
     doc = "A completeness reconciliation: emits one record when everything that was expected for a key has been observed."
 )]
@@ -125,6 +188,17 @@ pub struct ReconciliationSpec {
     /// pod and is restored from the changelog after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageSpec>,
+    /// Where and how the workers' pods run, in Kubernetes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pod: PodSpec,
+    /// A web page that shows keys, shards and dead letters, in Kubernetes: the Service
+    /// `<name>-console`. Left out, there is none; `{}` is enough for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<ConsoleSpec>,
+    /// Lets nobody but Rollcall's own pods, and those named here, connect to workers and console,
+    /// in Kubernetes. Left out, the network decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicySpec>,
     /// What becomes of the changelog topic and the consumer group when the object is deleted.
     /// `Retain`: they stay, and an object of the same name goes on where this one stopped.
     /// `DeleteTopics`: they are deleted, and with them all memory of what was completed. Inputs
@@ -143,4 +217,8 @@ fn default_replicas() -> i32 {
 
 fn default_commit_interval() -> String {
     "100ms".to_owned()
+}
+
+fn is_default(pod: &PodSpec) -> bool {
+    *pod == PodSpec::default()
 }

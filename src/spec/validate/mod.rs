@@ -76,6 +76,9 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     if let Some(storage) = &spec.storage {
         scalar::bytes("spec.storage.size", &storage.size, bounds::STORAGE, problems);
     }
+    if let Some(console) = &spec.console {
+        scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
+    }
     check_topics(spec, &settings, problems);
     settings
 }

@@ -1,0 +1,62 @@
+//! `rollcall operator`: runs Reconciliation objects in Kubernetes.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use super::worker::host_name;
+use crate::operator::{self, Image, Options, PodMonitors};
+
+/// Run the Reconciliation objects of a Kubernetes cluster
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Look for objects in this namespace only; may be given several times [default: all]
+    #[arg(
+        long = "namespace",
+        value_name = "NAMESPACE",
+        env = "ROLLCALL_NAMESPACES",
+        value_delimiter = ','
+    )]
+    namespaces: Vec<String>,
+    /// The image that workers and consoles run
+    #[arg(long, env = "ROLLCALL_IMAGE")]
+    image: String,
+    /// When to pull it [default: as Kubernetes decides by its tag]
+    #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
+    image_pull_policy: Option<String>,
+    /// Where to answer probes and metrics
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    http: SocketAddr,
+    /// Namespace of the Lease by which several operators agree on who acts
+    /// [default: that of the pod or of the kubeconfig's context]
+    #[arg(long, env = "POD_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// Name of that Lease
+    #[arg(long, default_value = "rollcall-operator")]
+    lease_name: String,
+    /// Name of this process among operators; must be its own [default: the host's name]
+    #[arg(long, env = "POD_NAME")]
+    instance_id: Option<String>,
+    /// Whether to make PodMonitors for Prometheus: where the cluster knows them, or never
+    #[arg(long, value_enum, default_value_t = PodMonitors::Auto)]
+    pod_monitor: PodMonitors,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(args: Args) -> ExitCode {
+    let options = Options {
+        namespaces: args.namespaces.into_iter().filter(|name| !name.is_empty()).collect(),
+        image: Image { name: args.image, pull_policy: args.image_pull_policy },
+        http: args.http,
+        lease_namespace: args.lease_namespace,
+        lease_name: args.lease_name,
+        instance_id: args.instance_id.unwrap_or_else(host_name),
+        pod_monitors: args.pod_monitor,
+    };
+    match operator::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! One worker at a time may be evicted; one that is not healthy may always be.
+
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::Plan;
+use crate::operator::names::{self, Component};
+
+pub(super) fn build(plan: &Plan<'_>) -> PodDisruptionBudget {
+    PodDisruptionBudget {
+        metadata: plan.meta(plan.name(), Component::Worker),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(LabelSelector {
+                match_labels: Some(names::selector(plan.name(), Component::Worker)),
+                ..LabelSelector::default()
+            }),
+            // Or a worker that cannot start would block the drain of its node for ever.
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    }
+}

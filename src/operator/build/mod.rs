@@ -1,0 +1,191 @@
+//! From a checked object to its children, purely: one file for each kind.
+//!
+//! Promise: the same plan always makes the same children, and a child's pods change when, and only
+//! when, they have to be started anew. Ban: nothing here asks anyone for anything.
+
+mod config_map;
+mod console;
+mod disruption_budget;
+mod network_policy;
+mod pod;
+mod pod_monitor;
+mod service;
+mod service_account;
+mod stateful_set;
+
+#[cfg(test)]
+mod tests;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
+use kube::core::{ApiResource, GroupVersionKind};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::names::{self, Component};
+use crate::spec::Reconciliation;
+
+pub use config_map::config;
+
+/// The image that workers and console run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub name: String,
+    /// `Always`, `IfNotPresent` or `Never`; `None` for Kubernetes' own choice.
+    pub pull_policy: Option<String>,
+}
+
+/// Whether the cluster knows PodMonitors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Monitoring {
+    PodMonitors,
+    None,
+}
+
+/// What pods are told apart by: each changes when, and only when, such pods have to start anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashes {
+    pub worker: String,
+    pub console: String,
+}
+
+/// What the children of an object are made from.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// Valid, and with the metadata that the API server gave it.
+    pub object: &'a Reconciliation,
+    pub image: &'a Image,
+    /// The file that workers read.
+    pub config: String,
+    pub hashes: Hashes,
+    /// How many workers to run.
+    pub replicas: i32,
+    pub monitoring: Monitoring,
+}
+
+impl Plan<'_> {
+    fn name(&self) -> &str {
+        self.object.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.object.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    fn meta(&self, name: impl Into<String>, component: Component) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some(self.namespace().to_owned()),
+            labels: Some(names::labels(self.name(), component)),
+            owner_references: Some(vec![owner(self.object)]),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// Returns the reference by which a child belongs to its object.
+pub fn owner(object: &Reconciliation) -> OwnerReference {
+    OwnerReference {
+        api_version: Reconciliation::api_version(&()).into_owned(),
+        kind: Reconciliation::kind(&()).into_owned(),
+        name: object.metadata.name.clone().unwrap_or_default(),
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: Some(true),
+    }
+}
+
+/// An object that shall exist as it is here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Child {
+    pub resource: ApiResource,
+    pub name: String,
+    pub value: Value,
+}
+
+impl Child {
+    fn new<K: Resource<DynamicType = ()> + Serialize>(object: &K) -> Self {
+        Self {
+            resource: ApiResource::erase::<K>(&()),
+            name: object.meta().name.clone().unwrap_or_default(),
+            value: serde_json::to_value(object).expect("Kubernetes objects are plain data"),
+        }
+    }
+}
+
+/// An object that shall not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    pub resource: ApiResource,
+    pub name: String,
+}
+
+impl Absent {
+    fn new<K: Resource<DynamicType = ()>>(name: impl Into<String>) -> Self {
+        Self { resource: ApiResource::erase::<K>(&()), name: name.into() }
+    }
+}
+
+/// What shall exist, in the order in which to apply it, and what shall not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Children {
+    pub present: Vec<Child>,
+    pub absent: Vec<Absent>,
+}
+
+/// Returns the kinds of children that an operator watches.
+pub fn watched() -> Vec<ApiResource> {
+    use k8s_openapi::api::{apps, core, networking, policy};
+    vec![
+        ApiResource::erase::<apps::v1::StatefulSet>(&()),
+        ApiResource::erase::<apps::v1::Deployment>(&()),
+        ApiResource::erase::<core::v1::ConfigMap>(&()),
+        ApiResource::erase::<core::v1::Service>(&()),
+        ApiResource::erase::<core::v1::ServiceAccount>(&()),
+        ApiResource::erase::<policy::v1::PodDisruptionBudget>(&()),
+        ApiResource::erase::<networking::v1::NetworkPolicy>(&()),
+    ]
+}
+
+/// Returns what PodMonitors are called by the API server.
+pub fn pod_monitors() -> ApiResource {
+    let kind = GroupVersionKind::gvk("monitoring.coreos.com", "v1", "PodMonitor");
+    ApiResource::from_gvk_with_plural(&kind, "podmonitors")
+}
+
+/// Returns all children of the plan's object.
+pub fn children(plan: &Plan<'_>) -> Children {
+    use k8s_openapi::api::{
+        apps::v1::Deployment, core::v1::Service, networking::v1::NetworkPolicy,
+    };
+    let mut children = Children {
+        present: vec![
+            Child::new(&service_account::build(plan)),
+            Child::new(&config_map::build(plan)),
+            Child::new(&service::workers(plan)),
+            Child::new(&disruption_budget::build(plan)),
+        ],
+        absent: Vec::new(),
+    };
+    // Before the pods that it protects.
+    match network_policy::build(plan) {
+        Some(policy) => children.present.push(Child::new(&policy)),
+        None => children.absent.push(Absent::new::<NetworkPolicy>(plan.name())),
+    }
+    children.present.push(Child::new(&stateful_set::build(plan)));
+    if plan.monitoring == Monitoring::PodMonitors {
+        children.present.push(pod_monitor::build(plan));
+    }
+    match console::deployment(plan) {
+        Some(deployment) => {
+            children.present.push(Child::new(&deployment));
+            children.present.push(Child::new(&service::console(plan)));
+        }
+        None => {
+            let name = names::console(plan.name());
+            children.absent.push(Absent::new::<Deployment>(name.clone()));
+            children.absent.push(Absent::new::<Service>(name));
+        }
+    }
+    children
+}

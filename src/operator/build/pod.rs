@@ -1,0 +1,193 @@
+//! What the pods of workers and console have in common: restricted in every way that Kubernetes
+//! offers, and placed where the object says.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, KeyToPath,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource,
+    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::Plan;
+use crate::operator::names::{
+    self, CONFIG_DIR, CONFIG_HASH, CONFIG_KEY, Component, PORT, PORT_NAME, USER,
+};
+use crate::spec::secret::SECRETS_DIR;
+
+/// Entries of a Secret that a pod reads as files.
+pub(super) struct MountedSecret<'a> {
+    /// Directory below [`SECRETS_DIR`].
+    pub dir: &'static str,
+    pub name: &'a str,
+    pub keys: Vec<&'a str>,
+}
+
+/// Returns the template for pods with this container.
+pub(super) fn template(
+    plan: &Plan<'_>,
+    component: Component,
+    mut container: Container,
+    secrets: &[MountedSecret<'_>],
+    mut volumes: Vec<Volume>,
+) -> PodTemplateSpec {
+    let wanted = &plan.object.spec.pod;
+    container.image = Some(plan.image.name.clone());
+    container.image_pull_policy.clone_from(&plan.image.pull_policy);
+    container.security_context = Some(container_security());
+    // What a process says last stands in the pod's status, for the operator to pass on.
+    container.termination_message_policy = Some("FallbackToLogsOnError".to_owned());
+    let mounts = container.volume_mounts.get_or_insert_default();
+    mounts.push(read_only("config", CONFIG_DIR));
+    volumes.push(config_volume(plan));
+    for secret in secrets {
+        mounts.push(read_only(secret.dir, &format!("{SECRETS_DIR}/{}", secret.dir)));
+        volumes.push(secret_volume(secret));
+    }
+    // Ours win: selectors rest on them.
+    let mut labels = wanted.labels.clone();
+    labels.extend(names::labels(plan.name(), component));
+    let mut annotations = wanted.annotations.clone();
+    let hash = match component {
+        Component::Worker => &plan.hashes.worker,
+        Component::Console => &plan.hashes.console,
+    };
+    annotations.insert(CONFIG_HASH.to_owned(), hash.clone());
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            service_account_name: Some(plan.name().to_owned()),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            security_context: Some(pod_security()),
+            containers: vec![container],
+            volumes: Some(volumes),
+            node_selector: some(&wanted.node_selector),
+            tolerations: (!wanted.tolerations.is_empty()).then(|| wanted.tolerations.clone()),
+            affinity: wanted.affinity.clone(),
+            priority_class_name: wanted.priority_class_name.clone(),
+            image_pull_secrets: (!wanted.image_pull_secrets.is_empty())
+                .then(|| wanted.image_pull_secrets.clone()),
+            topology_spread_constraints: Some(spread(plan.name(), component)),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+/// Returns the port that everything of Rollcall answers on.
+pub(super) fn port() -> ContainerPort {
+    ContainerPort {
+        name: Some(PORT_NAME.to_owned()),
+        container_port: PORT,
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}
+
+/// Returns a probe that asks every `period` seconds and gives up after `failures` refusals.
+pub(super) fn probe(path: &str, period: i32, failures: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(PORT_NAME.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period),
+        failure_threshold: Some(failures),
+        timeout_seconds: Some(5),
+        ..Probe::default()
+    }
+}
+
+fn some(map: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!map.is_empty()).then(|| map.clone())
+}
+
+fn read_only(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
+}
+
+fn config_volume(plan: &Plan<'_>) -> Volume {
+    Volume {
+        name: "config".to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: names::config_map(plan.name()),
+            items: Some(vec![item(CONFIG_KEY)]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn secret_volume(secret: &MountedSecret<'_>) -> Volume {
+    Volume {
+        name: secret.dir.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret.name.to_owned()),
+            items: Some(secret.keys.iter().map(|key| item(key)).collect()),
+            // Readable by the pod's group, which is all that it is in.
+            default_mode: Some(0o440),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn item(key: &str) -> KeyToPath {
+    KeyToPath { key: key.to_owned(), path: key.to_owned(), ..KeyToPath::default() }
+}
+
+fn pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        fs_group: Some(USER),
+        // Changing the owner of a large state file by file would delay every start.
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..SeccompProfile::default()
+        }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        run_as_non_root: Some(true),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Capabilities::default()
+        }),
+        ..SecurityContext::default()
+    }
+}
+
+/// Over nodes and zones where that is possible; a pod that cannot be spread still runs.
+fn spread(object: &str, component: Component) -> Vec<TopologySpreadConstraint> {
+    let over = |topology: &str| TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: topology.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(LabelSelector {
+            match_labels: Some(names::selector(object, component)),
+            ..LabelSelector::default()
+        }),
+        ..TopologySpreadConstraint::default()
+    };
+    vec![over("kubernetes.io/hostname"), over("topology.kubernetes.io/zone")]
+}

@@ -1,0 +1,151 @@
+//! The workers: a name and a volume each that outlive their pods.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+};
+use k8s_openapi::api::core::v1::{
+    Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector,
+    PersistentVolumeClaim, PersistentVolumeClaimSpec, Volume, VolumeMount,
+    VolumeResourceRequirements,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::Plan;
+use super::pod::{self, MountedSecret};
+use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
+use crate::spec::object::{ReconciliationSpec, StorageSpec};
+use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR};
+
+const STATE: &str = "state";
+/// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
+/// disk are slow. What is killed all the same loses nothing.
+const TERMINATION_SECONDS: i64 = 30;
+const STARTUP_PERIOD_SECONDS: i32 = 2;
+/// An hour: a worker that waits for its brokers is well, and restarting it does not bring them.
+const STARTUP_FAILURES: i32 = 1800;
+
+pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
+    let spec = &plan.object.spec;
+    let mut metadata = plan.meta(plan.name(), Component::Worker);
+    metadata.annotations =
+        Some(BTreeMap::from([(STORAGE.to_owned(), storage_text(spec.storage.as_ref()))]));
+    let scratch = spec.storage.is_none().then(|| Volume {
+        name: STATE.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource::default()),
+        ..Volume::default()
+    });
+    let volumes = scratch.into_iter().collect();
+    let mut template =
+        pod::template(plan, Component::Worker, container(spec), &secrets(spec), volumes);
+    if let Some(pod) = &mut template.spec {
+        pod.termination_grace_period_seconds = Some(TERMINATION_SECONDS);
+    }
+    StatefulSet {
+        metadata,
+        spec: StatefulSetSpec {
+            replicas: Some(plan.replicas),
+            service_name: Some(names::workers(plan.name())),
+            // Workers agree among themselves who does what; nobody has to wait for another.
+            pod_management_policy: Some("Parallel".to_owned()),
+            selector: LabelSelector {
+                match_labels: Some(names::selector(plan.name(), Component::Worker)),
+                ..LabelSelector::default()
+            },
+            template,
+            volume_claim_templates: spec.storage.as_ref().map(|storage| vec![claim(storage)]),
+            // Coming back after a scale-down is cheap with the state still there. Without the
+            // object nobody needs it: the changelog has it all.
+            persistent_volume_claim_retention_policy: Some(
+                StatefulSetPersistentVolumeClaimRetentionPolicy {
+                    when_deleted: Some("Delete".to_owned()),
+                    when_scaled: Some("Retain".to_owned()),
+                },
+            ),
+            ..StatefulSetSpec::default()
+        },
+        ..StatefulSet::default()
+    }
+}
+
+fn container(spec: &ReconciliationSpec) -> Container {
+    Container {
+        name: Component::Worker.label().to_owned(),
+        args: Some(vec![
+            "worker".to_owned(),
+            format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
+            format!("--state-dir={STATE_DIR}"),
+            "--http=0.0.0.0:8080".to_owned(),
+            // The same after every restart, so that restarting moves no shard.
+            "--instance-id=$(POD_NAME)".to_owned(),
+        ]),
+        env: Some(vec![EnvVar {
+            name: "POD_NAME".to_owned(),
+            value_from: Some(EnvVarSource {
+                field_ref: Some(ObjectFieldSelector {
+                    api_version: Some("v1".to_owned()),
+                    field_path: "metadata.name".to_owned(),
+                }),
+                ..EnvVarSource::default()
+            }),
+            ..EnvVar::default()
+        }]),
+        ports: Some(vec![pod::port()]),
+        startup_probe: Some(pod::probe("/startupz", STARTUP_PERIOD_SECONDS, STARTUP_FAILURES)),
+        readiness_probe: Some(pod::probe("/readyz", 5, 2)),
+        liveness_probe: Some(pod::probe("/healthz", 10, 6)),
+        resources: spec.resources.clone(),
+        volume_mounts: Some(vec![VolumeMount {
+            name: STATE.to_owned(),
+            mount_path: STATE_DIR.to_owned(),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}
+
+/// Returns the Secrets that a worker reads, where it looks for them.
+pub(super) fn secrets(spec: &ReconciliationSpec) -> Vec<MountedSecret<'_>> {
+    let mut secrets = Vec::new();
+    let tls = spec.kafka.tls.as_ref();
+    if let Some(ca) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
+        secrets.push(MountedSecret { dir: CA_DIR, name: &ca.name, keys: vec![&ca.key] });
+    }
+    if let Some(certificate) = tls.and_then(|tls| tls.certificate_secret_ref.as_ref()) {
+        let keys = vec!["tls.crt", "tls.key"];
+        secrets.push(MountedSecret { dir: CERTIFICATE_DIR, name: &certificate.name, keys });
+    }
+    let login = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.secret_ref.as_ref());
+    if let Some(login) = login {
+        let mut keys = vec![login.username_key.as_str(), &login.password_key];
+        keys.dedup();
+        secrets.push(MountedSecret { dir: SASL_DIR, name: &login.name, keys });
+    }
+    secrets
+}
+
+fn claim(storage: &StorageSpec) -> PersistentVolumeClaim {
+    PersistentVolumeClaim {
+        metadata: ObjectMeta { name: Some(STATE.to_owned()), ..ObjectMeta::default() },
+        spec: Some(PersistentVolumeClaimSpec {
+            access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(BTreeMap::from([("storage".to_owned(), storage.size.clone())])),
+                ..VolumeResourceRequirements::default()
+            }),
+            storage_class_name: storage.storage_class_name.clone(),
+            ..PersistentVolumeClaimSpec::default()
+        }),
+        ..PersistentVolumeClaim::default()
+    }
+}
+
+/// Returns what volume claims are made from, as a text: the API server lets nobody change it, so
+/// the StatefulSet is made anew around its pods when this differs.
+fn storage_text(storage: Option<&StorageSpec>) -> String {
+    storage.map_or("none".to_owned(), |storage| {
+        let class = storage.storage_class_name.as_deref().unwrap_or("default");
+        format!("{} {class}", storage.size.0)
+    })
+}

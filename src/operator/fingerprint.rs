@@ -1,0 +1,86 @@
+//! What decides whether pods are started anew: a hash of what they read when they start.
+//!
+//! The content of Secrets goes into the hash together with the Secret's uid, which nobody knows who
+//! may not read the Secret: or the hash, which everyone sees who may see pods, would let a short
+//! password be guessed. So a Secret that is deleted and made again starts pods anew, too; changing
+//! its labels does not.
+
+use openssl::sha::Sha256;
+
+use super::build::Hashes;
+use super::dereference::{Content, Reader};
+
+/// Returns the hashes for a file and the Secrets that it names.
+pub fn hashes(config: &str, secrets: &[Content]) -> Hashes {
+    let of = |readers: &[Reader]| {
+        let read = secrets.iter().filter(|content| readers.contains(&content.reader));
+        hash(config, read)
+    };
+    Hashes { worker: of(&[Reader::Worker]), console: of(&[Reader::Console]) }
+}
+
+/// Returns a hash of any text.
+pub fn of_text(text: &str) -> String {
+    hash(text, std::iter::empty())
+}
+
+fn hash<'a>(config: &str, secrets: impl Iterator<Item = &'a Content>) -> String {
+    let mut hash = Sha256::new();
+    // With their lengths, so that no two lists of parts look the same put together.
+    let mut add = |part: &[u8]| {
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(config.as_bytes());
+    for Content { uid, entries, .. } in secrets {
+        add(uid.as_bytes());
+        for (key, value) in entries {
+            add(key.as_bytes());
+            add(value);
+        }
+    }
+    hash.finish()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn content(reader: Reader, key: &str, value: &str) -> Content {
+        let entries = BTreeMap::from([(key.to_owned(), value.as_bytes().to_vec())]);
+        Content { field: "spec", uid: "u".to_owned(), reader, entries }
+    }
+
+    #[test]
+    fn only_who_reads_a_secret_starts_anew_when_it_changes() {
+        let login = content(Reader::Worker, "password", "a");
+        let token = content(Reader::Console, "token", "a");
+        let before = hashes("file", &[login.clone(), token.clone()]);
+        assert_eq!(before, hashes("file", &[login.clone(), token.clone()]));
+
+        let rotated = hashes("file", &[content(Reader::Worker, "password", "b"), token]);
+        assert_ne!(before.worker, rotated.worker);
+        assert_eq!(before.console, rotated.console);
+
+        let token = content(Reader::Console, "token", "b");
+        let rotated = hashes("file", &[login, token]);
+        assert_eq!(before.worker, rotated.worker);
+        assert_ne!(before.console, rotated.console);
+    }
+
+    #[test]
+    fn a_changed_file_starts_all_anew() {
+        let (before, after) = (hashes("a", &[]), hashes("b", &[]));
+        assert_ne!(before.worker, after.worker);
+        assert_ne!(before.console, after.console);
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        let of =
+            |key: &str, value: &str| hashes("file", &[content(Reader::Worker, key, value)]).worker;
+        assert_ne!(of("ab", "c"), of("a", "bc"));
+    }
+}

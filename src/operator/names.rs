@@ -1,0 +1,87 @@
+//! Names, labels and annotations of what belongs to an object; charts and dashboards rely on them.
+
+use std::collections::BTreeMap;
+
+/// Owns the fields that the operator applies.
+pub const MANAGER: &str = "rollcall-operator";
+/// Keeps an object whose topics are to be deleted with it, and nothing else.
+pub const FINALIZER: &str = "rollcall.dev/topics";
+/// On pods: changes when, and only when, they have to be started anew.
+pub const CONFIG_HASH: &str = "rollcall.dev/config-hash";
+/// On the StatefulSet: what its volume claims were made from.
+pub const STORAGE: &str = "rollcall.dev/storage";
+/// Key of the ConfigMap, and the file that workers read.
+pub const CONFIG_KEY: &str = "reconciliation.yaml";
+pub const CONFIG_DIR: &str = "/etc/rollcall";
+pub const STATE_DIR: &str = "/var/lib/rollcall";
+/// Where workers and console answer.
+pub const PORT: i32 = 8080;
+pub const PORT_NAME: &str = "http";
+/// Unprivileged, as the image has it.
+pub const USER: i64 = 65532;
+
+const NAME: &str = "rollcall";
+
+/// What a pod does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    Worker,
+    Console,
+}
+
+impl Component {
+    /// Returns the value of the label `app.kubernetes.io/component`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Console => "console",
+        }
+    }
+}
+
+/// Returns the labels of the object's children.
+pub fn labels(object: &str, component: Component) -> BTreeMap<String, String> {
+    let mut labels = selector(object, component);
+    labels.insert("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned());
+    labels
+}
+
+/// Returns the labels that select the object's pods.
+pub fn selector(object: &str, component: Component) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("app.kubernetes.io/name".to_owned(), NAME.to_owned()),
+        ("app.kubernetes.io/instance".to_owned(), object.to_owned()),
+        ("app.kubernetes.io/component".to_owned(), component.label().to_owned()),
+    ])
+}
+
+/// Returns the labels that all pods of Rollcall have, whatever object they belong to.
+pub fn any_pod() -> BTreeMap<String, String> {
+    BTreeMap::from([("app.kubernetes.io/name".to_owned(), NAME.to_owned())])
+}
+
+/// Returns a selector as `kubectl get -l` takes it.
+pub fn selector_text(object: &str, component: Component) -> String {
+    let pairs = selector(object, component).into_iter();
+    pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
+}
+
+/// Returns the selector of everything that an operator has made.
+pub fn managed_selector() -> String {
+    format!("app.kubernetes.io/managed-by={MANAGER}")
+}
+
+/// Returns the name of the ConfigMap.
+pub fn config_map(object: &str) -> String {
+    format!("{object}-config")
+}
+
+/// Returns the name of the headless Service of the workers.
+pub fn workers(object: &str) -> String {
+    format!("{object}-workers")
+}
+
+/// Returns the name of the console's Deployment and Service.
+pub fn console(object: &str) -> String {
+    format!("{object}-console")
+}

@@ -1,0 +1,193 @@
+//! What is left to do when an object is deleted: with `deletionPolicy: DeleteTopics`, its changelog
+//! and its group.
+//!
+//! Promise: only such an object carries the finalizer, and none waits for ever: what cannot be
+//! deleted within [`PATIENCE`], or for want of a login that is gone, is let go with a word. Taking
+//! the finalizer off, or setting the policy to `Retain`, lets an object go at once.
+
+use std::path::Path;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
+use kube::core::ApiResource;
+use rdkafka::ClientConfig;
+
+use super::cluster::{Cluster, Dependents};
+use super::dereference::{CA, CERTIFICATE, Content, LOGIN};
+use super::error::{Error, Result};
+use super::names::FINALIZER;
+use super::observe;
+use crate::kafka::{self, Connection};
+use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
+use crate::spec::secret::Secret;
+use crate::spec::{Kafka, Reconciliation, Settings, Tls};
+
+/// How long after its deletion an object waits for Kafka.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How far deleting is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// Workers are still there.
+    WaitingForWorkers(usize),
+    Done,
+}
+
+/// Tells whether the operator has something to do when the object is deleted.
+pub fn wants_finalizer(spec: &ReconciliationSpec) -> bool {
+    spec.deletion_policy == DeletionPolicy::DeleteTopics
+}
+
+/// Tells whether the object waits for the operator when it is deleted.
+pub fn has_finalizer(object: &ObjectMeta) -> bool {
+    object.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// Tells whether an object has waited long enough.
+pub fn is_out_of_patience(object: &ObjectMeta, now: Timestamp) -> bool {
+    let deleted_at = object.deletion_timestamp.as_ref();
+    deleted_at.is_some_and(|at| now.duration_since(at.0).unsigned_abs() > PATIENCE)
+}
+
+/// Stops the workers; then, once they are gone, deletes what Kafka holds for them.
+///
+/// # Errors
+/// When the API server or Kafka refuses.
+pub async fn remove(
+    cluster: &Cluster,
+    object: &Reconciliation,
+    settings: &Settings,
+    secrets: &[Content],
+) -> Result<Removal> {
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let sets = ApiResource::erase::<StatefulSet>(&());
+    if let Some(set) = cluster.metadata(&sets, namespace, name).await? {
+        let ours = set.owner_references.iter().flatten();
+        if ours.into_iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref()) {
+            cluster.delete(&sets, &set, Dependents::Deleted).await?;
+        }
+    }
+    let pods = observe::pods(cluster, namespace, name).await?.len();
+    if pods > 0 {
+        return Ok(Removal::WaitingForWorkers(pods));
+    }
+    cluster.leads()?;
+    let connection = connection(settings, secrets)?;
+    let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
+    // The Kafka client blocks.
+    let reset = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.map_err(|error| Error::Start(error.to_string()))?;
+        let remains = kafka::remains(&connection, &inputs)?;
+        runtime.block_on(kafka::reset(&connection, &remains))?;
+        Ok(Removal::Done)
+    });
+    reset.await.map_err(|error| Error::Start(format!("the deletion panicked: {error}")))?
+}
+
+/// Returns how to reach Kafka with the Secrets at hand: only workers have them mounted.
+fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
+    let entry = |field: &str, key: &str| {
+        let content = secrets.iter().find(|content| content.field == field)?;
+        let bytes = content.entries.get(key)?;
+        Some(String::from_utf8_lossy(bytes).trim_end().to_owned())
+    };
+    let name_of = |file: &Path| {
+        file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let Kafka { tls, sasl, .. } = &settings.kafka;
+    let plain = Kafka { tls: None, sasl: None, ..settings.kafka.clone() };
+    let mut base = ClientConfig::new();
+    let properties = plain.client_properties();
+    for (name, value) in properties.map_err(|error| Error::Start(error.to_string()))? {
+        base.set(name, value);
+    }
+    base.set("security.protocol", settings.kafka.security_protocol());
+    if let Some(Tls { ca_file, certificate }) = tls {
+        if let Some(ca) = ca_file.as_deref().and_then(|file| entry(CA, &name_of(file))) {
+            base.set("ssl.ca.pem", ca);
+        }
+        if let (Some(_), Some(certificate), Some(key)) =
+            (certificate, entry(CERTIFICATE, "tls.crt"), entry(CERTIFICATE, "tls.key"))
+        {
+            base.set("ssl.certificate.pem", certificate).set("ssl.key.pem", key);
+        }
+    }
+    if let Some(sasl) = sasl {
+        let read = |secret: &Secret| match secret {
+            Secret::File(file) => entry(LOGIN, &name_of(file)),
+            Secret::Env(_) => None,
+        };
+        base.set("sasl.mechanism", sasl.mechanism.name());
+        base.set("sasl.username", read(&sasl.username).unwrap_or_default());
+        base.set("sasl.password", read(&sasl.password).unwrap_or_default());
+    }
+    let group = settings.group_id().to_owned();
+    Ok(Connection { base, group, instance_id: "rollcall-operator".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::dereference::Reader;
+    use crate::spec;
+
+    const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
+
+    #[test]
+    fn a_login_is_taken_from_the_secrets_and_not_from_files() {
+        let text = DEMO.replace(
+            "bootstrapServers: localhost:9092",
+            "bootstrapServers: k:1\n    \
+             tls: { caSecretRef: { name: ca }, certificateSecretRef: { name: me } }\n    \
+             sasl: { mechanism: SCRAM-SHA-512, secretRef: { name: login } }",
+        );
+        let settings = spec::parse(&text).expect("a valid object");
+        let content = |field, entries: &[(&str, &str)]| Content {
+            field,
+            uid: "u".to_owned(),
+            reader: Reader::Worker,
+            entries: entries
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+                .collect::<BTreeMap<_, _>>(),
+        };
+        let secrets = [
+            content(CA, &[("ca.crt", "CA")]),
+            content(CERTIFICATE, &[("tls.crt", "CERTIFICATE"), ("tls.key", "KEY")]),
+            content(LOGIN, &[("username", "me"), ("password", "s3cret\n")]),
+        ];
+        let connection = connection(&settings, &secrets).expect("a connection");
+        for (name, value) in [
+            ("bootstrap.servers", "k:1"),
+            ("security.protocol", "sasl_ssl"),
+            ("ssl.ca.pem", "CA"),
+            ("ssl.certificate.pem", "CERTIFICATE"),
+            ("ssl.key.pem", "KEY"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.username", "me"),
+            ("sasl.password", "s3cret"),
+        ] {
+            assert_eq!(connection.base.get(name), Some(value), "{name}");
+        }
+        assert_eq!(connection.group, "shipping");
+    }
+
+    #[test]
+    fn nothing_waits_for_ever() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let object: ObjectMeta =
+            serde_json::from_value(json!({ "deletionTimestamp": "2026-01-01T10:00:00Z" }))
+                .expect("metadata");
+        assert!(!is_out_of_patience(&object, at("2026-01-01T10:09:00Z")));
+        assert!(is_out_of_patience(&object, at("2026-01-01T10:11:00Z")));
+        assert!(!is_out_of_patience(&ObjectMeta::default(), at("2026-01-01T10:11:00Z")));
+    }
+}

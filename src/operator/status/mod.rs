@@ -1,0 +1,142 @@
+//! What the operator says about an object: a value, computed from what was seen.
+//!
+//! Promise: the same sight makes the same status, so that it is written only when something has
+//! changed. Ban: no clock and no API server.
+
+mod numbers;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use super::dereference::Missing;
+use super::names::{self, Component};
+use super::observe::Observed;
+use crate::spec::Problem;
+use crate::spec::object::ReconciliationStatus;
+
+pub use verdict::{Phase, Verdict};
+
+/// What was found out about an object.
+#[derive(Debug, Clone)]
+pub enum Sight<'a> {
+    /// It cannot be understood, or asks for what cannot be.
+    Invalid(&'a [Problem]),
+    /// It is fine, but something that it needs is not.
+    Blocked { reason: &'a str, message: &'a str, phase: Phase },
+    /// Its children are applied.
+    Applied(Applied<'a>),
+}
+
+/// An object whose children are applied, and what has become of them.
+#[derive(Debug, Clone)]
+pub struct Applied<'a> {
+    pub wanted: Wanted,
+    /// Looks in a row at which a worker that is ready did not answer.
+    pub silent_looks: u32,
+    pub observed: &'a Observed,
+    /// Something that needs a look though workers do not mind it.
+    pub remark: Option<&'a Missing>,
+}
+
+/// What an object asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// That nothing is processed.
+    Paused,
+    /// So many workers.
+    Workers(i32),
+}
+
+/// Which object, and what was said about it before.
+#[derive(Debug, Clone)]
+pub struct Before<'a> {
+    pub name: &'a str,
+    pub generation: Option<i64>,
+    pub status: &'a ReconciliationStatus,
+}
+
+/// Returns what to say about an object at `now`.
+pub fn status(before: &Before<'_>, sight: &Sight<'_>, now: Timestamp) -> ReconciliationStatus {
+    let verdict = verdict::verdict(sight, before.status);
+    let mut status = match sight {
+        Sight::Applied(applied) => numbers::of(applied, before.status),
+        // The workers go on as they were; what is known of them is still the best guess.
+        Sight::Invalid(_) | Sight::Blocked { .. } => before.status.clone(),
+    };
+    status.observed_generation = before.generation;
+    status.selector = Some(names::selector_text(before.name, Component::Worker));
+    status.conditions = conditions(before, &verdict, now);
+    status
+}
+
+/// Returns the status to write, if it should be: what moves all the time is kept as it stands until
+/// it is `stale`.
+pub fn worth_writing(
+    before: &ReconciliationStatus,
+    after: &ReconciliationStatus,
+    numbers: Numbers,
+) -> bool {
+    if numbers == Numbers::Stale {
+        return before != after;
+    }
+    let settled = ReconciliationStatus {
+        open_keys: before.open_keys,
+        overdue_keys: before.overdue_keys,
+        lag_records: before.lag_records,
+        lag_seconds: before.lag_seconds,
+        last_completion_at: before.last_completion_at.clone(),
+        ..after.clone()
+    };
+    *before != settled
+}
+
+/// Whether the numbers in the status are old enough to be written anew for their own sake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    Fresh,
+    Stale,
+}
+
+/// Returns the conditions; the time of each is that of its last change of status.
+fn conditions(before: &Before<'_>, verdict: &Verdict, now: Timestamp) -> Vec<Condition> {
+    let Verdict { reason, message, phase, ready, degraded } = verdict;
+    let is = |state: bool| if state { "True" } else { "False" };
+    let told = |state: bool, otherwise: &str| {
+        if state {
+            (reason.clone(), message.clone())
+        } else {
+            (otherwise.to_owned(), String::new())
+        }
+    };
+    let progressing = *phase == Phase::Progressing;
+    let stalled = *phase == Phase::Stalled;
+    let (degraded, why) = match degraded {
+        Some(degraded) => (true, (degraded.reason.clone(), degraded.message.clone())),
+        None => (false, ("AsExpected".to_owned(), String::new())),
+    };
+    [
+        ("Ready", *ready, (reason.clone(), message.clone())),
+        ("Progressing", progressing, told(progressing, "Settled")),
+        ("Degraded", degraded, why),
+        ("Stalled", stalled, told(stalled, "NotStalled")),
+    ]
+    .into_iter()
+    .map(|(type_, state, (reason, message))| {
+        let status = is(state);
+        let same = before.status.conditions.iter().find(|old| old.type_ == type_);
+        let same = same.filter(|old| old.status == status);
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason,
+            message,
+            observed_generation: before.generation,
+            last_transition_time: same.map_or(Time(now), |old| old.last_transition_time.clone()),
+        }
+    })
+    .collect()
+}

@@ -1,0 +1,21 @@
+//! The operator, as a process, on a real API server with the controllers that make pods, and no
+//! node: the tests play the kubelet and the workers.
+//!
+//! They share one cluster, with a namespace and an operator each; tests that need the definition to
+//! be missing have a cluster of their own. Nothing here waits for time to pass: only for something
+//! to become true.
+
+#![allow(unreachable_pub, reason = "the modules of one program are its only users")]
+
+mod children;
+mod cluster;
+mod definition;
+mod deletion;
+mod eventually;
+mod leadership;
+mod node;
+mod operator;
+mod rights;
+mod robustness;
+mod status;
+mod watchdog;

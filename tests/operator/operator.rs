@@ -1,0 +1,141 @@
+//! A real process of the operator.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::cluster::{Namespace, PATIENCE};
+use super::eventually::eventually;
+use super::watchdog;
+
+const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A running `rollcall operator`, killed when dropped. Its log is printed when the test fails.
+pub struct Operator {
+    instance: String,
+    child: Child,
+    http: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Operator {
+    /// Starts an operator for one namespace, with its lease there.
+    pub fn start(namespace: &Namespace, instance: &str) -> Self {
+        let kubeconfig = namespace.cluster.kubeconfig();
+        Self::start_as(namespace, instance, kubeconfig, &namespace.name)
+    }
+
+    /// Starts an operator for one namespace, under an identity and with its lease of its own.
+    pub fn start_as(
+        namespace: &Namespace,
+        instance: &str,
+        kubeconfig: &Path,
+        lease_namespace: &str,
+    ) -> Self {
+        let http = free_address();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rollcall"))
+            .args(["operator", "--namespace", &namespace.name, "--image", "rollcall:test"])
+            .args(["--lease-namespace", lease_namespace, "--instance-id", instance])
+            .args(["--http", &http.to_string()])
+            .env("KUBECONFIG", kubeconfig)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program was built with the tests");
+        watchdog::at_the_end(&format!("kill -9 {}", child.id()));
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (lines, output) = (Arc::clone(&log), child.stderr.take().expect("it was asked for"));
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            }
+        });
+        Self { instance: instance.to_owned(), child, http, log }
+    }
+
+    /// Waits until a line of its log contains `part`.
+    #[track_caller]
+    pub fn says(&self, part: &str) {
+        let what = format!("{} says {part:?}", self.instance);
+        eventually(&what, PATIENCE, || self.said(part).then_some(()));
+    }
+
+    /// Tells whether a line of its log so far contains `part`.
+    pub fn said(&self, part: &str) -> bool {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().any(|line| line.contains(part))
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(&mut self) {
+        // An error means that it has exited already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to stop and returns how it has exited.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        let child = &mut self.child;
+        eventually("the operator exits", PATIENCE, || child.try_wait().expect("it is our child"))
+    }
+
+    /// Stops it in the middle of whatever it does.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen process go on as if nothing had happened.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success(), "{} is gone already", self.instance);
+    }
+
+    /// Returns the status and the body of an answer, `None` when there is none.
+    pub fn ask(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect_timeout(&self.http, HTTP_TIMEOUT).ok()?;
+        stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
+        let host = self.http;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// Waits until its metrics have this line.
+    #[track_caller]
+    pub fn measures(&self, line: &str) {
+        eventually(&format!("{} measures {line}", self.instance), PATIENCE, || {
+            let (_, text) = self.ask("/metrics")?;
+            text.lines().any(|found| found == line).then_some(())
+        });
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("--- operator {} said:", self.instance);
+            for line in self.log.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                eprintln!("    {line}");
+            }
+        }
+    }
+}
+
+/// Returns an address that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("it is bound")
+}
