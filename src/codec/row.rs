@@ -76,17 +76,29 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
     decode_first(rest).ok_or(RowError::Malformed)
 }
 
+/// Returns the phase of the row that `bytes` encode, without a look at the rest of it.
+pub fn phase(bytes: &[u8]) -> Option<Phase> {
+    match bytes {
+        [VERSION, state, ..] => phase_of(*state),
+        _ => None,
+    }
+}
+
+fn phase_of(state: u8) -> Option<Phase> {
+    match state & PHASE_BITS {
+        1 => Some(Phase::Open),
+        2 => Some(Phase::Completed),
+        3 => Some(Phase::Cancelled),
+        _ => None,
+    }
+}
+
 fn decode_first(bytes: &[u8]) -> Option<Row> {
     let (state, mut rest) = bytes.split_first()?;
     if state & !(PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT) != 0 {
         return None;
     }
-    let phase = match state & PHASE_BITS {
-        1 => Phase::Open,
-        2 => Phase::Completed,
-        3 => Phase::Cancelled,
-        _ => return None,
-    };
+    let phase = phase_of(*state)?;
     let changed_at = unzigzag(varint(&mut rest)?);
     let mut row = Row {
         phase,

@@ -13,7 +13,7 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use super::{Connection, context::Context, native};
+use super::{Connection, context::Context, native, unfit::Unfit};
 use crate::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +45,19 @@ impl Admin {
         let consumer = connection.reader().create_with_context(Context::default());
         let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
         Ok(Self { client: client.map_err(refused)?, consumer: consumer.map_err(refused)?, servers })
+    }
+
+    /// Names the cause where the brokers have told one: librdkafka's calls only say that there was
+    /// no answer.
+    pub(super) fn judge(&self, unfit: Unfit) -> Unfit {
+        if !matches!(unfit.error, Error::Interrupted(_)) {
+            return unfit;
+        }
+        // Serves what the client has to tell its context; nothing is subscribed to.
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+        let told = self.consumer.client().context().last_refusal();
+        let refusal = told.and_then(|(code, text)| Unfit::refusal(code, &self.servers, &text));
+        refusal.unwrap_or(unfit)
     }
 
     pub(super) fn cluster_id(&self) -> Result<String> {

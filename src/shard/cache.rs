@@ -18,6 +18,10 @@ use crate::{
     matching::{Phase, Row, Rules, Timestamp},
 };
 
+mod peek;
+
+pub use peek::{DirtyCursor, hash_of};
+
 /// A row's place in the cache; valid until the row is evicted.
 pub type SlotId = u32;
 
@@ -103,9 +107,7 @@ impl Cache {
     }
 
     fn hash(&self, key: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        hasher.finish()
+        hash_with(&self.hasher, key)
     }
 
     fn insert(&mut self, hash: u64, key: &[u8]) -> SlotId {
@@ -327,6 +329,12 @@ impl Cache {
         slot.occupied = false;
         self.free.push(id);
     }
+}
+
+fn hash_with(state: &FixedState, key: &[u8]) -> u64 {
+    let mut hasher = state.build_hasher();
+    hasher.write(key);
+    hasher.finish()
 }
 
 fn encode(row: &Row, out: &mut Vec<u8>) {

@@ -15,6 +15,7 @@ mod ids;
 mod open;
 mod plan;
 mod ports;
+mod query;
 mod restore;
 mod running;
 mod story;
@@ -34,6 +35,7 @@ pub use ports::{
     Batch, Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer,
     Spill, Store, row_of,
 };
+pub use query::{Portion, PortionCursor, key_hash};
 pub use restore::Progress;
-pub use running::Running;
+pub use running::{Running, decode_row};
 pub use transaction::{Output, Sink, Transaction};

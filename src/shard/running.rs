@@ -373,7 +373,10 @@ impl<S: Store> Running<S> {
 }
 
 /// Returns the row that `bytes` of the changelog or the store encode.
-pub(super) fn decode_row(shard: ShardId, bytes: &[u8]) -> Result<Row> {
+///
+/// # Errors
+/// [`Error::Misconfigured`] for a row of another program's version.
+pub fn decode_row(shard: ShardId, bytes: &[u8]) -> Result<Row> {
     let row = codec::row::decode(bytes).map_err(|error| {
         Error::Misconfigured(format!(
             "shard {shard}: a row cannot be read: {error}; run the version of rollcall that \

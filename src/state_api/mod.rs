@@ -3,8 +3,18 @@
 //! Promise: these shapes are the contract of `docs/openapi.yaml`; fields are added, never renamed.
 //! Ban: nothing here knows how a worker finds its answers.
 
+mod key;
+mod problem;
+mod recent;
 mod status;
 
+pub use key::{
+    CensusFacts, Deadline, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory, MissingItem,
+    MissingPage, Then,
+};
+pub use problem::Problem;
+pub use recent::{RecentKind, RecentPage, RecentRecord};
 pub use status::{
-    InputStatus, Phase, RestoreStatus, RowCounts, ShardStatus, Trouble, WorkerState, WorkerStatus,
+    InputStatus, Phase, RestoreStatus, RowCounts, ShardStatus, ShardTotals, Trouble, WorkerState,
+    WorkerStatus,
 };

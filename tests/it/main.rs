@@ -16,6 +16,7 @@ mod order_demo;
 mod reconciliation;
 mod refusals;
 mod reset;
+mod state_api;
 mod topics;
 mod watchdog;
 mod worker;

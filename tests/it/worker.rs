@@ -136,8 +136,22 @@ impl Worker {
         Self::start_in(reconciliation, instance, &reconciliation.state_dir(instance))
     }
 
+    /// Like [`Self::start`], with further arguments.
+    pub fn start_with(reconciliation: &Reconciliation, instance: &str, further: &[&str]) -> Self {
+        Self::run(reconciliation, instance, &reconciliation.state_dir(instance), further)
+    }
+
     /// Like [`Self::start`], with the state elsewhere.
     pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
+        Self::run(reconciliation, instance, state_dir, &[])
+    }
+
+    fn run(
+        reconciliation: &Reconciliation,
+        instance: &str,
+        state_dir: &Path,
+        further: &[&str],
+    ) -> Self {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let (file, state_dir, http_text) =
@@ -148,6 +162,7 @@ impl Worker {
             ["1", "--http", &http_text],
         ];
         let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
+        let arguments = arguments.chain(further.iter().copied());
         Self { process: Process::start(&format!("worker {instance}"), arguments), http }
     }
 

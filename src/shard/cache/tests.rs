@@ -166,3 +166,43 @@ fn deadlines_of_dirty_rows_fire_until_the_store_lists_them() {
     cache.pop_due(20_000, 10, &mut due);
     assert!(due.is_empty());
 }
+
+fn walk(cache: &Cache, from: Option<DirtyCursor>) -> Vec<String> {
+    let (mut seen, mut next) = (Vec::new(), from);
+    while let Some(from) = next {
+        next = cache.dirty(from, 2, |hash, key, _| {
+            assert_eq!(hash, hash_of(key));
+            seen.push(String::from_utf8_lossy(key).into_owned());
+        });
+    }
+    seen
+}
+
+#[test]
+fn a_peek_sees_what_is_in_memory_and_adds_nothing() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", open_row(1));
+    assert_eq!(cache.peek(b"a"), Some(&open_row(1)));
+    assert_eq!(cache.peek(b"b"), None);
+    assert!(cache.find_or_insert(b"b").is_err(), "the peek has not inserted it");
+}
+
+#[test]
+fn a_walk_sees_every_dirty_row_though_a_spill_is_taken_meanwhile() {
+    let mut cache = Cache::default();
+    for key in ["a", "b", "c", "d", "e"] {
+        put(&mut cache, key, open_row(1));
+    }
+    let mut first = Vec::new();
+    let next = cache.dirty(cache.first_dirty(), 2, |_, key, _| first.push(key.to_vec()));
+    cache.take_changes(&RULES);
+    cache.take_spill(&RULES);
+    put(&mut cache, "f", open_row(1));
+    assert_eq!(first, [b"a", b"b"]);
+    assert_eq!(walk(&cache, next), ["c", "d", "e"]);
+    assert_eq!(walk(&cache, Some(cache.first_dirty())), ["a", "b", "c", "d", "e", "f"]);
+
+    let from = cache.first_dirty();
+    cache.spilled();
+    assert_eq!(walk(&cache, Some(from)), ["f"], "the store has the others");
+}

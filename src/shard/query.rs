@@ -1,0 +1,51 @@
+//! Looks at a running shard that change nothing, for those who ask about its keys.
+//!
+//! Promise: bounded work, no look-up in the store, no effect on what is cached. What is seen may be
+//! up to one commit ahead of what is committed: rows are changed in place.
+
+use super::{Running, Store, cache::DirtyCursor};
+use crate::matching::{Phase, Row};
+
+/// Some of the rows that the store does not have yet.
+#[derive(Debug, Default)]
+pub struct Portion {
+    /// [`key_hash`] of each, which hides what the store has of the key.
+    pub hashes: Vec<u64>,
+    /// Those of them that are open.
+    pub open: Vec<(Vec<u8>, Row)>,
+    /// Where to go on; `None` when all were seen.
+    pub next: Option<PortionCursor>,
+}
+
+/// Where the next [`Portion`] begins.
+#[derive(Debug, Clone, Copy)]
+pub struct PortionCursor(DirtyCursor);
+
+/// Returns the hash that stands for `key` in a [`Portion`].
+pub fn key_hash(key: &[u8]) -> u64 {
+    super::cache::hash_of(key)
+}
+
+impl<S: Store> Running<S> {
+    /// Returns the row as it is in memory; `None` when only the store knows.
+    pub fn cached(&self, key: &[u8]) -> Option<&Row> {
+        self.cache.peek(key)
+    }
+
+    /// Returns up to `limit` rows that the store does not have yet.
+    ///
+    /// Whoever reads all portions and then the store sees every row that was there all the time:
+    /// a row leaves the portions only by a spill, which the store has by then.
+    pub fn not_stored(&self, from: Option<PortionCursor>, limit: usize) -> Portion {
+        let from = from.map_or_else(|| self.cache.first_dirty(), |PortionCursor(from)| from);
+        let mut portion = Portion::default();
+        let next = self.cache.dirty(from, limit, |hash, key, row| {
+            portion.hashes.push(hash);
+            if row.phase == Phase::Open {
+                portion.open.push((key.to_vec(), row.clone()));
+            }
+        });
+        portion.next = next.map(PortionCursor);
+        portion
+    }
+}
