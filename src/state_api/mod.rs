@@ -8,6 +8,7 @@ mod problem;
 mod recent;
 mod status;
 
+pub use crate::shard::RowCounts;
 pub use key::{
     CensusFacts, Deadline, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory, MissingItem,
     MissingPage, Then,
@@ -15,6 +16,5 @@ pub use key::{
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};
 pub use status::{
-    InputStatus, Phase, RestoreStatus, RowCounts, ShardStatus, ShardTotals, Trouble, WorkerState,
-    WorkerStatus,
+    InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, Trouble, WorkerState, WorkerStatus,
 };

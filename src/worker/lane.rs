@@ -301,12 +301,9 @@ impl Lane {
         match pending.result.clone() {
             Ok(done) => {
                 shard.running.committed(done);
-                let transaction = &mut pending.commit.transaction;
-                shard.commits.count += 1;
-                shard.commits.nanos += u64::try_from(pending.took.as_nanos()).unwrap_or(u64::MAX);
-                shard.commits.changes += transaction.changes.len() as u64;
-                shard.commits.outputs += transaction.outputs.len() as u64;
-                self.shared.recent.keep(id, std::mem::take(&mut transaction.outputs), wall_ms());
+                shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
+                let outputs = std::mem::take(&mut pending.commit.transaction.outputs);
+                self.shared.recent.keep(id, outputs, wall_ms());
                 shard.producer = Some(pending.producer);
                 if shard.releasing.is_some() {
                     self.wind_up(id);
@@ -392,6 +389,8 @@ impl Shard {
             counters: self.running.counters().clone(),
             next,
             lag,
+            lag_ms: self.running.lag_ms(wall_ms()),
+            rows: self.running.rows(),
             cache_bytes: self.running.cache_bytes(),
             commits: self.commits,
         }

@@ -10,7 +10,12 @@ use prometheus::{
 };
 
 use super::view::{ShardView, State, View};
-use crate::{codec::REASONS, matching::OUTCOMES, shard::ShardId, spec::Settings};
+use crate::{
+    codec::REASONS,
+    matching::OUTCOMES,
+    shard::{RowCounts, ShardId},
+    spec::Settings,
+};
 
 /// Renders the worker's metrics.
 pub struct Metrics {
@@ -58,6 +63,8 @@ struct Families {
     changes: IntCounterVec,
     next: IntGaugeVec,
     lag: IntGaugeVec,
+    lag_seconds: GaugeVec,
+    rows: IntGaugeVec,
     state: IntGaugeVec,
     restore_remaining: IntGaugeVec,
     restored: IntGaugeVec,
@@ -98,6 +105,11 @@ impl Families {
             changes: counter("changelog_records_total", "Rows written to the changelog", &shard)?,
             next: gauge("next_offset", "First input offset not processed", &["shard", "topic"])?,
             lag: gauge("lag_records", "Input offsets still to read", &["shard", "topic"])?,
+            lag_seconds: GaugeVec::new(
+                Opts::new("lag_seconds", "Age of the last record processed; 0 at the end"),
+                &["shard", "topic"],
+            )?,
+            rows: gauge("rows", "Rows by what they wait for", &["shard", "state"])?,
             state: gauge(
                 "shard_state",
                 "1 for the state that the shard is in",
@@ -152,6 +164,22 @@ impl Families {
             for (topic, next) in inputs.iter().zip(&report.next) {
                 self.next.with_label_values(&[id, topic]).set(*next);
             }
+            for (topic, lag) in inputs.iter().zip(&report.lag_ms) {
+                if let Some(lag) = lag {
+                    self.lag_seconds.with_label_values(&[id, topic]).set(*lag as f64 / 1e3);
+                }
+            }
+            let RowCounts { open, overdue, unexpected, finished } = report.rows;
+            let rows = [
+                ("open", open),
+                ("overdue", overdue),
+                ("unexpected", unexpected),
+                ("finished", finished),
+            ];
+            for (state, count) in rows {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                self.rows.with_label_values(&[id, state]).set(count);
+            }
             for (topic, lag) in inputs.iter().zip(&report.lag) {
                 if let Some(lag) = lag {
                     self.lag.with_label_values(&[id, topic]).set(*lag);
@@ -176,6 +204,7 @@ impl Families {
         let gauges = [
             &self.next,
             &self.lag,
+            &self.rows,
             &self.state,
             &self.restore_remaining,
             &self.restored,
@@ -184,6 +213,7 @@ impl Families {
         let mut families: Vec<_> = counters.iter().flat_map(|family| family.collect()).collect();
         families.extend(gauges.iter().flat_map(|family| family.collect()));
         families.extend(self.commit_seconds.collect());
+        families.extend(self.lag_seconds.collect());
         families
     }
 }

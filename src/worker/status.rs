@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use axum::{Json, Router, extract::State as Extract, routing::get};
 
-use super::view::{ShardView, State, View};
+use super::{
+    query::time,
+    view::{ShardView, State, View},
+};
 use crate::{
     shard::{Counters, Progress, ShardId},
     spec::Settings,
@@ -57,12 +60,12 @@ impl About {
             reason: view.state.reason().map(str::to_owned),
             inputs: self.inputs(view),
             totals: view.counters().map(|counters| totals(&counters)),
-            rows: None,
+            rows: view.report.as_ref().map(|report| report.rows),
             restore: match &view.state {
                 State::Opening(progress) => restore(progress),
                 State::Running | State::Waiting { .. } | State::Stopped { .. } => None,
             },
-            last_completion_at: None,
+            last_completion_at: view.commits().last_completion_ms.map(time),
         }
     }
 
@@ -72,7 +75,10 @@ impl About {
             topic: topic.clone(),
             next_offset: report.and_then(|report| report.next.get(input).copied()),
             lag_records: report.and_then(|report| report.lag.get(input).copied().flatten()),
-            lag_seconds: None,
+            lag_seconds: report.and_then(|report| {
+                let lag_ms = report.lag_ms.get(input).copied().flatten();
+                lag_ms.map(|lag_ms| lag_ms as f64 / 1e3)
+            }),
         };
         self.inputs.iter().enumerate().map(input).collect()
     }

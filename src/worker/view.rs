@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    shard::{Counters, Offset, Progress, ShardId},
+    shard::{Counters, Offset, Progress, RowCounts, ShardId, Sink, Transaction},
     state_api::{Trouble, WorkerState},
 };
 
@@ -61,6 +61,9 @@ pub struct Report {
     pub next: Vec<Offset>,
     /// Offsets still to read, by input, where known.
     pub lag: Vec<Option<i64>>,
+    /// Age of the last record processed, by input: 0 at its end, `None` where unknown.
+    pub lag_ms: Vec<Option<i64>>,
+    pub rows: RowCounts,
     pub cache_bytes: usize,
     pub commits: Commits,
 }
@@ -72,6 +75,8 @@ pub struct Commits {
     pub nanos: u64,
     pub changes: u64,
     pub outputs: u64,
+    /// Wall time in milliseconds when a completion was last committed.
+    pub last_completion_ms: Option<i64>,
 }
 
 /// A shard as the worker sees it.
@@ -271,12 +276,24 @@ impl ShardView {
 }
 
 impl Commits {
+    /// Counts a transaction that took so long and was in at `wall_ms`.
+    pub fn add(&mut self, transaction: &Transaction, took: Duration, wall_ms: i64) {
+        self.count += 1;
+        self.nanos += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.changes += transaction.changes.len() as u64;
+        self.outputs += transaction.outputs.len() as u64;
+        if transaction.outputs.iter().any(|output| output.sink == Sink::Completed) {
+            self.last_completion_ms = Some(wall_ms);
+        }
+    }
+
     fn plus(self, other: Self) -> Self {
         Self {
             count: self.count + other.count,
             nanos: self.nanos + other.nanos,
             changes: self.changes + other.changes,
             outputs: self.outputs + other.outputs,
+            last_completion_ms: self.last_completion_ms.max(other.last_completion_ms),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     codec::row,
-    matching::{Phase, Timestamp},
+    matching::Timestamp,
     shard::{self, Error, ShardId, decode_row, key_hash},
     state_api::{CensusFacts, KeyState, Problem},
     store::Snapshot,
@@ -167,7 +167,7 @@ impl Count<'_> {
                     return Err(Error::Interrupted("time is up".to_owned()));
                 }
             }
-            if row::phase(bytes) == Some(Phase::Open) && !hidden.contains(&key_hash(key)) {
+            if !row::is_finished(bytes) && !hidden.contains(&key_hash(key)) {
                 self.tally.add(shard, key, &decode_row(shard, bytes)?);
             }
             Ok(())
@@ -184,10 +184,10 @@ impl Count<'_> {
                 .not_stored(shard, from, PORTION_ROWS)
                 .map_err(|problem| Error::Interrupted(problem.detail))?;
             self.rows_seen += portion.hashes.len() as u64;
-            for (key, row) in &portion.open {
+            for (key, bytes) in &portion.open {
                 // A row that was changed again meanwhile is shown twice.
                 if !hidden.contains(&key_hash(key)) {
-                    self.tally.add(shard, key, row);
+                    self.tally.add(shard, key, &decode_row(shard, bytes)?);
                 }
             }
             hidden.extend(portion.hashes);

@@ -38,7 +38,8 @@ pub enum Question {
 
 /// Rows in memory, in the order of the keys, and where the others are.
 pub struct Cached {
-    rows: Vec<Option<Row>>,
+    /// In their encoding; see [`decode_row`].
+    rows: Vec<Option<Vec<u8>>>,
     store: Arc<RocksStore>,
 }
 
@@ -49,7 +50,7 @@ impl Question {
         let Some(shard) = shard else { return };
         match self {
             Self::Rows(keys, reply) => {
-                let rows = keys.iter().map(|key| shard.cached(key).cloned()).collect();
+                let rows = keys.iter().map(|key| shard.cached(key).map(<[u8]>::to_vec)).collect();
                 let _ = reply.send(Cached { rows, store: Arc::clone(shard.store()) });
             }
             Self::NotStored(from, limit, reply) => {
@@ -130,12 +131,9 @@ impl Desk {
             let missing = keys.iter().zip(&rows).filter(|(_, row)| row.is_none());
             let names: Vec<&[u8]> = missing.map(|(key, _)| &key[..]).collect();
             let mut stored = store.get_many(&names)?.into_iter();
-            let rows = rows.into_iter().map(|row| match row {
-                Some(row) => Ok(row),
-                None => match stored.next().flatten() {
-                    Some(bytes) => decode_row(shard, &bytes),
-                    None => Ok(Row::default()),
-                },
+            let rows = rows.into_iter().map(|row| {
+                let bytes = row.or_else(|| stored.next().flatten()).unwrap_or_default();
+                decode_row(shard, &bytes)
             });
             rows.collect()
         };

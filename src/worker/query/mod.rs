@@ -24,3 +24,4 @@ mod tally;
 pub use desk::{Desk, Question};
 pub use recent::Recent;
 pub use routes::router;
+pub use story::time;
