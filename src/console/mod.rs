@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use crate::{
     shard::{Error, Result},
     spec::Settings,
+    state_api::{KeyStory, Problem},
     worker,
 };
 
@@ -54,6 +55,28 @@ pub fn run(settings: &Settings, options: &Options) -> Result<()> {
     runtime.block_on(serve(settings, options))
 }
 
+/// Returns what is known of `key`, from the one of `servers` that has its shard.
+///
+/// # Errors
+/// Why nobody knows, as a worker says it, or who does not answer.
+pub async fn story(
+    settings: &Settings,
+    servers: &[String],
+    key: &str,
+) -> std::result::Result<KeyStory, Problem> {
+    let roll = roll::Roll::new(&settings.name, servers);
+    roll.call().await;
+    let silent = roll.worker_views().into_iter().filter(|worker| !worker.up);
+    let silent: Vec<String> =
+        silent.filter_map(|worker| Some(format!("{}: {}", worker.name, worker.failure?))).collect();
+    ask::key(&roll, key).await.map_err(|mut problem| {
+        if !silent.is_empty() {
+            problem.detail = format!("{} ({})", problem.detail, silent.join("; "));
+        }
+        problem
+    })
+}
+
 async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let stop = worker::stop_signal()?;
     let token = options.token_file.clone().map(token::Token::new).transpose()?;
@@ -62,7 +85,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         Error::Misconfigured(format!("cannot listen on {address}: {error}: choose another --http"))
     })?;
     let connection = worker::connection(settings, "console")?;
-    let roll = Arc::new(roll::Roll::new(&options.servers));
+    let roll = Arc::new(roll::Roll::new(&settings.name, &options.servers));
     let records = records::Topics::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&roll), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");

@@ -30,6 +30,7 @@ const GONE_AFTER: Duration = Duration::from_secs(600);
 
 /// All workers of the reconciliation.
 pub struct Roll {
+    reconciliation: String,
     servers: Vec<String>,
     workers: Mutex<BTreeMap<SocketAddr, Worker>>,
     unresolved: Mutex<BTreeMap<String, String>>,
@@ -92,8 +93,9 @@ impl Worker {
 }
 
 impl Roll {
-    pub fn new(servers: &[String]) -> Self {
+    pub fn new(reconciliation: &str, servers: &[String]) -> Self {
         Self {
+            reconciliation: reconciliation.to_owned(),
             servers: servers.to_vec(),
             workers: Mutex::default(),
             unresolved: Mutex::default(),
@@ -111,6 +113,12 @@ impl Roll {
             self.ask_all().await;
             tokio::time::sleep(ROUND.saturating_sub(begun.elapsed())).await;
         }
+    }
+
+    /// Asks all workers once.
+    pub async fn call(&self) {
+        self.resolve().await;
+        self.ask_all().await;
     }
 
     async fn resolve(&self) {
@@ -165,6 +173,12 @@ impl Roll {
         let mut workers = self.workers();
         let Some(worker) = workers.get_mut(&address) else { return };
         match answer {
+            Ok(status) if status.reconciliation != self.reconciliation => {
+                worker.failure = Some(format!(
+                    "it runs the reconciliation {}, not {}",
+                    status.reconciliation, self.reconciliation
+                ));
+            }
             Ok(status) => {
                 worker.status = Some(status);
                 worker.seen = Some(Instant::now());

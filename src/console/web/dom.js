@@ -103,6 +103,12 @@ export function refused(error) {
   return h("div", { class: "card", role: "alert" }, empty("There is no answer", error.message));
 }
 
+/** Returns a value in one line, all of it behind a click. */
+export function folded(value, attributes) {
+  const line = value.length > 400 ? `${value.slice(0, 400)}…` : value;
+  return h("details", { class: "value", ...attributes }, h("summary", {}, line.replace(/\s+/g, " ")), h("pre", { tabindex: 0 }, pretty(value)));
+}
+
 /** Returns text as JSON with line breaks, if it is JSON. */
 export function pretty(text) {
   try {

@@ -1,7 +1,7 @@
 // Keys that wait, by age; and one key's story.
 
 import { ask, repeat } from "./api.js";
-import { STATES, clock, count, duration, empty, h, head, keyLink, lacks, refused, show, tag, when } from "./dom.js";
+import { STATES, clock, count, empty, h, head, keyLink, lacks, refused, show, tag, when } from "./dom.js";
 
 const PAGE = 50;
 const STORY_EVERY = 3000;
@@ -41,9 +41,7 @@ export function waiting(main, context, query) {
   const body = h("section", { class: "card", "aria-label": "Keys", "aria-busy": "true" }, h("p", { class: "quiet" }, "Looking through all keys…"));
   const note = h("div", {});
   const status = h("p", { role: "status" });
-  const [back, again, on] = [h("button", {}, "Newer first page"), h("button", {}, "Refresh"), h("button", {}, "Older than these? Next page")];
-  back.textContent = "First page";
-  on.textContent = "Next page";
+  const [back, again, on] = ["First page", "Refresh", "Next page"].map((text) => h("button", {}, text));
   main.replaceChildren(head("Waiting keys", HINTS[state]), filters, note, body, h("div", { class: "pager" }, back, on, again, status));
   const control = new AbortController();
   let after = null, next = null, number = 1;
@@ -105,7 +103,7 @@ function told(story, owner) {
     fact("State", tag(story.state)),
     fact("Expected since", story.expectedAt && h("span", {}, clock(story.expectedAt), " · ", when(story.expectedAt))),
     fact(story.state === "completed" || story.state === "cancelled" ? "Finished" : "Last change", h("span", {}, clock(story.changedAt), " · ", when(story.changedAt))),
-    fact("If nothing arrives", story.deadline && h("span", {}, `${THEN[story.deadline.then]} `, when(story.deadline.at))),
+    fact("Next", story.deadline && h("span", {}, `${THEN[story.deadline.then]} `, when(story.deadline.at))),
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];
   const items = story.items.length ? h("ul", { class: "checks" }, story.items.map(check)) : h("p", { class: "quiet" }, "Its items are forgotten: a finished key is kept only to recognise replays.");

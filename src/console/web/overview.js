@@ -2,7 +2,7 @@
 
 import { ask, repeat } from "./api.js";
 import { flow, spark } from "./chart.js";
-import { count, duration, empty, h, head, keyLink, lacks, rate, show, tag, when } from "./dom.js";
+import { count, duration, empty, h, keyLink, lacks, rate, show, tag, when } from "./dom.js";
 
 const LISTS_EVERY = 10000;
 
@@ -52,8 +52,8 @@ function lagSeconds(shards) {
   return seconds.length ? Math.max(...seconds) : null;
 }
 
-function tile(label, value, note, { level, line, href } = {}) {
-  const inside = [h("p", { class: "label" }, label), h("p", { class: "value" }, value), note && h("p", { class: "note" }, note), line];
+function tile(label, value, note, { level, line, href, unit } = {}) {
+  const inside = [h("p", { class: "label" }, label), h("p", { class: "value" }, value, unit && h("span", { class: "unit" }, unit)), note && h("p", { class: "note" }, note), line];
   return href
     ? h("a", { class: "card tile", "data-level": level, href }, inside)
     : h("div", { class: "card tile", "data-level": level }, inside);
@@ -67,12 +67,12 @@ function tiles({ shards, history }, page) {
   const letters = sum(shards, (shard) => shard.totals?.deadLetters ?? 0) ?? 0;
   const overdue = rows("overdue"), strays = rows("unexpected");
   return [
-    tile("Records per second", rate(last?.recordsPerSecond), null, { line: spark(of("recordsPerSecond")) }),
-    tile("Completions per second", rate(last?.completionsPerSecond), null, { line: spark(of("completionsPerSecond"), "second") }),
+    tile("Records", rate(last?.recordsPerSecond), null, { unit: "per second", line: spark(of("recordsPerSecond")) }),
+    tile("Completions", rate(last?.completionsPerSecond), null, { unit: "per second", line: spark(of("completionsPerSecond"), "second") }),
     tile("Open", count(rows("open")), strays ? `and ${count(strays)} not expected yet` : "waiting for their items", { href: "#/waiting" }),
     tile("Overdue", count(overdue), overdue ? "reported, still open" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
     tile("Lag", count(lag), behind > 0 ? `${duration(behind)} behind` : lag ? "records still to read" : "read to the end", { level: behind > 60 ? "warn" : null }),
-    tile("Dead letters", count(letters), "since the workers started", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
+    tile("Dead letters", count(letters), "since workers started", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
   ];
 }
 
@@ -127,7 +127,7 @@ function card(title, size, note) {
 }
 
 function waitingLines(page) {
-  if (!page.keys.length) return empty("Nothing waits", "Every key that was expected is complete.");
+  if (!page.keys.length) return page.next ? empty("Nothing waits for long", "All that waited a moment ago are complete.") : empty("Nothing waits", "Every key that was expected is complete.");
   const line = (entry) => h("tr", {}, h("td", { class: "span" }, keyLink(entry.key)), h("td", {}, tag(entry.state)), h("td", { class: "right" }, when(entry.since, (text) => text)));
   return h("table", { class: "stack" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "State"), h("th", { class: "right", scope: "col" }, "For"))),

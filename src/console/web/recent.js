@@ -1,7 +1,7 @@
 // What was emitted last: completions, overdue reports, dead letters with reason and payload.
 
 import { ask, repeat } from "./api.js";
-import { count, empty, h, head, keyLink, lacks, pretty, refused, show, when } from "./dom.js";
+import { count, empty, folded, h, head, keyLink, lacks, refused, show, when } from "./dom.js";
 
 const EVERY = 3000;
 const KINDS = {
@@ -24,10 +24,10 @@ function line(record, kind, opened) {
   const id = `${record.shard}:${record.committedAt}:${record.key}:${facts["rollcall-source-offset"] ?? ""}`;
   const reason = facts["rollcall-reason"];
   const size = record.valueBytes;
-  const cut = record.value && size > 4096 ? ` (the first 4 KiB of ${count(size)} bytes)` : "";
+  const cut = record.value && size > 4096 ? `The first 4 KiB of ${count(size)} bytes.` : "";
   const payload = record.value === null
     ? h("p", { class: "quiet" }, "It has no value.")
-    : h("details", { open: opened.has(id) || null, ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }, h("summary", {}, `Value${cut}`), h("pre", { tabindex: 0 }, pretty(record.value)));
+    : [folded(record.value, { open: opened.has(id), ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }), cut && h("p", { class: "quiet" }, cut)];
   return h("li", { class: "record" },
     h("div", { class: "line" },
       record.key === null ? h("span", { class: "quiet" }, "without a key") : keyLink(record.key),

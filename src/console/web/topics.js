@@ -1,7 +1,7 @@
 // The topics' latest records, as they stand in Kafka.
 
 import { ask } from "./api.js";
-import { clock, count, empty, h, head, keyLink, pretty, refused } from "./dom.js";
+import { clock, count, empty, folded, h, head, keyLink, refused } from "./dom.js";
 
 const ROLES = { expected: "expected", observed: "observed", completed: "completions", overdue: "overdue", deadLetter: "dead letters" };
 
@@ -12,7 +12,7 @@ function recordLine(record) {
       record.key === null ? h("span", { class: "quiet" }, "without a key") : keyLink(record.key),
       h("span", { class: "quiet number" }, `partition ${record.partition} · offset ${record.offset}${shown}`),
       record.timestampMs !== null && h("span", { class: "when" }, clock(record.timestampMs))),
-    record.value === null ? h("p", { class: "quiet" }, "tombstone: it has no value") : h("pre", { tabindex: 0 }, pretty(record.value)),
+    record.value === null ? h("p", { class: "quiet" }, "tombstone: it has no value") : folded(record.value),
     record.headers.length > 0 && h("details", {}, h("summary", {}, record.headers.length === 1 ? "1 header" : `${record.headers.length} headers`),
       h("dl", { class: "headers" }, record.headers.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));
 }

@@ -24,6 +24,8 @@ use crate::state_api::{KeyPage, KeyState, KeyStory, MissingPage, Problem, Recent
 const PAGE_MAX: usize = 200;
 const PAGE_DEFAULT: usize = 50;
 const RANKED_MAX: usize = 1_000;
+/// Keys that are looked up again for one page: most of them may have completed meanwhile.
+const LOOKED_UP_MAX: usize = 1_000;
 /// Kafka's own limit of a record is far below; a longer key cannot be one.
 const KEY_BYTES_MAX: usize = 64 << 10;
 
@@ -92,20 +94,35 @@ async fn keys(
     let census = desk.census(state, after.clone()).await?;
     let list = census.list(state).expect("the state is one that is listed");
     let start = list.keys.partition_point(|(place, _)| Some(place) <= after.as_ref());
-    let rest = &list.keys[start..];
-    let page = &rest[..limit.min(rest.len())];
-    let more = list.more || rest.len() > page.len();
-    let next = page.last().filter(|_| more).map(|(place, _)| place.to_string());
-    let wanted = page.iter().map(|(place, shard)| (*shard, place.key.clone()));
-    let rows = desk.rows_of(wanted).await;
-    let entries = page.iter().filter_map(|(place, shard)| {
-        let row = rows.get(&(*shard, place.key.clone()))?;
-        story::entry(&place.key, shard.0.unsigned_abs(), row, &desk.rules)
-    });
-    // What has completed since the census does not wait any more.
-    let still = |now: KeyState| now == state || (state, now) == (KeyState::Open, KeyState::Overdue);
-    let keys = entries.filter(|entry| still(entry.state)).collect();
+    let rest = &list.keys[start..list.keys.len().min(start + LOOKED_UP_MAX)];
+    let (mut keys, mut seen) = (Vec::new(), 0);
+    for chunk in rest.chunks(limit) {
+        let wanted = chunk.iter().map(|(place, shard)| (*shard, place.key.clone()));
+        let rows = desk.rows_of(wanted).await;
+        for (place, shard) in chunk {
+            seen += 1;
+            let row = rows.get(&(*shard, place.key.clone()));
+            let number = shard.0.unsigned_abs();
+            let told = row.and_then(|row| story::entry(&place.key, number, row, &desk.rules));
+            // What has completed since the census does not wait any more.
+            keys.extend(told.filter(|entry| is_listed(entry.state, state)));
+            if keys.len() == limit {
+                break;
+            }
+        }
+        if keys.len() == limit {
+            break;
+        }
+    }
+    let more = list.more || start + seen < list.keys.len();
+    let last = list.keys[..start + seen].last().filter(|_| more && seen > 0);
+    let next = last.map(|(place, _)| place.to_string());
     Ok(Json(KeyPage { keys, next, census: census.facts() }))
+}
+
+/// Tells whether a key in state `now` belongs on the list of `state`.
+fn is_listed(now: KeyState, state: KeyState) -> bool {
+    now == state || (state, now) == (KeyState::Open, KeyState::Overdue)
 }
 
 #[derive(Debug, Deserialize)]
