@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::contract;
 use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE};
 use super::reconciliation::{PARTITIONS, Reconciliation};
-use super::worker::Worker;
+use super::worker::{Process, Worker};
 
 /// Asks the worker and returns the status and the answer.
 fn ask(worker: &Worker, path: &str) -> (u16, Value) {
     let (status, body) = worker.get(path).expect("the worker answers");
     let body = serde_json::from_str(&body);
-    (status, body.unwrap_or_else(|error| panic!("{path} is not JSON: {error}")))
+    let body = body.unwrap_or_else(|error| panic!("{path} is not JSON: {error}"));
+    if let Some(breach) = contract::breach(path, status, &body) {
+        panic!("{path} is not as docs/openapi.yaml says: {breach}\n{body:#}");
+    }
+    (status, body)
 }
 
 /// Asks until the answer is as it should be.
@@ -200,4 +205,76 @@ fn what_was_emitted_last_is_told_and_payloads_only_when_asked_for() {
     assert_eq!(overdue["keys"][0]["state"], "overdue");
     let (status, _) = ask(&worker, "/v1/recent?kind=rumours");
     assert_eq!(status, 400);
+}
+
+#[test]
+fn a_terminal_tells_a_keys_story_and_the_console_gathers_from_all_workers() {
+    let shop = Reconciliation::new(&Broker::shared(), "gathered");
+    let (first, mut second) = (shop.worker("w-1"), shop.worker("w-2"));
+    (0..12).for_each(|n| shop.order(&format!("order-{n}"), &[1, 2]));
+    (0..12).for_each(|n| shop.made(&format!("order-{n}"), 2));
+    shop.settle();
+    let file = shop.file();
+    let file = file.to_str().expect("the path is UTF-8");
+    let servers = [first.address(), second.address()];
+    for n in 0..4 {
+        let key = format!("order-{n}");
+        let arguments =
+            ["inspect", &key, "-f", file, "--server", &servers[0], "--server", &servers[1]];
+        let mut inspect = Process::start("inspect", arguments);
+        assert!(inspect.exit().success());
+        inspect.says(&["state", "open: 1 of 2 items are missing"]);
+    }
+    let console = Console::start(file, &servers);
+    let page = console.ask_until("/api/keys?limit=5", |page| keys(page).len() == 5);
+    let next = page["next"].as_str().expect("seven are left");
+    let (_, rest) = console.ask(&format!("/api/keys?limit=9&after={next}"));
+    let mut all: Vec<&str> = keys(&page).into_iter().chain(keys(&rest)).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 12);
+    let (_, missing) = console.ask("/api/missing");
+    assert_eq!(missing["items"][0]["keys"], 12);
+    let (_, records) = console.ask(&format!("/api/topics/{}/records?limit=50", shop.orders()));
+    assert_eq!(
+        (records["records"].as_array().map(Vec::len), &records["complete"]),
+        (Some(12), &true.into())
+    );
+    assert_eq!(console.ask("/api/topics/other/records").0, 404);
+    assert_eq!(console.ask("/api/keys/nobody").1["title"], "UnknownKey");
+
+    second.process.kill();
+    let seen = console.ask_until("/api/overview", |seen| seen["workers"][1]["up"] == false);
+    assert!(seen["workers"][1]["failure"].is_string(), "{seen}");
+    console.ask_until("/api/overview", |seen| {
+        let shards = seen["shards"].as_array().expect("a list");
+        shards.len() == 4 && shards.iter().all(|shard| shard["worker"] == "w-1")
+    });
+    for n in 0..12 {
+        let path = format!("/api/keys/order-{n}");
+        console.ask_until(&path, |story| story["missingTotal"] == 1);
+    }
+}
+
+/// A running `rollcall console`.
+struct Console(Worker);
+
+impl Console {
+    fn start(file: &str, servers: &[String]) -> Self {
+        let servers = servers.iter().flat_map(|server| ["--server", server]);
+        let arguments: Vec<&str> = ["console", "-f", file].into_iter().chain(servers).collect();
+        Self(Worker::serving("console", &arguments))
+    }
+
+    fn ask(&self, path: &str) -> (u16, Value) {
+        let (status, body) = eventually("the console answers", PATIENCE, || self.0.get(path));
+        (status, serde_json::from_str(&body).expect("it answers in JSON"))
+    }
+
+    fn ask_until(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("{path} is as it should be"), PATIENCE, || {
+            let (status, body) = self.ask(path);
+            (status == 200 && is(&body)).then_some(body)
+        })
+    }
 }

@@ -166,6 +166,19 @@ impl Worker {
         Self { process: Process::start(&format!("worker {instance}"), arguments), http }
     }
 
+    /// Starts another subcommand that serves HTTP.
+    pub fn serving(what: &str, arguments: &[&str]) -> Self {
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let http_text = http.to_string();
+        let arguments = arguments.iter().copied().chain(["--http", &http_text]);
+        Self { process: Process::start(what, arguments), http }
+    }
+
+    /// Returns where it answers.
+    pub fn address(&self) -> String {
+        self.http.to_string()
+    }
+
     /// Waits until it says that it works.
     pub fn ready(self) -> Self {
         eventually(&format!("{} is ready", self.process.what), PATIENCE, || {
