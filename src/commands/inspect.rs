@@ -43,9 +43,10 @@ pub struct Args {
 /// Prints what the directory holds. Fails when a store cannot be read or the key is not there.
 pub fn run(args: Args) -> ExitCode {
     let Args { asked, file, servers, state, key, json } = args;
+    let form = if json { Form::Json } else { Form::Text };
     let text = match (asked, file, state) {
-        (Some(asked), Some(file), _) => live::tell(&asked, &file, &servers, json),
-        (_, _, Some(state)) => tell(&state, key, json).map_err(|error| error.to_string()),
+        (Some(asked), Some(file), _) => live::tell(&asked, &file, &servers, form),
+        (_, _, Some(state)) => tell(&state, key, form).map_err(|error| error.to_string()),
         _ => Err("name a KEY with -f FILE, or --state DIR".to_owned()),
     };
     match text {
@@ -61,12 +62,21 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn tell(state: &Path, key: Option<String>, json: bool) -> Result<(String, ExitCode), Error> {
-    match (key, json) {
-        (None, true) => report::gather(state).map(|report| (as_json(&report), report.exit())),
-        (None, false) => report::gather(state).map(|report| (report.to_string(), report.exit())),
-        (Some(key), true) => story::of(state, &key).map(|story| (as_json(&story), SUCCESS)),
-        (Some(key), false) => story::of(state, &key).map(|story| (story.to_string(), SUCCESS)),
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Text,
+}
+
+fn tell(state: &Path, key: Option<String>, form: Form) -> Result<(String, ExitCode), Error> {
+    match (key, form) {
+        (None, Form::Json) => report::gather(state).map(|report| (as_json(&report), report.exit())),
+        (None, Form::Text) => {
+            report::gather(state).map(|report| (report.to_string(), report.exit()))
+        }
+        (Some(key), Form::Json) => story::of(state, &key).map(|story| (as_json(&story), SUCCESS)),
+        (Some(key), Form::Text) => story::of(state, &key).map(|story| (story.to_string(), SUCCESS)),
     }
 }
 

@@ -13,6 +13,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     message::{BorrowedMessage, Headers, Message},
+    metadata::{MetadataPartition, MetadataTopic},
 };
 use serde::Serialize;
 use tokio::sync::Semaphore;
@@ -129,8 +130,8 @@ fn read(
     limit: usize,
 ) -> Result<Page, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
-    let found = metadata.topics().first().map(rdkafka::metadata::MetadataTopic::partitions);
-    let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(|p| p.id()).collect();
+    let found = metadata.topics().first().map(MetadataTopic::partitions);
+    let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
     let wanted = ids.iter().filter(|id| only.is_none_or(|only| only == **id)).count();
     let each = limit.min(FETCHED_MAX / wanted.max(1)).max(1);

@@ -17,7 +17,7 @@ const checked = (name, body) => test(name, { timeout: 2 * PATIENCE }, body);
 
 checked("the overview shows workers, shards and the flow as it goes on", async (t) => {
   const page = await shop.page(t);
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   await seen(page.getByRole("region", { name: "Workers" }).getByText("2 of 2 up"));
   await seen(page.getByRole("region", { name: "Shards" }).getByText("4 of 4 running"));
   await shop.orders(200);
@@ -29,7 +29,7 @@ checked("the overview shows workers, shards and the flow as it goes on", async (
 checked("a key is looked up by keyboard and its story is followed to the end", async (t) => {
   const order = await shop.order(1, 2);
   const page = await shop.page(t);
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   await page.keyboard.press("/");
   await page.keyboard.type(order);
   await page.keyboard.press("Enter");
@@ -126,7 +126,7 @@ checked("a phone shows all views without scrolling sideways, in the dark too", a
 
 checked("everything has a name and a place for those who do not see it", async (t) => {
   const page = await shop.page(t);
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   for (const landmark of ["banner", "main", "search"]) assert.equal(await page.getByRole(landmark).count(), 1, landmark);
   assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1);
   const nameless = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, section, nav, [role=img], [role=progressbar]")]
@@ -151,9 +151,9 @@ checked("a token is asked for, refused when wrong, and kept for the tab", async 
   await seen(page.getByText("That is not the token."));
   await token.fill("open sesame");
   await page.getByRole("button", { name: "Go on" }).click();
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   await page.reload();
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   assert.equal((await fetch(`http://${address}/api/overview`)).status, 401);
 });
 
@@ -162,7 +162,7 @@ checked("a worker that dies while the page is open is shown as down, and the res
   const order = await shop.order(5, 6);
   const page = await shop.page(t);
   const workers = page.getByRole("region", { name: "Workers" });
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   shop.kill("shipping-1");
   await seen(health(page).filter({ hasText: /down/ }));
   await seen(workers.getByText("1 of 2 up"));
@@ -173,6 +173,6 @@ checked("a worker that dies while the page is open is shown as down, and the res
   await page.goto(`http://${shop.address}/#/key/${order}`);
   await seen(page.getByText("It waits for 2 more items."));
   await shop.worker("shipping-1");
-  await seen(health(page).filter({ hasText: "All well" }));
+  await seen(health(page).filter({ hasText: "All running" }));
   assert.deepEqual(page.errors, []);
 });

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{SUCCESS, as_json, table::Table};
+use super::{Form, SUCCESS, as_json, table::Table};
 use crate::state_api::{KeyState, KeyStory, Problem, Then};
 use crate::{console, spec};
 
@@ -13,14 +13,14 @@ pub(super) fn tell(
     key: &str,
     file: &Path,
     servers: &[String],
-    json: bool,
+    form: Form,
 ) -> Result<(String, ExitCode), String> {
     let settings = spec::load(file).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let story = runtime.block_on(console::story(&settings, servers, key));
     let story = story.map_err(|Problem { detail, .. }| format!("key `{key}`: {detail}"))?;
-    Ok((if json { as_json(&story) } else { text(&story) }, SUCCESS))
+    Ok((if form == Form::Json { as_json(&story) } else { text(&story) }, SUCCESS))
 }
 
 fn text(story: &KeyStory) -> String {

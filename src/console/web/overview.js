@@ -37,7 +37,7 @@ export function health(overview) {
   const moving = of((shard) => shard.state !== "running");
   if (moving) return ["warn", `${said(moving, "shard", "shards")} not running yet`];
   if (!shards.length) return ["warn", "Starting"];
-  return ["good", "All well"];
+  return ["good", "All running"];
 }
 
 function sum(shards, of) {
@@ -67,12 +67,12 @@ function tiles({ shards, history }, page) {
   const letters = sum(shards, (shard) => shard.totals?.deadLetters ?? 0) ?? 0;
   const overdue = rows("overdue"), strays = rows("unexpected");
   return [
-    tile("Records", rate(last?.recordsPerSecond), null, { unit: "per second", line: spark(of("recordsPerSecond")) }),
-    tile("Completions", rate(last?.completionsPerSecond), null, { unit: "per second", line: spark(of("completionsPerSecond"), "second") }),
+    tile("Records", rate(last?.recordsPerSecond), null, { unit: "/s", line: spark(of("recordsPerSecond")) }),
+    tile("Completions", rate(last?.completionsPerSecond), null, { unit: "/s", line: spark(of("completionsPerSecond"), "second") }),
     tile("Open", count(rows("open")), strays ? `and ${count(strays)} not expected yet` : "waiting for their items", { href: "#/waiting" }),
     tile("Overdue", count(overdue), overdue ? "reported, still open" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
-    tile("Lag", count(lag), behind > 0 ? `${duration(behind)} behind` : lag ? "records still to read" : "read to the end", { level: behind > 60 ? "warn" : null }),
-    tile("Dead letters", count(letters), "since workers started", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
+    tile("Lag", count(lag), behind >= 1 ? `${duration(behind)} behind` : lag ? "records still to read" : "read to the end", { level: behind > 60 ? "warn" : null }),
+    tile("Dead letters", count(letters), "since the start", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
   ];
 }
 
