@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::{
     desk::{Desk, problem},
@@ -39,6 +39,8 @@ const DURATION_MAX: Duration = Duration::from_secs(10);
 /// A census is good for as long, or for that many times what it took.
 const FRESH_MIN: Duration = Duration::from_secs(2);
 const FRESH_TIMES: u32 = 20;
+/// Requests that may wait for a census.
+const WAITING_MAX: usize = 16;
 /// Censuses that are kept: the first page's, and those of whoever pages far.
 const KEPT_MAX: usize = 4;
 
@@ -54,9 +56,18 @@ pub struct Census {
     took: Duration,
 }
 
-/// The last censuses; locked while one is taken.
-#[derive(Default)]
-pub struct Censuses(Mutex<Vec<Arc<Census>>>);
+/// The last censuses.
+pub struct Censuses {
+    /// Locked while one is taken.
+    kept: Mutex<Vec<Arc<Census>>>,
+    waiting: Semaphore,
+}
+
+impl Default for Censuses {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), waiting: Semaphore::new(WAITING_MAX) }
+    }
+}
 
 impl Census {
     /// Returns the list of the keys in `state`; completed ones are not listed.
@@ -100,7 +111,9 @@ impl Desk {
         state: KeyState,
         after: Option<Place>,
     ) -> Result<Arc<Census>, Problem> {
-        let mut censuses = self.censuses.0.lock().await;
+        let busy = |_| problem(503, "Busy", "too many wait for a list already: ask again", None);
+        let _turn = self.censuses.waiting.try_acquire().map_err(busy)?;
+        let mut censuses = self.censuses.kept.lock().await;
         censuses.retain(|census| census.is_fresh());
         if let Some(found) = censuses.iter().find(|census| census.covers(state, after.as_ref())) {
             return Ok(Arc::clone(found));

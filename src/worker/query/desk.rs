@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     num::NonZeroU32,
     path::PathBuf,
-    sync::{Arc, OnceLock, mpsc::Sender},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Sender, SyncSender, sync_channel},
+    },
     time::Duration,
 };
 
@@ -33,7 +36,7 @@ pub enum Question {
     /// The rows of some keys.
     Rows(Vec<Vec<u8>>, oneshot::Sender<Cached>),
     /// Rows that the store does not have yet.
-    NotStored(Option<PortionCursor>, usize, oneshot::Sender<Portion>),
+    NotStored(Option<PortionCursor>, usize, SyncSender<Portion>),
 }
 
 /// Rows in memory, in the order of the keys, and where the others are.
@@ -149,9 +152,9 @@ impl Desk {
         from: Option<PortionCursor>,
         limit: usize,
     ) -> Result<Portion, Problem> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = sync_channel(1);
         self.send(shard, Question::NotStored(from, limit, reply))?;
-        answer.blocking_recv().map_err(|_| gone(shard))
+        answer.recv_timeout(ANSWER_WAIT).map_err(|_| gone(shard))
     }
 
     async fn ask<T>(
