@@ -17,6 +17,7 @@ mod order_demo;
 mod reconciliation;
 mod refusals;
 mod reset;
+mod security;
 mod state_api;
 mod topics;
 mod watchdog;
