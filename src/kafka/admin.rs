@@ -19,6 +19,8 @@ use crate::shard::{Error, Result};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change of topics may take to be seen by the broker that we ask.
 const SETTLE: Duration = Duration::from_secs(20);
+/// Events of a client that are served to learn why a broker was not reached.
+const EVENTS_MAX: usize = 20;
 const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
@@ -41,8 +43,9 @@ pub(super) struct Described {
 impl Admin {
     pub(super) fn connect(connection: &Connection) -> Result<Self> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
-        let client = AdminClient::from_config_and_context(&connection.admin(), Context::default());
-        let consumer = connection.reader().create_with_context(Context::default());
+        let context = Context::default();
+        let client = AdminClient::from_config_and_context(&connection.admin(), context.sibling());
+        let consumer = connection.reader().create_with_context(context);
         let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
         Ok(Self { client: client.map_err(refused)?, consumer: consumer.map_err(refused)?, servers })
     }
@@ -54,7 +57,9 @@ impl Admin {
             return unfit;
         }
         // Serves what the client has to tell its context; nothing is subscribed to.
-        while self.consumer.poll(Duration::ZERO).is_some() {}
+        for _ in 0..EVENTS_MAX {
+            self.consumer.poll(Duration::ZERO);
+        }
         let told = self.consumer.client().context().last_refusal();
         let refusal = told.and_then(|(code, text)| Unfit::refusal(code, &self.servers, &text));
         refusal.unwrap_or(unfit)

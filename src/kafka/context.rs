@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,13 +23,19 @@ const TELL_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Context {
     brokers_lost: AtomicBool,
     told: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
-    refused: Mutex<Option<(RDKafkaErrorCode, String)>>,
+    /// How a broker has last refused us; shared by the clients of one connection.
+    refused: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
 }
 
 impl Context {
     /// Tells whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.brokers_lost.swap(false, Ordering::Relaxed)
+    }
+
+    /// Returns the context of a further client, whose refusals count as this one's.
+    pub fn sibling(&self) -> Self {
+        Self { refused: Arc::clone(&self.refused), ..Self::default() }
     }
 
     /// Returns how a broker has last refused us: credentials or TLS.

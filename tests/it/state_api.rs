@@ -30,7 +30,7 @@ fn ask_until(worker: &Worker, path: &str, is: impl Fn(&Value) -> bool) -> Value 
 }
 
 /// Waits until the worker tells this trouble, and returns its message.
-fn trouble(worker: &Worker, reason: &str) -> String {
+pub fn trouble(worker: &Worker, reason: &str) -> String {
     let what = format!("the worker tells {reason}");
     let found = eventually(&what, PATIENCE, || {
         let (_, body) = worker.get("/v1/status")?;
