@@ -16,6 +16,7 @@
 
 pub mod codec;
 pub mod commands;
+pub mod console;
 pub mod kafka;
 pub mod matching;
 pub mod operator;

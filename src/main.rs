@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate, topics,
-    validate, watch, worker,
+    console, crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate,
+    topics, validate, watch, worker,
 };
 
 /// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
@@ -22,6 +22,7 @@ enum Cli {
     Validate(validate::Args),
     Topics(topics::Args),
     Reset(reset::Args),
+    Console(console::Args),
     Crd(crd::Args),
     Inspect(inspect::Args),
     Order(order::Args),
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Cli::Validate(args) => validate::run(args),
         Cli::Topics(args) => topics::run(args),
         Cli::Reset(args) => reset::run(args),
+        Cli::Console(args) => console::run(args),
         Cli::Crd(args) => crd::run(args),
         Cli::Inspect(args) => inspect::run(args),
         Cli::Order(args) => order::run(args),

@@ -1,5 +1,7 @@
-//! `rollcall inspect`: what a state directory holds, also while a worker is using it.
+//! `rollcall inspect`: what running workers know of a key, or what a state directory holds, also
+//! while a worker is using it.
 
+mod live;
 mod report;
 mod story;
 mod table;
@@ -15,13 +17,22 @@ use crate::codec::row::RowError;
 use crate::shard::{self, ShardId};
 use crate::store::{self, Identity, OpenError, Snapshot};
 
-/// Show what a worker's state directory holds: rows, sizes, positions
+/// Show what is known of a key, or what a worker's state directory holds: rows, sizes, positions
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The worker's state directory
-    #[arg(long, value_name = "DIR")]
-    state: PathBuf,
-    /// Tell what is known of one key instead
+    /// The key to ask running workers about
+    #[arg(value_name = "KEY", requires = "file", conflicts_with_all = ["state", "key"])]
+    asked: Option<String>,
+    /// The file with the Reconciliation object, with KEY; - for standard input
+    #[arg(short, long)]
+    file: Option<PathBuf>,
+    /// Workers to ask, with KEY, as host:port; a name may stand for several
+    #[arg(long = "server", value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    servers: Vec<String>,
+    /// A worker's state directory, to be looked at instead
+    #[arg(long, value_name = "DIR", required_unless_present = "asked")]
+    state: Option<PathBuf>,
+    /// Tell what the state directory has of one key
     #[arg(long)]
     key: Option<String>,
     /// Print JSON
@@ -31,12 +42,12 @@ pub struct Args {
 
 /// Prints what the directory holds. Fails when a store cannot be read or the key is not there.
 pub fn run(args: Args) -> ExitCode {
-    let Args { state, key, json } = args;
-    let text = match (key, json) {
-        (None, true) => report::gather(&state).map(|report| (as_json(&report), report.exit())),
-        (None, false) => report::gather(&state).map(|report| (report.to_string(), report.exit())),
-        (Some(key), true) => story::of(&state, &key).map(|story| (as_json(&story), SUCCESS)),
-        (Some(key), false) => story::of(&state, &key).map(|story| (story.to_string(), SUCCESS)),
+    let Args { asked, file, servers, state, key, json } = args;
+    let form = if json { Form::Json } else { Form::Text };
+    let text = match (asked, file, state) {
+        (Some(asked), Some(file), _) => live::tell(&asked, &file, &servers, form),
+        (_, _, Some(state)) => tell(&state, key, form).map_err(|error| error.to_string()),
+        _ => Err("name a KEY with -f FILE, or --state DIR".to_owned()),
     };
     match text {
         Ok((text, exit)) => {
@@ -48,6 +59,24 @@ pub fn run(args: Args) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Text,
+}
+
+fn tell(state: &Path, key: Option<String>, form: Form) -> Result<(String, ExitCode), Error> {
+    match (key, form) {
+        (None, Form::Json) => report::gather(state).map(|report| (as_json(&report), report.exit())),
+        (None, Form::Text) => {
+            report::gather(state).map(|report| (report.to_string(), report.exit()))
+        }
+        (Some(key), Form::Json) => story::of(state, &key).map(|story| (as_json(&story), SUCCESS)),
+        (Some(key), Form::Text) => story::of(state, &key).map(|story| (story.to_string(), SUCCESS)),
     }
 }
 

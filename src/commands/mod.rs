@@ -1,5 +1,6 @@
 //! One file for each subcommand: what it takes and what it starts. Nothing is decided here.
 
+pub mod console;
 pub mod crd;
 pub mod inspect;
 pub mod manufactured;

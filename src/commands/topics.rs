@@ -53,7 +53,8 @@ pub fn run(args: Args) -> ExitCode {
 fn create(settings: &Settings) -> Result<()> {
     let wanted = kafka::Wanted { manage: true, ..worker::wanted(settings) };
     let connection = worker::connection(settings, "topics")?;
-    ask(kafka::ensure(&connection, &wanted)).map(|_| ())
+    let ensured = async { kafka::ensure(&connection, &wanted).await.map_err(|unfit| unfit.error) };
+    ask(ensured).map(|_| ())
 }
 
 fn look(settings: &Settings) -> Result<Vec<Surveyed>> {

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
-use crate::{spec, worker};
+use crate::{
+    spec,
+    worker::{self, OnMisfit},
+};
 
 /// Run a reconciliation in this process, outside Kubernetes as inside
 #[derive(Debug, clap::Args)]
@@ -26,6 +29,10 @@ pub struct Args {
     /// Give up if Kafka cannot be reached at the start for so long, as in 30s [default: never]
     #[arg(long, value_parser = humantime::parse_duration)]
     give_up_after: Option<Duration>,
+    /// Do not exit when topics do not fit the Reconciliation: tell the reason at /v1/status and
+    /// look again until somebody has mended it
+    #[arg(long)]
+    keep_trying: bool,
 }
 
 const LANES_MAX: usize = 4;
@@ -52,6 +59,7 @@ pub fn run(args: Args) -> ExitCode {
         http: args.http,
         instance_id: args.instance_id.unwrap_or_else(host_name),
         give_up_after: args.give_up_after,
+        on_misfit: if args.keep_trying { OnMisfit::Wait } else { OnMisfit::Exit },
     };
     match worker::run(&settings, &options) {
         Ok(()) => ExitCode::SUCCESS,

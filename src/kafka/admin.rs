@@ -13,12 +13,14 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use super::{Connection, context::Context, native};
+use super::{Connection, context::Context, native, unfit::Unfit};
 use crate::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change of topics may take to be seen by the broker that we ask.
 const SETTLE: Duration = Duration::from_secs(20);
+/// Events of a client that are served to learn why a broker was not reached.
+const EVENTS_MAX: usize = 20;
 const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
@@ -41,10 +43,26 @@ pub(super) struct Described {
 impl Admin {
     pub(super) fn connect(connection: &Connection) -> Result<Self> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
-        let client = AdminClient::from_config_and_context(&connection.admin(), Context::default());
-        let consumer = connection.reader().create_with_context(Context::default());
+        let context = Context::default();
+        let client = AdminClient::from_config_and_context(&connection.admin(), context.sibling());
+        let consumer = connection.reader().create_with_context(context);
         let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
         Ok(Self { client: client.map_err(refused)?, consumer: consumer.map_err(refused)?, servers })
+    }
+
+    /// Names the cause where the brokers have told one: librdkafka's calls only say that there was
+    /// no answer.
+    pub(super) fn judge(&self, unfit: Unfit) -> Unfit {
+        if !matches!(unfit.error, Error::Interrupted(_)) {
+            return unfit;
+        }
+        // Serves what the client has to tell its context; nothing is subscribed to.
+        for _ in 0..EVENTS_MAX {
+            self.consumer.poll(Duration::ZERO);
+        }
+        let told = self.consumer.client().context().last_refusal();
+        let refusal = told.and_then(|(code, text)| Unfit::refusal(code, &self.servers, &text));
+        refusal.unwrap_or(unfit)
     }
 
     pub(super) fn cluster_id(&self) -> Result<String> {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -23,12 +23,24 @@ const TELL_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Context {
     brokers_lost: AtomicBool,
     told: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
+    /// How a broker has last refused us; shared by the clients of one connection.
+    refused: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
 }
 
 impl Context {
     /// Tells whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.brokers_lost.swap(false, Ordering::Relaxed)
+    }
+
+    /// Returns the context of a further client, whose refusals count as this one's.
+    pub fn sibling(&self) -> Self {
+        Self { refused: Arc::clone(&self.refused), ..Self::default() }
+    }
+
+    /// Returns how a broker has last refused us: credentials or TLS.
+    pub fn last_refusal(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.refused.lock().expect("nothing panics under this lock").clone()
     }
 
     fn may_tell(&self, code: RDKafkaErrorCode) -> bool {
@@ -58,6 +70,15 @@ impl ClientContext for Context {
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         if code == RDKafkaErrorCode::AllBrokersDown {
             self.brokers_lost.store(true, Ordering::Relaxed);
+        }
+        if matches!(
+            code,
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::SSL
+        ) {
+            *self.refused.lock().expect("nothing panics under this lock") =
+                Some((code, reason.to_owned()));
         }
         if self.may_tell(code) {
             tracing::warn!(%code, "kafka: {reason}");

@@ -53,6 +53,22 @@ pub enum Flaw {
     Leaderless { topic: String, partitions: Vec<i32> },
 }
 
+impl Flaw {
+    /// Returns what is wrong as one word, for conditions and answers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "TopicMissing",
+            Self::NotCoPartitioned { .. } => "TopicsNotCoPartitioned",
+            Self::Repartitioned { .. } => "ChangelogRepartitioned",
+            Self::ChangelogNotCompacted { .. } => "ChangelogNotCompacted",
+            Self::DeadLettersCompacted { .. } => "DeadLettersCompacted",
+            Self::ObservationsCompacted { .. } => "ObservationsCompacted",
+            Self::TooFewReplicas { .. } => "TooFewReplicas",
+            Self::Leaderless { .. } => "PartitionsLeaderless",
+        }
+    }
+}
+
 fn list(partitions: &[i32]) -> String {
     partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

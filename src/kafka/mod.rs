@@ -16,6 +16,7 @@ mod producer;
 mod reset;
 mod survey;
 mod topics;
+mod unfit;
 
 pub use broker::KafkaBroker;
 pub use changelog::Reader;
@@ -28,3 +29,4 @@ pub use producer::ShardProducer;
 pub use reset::{Changelog, Remains, remains, reset};
 pub use survey::{Found, Role, Surveyed, survey};
 pub use topics::{Topics, Wanted, ensure};
+pub use unfit::Unfit;

@@ -13,8 +13,11 @@ use super::{
     client::RECORD_OVERHEAD_BYTES,
     flaw::{self, Flaw},
     native,
+    unfit::Unfit,
 };
-use crate::shard::{Error, Result};
+use crate::shard::Error;
+
+type Result<T> = std::result::Result<T, Unfit>;
 
 /// The topics that a reconciliation wants.
 #[derive(Debug, Clone)]
@@ -62,6 +65,10 @@ pub struct Topics {
 /// missing or do not fit together, with the remedy.
 pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> {
     let admin = Admin::connect(connection)?;
+    prepare(&admin, connection, wanted).await.map_err(|unfit| admin.judge(unfit))
+}
+
+async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<Topics> {
     let mut counts = admin.partition_counts()?;
     // After the metadata, which brings it; asked first, librdkafka waits a second for it.
     let cluster_id = admin.cluster_id()?;
@@ -152,13 +159,21 @@ impl Admin {
         match result {
             Some(Ok(_)) => {
                 tracing::info!(topic, partitions, "created topic");
-                self.settled(|counts| counts.contains_key(topic)).await.map(|_| ())
+                self.settled(|counts| counts.contains_key(topic)).await?;
+                Ok(())
             }
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | None => Ok(()),
-            Some(Err((_, code))) => Err(Error::Misconfigured(format!(
-                "topic {topic} could not be created: {code}: create it yourself, or mend \
-                 spec.topics (partitions, replicationFactor) or the ACLs"
-            ))),
+            Some(Err((_, code))) => Err(Unfit {
+                reason: match code {
+                    RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed => "Unauthorized",
+                    _ => "TopicNotCreated",
+                },
+                error: Error::Misconfigured(format!(
+                    "topic {topic} could not be created: {code}: create it yourself, or mend \
+                     spec.topics (partitions, replicationFactor) or the ACLs"
+                )),
+            }),
         }
     }
 }

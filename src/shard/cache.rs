@@ -9,6 +9,7 @@
 //! Rows are kept in their changelog encoding, in one piece with their key: an open order takes
 //! about 130 bytes that way, half of what its fields would, and writing it is a copy.
 
+mod peek;
 mod slots;
 
 use std::hash::{BuildHasher, Hasher};
@@ -23,6 +24,7 @@ use crate::{
     matching::{Phase, Row, Rules, Timestamp},
 };
 
+pub use peek::DirtyCursor;
 pub use slots::SlotId;
 
 /// A slot's share of the table.
@@ -44,6 +46,8 @@ pub struct Cache {
     due: DueSlots,
     /// Slots and deadlines of the spill that is under way.
     spilling: Option<(Vec<SlotId>, DueSlots)>,
+    /// Spills taken so far.
+    spills: u32,
     /// Index entries on disk that were found to be stale.
     stale: Vec<Due>,
     hand: SlotId,
@@ -235,6 +239,7 @@ impl Cache {
         }
         self.stale.drain(..).for_each(|entry| spill.remove_due(&entry));
         self.spilling = Some((dirty, std::mem::take(&mut self.due)));
+        self.spills = self.spills.wrapping_add(1);
         spill
     }
 

@@ -19,6 +19,7 @@ mod metadata;
 mod open;
 mod plan;
 mod ports;
+mod query;
 mod restore;
 mod rows;
 mod running;
@@ -43,6 +44,7 @@ pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use ports::{
     Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer, Store,
 };
+pub use query::{Portion, PortionCursor, decode_row, key_hash};
 pub use restore::Progress;
 pub use rows::RowCounts;
 pub use running::Running;

@@ -3,9 +3,18 @@
 //! Promise: these shapes are the contract of `docs/openapi.yaml`; fields are added, never renamed.
 //! Ban: nothing here knows how a worker finds its answers.
 
+mod key;
+mod problem;
+mod recent;
 mod status;
 
 pub use crate::shard::RowCounts;
+pub use key::{
+    CensusFacts, Deadline, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory, MissingItem,
+    MissingPage, Then,
+};
+pub use problem::Problem;
+pub use recent::{RecentKind, RecentPage, RecentRecord};
 pub use status::{
-    InputStatus, Phase, RestoreStatus, ShardStatus, Trouble, WorkerState, WorkerStatus,
+    InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, Trouble, WorkerState, WorkerStatus,
 };

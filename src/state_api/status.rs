@@ -58,6 +58,8 @@ pub struct ShardStatus {
     pub reason: Option<String>,
     /// By input topic, the expected one first.
     pub inputs: Vec<InputStatus>,
+    /// What it has done since its worker runs; `None` before it first ran here.
+    pub totals: Option<ShardTotals>,
     /// Its rows by state; `None` while it opens.
     pub rows: Option<RowCounts>,
     /// How far restoring is; `None` when it is not restoring.
@@ -90,6 +92,18 @@ pub struct InputStatus {
     pub lag_records: Option<i64>,
     /// Age of the newest record processed, in seconds, while there are offsets to read; else 0.
     pub lag_seconds: Option<f64>,
+}
+
+/// What a shard has done while this worker had it; counts only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardTotals {
+    /// Input records processed.
+    pub records: u64,
+    pub completions: u64,
+    /// Completions of keys that were reported overdue before.
+    pub late_completions: u64,
+    pub dead_letters: u64,
 }
 
 /// How far a shard's restoring is.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::lane::Command;
+use super::command::Command;
 use crate::{
     kafka::{Current, ShardProducer},
     shard::{Commit, Committed, Error, Result, Running, ShardId},

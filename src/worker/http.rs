@@ -1,6 +1,6 @@
-//! Probes and metrics over HTTP.
+//! Probes, metrics and the state API over HTTP.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use tokio::{
@@ -9,7 +9,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{metrics::Metrics, view::View};
+use super::{
+    Options,
+    metrics::Metrics,
+    query::{self, Desk},
+    status,
+    view::View,
+};
 use crate::{
     shard::{Error, Result},
     spec::Settings,
@@ -21,25 +27,29 @@ struct Shared {
     metrics: Arc<Metrics>,
 }
 
-/// Answers on `address` until the handle is aborted.
+/// Answers on the options' address until the handle is aborted.
 ///
 /// # Errors
 /// When the address cannot be used.
 pub async fn serve(
-    address: SocketAddr,
-    view: Arc<View>,
+    options: &Options,
+    desk: &Arc<Desk>,
     settings: &Settings,
 ) -> Result<JoinHandle<()>> {
+    let address = options.http;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Error::Misconfigured(format!("cannot listen on {address}: {error}: choose another --http"))
     })?;
+    let view = Arc::clone(&desk.view);
     let metrics = Arc::new(Metrics::new(Arc::clone(&view), settings));
     let router = Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/startupz", get(started))
         .route("/metrics", get(metrics_text))
-        .with_state(Shared { view, metrics });
+        .with_state(Shared { view: Arc::clone(&view), metrics })
+        .merge(status::router(view, settings, &options.instance_id))
+        .merge(query::router(Arc::clone(desk)));
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "http server ended");

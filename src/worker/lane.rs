@@ -18,7 +18,9 @@ use std::{
 
 use super::{
     cadence,
+    command::Command,
     committer::{Job, Pending, wall_ms},
+    query::Recent,
     supervisor::Event,
     view::{Commits, Report, State, View},
 };
@@ -40,17 +42,6 @@ const COMMIT_STUCK_AFTER: Duration = Duration::from_secs(90);
 /// A lane without records sleeps that long for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
-/// What a lane is told.
-pub enum Command {
-    Add(Box<Running<RocksStore>>, ShardProducer),
-    /// Give the shard up; the sender is dropped when it can commit no more.
-    Release(ShardId, Sender<()>),
-    Committed(Box<Pending>),
-    /// The share of memory that each shard's rows may take.
-    CacheBytes(usize),
-    Stop,
-}
-
 /// The way to a lane.
 pub struct Handle {
     pub commands: Sender<Command>,
@@ -71,6 +62,7 @@ pub struct Shared {
     pub committers: Sender<Job>,
     pub events: Sender<Event>,
     pub view: Arc<View>,
+    pub recent: Arc<Recent>,
     pub commit_interval: Duration,
 }
 
@@ -152,6 +144,9 @@ impl Lane {
                 }
             }
             Command::Committed(pending) => self.committed(pending),
+            Command::Ask(shard, question) => {
+                question.answer(self.shards.get(&shard).map(|shard| &shard.running));
+            }
             Command::CacheBytes(bytes) => {
                 self.cache_bytes = bytes;
                 self.shards.values_mut().for_each(|shard| shard.running.set_cache_bytes(bytes));
@@ -297,7 +292,7 @@ impl Lane {
         }
     }
 
-    fn committed(&mut self, pending: Box<Pending>) {
+    fn committed(&mut self, mut pending: Box<Pending>) {
         let id = pending.shard;
         let Some(shard) = self.shards.get_mut(&id).filter(|shard| shard.stay == pending.stay)
         else {
@@ -307,6 +302,8 @@ impl Lane {
             Ok(done) => {
                 shard.running.committed(done);
                 shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
+                let outputs = std::mem::take(&mut pending.commit.transaction.outputs);
+                self.shared.recent.keep(id, outputs, wall_ms());
                 shard.producer = Some(pending.producer);
                 if shard.releasing.is_some() {
                     self.wind_up(id);
@@ -351,6 +348,9 @@ impl Lane {
             tracing::warn!(shard = %id, %error, "the inputs could not be unassigned");
         }
         let Shard { running, producer, releasing, .. } = shard;
+        if releasing.is_some() {
+            self.shared.recent.forget(id);
+        }
         drop(releasing);
         let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
         true

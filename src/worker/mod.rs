@@ -10,11 +10,14 @@
 //! signals and the check of the topics are asynchronous.
 
 mod cadence;
+mod command;
 mod committer;
 mod http;
 mod lane;
 mod metrics;
 mod plan;
+mod query;
+mod status;
 mod supervisor;
 mod view;
 
@@ -31,16 +34,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use query::Desk;
 use supervisor::{Event, Opener, Supervisor};
 use view::View;
 
 use crate::{
-    kafka::{self, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner, Topics},
+    kafka::{
+        self, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner, Topics, Unfit,
+    },
     shard::{Error, Result, ShardId},
     spec::Settings,
+    state_api::Trouble,
     store::{Budget, Identity, Stores},
 };
 
+pub use http::stop_signal;
 pub use plan::{connection, wanted};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
@@ -66,6 +74,16 @@ pub struct Options {
     pub instance_id: String,
     /// How long to look for Kafka before giving up; `None` for ever.
     pub give_up_after: Option<Duration>,
+    pub on_misfit: OnMisfit,
+}
+
+/// What to do when the topics do not fit the reconciliation, which somebody has to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMisfit {
+    /// End with the reason.
+    Exit,
+    /// Tell the reason at `/v1/status` and look again, so that nobody has to restart anything.
+    Wait,
 }
 
 /// Runs a worker until SIGTERM or SIGINT.
@@ -86,7 +104,9 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let view = Arc::new(View::default());
     let stop = Arc::new(AtomicBool::new(false));
     let signal = http::stop_signal()?;
-    let server = http::serve(options.http, Arc::clone(&view), settings).await?;
+    let desk = Desk::new(Arc::clone(&view), settings.rules(), options.state_dir.clone());
+    let desk = Arc::new(desk);
+    let server = http::serve(options, &desk, settings).await?;
     tokio::pin!(signal);
     if settings.paused {
         tracing::info!(
@@ -101,7 +121,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     }
     let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     let topics = tokio::select! {
-        topics = find_topics(settings, &connection, options.give_up_after) => topics?,
+        topics = find_topics(settings, &connection, options, &view) => topics?,
         () = &mut signal => return Ok(()),
     };
     tracing::info!(
@@ -110,7 +130,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         shards = topics.partitions,
         "starting"
     );
-    let worker = start(settings, options, &connection, topics, &view, &stop)?;
+    let worker = start(settings, options, &connection, topics, &desk, &stop)?;
     let mut membership = tokio::task::spawn_blocking(move || worker.join());
     let result = tokio::select! {
         ended = &mut membership => ended,
@@ -125,23 +145,35 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     result.map_err(|error| Error::Interrupted(format!("the worker's threads ended: {error}")))?
 }
 
-/// Checks the topics until Kafka answers.
+/// Checks the topics until Kafka answers and, if that is waited for, until they fit.
 async fn find_topics(
     settings: &Settings,
     connection: &Connection,
-    give_up_after: Option<Duration>,
+    options: &Options,
+    view: &View,
 ) -> Result<Topics> {
     let start = Instant::now();
     let mut pause = RETRY_MIN;
     loop {
-        let error = match kafka::ensure(connection, &plan::wanted(settings)).await {
-            Err(Error::Interrupted(reason)) => reason,
-            found => return found,
+        let Unfit { reason, error } = match kafka::ensure(connection, &plan::wanted(settings)).await
+        {
+            Ok(topics) => {
+                view.set_trouble(None);
+                view.set_partitions(topics.partitions.unsigned_abs());
+                return Ok(topics);
+            }
+            Err(unfit) => unfit,
         };
-        if give_up_after.is_some_and(|limit| start.elapsed() > limit) {
-            return Err(Error::Misconfigured(format!("given up: {error}")));
+        let message = match &error {
+            Error::Interrupted(reason) => reason.clone(),
+            _ if options.on_misfit == OnMisfit::Wait => error.to_string(),
+            _ => return Err(error),
+        };
+        view.set_trouble(Some(Trouble { reason: reason.to_owned(), message: message.clone() }));
+        if options.give_up_after.is_some_and(|limit| start.elapsed() > limit) {
+            return Err(Error::Misconfigured(format!("given up: {message}")));
         }
-        tracing::warn!("waiting for kafka, trying again in {pause:?}: {error}");
+        tracing::warn!(reason, "not started yet, trying again in {pause:?}: {message}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(RETRY_MAX);
     }
@@ -176,9 +208,10 @@ fn start(
     options: &Options,
     connection: &Arc<Connection>,
     topics: Topics,
-    view: &Arc<View>,
+    desk: &Desk,
     stop: &Arc<AtomicBool>,
 ) -> Result<Threads> {
+    let view = &desk.view;
     let budget = Budget::of_process(settings.memory_budget_bytes);
     tracing::info!(bytes = budget.total_bytes, "memory budget: {:?}", budget.source);
     let identity = Identity {
@@ -197,6 +230,7 @@ fn start(
         committers,
         events: events.clone(),
         view: Arc::clone(view),
+        recent: Arc::clone(&desk.recent),
         commit_interval: settings.commit_interval,
     };
     let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
@@ -205,6 +239,7 @@ fn start(
         let data = DataConsumer::connect(connection, &topics, fetch_kbytes)?;
         lanes.push(lane::start(format!("lane-{index}"), data, shared.clone()));
     }
+    desk.open(lanes.iter().map(|lane| lane.commands.clone()).collect());
     let opener = Opener {
         plan,
         broker: KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics)),

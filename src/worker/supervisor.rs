@@ -19,8 +19,9 @@ use std::{
 };
 
 use super::{
+    command::Command,
     committer::wall_ms,
-    lane::{Command, Handle},
+    lane::Handle,
     view::{State, View},
 };
 use crate::{

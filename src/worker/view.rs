@@ -4,12 +4,15 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use crate::shard::{Counters, Offset, Progress, RowCounts, ShardId, Sink, Transaction};
+use crate::{
+    shard::{Counters, Offset, Progress, RowCounts, ShardId, Sink, Transaction},
+    state_api::{Trouble, WorkerState},
+};
 
 /// A lane or the membership that has not come round for so long is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
@@ -92,6 +95,10 @@ pub struct View {
     shards: Mutex<BTreeMap<ShardId, ShardView>>,
     joined: AtomicBool,
     stopping: AtomicBool,
+    paused: AtomicBool,
+    /// 0 until Kafka has told.
+    partitions: AtomicU32,
+    trouble: Mutex<Option<Trouble>>,
     rebalances: AtomicU64,
     beats: Mutex<BTreeMap<String, Instant>>,
 }
@@ -143,7 +150,41 @@ impl View {
 
     /// Notes that this worker is not to join the group, so that it has no more to wait for.
     pub fn paused(&self) {
+        self.paused.store(true, Ordering::Relaxed);
         self.joined.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns what the worker is about.
+    pub fn state(&self) -> WorkerState {
+        if self.stopping.load(Ordering::Relaxed) {
+            WorkerState::Stopping
+        } else if self.paused.load(Ordering::Relaxed) {
+            WorkerState::Paused
+        } else if self.has_joined() {
+            WorkerState::Joined
+        } else {
+            WorkerState::Joining
+        }
+    }
+
+    /// Notes what keeps the whole worker from its work, or that nothing does any more.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().expect("nothing panics under this lock") = trouble;
+    }
+
+    /// Returns what keeps the whole worker from its work.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().expect("nothing panics under this lock").clone()
+    }
+
+    /// Notes how many partitions the topics have.
+    pub fn set_partitions(&self, partitions: u32) {
+        self.partitions.store(partitions, Ordering::Relaxed);
+    }
+
+    /// Returns how many partitions the topics have, once Kafka has told.
+    pub fn partitions(&self) -> Option<u32> {
+        Some(self.partitions.load(Ordering::Relaxed)).filter(|&partitions| partitions > 0)
     }
 
     /// Tells whether the group has let this worker in, or it is not to join.

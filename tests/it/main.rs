@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
+mod contract;
 mod crashes;
 mod eventually;
 mod kafka;
@@ -18,6 +19,7 @@ mod reconciliation;
 mod refusals;
 mod reset;
 mod security;
+mod state_api;
 mod topics;
 mod watchdog;
 mod worker;

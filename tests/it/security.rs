@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::kafka::{Broker, free_port};
 use super::reconciliation::Reconciliation;
+use super::state_api;
 use super::worker::Worker;
 
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
@@ -211,6 +212,7 @@ fn a_wrong_password_is_told_and_a_right_one_in_the_same_file_is_enough() {
     secured.grant_all(&shop, USER);
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["uthentication"]);
+    state_api::trouble(&worker, "Unauthorized");
     drop(worker);
     secured.secret("password-password", PASSWORD);
     let worker = shop.worker("w-1");
@@ -225,6 +227,7 @@ fn a_broker_with_a_certificate_of_another_authority_is_not_trusted() {
     let shop = shop.with("kafka/tls", json!({"caFile": secured.file("other.crt")}));
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["certificate verify failed"]);
+    state_api::trouble(&worker, "TlsFailed");
 }
 
 #[test]

@@ -146,9 +146,14 @@ impl Worker {
         Self::start_in(reconciliation, instance, &reconciliation.state_dir(instance))
     }
 
+    /// Like [`Self::start`], with further arguments.
+    pub fn start_with(reconciliation: &Reconciliation, instance: &str, further: &[&str]) -> Self {
+        Self::run(&[], reconciliation, instance, &reconciliation.state_dir(instance), further)
+    }
+
     /// Like [`Self::start`], with the state elsewhere.
     pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
-        Self::start_by(&[], reconciliation, instance, state_dir)
+        Self::run(&[], reconciliation, instance, state_dir, &[])
     }
 
     /// Like [`Self::start_in`], by a command that becomes the program behind it.
@@ -157,6 +162,16 @@ impl Worker {
         reconciliation: &Reconciliation,
         instance: &str,
         state_dir: &Path,
+    ) -> Self {
+        Self::run(command, reconciliation, instance, state_dir, &[])
+    }
+
+    fn run(
+        command: &[&str],
+        reconciliation: &Reconciliation,
+        instance: &str,
+        state_dir: &Path,
+        further: &[&str],
     ) -> Self {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
@@ -168,12 +183,26 @@ impl Worker {
             ["1", "--http", &http_text],
         ];
         let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
+        let arguments = arguments.chain(further.iter().copied());
         let program = [env!("CARGO_BIN_EXE_rollcall")];
         let words: Vec<_> = command.iter().copied().chain(program).chain(arguments).collect();
         let mut command = Command::new(words[0]);
         let process =
             Process::start_command(&format!("worker {instance}"), command.args(&words[1..]));
         Self { process, http }
+    }
+
+    /// Starts another subcommand that serves HTTP.
+    pub fn serving(what: &str, arguments: &[&str]) -> Self {
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let http_text = http.to_string();
+        let arguments = arguments.iter().copied().chain(["--http", &http_text]);
+        Self { process: Process::start(what, arguments), http }
+    }
+
+    /// Returns where it answers.
+    pub fn address(&self) -> String {
+        self.http.to_string()
     }
 
     /// Waits until it says that it works.

@@ -215,3 +215,41 @@ fn bytes_that_are_no_row_are_refused() {
     let Err(id) = cache.find_or_insert(b"b") else { panic!("nothing was cached") };
     assert_eq!(cache.load(id, &[1], &RULES), Err(RowError::Malformed));
 }
+
+fn walk(cache: &Cache, from: Option<DirtyCursor>) -> Vec<String> {
+    let (mut seen, mut next) = (Vec::new(), from);
+    while let Some(from) = next {
+        next = cache.dirty(from, 2, |key, _| seen.push(String::from_utf8_lossy(key).into_owned()));
+    }
+    seen
+}
+
+#[test]
+fn a_peek_sees_what_is_in_memory_and_adds_nothing() {
+    let mut cache = Cache::default();
+    put(&mut cache, "a", &open_row(1));
+    assert_eq!(cache.peek(b"a"), Some(&encoded(&open_row(1))[..]));
+    assert_eq!(cache.peek(b"b"), None);
+    assert!(cache.find_or_insert(b"b").is_err(), "the peek has not inserted it");
+    assert_eq!(cache.peek(b"b"), Some(&b""[..]));
+}
+
+#[test]
+fn a_walk_sees_every_dirty_row_though_a_spill_is_taken_meanwhile() {
+    let mut cache = Cache::default();
+    for key in ["a", "b", "c", "d", "e"] {
+        put(&mut cache, key, &open_row(1));
+    }
+    let mut first = Vec::new();
+    let next = cache.dirty(cache.first_dirty(), 2, |key, _| first.push(key.to_vec()));
+    cache.take_changes(&RULES);
+    cache.take_spill(&RULES);
+    put(&mut cache, "f", &open_row(1));
+    assert_eq!(first, [b"a", b"b"]);
+    assert_eq!(walk(&cache, next), ["c", "d", "e"]);
+    assert_eq!(walk(&cache, Some(cache.first_dirty())), ["a", "b", "c", "d", "e", "f"]);
+
+    let from = cache.first_dirty();
+    cache.spilled();
+    assert_eq!(walk(&cache, Some(from)), ["f"], "the store has the others");
+}

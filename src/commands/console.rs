@@ -1,0 +1,39 @@
+//! `rollcall console`: a web page that shows what all workers of a reconciliation know.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use crate::{console, spec};
+
+/// Serve a web page that shows a reconciliation: its flow, shards, workers, orders and topics
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file with the Reconciliation object; - for standard input
+    #[arg(short, long)]
+    file: PathBuf,
+    /// Workers to ask, as host:port; a name with several addresses, such as a headless Service's,
+    /// stands for all of them
+    #[arg(long = "server", value_name = "HOST:PORT", required = true)]
+    servers: Vec<String>,
+    /// Where to serve the page
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    http: SocketAddr,
+    /// File with a token that a reader of the page must give [default: none is asked for]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn run(args: Args) -> ExitCode {
+    let Args { file, servers, http, token_file } = args;
+    let options = console::Options { servers, http, token_file };
+    let result = spec::load(&file)
+        .map_err(|error| error.to_string())
+        .and_then(|settings| console::run(&settings, &options).map_err(|error| error.to_string()));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What running workers know of one key.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{Form, SUCCESS, as_json, table::Table};
+use crate::state_api::{KeyState, KeyStory, Problem, Then};
+use crate::{console, spec};
+
+/// Asks the workers about `key` and returns its story as text.
+pub(super) fn tell(
+    key: &str,
+    file: &Path,
+    servers: &[String],
+    form: Form,
+) -> Result<(String, ExitCode), String> {
+    let settings = spec::load(file).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let story = runtime.block_on(console::story(&settings, servers, key));
+    let story = story.map_err(|Problem { detail, .. }| format!("key `{key}`: {detail}"))?;
+    Ok((if form == Form::Json { as_json(&story) } else { text(&story) }, SUCCESS))
+}
+
+fn text(story: &KeyStory) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &str| {
+        writeln!(out, "  {name:<9} {value}").expect("a String takes everything");
+    };
+    let (expected, missing) = (story.expected_total, story.missing_total);
+    let state = match story.state {
+        KeyState::Open => format!("open: {missing} of {expected} items are missing"),
+        KeyState::Overdue => {
+            format!("open and reported overdue: {missing} of {expected} items are missing")
+        }
+        KeyState::Unexpected => "not expected yet: items have arrived".to_owned(),
+        KeyState::Completed => "completed".to_owned(),
+        KeyState::Cancelled => "cancelled".to_owned(),
+    };
+    line("shard", &story.shard.to_string());
+    line("state", &state);
+    line("expected", story.expected_at.as_deref().unwrap_or("not yet"));
+    line("changed", &story.changed_at);
+    if let Some(deadline) = &story.deadline {
+        let then = match deadline.then {
+            Then::Overdue => "it is reported as overdue",
+            Then::Expired => "it is reported as expired and cancelled",
+            Then::Orphan => "it is reported as an orphan and forgotten",
+            Then::Forgotten => "it is forgotten",
+        };
+        line("deadline", &format!("{}: {then}", deadline.at));
+    }
+    let mut told = format!("{}\n{out}", story.key);
+    if !story.items.is_empty() {
+        let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
+        for item in &story.items {
+            let counts = [item.needed, item.observed, item.missing].map(|count| count.to_string());
+            table.line(counts.into_iter().chain([item.item.clone()]).collect());
+        }
+        write!(told, "\n{table}").expect("a String takes everything");
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_api::{Deadline, ItemStory};
+
+    #[test]
+    fn the_story_says_what_a_key_waits_for_and_what_happens_next() {
+        let item = |item: &str, needed, observed, missing| ItemStory {
+            item: item.to_owned(),
+            needed,
+            observed,
+            missing,
+        };
+        let deadline = Deadline { at: "2026-01-04T00:00:00.000Z".to_owned(), then: Then::Overdue };
+        let story = KeyStory {
+            key: "order-1".to_owned(),
+            shard: 3,
+            state: KeyState::Open,
+            expected_at: Some("2026-01-01T00:00:00.000Z".to_owned()),
+            changed_at: "2026-01-01T00:00:05.000Z".to_owned(),
+            deadline: Some(deadline),
+            expected_total: 2,
+            missing_total: 1,
+            items_total: 2,
+            items: vec![item("2", 1, 0, 1), item("1", 1, 1, 0)],
+        };
+        assert_eq!(
+            text(&story),
+            "\
+order-1
+  shard     3
+  state     open: 1 of 2 items are missing
+  expected  2026-01-01T00:00:00.000Z
+  changed   2026-01-01T00:00:05.000Z
+  deadline  2026-01-04T00:00:00.000Z: it is reported as overdue
+
+NEEDED  HAVE  MISSING  ITEM
+     1     0        1  2
+     1     1        0  1
+"
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! Questions to the workers that can answer them.
+
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
+
+use futures::{StreamExt, stream};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    client::{self, Failure},
+    merge,
+    roll::Roll,
+};
+use crate::{
+    codec,
+    state_api::{KeyPage, KeyStory, MissingPage, Problem, RecentPage},
+};
+
+/// A key is looked up at once; a list may have to wait for a census.
+const KEY_PATIENCE: Duration = Duration::from_secs(5);
+const LIST_PATIENCE: Duration = Duration::from_secs(15);
+const ASKED_MAX: usize = 16;
+
+/// What several workers have answered, and who has not.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gathered<T> {
+    #[serde(flatten)]
+    pub page: T,
+    /// Workers whose part is missing, with the reason.
+    pub unanswered: Vec<String>,
+}
+
+/// Returns what is known of `key`, from the worker that has its shard.
+pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
+    let partitions = roll.partitions().and_then(NonZeroU32::new);
+    let partitions = partitions.ok_or_else(|| {
+        problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
+    })?;
+    let shard = codec::partition(key.as_bytes(), partitions);
+    let path = format!("/v1/keys/{}", escaped(key));
+    let mut refused = None;
+    for (address, status) in roll.up() {
+        if !status.shards.iter().any(|owned| owned.shard == shard) {
+            continue;
+        }
+        match client::get(address, &path, KEY_PATIENCE).await {
+            Ok(story) => return Ok(story),
+            // While the shard moves two may list it: the other one may know.
+            Err(Failure::Refused(problem)) => refused = Some(problem),
+            Err(failure) => {
+                let detail = format!("{} does not answer: {failure}", status.instance);
+                refused = Some(problem(502, "NoAnswer", &detail, Some(shard)));
+            }
+        }
+    }
+    let detail = format!("no worker has shard {shard}, which the key belongs to: it is on its way");
+    Err(refused.unwrap_or_else(|| problem(503, "NoOwner", &detail, Some(shard))))
+}
+
+/// Returns a page of keys of all workers.
+pub async fn keys(roll: &Roll, query: &str, limit: usize) -> Result<Gathered<KeyPage>, Problem> {
+    let (pages, unanswered) = all::<KeyPage>(roll, &format!("/v1/keys?{query}")).await?;
+    Ok(Gathered { page: merge::keys(pages, limit), unanswered })
+}
+
+/// Returns the items that keys of all workers wait for.
+pub async fn missing(roll: &Roll, limit: usize) -> Result<Gathered<MissingPage>, Problem> {
+    // More than asked for: an item may be common overall and rare at each worker.
+    let (pages, unanswered) = all::<MissingPage>(roll, "/v1/missing?limit=1000").await?;
+    Ok(Gathered { page: merge::missing(pages, limit), unanswered })
+}
+
+/// Returns what all workers have emitted last.
+pub async fn recent(
+    roll: &Roll,
+    query: &str,
+    limit: usize,
+) -> Result<Gathered<RecentPage>, Problem> {
+    let (pages, unanswered) = all::<RecentPage>(roll, &format!("/v1/recent?{query}")).await?;
+    let page = merge::recent(pages, limit);
+    let page = page.ok_or_else(|| problem(503, "NoWorker", "no worker answers", None))?;
+    Ok(Gathered { page, unanswered })
+}
+
+/// Asks every worker that is up. A request that none can answer is refused as the first says.
+async fn all<T: DeserializeOwned>(
+    roll: &Roll,
+    path: &str,
+) -> Result<(Vec<T>, Vec<String>), Problem> {
+    let ask = |(address, status): (SocketAddr, crate::state_api::WorkerStatus)| async move {
+        (status.instance, client::get::<T>(address, path, LIST_PATIENCE).await)
+    };
+    let answers = stream::iter(roll.up()).map(ask).buffer_unordered(ASKED_MAX);
+    let answers: Vec<_> = answers.collect().await;
+    let (mut pages, mut unanswered) = (Vec::new(), Vec::new());
+    for (instance, answer) in answers {
+        match answer {
+            Ok(page) => pages.push(page),
+            Err(Failure::Refused(problem)) if problem.status == 400 => return Err(problem),
+            Err(failure) => unanswered.push(format!("{instance}: {failure}")),
+        }
+    }
+    if pages.is_empty() {
+        let detail = match &unanswered[..] {
+            [] => "no worker answers".to_owned(),
+            all => all.join("; "),
+        };
+        return Err(problem(503, "NoWorker", &detail, None));
+    }
+    Ok((pages, unanswered))
+}
+
+pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
+    Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
+}
+
+/// Returns `text` as it may stand in a path or a query.
+pub fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes everything");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_any_characters_fits_into_a_path() {
+        assert_eq!(escaped("order-1_a.b~c"), "order-1_a.b~c");
+        assert_eq!(escaped("a/b?c=d %ü"), "a%2Fb%3Fc%3Dd%20%25%C3%BC");
+    }
+}

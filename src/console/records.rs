@@ -1,0 +1,187 @@
+//! The last records of the reconciliation's topics, read with a plain consumer that joins no group
+//! and commits nothing.
+//!
+//! Promise: bounded in records, bytes and time; two readers at a time.
+
+use std::{
+    cmp::Reverse,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    message::{BorrowedMessage, Headers, Message},
+    metadata::{MetadataPartition, MetadataTopic},
+};
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::ask::problem;
+use crate::{kafka::Connection, spec::Settings, state_api::Problem};
+
+const READERS_MAX: usize = 2;
+const KAFKA_PATIENCE: Duration = Duration::from_secs(5);
+/// How long one page may be read for.
+const READ_PATIENCE: Duration = Duration::from_secs(8);
+/// Records fetched for one page, over all partitions.
+const FETCHED_MAX: usize = 2_000;
+const VALUE_BYTES_MAX: usize = 16 << 10;
+const KEY_BYTES_MAX: usize = 1 << 10;
+const HEADERS_MAX: usize = 50;
+
+/// The topics of a reconciliation.
+pub struct Topics {
+    connection: Connection,
+    topics: Vec<Topic>,
+    readers: Semaphore,
+}
+
+/// A topic and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Topic {
+    pub name: String,
+    pub role: &'static str,
+}
+
+/// A topic's last records, the newest first.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    pub topic: String,
+    pub partitions: Vec<Partition>,
+    pub records: Vec<Record>,
+    /// `false` when time ran out before the end of every partition was reached.
+    pub complete: bool,
+}
+
+/// First offset and end of a partition.
+#[derive(Debug, Serialize)]
+pub struct Partition {
+    pub partition: i32,
+    pub start: i64,
+    pub end: i64,
+}
+
+/// A record; what is no text has its bytes replaced.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub partition: i32,
+    pub offset: i64,
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<String>,
+    pub value: Option<String>,
+    /// Bytes of the value, of which the first 16 KiB are shown.
+    pub value_bytes: usize,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Topics {
+    pub fn new(settings: &Settings, connection: Connection) -> Self {
+        let mut topics = Vec::new();
+        for (index, input) in settings.inputs().into_iter().enumerate() {
+            let role = if index == 0 { "expected" } else { "observed" };
+            topics.push(Topic { name: input.to_owned(), role });
+        }
+        for (name, role) in [
+            (&settings.completed.topic, "completed"),
+            (&settings.overdue_topic, "overdue"),
+            (&settings.dead_letter_topic, "deadLetter"),
+        ] {
+            topics.push(Topic { name: name.clone(), role });
+        }
+        Self { connection, topics, readers: Semaphore::new(READERS_MAX) }
+    }
+
+    /// Returns the topics that may be looked at.
+    pub fn all(&self) -> &[Topic] {
+        &self.topics
+    }
+
+    /// Returns the last `limit` records of a topic or of one of its partitions.
+    pub async fn page(
+        &self,
+        topic: &str,
+        partition: Option<i32>,
+        limit: usize,
+    ) -> Result<Page, Problem> {
+        if !self.topics.iter().any(|known| known.name == topic) {
+            return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
+        }
+        let _turn = self.readers.acquire().await.expect("it is never closed");
+        let (config, topic) = (self.connection.reader(), topic.to_owned());
+        let read = tokio::task::spawn_blocking(move || {
+            // The client's own log says nothing that its errors do not.
+            let consumer: BaseConsumer = config.create()?;
+            read(&consumer, topic, partition, limit)
+        });
+        let read = read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?;
+        read.map_err(|error| problem(502, "KafkaUnavailable", &error.to_string(), None))
+    }
+}
+
+fn read(
+    consumer: &BaseConsumer,
+    topic: String,
+    only: Option<i32>,
+    limit: usize,
+) -> Result<Page, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
+    let found = metadata.topics().first().map(MetadataTopic::partitions);
+    let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
+    ids.sort_unstable();
+    let wanted = ids.iter().filter(|id| only.is_none_or(|only| only == **id)).count();
+    let each = limit.min(FETCHED_MAX / wanted.max(1)).max(1);
+    let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
+    for partition in ids {
+        let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_PATIENCE)?;
+        partitions.push(Partition { partition, start, end });
+        if start < end && only.is_none_or(|only| only == partition) {
+            // Markers of transactions take offsets too, about one for each of ours.
+            let from = end.saturating_sub_unsigned(each as u64 * 2).max(start);
+            list.add_partition_offset(&topic, partition, Offset::Offset(from))?;
+            open += 1;
+        }
+    }
+    consumer.assign(&list)?;
+    let (mut records, until) = (Vec::new(), Instant::now() + READ_PATIENCE);
+    while open > 0 && Instant::now() < until {
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Ok(message)) => records.push(record(&message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+            Some(Err(error)) => return Err(error),
+        }
+    }
+    records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
+    records.truncate(limit);
+    Ok(Page { topic, partitions, records, complete: open == 0 })
+}
+
+fn record(message: &BorrowedMessage<'_>) -> Record {
+    let headers = message.headers().map(|headers| {
+        headers
+            .iter()
+            .take(HEADERS_MAX)
+            .map(|header| {
+                (header.key.to_owned(), shown(header.value.unwrap_or_default(), KEY_BYTES_MAX))
+            })
+            .collect()
+    });
+    Record {
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis(),
+        key: message.key().map(|key| shown(key, KEY_BYTES_MAX)),
+        value: message.payload().map(|value| shown(value, VALUE_BYTES_MAX)),
+        value_bytes: message.payload().map_or(0, <[u8]>::len),
+        headers: headers.unwrap_or_default(),
+    }
+}
+
+fn shown(bytes: &[u8], bytes_max: usize) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into_owned()
+}

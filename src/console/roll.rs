@@ -1,0 +1,263 @@
+//! Who is there: every worker's status, asked again and again.
+//!
+//! Promise: a worker that stops answering is told within seconds, and stays listed for a while; its
+//! shards are shown as nobody's until another worker says that it has them.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, stream};
+use serde::Serialize;
+
+use super::{client, history::History};
+use crate::state_api::{ShardStatus, WorkerState, WorkerStatus};
+
+/// How often all workers are asked.
+const ROUND: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Names are resolved again after so many rounds.
+const RESOLVE_ROUNDS: u32 = 5;
+/// Workers asked at the same time.
+const ASKED_MAX: usize = 16;
+/// Workers listed; more are no reconciliation's.
+const WORKERS_MAX: usize = 256;
+/// How long a worker that is gone stays listed.
+const GONE_AFTER: Duration = Duration::from_secs(600);
+
+/// All workers of the reconciliation.
+pub struct Roll {
+    reconciliation: String,
+    servers: Vec<String>,
+    workers: Mutex<BTreeMap<SocketAddr, Worker>>,
+    unresolved: Mutex<BTreeMap<String, String>>,
+    history: Mutex<History>,
+}
+
+/// A worker as it was seen last.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// The name that stands for it on the command line.
+    pub server: String,
+    pub status: Option<WorkerStatus>,
+    /// Why it does not answer; `None` when it does.
+    pub failure: Option<String>,
+    pub seen: Option<Instant>,
+    first_asked: Instant,
+}
+
+/// What is shown of a worker.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerView {
+    pub name: String,
+    pub address: Option<String>,
+    pub up: bool,
+    pub failure: Option<String>,
+    /// Seconds since its last answer; `None` if there was none.
+    pub seen_seconds_ago: Option<f64>,
+    pub state: Option<WorkerState>,
+    pub version: Option<String>,
+    pub trouble: Option<crate::state_api::Trouble>,
+    pub shards: usize,
+}
+
+/// What is shown of a shard.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShardView {
+    /// The worker that has it; `None` when none says so.
+    pub worker: Option<String>,
+    #[serde(flatten)]
+    pub status: ShardStatus,
+}
+
+impl Worker {
+    fn new(server: &str) -> Self {
+        let (status, failure, seen) = (None, None, None);
+        Self { server: server.to_owned(), status, failure, seen, first_asked: Instant::now() }
+    }
+
+    /// Returns what it says of itself, if it answers.
+    pub fn up(&self) -> Option<&WorkerStatus> {
+        self.status.as_ref().filter(|_| self.failure.is_none())
+    }
+
+    fn name(&self) -> String {
+        let named = self.status.as_ref().map(|status| status.instance.clone());
+        named.unwrap_or_else(|| self.server.clone())
+    }
+}
+
+impl Roll {
+    pub fn new(reconciliation: &str, servers: &[String]) -> Self {
+        Self {
+            reconciliation: reconciliation.to_owned(),
+            servers: servers.to_vec(),
+            workers: Mutex::default(),
+            unresolved: Mutex::default(),
+            history: Mutex::default(),
+        }
+    }
+
+    /// Asks all workers again and again; never ends.
+    pub async fn keep(&self) {
+        for round in 0_u32.. {
+            let begun = Instant::now();
+            if round.is_multiple_of(RESOLVE_ROUNDS) {
+                self.resolve().await;
+            }
+            self.ask_all().await;
+            tokio::time::sleep(ROUND.saturating_sub(begun.elapsed())).await;
+        }
+    }
+
+    /// Asks all workers once.
+    pub async fn call(&self) {
+        self.resolve().await;
+        self.ask_all().await;
+    }
+
+    async fn resolve(&self) {
+        for server in &self.servers {
+            let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host(server)).await;
+            let found = match found {
+                Ok(Ok(found)) => found.collect::<Vec<_>>(),
+                Ok(Err(error)) => {
+                    self.note_unresolved(server, Some(error.to_string()));
+                    continue;
+                }
+                Err(_) => {
+                    self.note_unresolved(server, Some("the name is not resolved in time".into()));
+                    continue;
+                }
+            };
+            self.note_unresolved(server, None);
+            let mut workers = self.workers();
+            for address in found {
+                if workers.len() < WORKERS_MAX {
+                    workers.entry(address).or_insert_with(|| Worker::new(server));
+                }
+            }
+        }
+    }
+
+    fn note_unresolved(&self, server: &str, why: Option<String>) {
+        let mut unresolved = self.unresolved.lock().expect("nothing panics under this lock");
+        match why {
+            Some(why) => unresolved.insert(server.to_owned(), why),
+            None => unresolved.remove(server),
+        };
+    }
+
+    async fn ask_all(&self) {
+        let addresses: Vec<SocketAddr> = self.workers().keys().copied().collect();
+        let ask = |address| async move {
+            let answer = client::get::<WorkerStatus>(address, "/v1/status", PATIENCE).await;
+            self.note(address, answer);
+        };
+        stream::iter(addresses).map(ask).buffer_unordered(ASKED_MAX).collect::<()>().await;
+        let mut workers = self.workers();
+        workers.retain(|_, worker| {
+            worker.failure.is_none()
+                || worker.seen.unwrap_or(worker.first_asked).elapsed() < GONE_AFTER
+        });
+        let up: Vec<&WorkerStatus> = workers.values().filter_map(Worker::up).collect();
+        self.history.lock().expect("nothing panics under this lock").add(&up);
+    }
+
+    fn note(&self, address: SocketAddr, answer: Result<WorkerStatus, client::Failure>) {
+        let mut workers = self.workers();
+        let Some(worker) = workers.get_mut(&address) else { return };
+        match answer {
+            Ok(status) if status.reconciliation != self.reconciliation => {
+                worker.failure = Some(format!(
+                    "it runs the reconciliation {}, not {}",
+                    status.reconciliation, self.reconciliation
+                ));
+            }
+            Ok(status) => {
+                worker.status = Some(status);
+                worker.seen = Some(Instant::now());
+                worker.failure = None;
+            }
+            Err(failure) => worker.failure = Some(failure.to_string()),
+        }
+    }
+
+    fn workers(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Worker>> {
+        self.workers.lock().expect("nothing panics under this lock")
+    }
+
+    /// Returns the workers that answer.
+    pub fn up(&self) -> Vec<(SocketAddr, WorkerStatus)> {
+        let workers = self.workers();
+        let up = workers.iter().filter_map(|(at, worker)| Some((*at, worker.up()?.clone())));
+        up.collect()
+    }
+
+    /// Returns how many partitions the topics have, once a worker has told.
+    pub fn partitions(&self) -> Option<u32> {
+        self.workers().values().filter_map(|worker| worker.status.as_ref()?.partitions).max()
+    }
+
+    /// Returns all workers as they are shown.
+    pub fn worker_views(&self) -> Vec<WorkerView> {
+        let mut views: Vec<WorkerView> = self
+            .workers()
+            .iter()
+            .map(|(address, worker)| WorkerView {
+                name: worker.name(),
+                address: Some(address.to_string()),
+                up: worker.up().is_some(),
+                failure: worker.failure.clone(),
+                seen_seconds_ago: worker.seen.map(|seen| seen.elapsed().as_secs_f64()),
+                state: worker.up().map(|status| status.state),
+                version: worker.status.as_ref().map(|status| status.version.clone()),
+                trouble: worker.up().and_then(|status| status.trouble.clone()),
+                shards: worker.up().map_or(0, |status| status.shards.len()),
+            })
+            .collect();
+        let unresolved = self.unresolved.lock().expect("nothing panics under this lock");
+        views.extend(unresolved.iter().map(|(server, why)| WorkerView {
+            name: server.clone(),
+            address: None,
+            up: false,
+            failure: Some(why.clone()),
+            seen_seconds_ago: None,
+            state: None,
+            version: None,
+            trouble: None,
+            shards: 0,
+        }));
+        views.sort_by(|a, b| a.name.cmp(&b.name));
+        views
+    }
+
+    /// Returns the shards that workers say they have; those of workers that are gone are nobody's.
+    pub fn shard_views(&self) -> Vec<ShardView> {
+        let mut shards: BTreeMap<u32, ShardView> = BTreeMap::new();
+        let workers = self.workers();
+        for worker in workers.values() {
+            let Some(status) = worker.up() else { continue };
+            for shard in &status.shards {
+                let view =
+                    ShardView { worker: Some(status.instance.clone()), status: shard.clone() };
+                // While a shard moves two may claim it: the one where it runs is right.
+                let running = shard.state == crate::state_api::Phase::Running;
+                if running || !shards.contains_key(&shard.shard) {
+                    shards.insert(shard.shard, view);
+                }
+            }
+        }
+        shards.into_values().collect()
+    }
+
+    /// Runs `look` on the rates of the last minutes.
+    pub fn history<T>(&self, look: impl FnOnce(&History) -> T) -> T {
+        look(&self.history.lock().expect("nothing panics under this lock"))
+    }
+}

@@ -1,0 +1,197 @@
+//! What the page asks for, under `/api`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ask::{self, Gathered, escaped, problem},
+    assets,
+    history::Rates,
+    records::{Page, Topic, Topics},
+    roll::{Roll, ShardView, WorkerView},
+    token::Token,
+};
+use crate::{
+    spec::Settings,
+    state_api::{KeyPage, KeyStory, MissingPage, Problem, RecentPage},
+};
+
+const LIMIT_MAX: usize = 200;
+
+struct Shared {
+    reconciliation: String,
+    counting: &'static str,
+    overdue_after_ms: Option<i64>,
+    roll: Arc<Roll>,
+    topics: Topics,
+    token: Option<Token>,
+}
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// Returns all that the console serves.
+pub fn router(
+    settings: &Settings,
+    roll: Arc<Roll>,
+    topics: Topics,
+    token: Option<Token>,
+) -> Router {
+    let rules = settings.rules();
+    let shared = Arc::new(Shared {
+        reconciliation: settings.name.clone(),
+        counting: match rules.counting {
+            crate::matching::Counting::Distinct => "distinct",
+            crate::matching::Counting::Quantity => "quantity",
+        },
+        overdue_after_ms: rules.overdue_after_ms,
+        roll,
+        topics,
+        token,
+    });
+    Router::new()
+        .route("/api/overview", get(overview))
+        .route("/api/keys/{key}", get(key))
+        .route("/api/keys", get(keys))
+        .route("/api/missing", get(missing))
+        .route("/api/recent", get(recent))
+        .route("/api/topics", get(topics_all))
+        .route("/api/topics/{topic}/records", get(records))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), admit))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(assets::router())
+        .with_state(shared)
+}
+
+async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    match &shared.token {
+        Some(token) if !token.admits(request.headers()) => {
+            let detail = "give the token of --token-file as Authorization: Bearer TOKEN";
+            let mut refused = problem(401, "Unauthorized", detail, None).into_response();
+            refused
+                .headers_mut()
+                .insert("www-authenticate", axum::http::HeaderValue::from_static("Bearer"));
+            refused
+        }
+        _ => next.run(request).await,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Overview {
+    reconciliation: String,
+    version: &'static str,
+    counting: &'static str,
+    overdue_after_ms: Option<i64>,
+    partitions: Option<u32>,
+    workers: Vec<WorkerView>,
+    shards: Vec<ShardView>,
+    history: Vec<Rates>,
+}
+
+async fn overview(State(shared): State<Arc<Shared>>) -> Json<Overview> {
+    let roll = &shared.roll;
+    Json(Overview {
+        reconciliation: shared.reconciliation.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        counting: shared.counting,
+        overdue_after_ms: shared.overdue_after_ms,
+        partitions: roll.partitions(),
+        workers: roll.worker_views(),
+        shards: roll.shard_views(),
+        history: roll.history(super::history::History::samples),
+    })
+}
+
+async fn key(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Answer<KeyStory> {
+    ask::key(&shared.roll, &key).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+async fn keys(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<Keys>, QueryRejection>,
+) -> Answer<Gathered<KeyPage>> {
+    let Query(Keys { state, after, limit }) = accepted(query)?;
+    let limit = limit_of(limit);
+    let mut query = format!("limit={limit}&state={}", escaped(state.as_deref().unwrap_or("open")));
+    if let Some(after) = after {
+        query += &format!("&after={}", escaped(&after));
+    }
+    ask::keys(&shared.roll, &query, limit).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Limit {
+    limit: Option<usize>,
+}
+
+async fn missing(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<Limit>, QueryRejection>,
+) -> Answer<Gathered<MissingPage>> {
+    let Query(Limit { limit }) = accepted(query)?;
+    ask::missing(&shared.roll, limit_of(limit)).await.map(Json)
+}
+
+#[derive(Deserialize)]
+struct Recent {
+    kind: String,
+    limit: Option<usize>,
+    #[serde(default)]
+    payload: bool,
+}
+
+async fn recent(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<Recent>, QueryRejection>,
+) -> Answer<Gathered<RecentPage>> {
+    let Query(Recent { kind, limit, payload }) = accepted(query)?;
+    let limit = limit_of(limit);
+    let query = format!("kind={}&limit={limit}&payload={payload}", escaped(&kind));
+    ask::recent(&shared.roll, &query, limit).await.map(Json)
+}
+
+async fn topics_all(State(shared): State<Arc<Shared>>) -> Json<Vec<Topic>> {
+    Json(shared.topics.all().to_vec())
+}
+
+#[derive(Deserialize)]
+struct Records {
+    partition: Option<i32>,
+    limit: Option<usize>,
+}
+
+async fn records(
+    State(shared): State<Arc<Shared>>,
+    Path(topic): Path<String>,
+    query: Result<Query<Records>, QueryRejection>,
+) -> Answer<Page> {
+    let Query(Records { partition, limit }) = accepted(query)?;
+    shared.topics.page(&topic, partition, limit_of(limit)).await.map(Json)
+}
+
+fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {
+    query.map_err(|error| {
+        problem(StatusCode::BAD_REQUEST.as_u16(), "BadRequest", &error.body_text(), None)
+    })
+}
+
+fn limit_of(limit: Option<usize>) -> usize {
+    limit.unwrap_or(50).clamp(1, LIMIT_MAX)
+}

@@ -1,0 +1,85 @@
+// Asks the console, with the token where one is asked for.
+
+const TOKEN = "rollcall-token";
+
+/** A request that was refused or has no answer; `status` is 0 without any. */
+export class Refused extends Error {
+  constructor(status, title, detail) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+let asking = null;
+
+/** Returns the answer to `path` below /api; asks for the token when it is needed. */
+export async function ask(path, signal) {
+  for (;;) {
+    const token = sessionStorage.getItem(TOKEN);
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    let response;
+    try {
+      response = await fetch(`/api/${path}`, { headers, signal, cache: "no-store" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Refused(0, "NoAnswer", "the console does not answer");
+    }
+    if (response.status === 401) {
+      await askForToken(token);
+      continue;
+    }
+    const body = await response.json().catch(() => ({}));
+    if (response.ok) return body;
+    throw new Refused(response.status, body.title ?? "Failed", body.detail ?? response.statusText);
+  }
+}
+
+/** Shows the dialog once, whoever asks meanwhile. */
+function askForToken(tried) {
+  asking ??= new Promise((resolve) => {
+    const dialog = document.getElementById("token");
+    const text = document.getElementById("token-text");
+    document.getElementById("token-wrong").hidden = !tried;
+    text.value = "";
+    dialog.oncancel = (event) => event.preventDefault();
+    dialog.onclose = () => {
+      sessionStorage.setItem(TOKEN, text.value);
+      asking = null;
+      resolve();
+    };
+    dialog.showModal();
+  });
+  return asking;
+}
+
+/**
+ * Calls `step` again and again: every `pause` milliseconds while it works, less and less often
+ * while it fails, and not at all while nobody looks. Returns a function that ends it.
+ */
+export function repeat(step, pause, failed) {
+  let timer = 0, failures = 0, ended = false;
+  const control = new AbortController();
+  const turn = async () => {
+    try {
+      await step(control.signal);
+      failures = 0;
+    } catch (error) {
+      if (ended) return;
+      failures += 1;
+      failed?.(error);
+    }
+    if (!ended) timer = setTimeout(wait, Math.min(pause * 2 ** Math.min(failures, 3), 15000));
+  };
+  const wait = () => {
+    if (document.hidden) document.addEventListener("visibilitychange", wait, { once: true });
+    else turn();
+  };
+  turn();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+    control.abort();
+    document.removeEventListener("visibilitychange", wait);
+  };
+}

@@ -1,0 +1,60 @@
+// What was emitted last: completions, overdue reports, dead letters with reason and payload.
+
+import { ask, repeat } from "./api.js";
+import { count, empty, folded, h, head, keyLink, lacks, refused, show, when } from "./dom.js";
+
+const EVERY = 3000;
+const KINDS = {
+  completions: ["Completions", "Keys all of whose items have arrived."],
+  overdue: ["Overdue", "Keys that were open for too long, with what they waited for."],
+  "dead-letters": ["Dead letters", "Records that could not be used, with the reason. They went to the dead-letter topic as they were."],
+};
+const LATE = "rollcall-late";
+
+function headers(record) {
+  return Object.fromEntries(record.headers);
+}
+
+function source(facts) {
+  return facts["rollcall-source-topic"] && `${facts["rollcall-source-topic"]} · partition ${facts["rollcall-source-partition"]} · offset ${facts["rollcall-source-offset"]}`;
+}
+
+function line(record, kind, opened) {
+  const facts = headers(record);
+  const id = `${record.shard}:${record.committedAt}:${record.key}:${facts["rollcall-source-offset"] ?? ""}`;
+  const reason = facts["rollcall-reason"];
+  const size = record.valueBytes;
+  const cut = record.value && size > 4096 ? `The first 4 KiB of ${count(size)} bytes.` : "";
+  const payload = record.value === null
+    ? h("p", { class: "quiet" }, "It has no value.")
+    : [folded(record.value, { open: opened.has(id), ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }), cut && h("p", { class: "quiet" }, cut)];
+  return h("li", { class: "record" },
+    h("div", { class: "line" },
+      record.key === null ? h("span", { class: "quiet" }, "without a key") : keyLink(record.key),
+      reason && h("span", { class: "tag", "data-tone": "bad" }, reason),
+      facts[LATE] && h("span", { class: "tag", "data-tone": "warn" }, "late"),
+      h("span", { class: "when" }, `shard ${record.shard} · `, when(record.committedAt))),
+    facts["rollcall-detail"] && h("p", {}, facts["rollcall-detail"]),
+    source(facts) && h("p", { class: "quiet" }, source(facts)),
+    kind === "completions" ? null : payload);
+}
+
+/** Shows the last outputs of one kind, as they come. */
+export function emitted(main, context, query) {
+  const kind = query.get("kind") in KINDS ? query.get("kind") : "completions";
+  const [title, hint] = KINDS[kind];
+  const body = h("div", {}, h("p", { class: "quiet" }, "Asking all workers…"));
+  const note = h("div", {});
+  const opened = new Set();
+  const tabs = h("nav", { class: "filters", "aria-label": "Kind" }, Object.entries(KINDS).map(([name, [text]]) => h("a", { href: `#/emitted?kind=${name}`, "aria-current": name === kind ? "page" : null }, text)));
+  main.replaceChildren(head(title, hint), tabs, note, body);
+  return repeat(async (signal) => {
+    const page = await ask(`recent?kind=${kind}&limit=50&payload=${kind !== "completions"}`, signal);
+    show(note, page.unanswered, () => lacks(page) ?? []);
+    // Whoever reads a payload or stands on a link is not to lose it.
+    if (body.contains(document.activeElement) && body.shown) return;
+    show(body, [page.records, Math.floor(Date.now() / 5000)], () => (page.records.length
+      ? h("ol", { class: "records" }, page.records.map((record) => line(record, kind, opened)))
+      : h("div", { class: "card" }, empty("None yet", "None was emitted since the workers have their shards."))));
+  }, EVERY, (error) => show(body, error.message, () => refused(error)));
+}

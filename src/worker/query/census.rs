@@ -1,0 +1,218 @@
+//! Looks through all open keys of the worker, now and then, for those who ask for lists.
+//!
+//! Of each shard first the rows that its store does not have, in portions from its lane, then its
+//! store, as a snapshot taken after that. So every row that was there all the time is seen, and one
+//! that a portion has shown hides what the store has of it, which is older or the same.
+//!
+//! Promise: one census at a time, at most half a core while it lasts, at most one part in twenty of
+//! the time, and ten seconds at the longest.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Mutex, Semaphore};
+
+use super::{
+    desk::{Desk, problem},
+    story::time,
+    tally::{List, Place, Tallied, Tally},
+};
+use crate::{
+    codec::row,
+    matching::Timestamp,
+    shard::{self, Error, ShardId, decode_row, key_hash},
+    state_api::{CensusFacts, KeyState, Problem},
+    store::Snapshot,
+    worker::committer::wall_ms,
+};
+
+/// Rows that a lane copies at a time: about a millisecond of its time.
+const PORTION_ROWS: usize = 4_096;
+/// Stored rows between two looks at the clock, each followed by a rest of the same length.
+const STRIDE_ROWS: u64 = 2_048;
+const REST_MAX: Duration = Duration::from_millis(20);
+const DURATION_MAX: Duration = Duration::from_secs(10);
+/// A census is good for as long, or for that many times what it took.
+const FRESH_MIN: Duration = Duration::from_secs(2);
+const FRESH_TIMES: u32 = 20;
+/// Requests that may wait for a census.
+const WAITING_MAX: usize = 16;
+/// Censuses that are kept: the first page's, and those of whoever pages far.
+const KEPT_MAX: usize = 4;
+
+/// What looking through all open keys has shown.
+pub struct Census {
+    pub tallied: Tallied,
+    after: Option<Place>,
+    at_ms: Timestamp,
+    rows_seen: u64,
+    complete: bool,
+    not_asked: Vec<u32>,
+    taken: Instant,
+    took: Duration,
+}
+
+/// The last censuses.
+pub struct Censuses {
+    /// Locked while one is taken.
+    kept: Mutex<Vec<Arc<Census>>>,
+    waiting: Semaphore,
+}
+
+impl Default for Censuses {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), waiting: Semaphore::new(WAITING_MAX) }
+    }
+}
+
+impl Census {
+    /// Returns the list of the keys in `state`; completed ones are not listed.
+    pub fn list(&self, state: KeyState) -> Option<&List> {
+        match state {
+            KeyState::Open => Some(&self.tallied.open),
+            KeyState::Overdue => Some(&self.tallied.overdue),
+            KeyState::Unexpected => Some(&self.tallied.unexpected),
+            KeyState::Completed | KeyState::Cancelled => None,
+        }
+    }
+
+    pub fn facts(&self) -> CensusFacts {
+        CensusFacts {
+            at: time(self.at_ms),
+            complete: self.complete,
+            rows_seen: self.rows_seen,
+            open: self.tallied.open.total,
+            overdue: self.tallied.overdue.total,
+            unexpected: self.tallied.unexpected.total,
+            shards_not_asked: self.not_asked.clone(),
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.taken.elapsed() < FRESH_MIN.max(self.took * FRESH_TIMES)
+    }
+
+    /// Tells whether it lists what comes after `after` in the list of `state`.
+    fn covers(&self, state: KeyState, after: Option<&Place>) -> bool {
+        let Some(list) = self.list(state) else { return false };
+        self.after.as_ref() <= after
+            && (!list.more || list.keys.last().map(|(place, _)| place) > after)
+    }
+}
+
+impl Desk {
+    /// Returns a census that lists what comes after `after` in the list of `state`.
+    pub(super) async fn census(
+        self: &Arc<Self>,
+        state: KeyState,
+        after: Option<Place>,
+    ) -> Result<Arc<Census>, Problem> {
+        let busy = |_| problem(503, "Busy", "too many wait for a list already: ask again", None);
+        let _turn = self.censuses.waiting.try_acquire().map_err(busy)?;
+        let mut censuses = self.censuses.kept.lock().await;
+        censuses.retain(|census| census.is_fresh());
+        if let Some(found) = censuses.iter().find(|census| census.covers(state, after.as_ref())) {
+            return Ok(Arc::clone(found));
+        }
+        let desk = Arc::clone(self);
+        let taken = tokio::task::spawn_blocking(move || take(&desk, after)).await;
+        let taken = taken.map_err(|error| problem(500, "Unreadable", &error.to_string(), None))?;
+        if censuses.len() == KEPT_MAX {
+            censuses.remove(0);
+        }
+        censuses.push(Arc::new(taken));
+        Ok(Arc::clone(&censuses[censuses.len() - 1]))
+    }
+}
+
+fn take(desk: &Desk, after: Option<Place>) -> Census {
+    let (start, at_ms) = (Instant::now(), wall_ms());
+    let (running, others) = desk.shards();
+    let mut count = Count {
+        desk,
+        tally: Tally::after(after.clone()),
+        rows_seen: 0,
+        until: start + DURATION_MAX,
+        worked_since: start,
+    };
+    let mut not_asked: Vec<u32> = others.iter().map(|shard| shard.0.unsigned_abs()).collect();
+    for shard in running {
+        if let Err(error) = count.shard(shard) {
+            tracing::debug!(%shard, %error, "not counted");
+            not_asked.push(shard.0.unsigned_abs());
+        }
+    }
+    Census {
+        complete: Instant::now() < count.until,
+        rows_seen: count.rows_seen,
+        tallied: count.tally.finish(),
+        after,
+        at_ms,
+        not_asked,
+        taken: Instant::now(),
+        took: start.elapsed(),
+    }
+}
+
+struct Count<'a> {
+    desk: &'a Desk,
+    tally: Tally,
+    rows_seen: u64,
+    until: Instant,
+    worked_since: Instant,
+}
+
+impl Count<'_> {
+    fn shard(&mut self, shard: ShardId) -> shard::Result<()> {
+        let hidden = self.not_stored(shard)?;
+        let Some(snapshot) = Snapshot::open(&self.desk.state_dir, shard)? else { return Ok(()) };
+        let mut late = false;
+        let counted = snapshot.rows(|key, bytes| {
+            self.rows_seen += 1;
+            if self.rows_seen.is_multiple_of(STRIDE_ROWS) {
+                self.rest();
+                if Instant::now() > self.until {
+                    late = true;
+                    return Err(Error::Interrupted("time is up".to_owned()));
+                }
+            }
+            if !row::is_finished(bytes) && !hidden.contains(&key_hash(key)) {
+                self.tally.add(shard, key, &decode_row(shard, bytes)?);
+            }
+            Ok(())
+        });
+        if late { Ok(()) } else { counted }
+    }
+
+    /// Counts what the store does not have yet, and returns the hashes of its keys.
+    fn not_stored(&mut self, shard: ShardId) -> shard::Result<HashSet<u64>> {
+        let (mut hidden, mut from) = (HashSet::new(), None);
+        loop {
+            let portion = self
+                .desk
+                .not_stored(shard, from, PORTION_ROWS)
+                .map_err(|problem| Error::Interrupted(problem.detail))?;
+            self.rows_seen += portion.hashes.len() as u64;
+            for (key, bytes) in &portion.open {
+                // A row that was changed again meanwhile is shown twice.
+                if !hidden.contains(&key_hash(key)) {
+                    self.tally.add(shard, key, &decode_row(shard, bytes)?);
+                }
+            }
+            hidden.extend(portion.hashes);
+            from = portion.next;
+            if from.is_none() {
+                return Ok(hidden);
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        thread::sleep(self.worked_since.elapsed().min(REST_MAX));
+        self.worked_since = Instant::now();
+    }
+}

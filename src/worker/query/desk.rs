@@ -1,0 +1,223 @@
+//! Where questions about keys go: to the lane that has their shard.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Sender, SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{census::Censuses, recent::Recent};
+use crate::{
+    codec::partition,
+    matching::{Row, Rules},
+    shard::{Portion, PortionCursor, Running, ShardId, Store, decode_row},
+    state_api::Problem,
+    store::RocksStore,
+    worker::{
+        command::Command,
+        view::{State, View},
+    },
+};
+
+/// How long a lane may take to come round.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Questions that lanes are asked at the same time, so that many who ask cannot slow them.
+const QUESTIONS_MAX: usize = 4;
+
+/// What a lane is asked about one of its shards. Dropped when the shard is not there.
+pub enum Question {
+    /// The rows of some keys.
+    Rows(Vec<Vec<u8>>, oneshot::Sender<Cached>),
+    /// Rows that the store does not have yet.
+    NotStored(Option<PortionCursor>, usize, SyncSender<Portion>),
+}
+
+/// Rows in memory, in the order of the keys, and where the others are.
+pub struct Cached {
+    /// In their encoding; see [`decode_row`].
+    rows: Vec<Option<Vec<u8>>>,
+    store: Arc<RocksStore>,
+}
+
+impl Question {
+    /// Answers, on the shard's lane; dropping it tells that the shard is not there. Whoever has
+    /// asked may have gone away.
+    pub fn answer(self, shard: Option<&Running<RocksStore>>) {
+        let Some(shard) = shard else { return };
+        match self {
+            Self::Rows(keys, reply) => {
+                let rows = keys.iter().map(|key| shard.cached(key).map(<[u8]>::to_vec)).collect();
+                let _ = reply.send(Cached { rows, store: Arc::clone(shard.store()) });
+            }
+            Self::NotStored(from, limit, reply) => {
+                let _ = reply.send(shard.not_stored(from, limit));
+            }
+        }
+    }
+}
+
+/// Takes questions from HTTP to the lanes, and their answers back.
+pub struct Desk {
+    pub view: Arc<View>,
+    pub recent: Arc<Recent>,
+    pub rules: Rules,
+    pub state_dir: PathBuf,
+    pub(super) censuses: Censuses,
+    /// Set once the lanes run.
+    lanes: OnceLock<Vec<Sender<Command>>>,
+    asking: Semaphore,
+}
+
+impl Desk {
+    pub fn new(view: Arc<View>, rules: Rules, state_dir: PathBuf) -> Self {
+        Self {
+            view,
+            recent: Arc::default(),
+            rules,
+            state_dir,
+            censuses: Censuses::default(),
+            lanes: OnceLock::new(),
+            asking: Semaphore::new(QUESTIONS_MAX),
+        }
+    }
+
+    /// Notes the ways to the lanes; shard s is on lane s modulo their number.
+    pub fn open(&self, lanes: Vec<Sender<Command>>) {
+        // A worker starts its lanes once.
+        let _ = self.lanes.set(lanes);
+    }
+
+    /// Returns the shard of `key`, if it runs here.
+    pub fn shard_of(&self, key: &[u8]) -> Result<ShardId, Problem> {
+        let partitions = self.view.partitions().and_then(NonZeroU32::new).ok_or_else(|| {
+            problem(
+                503,
+                "NotStarted",
+                "the worker has not seen its topics yet: see /v1/status",
+                None,
+            )
+        })?;
+        let shard = partition(key, partitions);
+        let id = ShardId(i32::try_from(shard).expect("Kafka numbers partitions in 31 bits"));
+        let shards = self.view.shards();
+        match shards.get(&id).filter(|view| view.is_ours()) {
+            None => Err(misdirected(shard)),
+            Some(view) if !matches!(view.state, State::Running) => {
+                Err(not_running(shard, view.state.reason().unwrap_or("it is being restored")))
+            }
+            Some(_) => Ok(id),
+        }
+    }
+
+    /// Returns the shards that run here, and those that are ours and do not.
+    pub fn shards(&self) -> (Vec<ShardId>, Vec<ShardId>) {
+        let ours = self.view.shards().into_iter().filter(|(_, view)| view.is_ours());
+        let (running, others): (Vec<_>, Vec<_>) =
+            ours.partition(|(_, view)| matches!(view.state, State::Running));
+        let ids = |shards: Vec<(ShardId, _)>| shards.into_iter().map(|(id, _)| id).collect();
+        (ids(running), ids(others))
+    }
+
+    /// Returns the rows of some keys of one shard, in their order; an absent row is a key that
+    /// nothing is known of.
+    pub async fn rows(&self, shard: ShardId, keys: Vec<Vec<u8>>) -> Result<Vec<Row>, Problem> {
+        let wanted = keys.clone();
+        let Cached { rows, store } = self.ask(shard, |reply| Question::Rows(wanted, reply)).await?;
+        let look = move || -> crate::shard::Result<Vec<Row>> {
+            let missing = keys.iter().zip(&rows).filter(|(_, row)| row.is_none());
+            let names: Vec<&[u8]> = missing.map(|(key, _)| &key[..]).collect();
+            let mut stored = store.get_many(&names)?.into_iter();
+            let rows = rows.into_iter().map(|row| {
+                let bytes = row.or_else(|| stored.next().flatten()).unwrap_or_default();
+                decode_row(shard, &bytes)
+            });
+            rows.collect()
+        };
+        let found = tokio::task::spawn_blocking(look).await;
+        let found = found.map_err(|error| failed(shard, &error))?;
+        found.map_err(|error| failed(shard, &error))
+    }
+
+    /// Returns rows that the shard's store does not have yet. Blocks: not for HTTP's own thread.
+    pub fn not_stored(
+        &self,
+        shard: ShardId,
+        from: Option<PortionCursor>,
+        limit: usize,
+    ) -> Result<Portion, Problem> {
+        let (reply, answer) = sync_channel(1);
+        self.send(shard, Question::NotStored(from, limit, reply))?;
+        answer.recv_timeout(ANSWER_WAIT).map_err(|_| gone(shard))
+    }
+
+    async fn ask<T>(
+        &self,
+        shard: ShardId,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Problem> {
+        let _turn = self.asking.acquire().await.expect("it is never closed");
+        let (reply, answer) = oneshot::channel();
+        self.send(shard, question(reply))?;
+        match tokio::time::timeout(ANSWER_WAIT, answer).await {
+            Ok(answer) => answer.map_err(|_| gone(shard)),
+            Err(_) => Err(not_running(shard.0.unsigned_abs(), "its lane is busy: ask again")),
+        }
+    }
+
+    fn send(&self, shard: ShardId, question: Question) -> Result<(), Problem> {
+        let lanes = self.lanes.get().ok_or_else(|| gone(shard))?;
+        let lane = usize::try_from(shard.0).unwrap_or(0) % lanes.len();
+        lanes[lane].send(Command::Ask(shard, question)).map_err(|_| gone(shard))
+    }
+
+    /// Returns the rows of keys of several shards, by shard and key; shards that have gone
+    /// meanwhile are left out.
+    pub async fn rows_of(
+        &self,
+        keys: impl Iterator<Item = (ShardId, Vec<u8>)>,
+    ) -> BTreeMap<(ShardId, Vec<u8>), Row> {
+        let mut by_shard: BTreeMap<ShardId, Vec<Vec<u8>>> = BTreeMap::new();
+        for (shard, key) in keys {
+            by_shard.entry(shard).or_default().push(key);
+        }
+        let mut found = BTreeMap::new();
+        for (shard, keys) in by_shard {
+            if let Ok(rows) = self.rows(shard, keys.clone()).await {
+                found.extend(keys.into_iter().map(|key| (shard, key)).zip(rows));
+            }
+        }
+        found
+    }
+}
+
+/// Returns why a request has no answer.
+pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
+    Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
+}
+
+fn misdirected(shard: u32) -> Problem {
+    let detail =
+        format!("shard {shard} is not this worker's: ask the one whose /v1/status lists it");
+    problem(421, "Misdirected", &detail, Some(shard))
+}
+
+fn not_running(shard: u32, why: &str) -> Problem {
+    let detail = format!("shard {shard} is not running: {why}");
+    problem(503, "NotRunning", &detail, Some(shard))
+}
+
+fn gone(shard: ShardId) -> Problem {
+    not_running(shard.0.unsigned_abs(), "it is being given up or opened again: ask again")
+}
+
+fn failed(shard: ShardId, error: &impl std::fmt::Display) -> Problem {
+    let shard = shard.0.unsigned_abs();
+    problem(500, "Unreadable", &format!("shard {shard}: {error}"), Some(shard))
+}

@@ -1,0 +1,200 @@
+//! The last outputs of each shard, for people who look.
+//!
+//! Promise: a commit costs the lane a look at each output and at most [`KEPT_MAX`] moves of each
+//! kind; nothing is copied but what a dead letter may keep.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard},
+};
+
+use super::story::{text, time};
+use crate::{
+    matching::Timestamp,
+    shard::{Output, ShardId, Sink},
+    state_api::{RecentKind, RecentPage, RecentRecord},
+};
+
+/// Outputs of each kind that are kept of each shard.
+const KEPT_MAX: usize = 50;
+/// Most bytes that are kept of a value, and of a key.
+const VALUE_BYTES_MAX: usize = 4 << 10;
+const KEY_BYTES_MAX: usize = 512;
+
+/// Whether the values of records are told as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    Told,
+    Withheld,
+}
+
+/// The last outputs of each shard.
+#[derive(Default)]
+pub struct Recent(Mutex<BTreeMap<ShardId, Rings>>);
+
+#[derive(Default)]
+struct Rings {
+    completions: Ring,
+    overdue: Ring,
+    dead_letters: Ring,
+}
+
+#[derive(Default)]
+struct Ring(VecDeque<Kept>);
+
+struct Kept {
+    output: Output,
+    value_bytes: Option<u64>,
+    committed_at_ms: Timestamp,
+}
+
+impl Recent {
+    /// Keeps the last of the outputs that a shard has committed.
+    pub fn keep(&self, shard: ShardId, outputs: Vec<Output>, committed_at_ms: Timestamp) {
+        if outputs.is_empty() {
+            return;
+        }
+        let mut rings = self.lock();
+        let rings = rings.entry(shard).or_default();
+        let mut completions =
+            outputs.iter().filter(|output| output.sink == Sink::Completed).count();
+        for output in outputs {
+            if output.sink == Sink::Completed {
+                completions -= 1;
+                if completions >= KEPT_MAX {
+                    continue;
+                }
+            }
+            rings.of(kind(output.sink)).keep(output, committed_at_ms);
+        }
+    }
+
+    /// Forgets what a shard has emitted that is another worker's now.
+    pub fn forget(&self, shard: ShardId) {
+        self.lock().remove(&shard);
+    }
+
+    /// Returns the last outputs of one kind of all shards, the newest first.
+    pub fn page(&self, kind: RecentKind, limit: usize, payload: Payload) -> RecentPage {
+        let mut rings = self.lock();
+        let mut kept: Vec<(ShardId, &Kept)> = Vec::new();
+        for (&shard, rings) in rings.iter_mut() {
+            kept.extend(rings.of(kind).0.iter().rev().map(|kept| (shard, kept)));
+        }
+        // Stable: outputs of one commit stay in their order.
+        kept.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.committed_at_ms));
+        kept.truncate(limit);
+        let records = kept.into_iter().map(|(shard, kept)| kept.record(shard, payload));
+        RecentPage { kind, records: records.collect() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Rings>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+}
+
+impl Rings {
+    fn of(&mut self, kind: RecentKind) -> &mut Ring {
+        match kind {
+            RecentKind::Completions => &mut self.completions,
+            RecentKind::Overdue => &mut self.overdue,
+            RecentKind::DeadLetters => &mut self.dead_letters,
+        }
+    }
+}
+
+impl Ring {
+    fn keep(&mut self, mut output: Output, committed_at_ms: Timestamp) {
+        let value_bytes = output.value.as_ref().map(|value| value.len() as u64);
+        cut(&mut output.value, VALUE_BYTES_MAX);
+        cut(&mut output.key, KEY_BYTES_MAX);
+        if self.0.len() == KEPT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Kept { output, value_bytes, committed_at_ms });
+    }
+}
+
+/// Gives the memory of what is cut off back.
+fn cut(bytes: &mut Option<Vec<u8>>, bytes_max: usize) {
+    if let Some(bytes) = bytes.as_mut().filter(|bytes| bytes.len() > bytes_max) {
+        bytes.truncate(bytes_max);
+        bytes.shrink_to_fit();
+    }
+}
+
+impl Kept {
+    fn record(&self, shard: ShardId, payload: Payload) -> RecentRecord {
+        let Output { key, value, timestamp_ms, headers, .. } = &self.output;
+        let told = value.as_ref().filter(|_| payload == Payload::Told);
+        RecentRecord {
+            shard: shard.0.unsigned_abs(),
+            key: key.as_deref().map(text),
+            timestamp: time(*timestamp_ms),
+            committed_at: time(self.committed_at_ms),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            value: told.map(|value| text(value)),
+            value_bytes: self.value_bytes,
+        }
+    }
+}
+
+fn kind(sink: Sink) -> RecentKind {
+    match sink {
+        Sink::Completed => RecentKind::Completions,
+        Sink::Overdue => RecentKind::Overdue,
+        Sink::DeadLetter => RecentKind::DeadLetters,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(sink: Sink, key: usize, value: &[u8]) -> Output {
+        let key = Some(key.to_string().into_bytes());
+        Output { sink, key, value: Some(value.to_vec()), timestamp_ms: 7, headers: vec![] }
+    }
+
+    fn keys(page: &RecentPage) -> Vec<&str> {
+        page.records.iter().map(|record| record.key.as_deref().expect("all have keys")).collect()
+    }
+
+    #[test]
+    fn the_last_completions_are_kept_however_many_there_are() {
+        let recent = Recent::default();
+        let outputs = (0..10_000).map(|key| output(Sink::Completed, key, b"{}")).collect();
+        recent.keep(ShardId(0), outputs, 1);
+        recent.keep(ShardId(1), vec![output(Sink::Completed, 77, b"{}")], 2);
+        let page = recent.page(RecentKind::Completions, 3, Payload::Told);
+        assert_eq!(keys(&page), ["77", "9999", "9998"]);
+        let all = recent.page(RecentKind::Completions, usize::MAX, Payload::Told);
+        assert_eq!(all.records.len(), KEPT_MAX + 1);
+    }
+
+    #[test]
+    fn rare_outputs_are_not_pushed_out_by_frequent_ones() {
+        let recent = Recent::default();
+        recent.keep(ShardId(0), vec![output(Sink::DeadLetter, 1, b"broken")], 1);
+        let outputs = (0..1_000).map(|key| output(Sink::Completed, key, b"{}")).collect();
+        recent.keep(ShardId(0), outputs, 2);
+        let page = recent.page(RecentKind::DeadLetters, 9, Payload::Withheld);
+        assert_eq!(keys(&page), ["1"]);
+        assert_eq!((&page.records[0].value, page.records[0].value_bytes), (&None, Some(6)));
+        assert!(recent.page(RecentKind::Overdue, 9, Payload::Told).records.is_empty());
+    }
+
+    #[test]
+    fn a_large_payload_is_cut_and_says_how_large_it_was() {
+        let recent = Recent::default();
+        recent.keep(ShardId(0), vec![output(Sink::DeadLetter, 1, &[b'x'; 9_000])], 1);
+        let page = recent.page(RecentKind::DeadLetters, 9, Payload::Told);
+        assert_eq!(page.records[0].value.as_ref().map(String::len), Some(VALUE_BYTES_MAX));
+        assert_eq!(page.records[0].value_bytes, Some(9_000));
+        recent.forget(ShardId(0));
+        assert!(recent.page(RecentKind::DeadLetters, 9, Payload::Told).records.is_empty());
+    }
+}

@@ -1,0 +1,191 @@
+//! The state API's routes: what they take, within which bounds. `docs/openapi.yaml` is the same
+//! for readers.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+
+use super::{
+    desk::{Desk, problem},
+    recent::Payload,
+    story,
+    tally::Place,
+};
+use crate::state_api::{KeyPage, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage};
+
+/// Most keys on a page, and most records; ranked items may be more.
+const PAGE_MAX: usize = 200;
+const PAGE_DEFAULT: usize = 50;
+const RANKED_MAX: usize = 1_000;
+/// Keys that are looked up again for one page: most of them may have completed meanwhile.
+const LOOKED_UP_MAX: usize = 1_000;
+/// Kafka's own limit of a record is far below; a longer key cannot be one.
+const KEY_BYTES_MAX: usize = 64 << 10;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// Returns the routes under `/v1` that `desk` serves.
+pub fn router(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/v1/keys/{key}", get(key))
+        .route("/v1/keys", get(keys))
+        .route("/v1/missing", get(missing))
+        .route("/v1/recent", get(recent))
+        .with_state(desk)
+}
+
+async fn key(State(desk): State<Arc<Desk>>, Path(key): Path<String>) -> Answer<KeyStory> {
+    if key.len() > KEY_BYTES_MAX {
+        return Err(bad_request("the key is longer than any record's"));
+    }
+    let bytes = key.into_bytes();
+    let shard = desk.shard_of(&bytes)?;
+    let rows = desk.rows(shard, vec![bytes.clone()]).await?;
+    let row = rows.first().expect("each key has its row");
+    let number = shard.0.unsigned_abs();
+    let unknown = || {
+        let detail = "nothing is known of the key: it was never seen, or it is forgotten";
+        problem(404, "UnknownKey", detail, Some(number))
+    };
+    story::story(&bytes, number, row, &desk.rules).map(Json).ok_or_else(unknown)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    #[serde(default = "open")]
+    state: KeyState,
+    #[serde(default, rename = "order")]
+    _order: Order,
+    limit: Option<usize>,
+    after: Option<String>,
+}
+
+fn open() -> KeyState {
+    KeyState::Open
+}
+
+/// The one order there is, which may be named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Order {
+    #[default]
+    Oldest,
+}
+
+async fn keys(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<Keys>, QueryRejection>,
+) -> Answer<KeyPage> {
+    let Query(Keys { state, limit, after, .. }) = query.map_err(|error| rejected(&error))?;
+    let limit = limit_of(limit, PAGE_MAX)?;
+    let parse = |text: String| Place::parse(&text).ok_or_else(|| bad_request("after is no cursor"));
+    let after = after.map(parse).transpose()?;
+    if matches!(state, KeyState::Completed | KeyState::Cancelled) {
+        return Err(bad_request("only open, overdue and unexpected keys are listed"));
+    }
+    let census = desk.census(state, after.clone()).await?;
+    let list = census.list(state).expect("the state is one that is listed");
+    let start = list.keys.partition_point(|(place, _)| Some(place) <= after.as_ref());
+    let rest = &list.keys[start..list.keys.len().min(start + LOOKED_UP_MAX)];
+    let (mut keys, mut seen) = (Vec::new(), 0);
+    for chunk in rest.chunks(limit) {
+        let wanted = chunk.iter().map(|(place, shard)| (*shard, place.key.clone()));
+        let rows = desk.rows_of(wanted).await;
+        for (place, shard) in chunk {
+            seen += 1;
+            let row = rows.get(&(*shard, place.key.clone()));
+            let number = shard.0.unsigned_abs();
+            let told = row.and_then(|row| story::entry(&place.key, number, row, &desk.rules));
+            // What has completed since the census does not wait any more.
+            keys.extend(told.filter(|entry| is_listed(entry.state, state)));
+            if keys.len() == limit {
+                break;
+            }
+        }
+        if keys.len() == limit {
+            break;
+        }
+    }
+    let more = list.more || start + seen < list.keys.len();
+    let last = list.keys[..start + seen].last().filter(|_| more && seen > 0);
+    let next = last.map(|(place, _)| place.to_string());
+    Ok(Json(KeyPage { keys, next, census: census.facts() }))
+}
+
+/// Tells whether a key in state `now` belongs on the list of `state`.
+fn is_listed(now: KeyState, state: KeyState) -> bool {
+    now == state || (state, now) == (KeyState::Open, KeyState::Overdue)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Missing {
+    limit: Option<usize>,
+}
+
+async fn missing(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<Missing>, QueryRejection>,
+) -> Answer<MissingPage> {
+    let Query(Missing { limit }) = query.map_err(|error| rejected(&error))?;
+    let limit = limit_of(limit, RANKED_MAX)?;
+    let census = desk.census(KeyState::Open, None).await?;
+    Ok(Json(MissingPage {
+        items: census.tallied.missing.iter().take(limit).cloned().collect(),
+        all_items_counted: census.tallied.all_items_counted,
+        census: census.facts(),
+    }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recent {
+    kind: RecentKind,
+    limit: Option<usize>,
+    #[serde(default)]
+    payload: bool,
+}
+
+async fn recent(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<Recent>, QueryRejection>,
+) -> Answer<RecentPage> {
+    let Query(Recent { kind, limit, payload }) = query.map_err(|error| rejected(&error))?;
+    let limit = limit_of(limit, PAGE_MAX)?;
+    let payload = if payload { Payload::Told } else { Payload::Withheld };
+    Ok(Json(desk.recent.page(kind, limit, payload)))
+}
+
+fn limit_of(limit: Option<usize>, limit_max: usize) -> Result<usize, Problem> {
+    match limit.unwrap_or(PAGE_DEFAULT) {
+        0 => Err(bad_request("limit is at least 1")),
+        limit if limit > limit_max => Err(bad_request(&format!("limit is at most {limit_max}"))),
+        limit => Ok(limit),
+    }
+}
+
+fn bad_request(detail: &str) -> Problem {
+    problem(400, "BadRequest", detail, None)
+}
+
+fn rejected(error: &QueryRejection) -> Problem {
+    bad_request(&error.body_text())
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}

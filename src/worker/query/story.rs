@@ -1,0 +1,163 @@
+//! Rows told to people and programs.
+
+use crate::{
+    matching::{Phase, Row, Rules, Timestamp},
+    state_api::{Deadline, ItemStory, KeyEntry, KeyState, KeyStory, Then},
+};
+
+/// Most items that are told of one key, and in a list.
+const ITEMS_MAX: usize = 1_000;
+const LISTED_ITEMS_MAX: usize = 5;
+
+/// Returns the state of a row; `None` when nothing is known of its key.
+pub fn state(row: &Row) -> Option<KeyState> {
+    Some(match row.phase {
+        Phase::Absent => return None,
+        Phase::Open if !row.expected => KeyState::Unexpected,
+        Phase::Open if row.overdue => KeyState::Overdue,
+        Phase::Open => KeyState::Open,
+        Phase::Completed => KeyState::Completed,
+        Phase::Cancelled => KeyState::Cancelled,
+    })
+}
+
+/// Returns since when an open row waits.
+pub fn since(row: &Row) -> Timestamp {
+    if row.expected { row.expected_at } else { row.changed_at }
+}
+
+/// Returns everything known of a key; `None` when that is nothing.
+pub fn story(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyStory> {
+    let mut items: Vec<ItemStory> = row
+        .items
+        .iter()
+        .map(|item| ItemStory {
+            item: item.text.to_owned(),
+            needed: item.need,
+            observed: item.have,
+            missing: item.missing(),
+        })
+        .collect();
+    let items_total = items.len() as u64;
+    // A stable sort: beyond that they stay in the order in which they were first seen.
+    items.sort_by_key(|item| (item.missing == 0, item.needed == 0));
+    items.truncate(ITEMS_MAX);
+    let (expected_total, missing_total) = totals(row);
+    Some(KeyStory {
+        key: text(key),
+        shard,
+        state: state(row)?,
+        expected_at: row.expected.then(|| time(row.expected_at)),
+        changed_at: time(row.changed_at),
+        deadline: deadline(row, rules),
+        expected_total,
+        missing_total,
+        items_total,
+        items,
+    })
+}
+
+/// Returns a key as it stands in a list; `None` when nothing is known of it.
+pub fn entry(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyEntry> {
+    let state = state(row)?;
+    let told = row.items.iter().filter(|item| item.missing() > 0 || !row.expected);
+    let (expected_total, missing_total) = totals(row);
+    Some(KeyEntry {
+        key: text(key),
+        shard,
+        state,
+        since: time(since(row)),
+        deadline: deadline(row, rules),
+        expected_total,
+        missing_total,
+        items: told.take(LISTED_ITEMS_MAX).map(|item| item.text.to_owned()).collect(),
+    })
+}
+
+fn totals(row: &Row) -> (u64, u64) {
+    let expected = row.items.iter().filter(|item| item.need > 0).count() as u64;
+    (expected, u64::from(row.items.missing()))
+}
+
+fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {
+    let at = row.due(rules)?;
+    let overdue_at = rules.overdue_after_ms.map(|after| row.expected_at.saturating_add(after));
+    let then = match row.phase {
+        Phase::Completed | Phase::Cancelled => Then::Forgotten,
+        Phase::Open if !row.expected => Then::Orphan,
+        _ if !row.overdue && overdue_at == Some(at) => Then::Overdue,
+        _ => Then::Expired,
+    };
+    Some(Deadline { at: time(at), then })
+}
+
+/// Returns the instant in RFC 3339, UTC; one outside of the calendar as its nearest end.
+pub fn time(at_ms: Timestamp) -> String {
+    let end = if at_ms < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(end);
+    format!("{at:.3}")
+}
+
+/// Returns bytes as text; those that are none are replaced.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::Counting;
+
+    const RULES: Rules = Rules {
+        counting: Counting::Distinct,
+        allow_empty: false,
+        overdue_after_ms: Some(1_000),
+        orphans_after_ms: Some(2_000),
+        expire_after_ms: Some(9_000),
+        memory_ms: 5_000,
+        row_bytes_max: 4_096,
+    };
+
+    fn row(phase: Phase, items: &[(&str, u32, u32)]) -> Row {
+        let items = items.iter().copied().collect();
+        Row { phase, expected: true, items, ..Row::default() }
+    }
+
+    #[test]
+    fn the_story_tells_first_what_is_missing() {
+        let row = row(Phase::Open, &[("made", 1, 1), ("stray", 0, 1), ("missing", 2, 1)]);
+        let story = story(b"order-1", 3, &row, &RULES).expect("it is known");
+        let items: Vec<&str> = story.items.iter().map(|item| &item.item[..]).collect();
+        assert_eq!(items, ["missing", "made", "stray"]);
+        assert_eq!((story.expected_total, story.missing_total, story.items_total), (2, 1, 3));
+        assert_eq!(story.items[0].missing, 1);
+        assert_eq!(story.state, KeyState::Open);
+    }
+
+    #[test]
+    fn the_deadline_tells_what_it_does() {
+        let then = |row: &Row| deadline(row, &RULES).map(|deadline| deadline.then);
+        let mut open = row(Phase::Open, &[("1", 1, 0)]);
+        assert_eq!(then(&open), Some(Then::Overdue));
+        open.overdue = true;
+        assert_eq!(then(&open), Some(Then::Expired));
+        open.expected = false;
+        assert_eq!(then(&open), Some(Then::Orphan));
+        assert_eq!(then(&row(Phase::Completed, &[])), Some(Then::Forgotten));
+        assert_eq!(then(&Row::default()), None);
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_key_that_is_not_known() {
+        assert_eq!(story(b"order-1", 3, &Row::default(), &RULES), None);
+    }
+
+    #[test]
+    fn a_list_names_a_few_items_that_are_missing() {
+        let items: Vec<String> = (0..9).map(|item| item.to_string()).collect();
+        let all: Vec<_> = items.iter().map(|item| (&item[..], 1, u32::from(item == "0"))).collect();
+        let entry = entry(b"o", 0, &row(Phase::Open, &all), &RULES).expect("it is known");
+        assert_eq!(entry.items, ["1", "2", "3", "4", "5"]);
+        assert_eq!((entry.expected_total, entry.missing_total), (9, 8));
+    }
+}

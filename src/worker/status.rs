@@ -1,0 +1,166 @@
+//! `GET /v1/status`: what the worker knows of itself, for operator and console.
+//!
+//! Promise: an answer at once, whatever Kafka, lanes and disk are about.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, extract::State as Extract, routing::get};
+
+use super::{
+    query::time,
+    view::{ShardView, State, View},
+};
+use crate::{
+    shard::{Counters, Progress, ShardId},
+    spec::Settings,
+    state_api::{InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus},
+};
+
+/// What does not change while the worker runs.
+pub(super) struct About {
+    view: Arc<View>,
+    reconciliation: String,
+    instance: String,
+    inputs: Vec<String>,
+}
+
+/// Returns the route of the status.
+pub fn router(view: Arc<View>, settings: &Settings, instance: &str) -> Router {
+    let about = About {
+        view,
+        reconciliation: settings.name.clone(),
+        instance: instance.to_owned(),
+        inputs: settings.inputs().into_iter().map(str::to_owned).collect(),
+    };
+    Router::new().route("/v1/status", get(status)).with_state(Arc::new(about))
+}
+
+async fn status(Extract(about): Extract<Arc<About>>) -> Json<WorkerStatus> {
+    Json(about.status())
+}
+
+impl About {
+    fn status(&self) -> WorkerStatus {
+        let ours = self.view.shards().into_iter().filter(|(_, view)| view.is_ours());
+        WorkerStatus {
+            reconciliation: self.reconciliation.clone(),
+            instance: self.instance.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            state: self.view.state(),
+            partitions: self.view.partitions(),
+            trouble: self.view.trouble(),
+            shards: ours.map(|(id, view)| self.shard(id, &view)).collect(),
+        }
+    }
+
+    fn shard(&self, id: ShardId, view: &ShardView) -> ShardStatus {
+        ShardStatus {
+            shard: id.0.unsigned_abs(),
+            state: phase(&view.state),
+            reason: view.state.reason().map(str::to_owned),
+            inputs: self.inputs(view),
+            totals: view.counters().map(|counters| totals(&counters)),
+            rows: view.report.as_ref().map(|report| report.rows),
+            restore: match &view.state {
+                State::Opening(progress) => restore(progress),
+                State::Running | State::Waiting { .. } | State::Stopped { .. } => None,
+            },
+            last_completion_at: view.commits().last_completion_ms.map(time),
+        }
+    }
+
+    fn inputs(&self, view: &ShardView) -> Vec<InputStatus> {
+        let report = view.report.as_ref();
+        let input = |(input, topic): (usize, &String)| InputStatus {
+            topic: topic.clone(),
+            next_offset: report.and_then(|report| report.next.get(input).copied()),
+            lag_records: report.and_then(|report| report.lag.get(input).copied().flatten()),
+            lag_seconds: report.and_then(|report| {
+                let lag_ms = report.lag_ms.get(input).copied().flatten();
+                lag_ms.map(|lag_ms| lag_ms as f64 / 1e3)
+            }),
+        };
+        self.inputs.iter().enumerate().map(input).collect()
+    }
+}
+
+fn phase(state: &State) -> Phase {
+    match state {
+        State::Opening(_) => Phase::Opening,
+        State::Running => Phase::Running,
+        State::Waiting { .. } => Phase::Waiting,
+        State::Stopped { .. } => Phase::Stopped,
+    }
+}
+
+fn totals(counters: &Counters) -> ShardTotals {
+    ShardTotals {
+        records: counters.records.iter().sum(),
+        completions: counters.completions,
+        late_completions: counters.late_completions,
+        dead_letters: counters.dead_letters.iter().sum(),
+    }
+}
+
+/// Returns how far the restoring is; `None` before it begins.
+fn restore(progress: &Progress) -> Option<RestoreStatus> {
+    let (remaining_offsets, restored_records) = (progress.remaining(), progress.restored());
+    (remaining_offsets > 0 || restored_records > 0)
+        .then_some(RestoreStatus { remaining_offsets, restored_records })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state_api::{Trouble, WorkerState};
+
+    fn about(view: &Arc<View>) -> About {
+        About {
+            view: Arc::clone(view),
+            reconciliation: "shipping".to_owned(),
+            instance: "shipping-0".to_owned(),
+            inputs: vec!["orders".to_owned(), "manufactured".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_worker_that_waits_for_its_topics_says_why() {
+        let view = Arc::new(View::default());
+        let trouble = Trouble {
+            reason: "TopicsNotCoPartitioned".to_owned(),
+            message: "orders has 3".to_owned(),
+        };
+        view.set_trouble(Some(trouble.clone()));
+        let status = about(&view).status();
+        assert_eq!(status.state, WorkerState::Joining);
+        assert_eq!((status.trouble, status.partitions), (Some(trouble), None));
+        view.set_trouble(None);
+        view.set_partitions(4);
+        view.joined();
+        let status = about(&view).status();
+        assert_eq!((status.state, status.partitions), (WorkerState::Joined, Some(4)));
+        assert_eq!(status.trouble, None);
+    }
+
+    #[test]
+    fn shards_that_were_given_up_are_not_told() {
+        let view = Arc::new(View::default());
+        view.set_state(ShardId(1), State::Running);
+        view.set_state(ShardId(2), State::Stopped { reason: "mend it".to_owned() });
+        view.given_up(ShardId(1));
+        let shards = about(&view).status().shards;
+        assert_eq!(shards.len(), 1);
+        assert_eq!((shards[0].shard, shards[0].state), (2, Phase::Stopped));
+        assert_eq!(shards[0].reason.as_deref(), Some("mend it"));
+        assert_eq!(shards[0].inputs[1].topic, "manufactured");
+    }
+
+    #[test]
+    fn a_paused_worker_is_told_from_one_that_has_joined() {
+        let view = Arc::new(View::default());
+        view.paused();
+        assert_eq!(about(&view).status().state, WorkerState::Paused);
+        view.stopping();
+        assert_eq!(about(&view).status().state, WorkerState::Stopping);
+    }
+}

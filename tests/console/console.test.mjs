@@ -1,0 +1,178 @@
+// What people see: each test is a page in a real browser before two workers on a real Kafka.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { PATIENCE, Shop, eventually } from "./shop.mjs";
+
+const shop = new Shop();
+before(() => shop.open(), { timeout: 3 * PATIENCE });
+after(() => shop.close());
+
+const health = (page) => page.getByRole("status").first();
+const seen = (locator) => locator.waitFor({ state: "visible" });
+const checked = (name, body) => test(name, { timeout: 2 * PATIENCE }, body);
+
+checked("the overview shows workers, shards and the flow as it goes on", async (t) => {
+  const page = await shop.page(t);
+  await seen(health(page).filter({ hasText: "All running" }));
+  await seen(page.getByRole("region", { name: "Workers" }).getByText("2 of 2 up"));
+  await seen(page.getByRole("region", { name: "Shards" }).getByText("4 of 4 running"));
+  await shop.orders(200);
+  const chart = page.getByRole("img", { name: /on average .* records/ });
+  await eventually("the flow is seen", async () => /at most [1-9]/.test(await chart.getAttribute("aria-label").catch(() => "")));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("a key is looked up by keyboard and its story is followed to the end", async (t) => {
+  const order = await shop.order(1, 2);
+  const page = await shop.page(t);
+  await seen(health(page).filter({ hasText: "All running" }));
+  await page.keyboard.press("/");
+  await page.keyboard.type(order);
+  await page.keyboard.press("Enter");
+  await seen(page.getByRole("heading", { name: `Key ${order}` }));
+  await seen(page.getByText("It waits for 2 more items."));
+  await shop.made(order, 1);
+  await seen(page.getByText("It waits for one more item."));
+  const items = page.getByRole("region", { name: "Items" });
+  await seen(items.getByRole("listitem").filter({ hasText: "arrived" }));
+  await shop.made(order, 2);
+  await seen(page.getByText("All items were observed, and its completion was sent."));
+  await page.getByRole("link", { name: "Emitted" }).click();
+  await seen(page.getByRole("link", { name: order }));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("a key that nobody knows is said to be unknown", async (t) => {
+  const page = await shop.page(t, "#/key/no%20such%2Fkey");
+  await seen(page.getByRole("heading", { name: "Key no such/key" }));
+  await seen(page.getByText("Not known"));
+});
+
+checked("keys that wait are paged by age, and the wanted items are ranked", async (t) => {
+  await shop.orders(60);
+  const page = await shop.page(t, "#/waiting");
+  const keys = page.getByRole("region", { name: "Keys" }).getByRole("link");
+  await eventually("a full page", async () => {
+    await page.getByRole("button", { name: "Refresh" }).click();
+    return (await keys.count()) === 50;
+  });
+  const first = await keys.allTextContents();
+  await page.getByRole("button", { name: "Next page" }).click();
+  await seen(page.getByText("Page 2"));
+  const second = await keys.allTextContents();
+  assert.ok(second.length > 0);
+  assert.equal(new Set([...first, ...second]).size, first.length + second.length, "no key is on both pages");
+  await page.getByRole("link", { name: "Missing" }).click();
+  await seen(page.getByRole("row", { name: /^1 / }));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("an item that nobody ordered is seen as not expected yet", async (t) => {
+  await shop.made("stray-order", 77);
+  const page = await shop.page(t, "#/waiting?state=unexpected");
+  await eventually("it is listed", async () => {
+    await page.getByRole("button", { name: "Refresh" }).click();
+    return (await page.getByRole("link", { name: "stray-order" }).count()) > 0;
+  });
+});
+
+checked("a dead letter is shown with reason, source and payload, as text", async (t) => {
+  await shop.record("orders", "broken-1", "<img src=x onerror=alert(1)>{");
+  const page = await shop.page(t, "#/emitted?kind=dead-letters");
+  const letter = page.getByRole("listitem").filter({ hasText: "broken-1" });
+  await seen(letter.getByText("malformed-json"));
+  await seen(letter.getByText(/^orders · partition \d · offset \d+$/));
+  await letter.locator("summary").click();
+  await seen(letter.locator("pre", { hasText: "<img src=x onerror=alert(1)>{" }));
+  assert.equal(await page.locator("main img").count(), 0, "a payload is never markup");
+  assert.deepEqual(page.errors, []);
+});
+
+checked("the topics are browsed with keys, values and headers", async (t) => {
+  await shop.record("orders", "broken-2", "{");
+  const page = await shop.page(t, "#/topics");
+  await page.getByRole("link", { name: /^shipping-dead-letter/ }).click();
+  const record = page.getByRole("listitem").filter({ hasText: "broken-2" });
+  await eventually("it is there", async () => {
+    if (await record.count()) return true;
+    await page.getByRole("button", { name: "Refresh" }).click();
+    return false;
+  });
+  await record.getByText(/headers$/).click();
+  await seen(record.getByText("rollcall-reason"));
+  await seen(record.getByText(/partition \d+ · offset \d+/));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("a phone shows all views without scrolling sideways, in the dark too", async (t) => {
+  const colours = {};
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await shop.page(t, "", { viewport: { width: 360, height: 740 }, colorScheme });
+    for (const view of ["Overview", "Waiting", "Missing", "Emitted", "Topics"]) {
+      await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
+      await seen(page.locator("main :is(section, ol, .card, .tile)").first());
+      const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(inner <= outer, `${view} is ${inner} wide on ${outer}`);
+    }
+    colours[colorScheme] = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    assert.deepEqual(page.errors, []);
+  }
+  assert.notEqual(colours.light, colours.dark);
+});
+
+checked("everything has a name and a place for those who do not see it", async (t) => {
+  const page = await shop.page(t);
+  await seen(health(page).filter({ hasText: "All running" }));
+  for (const landmark of ["banner", "main", "search"]) assert.equal(await page.getByRole(landmark).count(), 1, landmark);
+  assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1);
+  const nameless = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, section, nav, [role=img], [role=progressbar]")]
+    .filter((element) => !element.closest("dialog:not([open])"))
+    .filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length))
+    .map((element) => element.outerHTML));
+  assert.deepEqual(nameless, []);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+});
+
+checked("a token is asked for, refused when wrong, and kept for the tab", async (t) => {
+  const file = join(shop.dir, "token");
+  writeFileSync(file, "open sesame\n");
+  const address = await shop.console("--token-file", file);
+  const page = await shop.page(t, "", { address });
+  const token = page.getByRole("textbox", { name: "Token" });
+  await token.fill("wrong");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await seen(page.getByText("That is not the token."));
+  await token.fill("open sesame");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await seen(health(page).filter({ hasText: "All running" }));
+  await page.reload();
+  await seen(health(page).filter({ hasText: "All running" }));
+  assert.equal((await fetch(`http://${address}/api/overview`)).status, 401);
+});
+
+// Last, since it leaves one worker.
+checked("a worker that dies while the page is open is shown as down, and the rest goes on", async (t) => {
+  const order = await shop.order(5, 6);
+  const page = await shop.page(t);
+  const workers = page.getByRole("region", { name: "Workers" });
+  await seen(health(page).filter({ hasText: "All running" }));
+  shop.kill("shipping-1");
+  await seen(health(page).filter({ hasText: /down/ }));
+  await seen(workers.getByText("1 of 2 up"));
+  await seen(workers.getByRole("listitem").filter({ hasText: "shipping-1" }).getByText("Down"));
+  const shards = page.getByRole("region", { name: "Shards" });
+  await seen(shards.getByText("4 of 4 running"));
+  assert.equal(await shards.getByText("shipping-1").count(), 0);
+  await page.goto(`http://${shop.address}/#/key/${order}`);
+  await seen(page.getByText("It waits for 2 more items."));
+  await shop.worker("shipping-1");
+  await seen(health(page).filter({ hasText: "All running" }));
+  assert.deepEqual(page.errors, []);
+});
