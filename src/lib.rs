@@ -17,7 +17,9 @@
 pub mod codec;
 pub mod commands;
 pub mod kafka;
+pub mod log;
 pub mod matching;
+pub mod metrics;
 pub mod order_demo;
 pub mod shard;
 pub mod sim;

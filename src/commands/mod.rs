@@ -4,6 +4,7 @@ pub mod crd;
 pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
+pub mod metrics;
 pub mod order;
 pub mod reset;
 pub mod simulate;

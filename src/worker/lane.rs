@@ -18,9 +18,10 @@ use std::{
 
 use super::{
     cadence,
+    commits::Commits,
     committer::{Job, Pending, wall_ms},
     supervisor::Event,
-    view::{Commits, Report, State, View},
+    view::{Report, State, View},
 };
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
@@ -116,7 +117,7 @@ struct Shard {
 impl Lane {
     fn run(&mut self, commands: &Receiver<Command>) {
         loop {
-            self.shared.view.beat(&self.name);
+            self.shared.view.pulse.beat(&self.name);
             loop {
                 match commands.try_recv() {
                     Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return,
@@ -171,6 +172,7 @@ impl Lane {
         }
         let now = Instant::now();
         self.shared.view.set_state(id, State::Running);
+        self.shared.view.totals.stored(id, running.store());
         self.stays += 1;
         let shard = Shard {
             stay: self.stays,
@@ -306,18 +308,14 @@ impl Lane {
         match pending.result.clone() {
             Ok(done) => {
                 shard.running.committed(done);
-                let transaction = &pending.commit.transaction;
-                shard.commits.count += 1;
-                shard.commits.nanos += u64::try_from(pending.took.as_nanos()).unwrap_or(u64::MAX);
-                shard.commits.changes += transaction.changes.len() as u64;
-                shard.commits.outputs += transaction.outputs.len() as u64;
+                shard.commits.add(&pending.commit.transaction, pending.took);
                 shard.producer = Some(pending.producer);
                 if shard.releasing.is_some() {
                     self.wind_up(id);
                 }
             }
             Err(error) if shard.releasing.is_some() => {
-                tracing::debug!(shard = %id, %error, "the last commit failed; the next owner repeats it");
+                tracing::debug!(shard = id.0, %error, "the last commit failed; the next owner repeats it");
                 self.remove(id);
             }
             Err(Error::Outdated(_)) => {
@@ -352,9 +350,10 @@ impl Lane {
         let Some(shard) = self.shards.remove(&id) else { return false };
         self.shared.view.report(id, shard.report(id, &self.data));
         if let Err(error) = self.data.unassign(id) {
-            tracing::warn!(shard = %id, %error, "the inputs could not be unassigned");
+            tracing::warn!(shard = id.0, %error, "the inputs could not be unassigned");
         }
         let Shard { running, producer, releasing, .. } = shard;
+        tracing::info!(shard = id.0, next = ?running.next_offsets(), "shard closed");
         drop(releasing);
         let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
         true
