@@ -17,7 +17,7 @@
 //!
 //! A completed row takes about twenty bytes.
 
-use crate::matching::{Items, Phase, Row};
+use crate::matching::{Phase, Row};
 
 /// The version that is written.
 pub const VERSION: u8 = 1;
@@ -69,14 +69,46 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
 /// # Errors
 /// When they encode none, or one of a later version.
 pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
+    let mut row = Row::default();
+    decode_into(bytes, &mut row)?;
+    Ok(row)
+}
+
+/// Makes `row` the one that `bytes` encode, in the memory that its items have.
+///
+/// # Errors
+/// When they encode none, or one of a later version; `row` is of no use then.
+pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
+    let items = std::mem::take(&mut row.items);
+    let (outline, rest) = head(bytes)?;
+    *row = Row { items, ..outline };
+    if row.items.assign(rest) { Ok(()) } else { Err(RowError::Malformed) }
+}
+
+/// Returns the row that `bytes` encode without its items: enough for its deadlines.
+///
+/// # Errors
+/// As [`decode`], but for damage among the items.
+pub fn outline(bytes: &[u8]) -> Result<Row, RowError> {
+    head(bytes).map(|(row, _)| row)
+}
+
+/// Tells whether a row that `bytes` encode is finished; bytes that encode none are not.
+pub fn is_finished(bytes: &[u8]) -> bool {
+    const COMPLETED: u8 = Phase::Completed as u8;
+    const CANCELLED: u8 = Phase::Cancelled as u8;
+    bytes.get(1).is_some_and(|state| matches!(state & PHASE_BITS, COMPLETED | CANCELLED))
+}
+
+fn head(bytes: &[u8]) -> Result<(Row, &[u8]), RowError> {
     let (version, rest) = bytes.split_first().ok_or(RowError::Malformed)?;
     if *version != VERSION {
         return Err(RowError::UnknownVersion(*version));
     }
-    decode_first(rest).ok_or(RowError::Malformed)
+    head_first(rest).ok_or(RowError::Malformed)
 }
 
-fn decode_first(bytes: &[u8]) -> Option<Row> {
+fn head_first(bytes: &[u8]) -> Option<(Row, &[u8])> {
     let (state, mut rest) = bytes.split_first()?;
     if state & !(PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT) != 0 {
         return None;
@@ -104,8 +136,7 @@ fn decode_first(bytes: &[u8]) -> Option<Row> {
             row.missing = u32::try_from(varint(&mut rest)?).ok()?;
         }
     }
-    row.items = Items::from_bytes(rest)?;
-    Some(row)
+    Some((row, rest))
 }
 
 /// Most bytes before the items.

@@ -1,6 +1,9 @@
 //! A shard's way to Kafka while it opens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rdkafka::{
     Offset as KafkaOffset, TopicPartitionList,
@@ -18,18 +21,28 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct KafkaBroker {
     connection: Arc<Connection>,
     topics: Arc<Topics>,
+    /// Asks for offsets and bounds, for all shards: connecting anew costs a shard a tenth of a
+    /// second each time.
+    client: Arc<Mutex<Option<Arc<BaseConsumer<Context>>>>>,
 }
 
 impl KafkaBroker {
     pub fn new(connection: Arc<Connection>, topics: Arc<Topics>) -> Self {
-        Self { connection, topics }
+        Self { connection, topics, client: Arc::default() }
     }
 
-    fn consumer(&self) -> Result<BaseConsumer<Context>> {
-        let config = self.connection.reader();
-        config
-            .create_with_context(Context::default())
-            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))
+    fn client(&self) -> Result<Arc<BaseConsumer<Context>>> {
+        let mut shared = self.client.lock().expect("nothing panics under this lock");
+        if shared.is_none() {
+            let client = self.connection.reader().create_with_context(Context::default());
+            let client =
+                client.map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+            *shared = Some(Arc::new(client));
+        }
+        let client = Arc::clone(shared.as_ref().expect("it was just made"));
+        // It reads nothing, so this only takes what librdkafka has had to tell since.
+        drop(client.poll(Duration::ZERO));
+        Ok(client)
     }
 
     fn bounds(consumer: &BaseConsumer<Context>, topic: &str, shard: ShardId) -> Result<Bounds> {
@@ -69,12 +82,12 @@ impl Broker for KafkaBroker {
     }
 
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        let consumer = self.consumer()?;
+        let client = self.client()?;
         let mut wanted = TopicPartitionList::new();
         for input in &self.topics.inputs {
             wanted.add_partition(input, shard.0);
         }
-        let committed = consumer
+        let committed = client
             .committed_offsets(wanted, TIMEOUT)
             .map_err(|error| interrupted("committed offsets", &error))?;
         let mut offsets = vec![None; self.topics.inputs.len()];
@@ -82,26 +95,22 @@ impl Broker for KafkaBroker {
             entry.error().map_err(|error| interrupted("committed offsets", &error))?;
             let input = self.topics.inputs.iter().position(|input| input == entry.topic());
             if let (Some(input), KafkaOffset::Offset(next)) = (input, entry.offset()) {
-                let changelog_id = entry.metadata().to_owned();
-                offsets[input] = Some(CommittedOffset { next, changelog_id });
+                let metadata = entry.metadata().parse().unwrap_or_default();
+                offsets[input] = Some(CommittedOffset { next, metadata });
             }
         }
         Ok(offsets)
     }
 
     fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
-        let consumer = self.consumer()?;
-        self.topics.inputs.iter().map(|input| Self::bounds(&consumer, input, shard)).collect()
+        let client = self.client()?;
+        self.topics.inputs.iter().map(|input| Self::bounds(&client, input, shard)).collect()
     }
 
     fn changelog(&self, shard: ShardId) -> Result<Reader> {
-        let consumer = self.consumer()?;
+        let client = self.client()?;
         let topic = self.connection.changelog();
-        // Knowing the topic before it is assigned saves half a second until the first record.
-        consumer
-            .fetch_metadata(Some(&topic), TIMEOUT)
-            .map_err(|error| interrupted(&topic, &error))?;
-        let ids = native::topic_ids(&consumer, &[&topic], TIMEOUT).map_err(
+        let ids = native::topic_ids(&client, &[&topic], TIMEOUT).map_err(
             |failure| match failure.code {
                 RDKafkaErrorCode::UnknownTopicOrPartition => Error::Misconfigured(format!(
                     "the changelog topic {topic} was deleted: restore it from a backup, or accept \
@@ -111,7 +120,8 @@ impl Broker for KafkaBroker {
             },
         )?;
         let topic_id = ids.into_iter().next().unwrap_or_default();
-        let bounds = Self::bounds(&consumer, &topic, shard)?;
-        Ok(Reader::new(consumer, topic, topic_id, shard, bounds))
+        let bounds = Self::bounds(&client, &topic, shard)?;
+        let connection = Arc::clone(&self.connection);
+        Ok(Reader::new(connection, topic, topic_id, shard, bounds))
     }
 }

@@ -1,10 +1,14 @@
 //! One changelog partition, read from a position to its end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
+use rdkafka::{
+    Offset as KafkaOffset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
 
 use super::{
+    Connection,
     context::Context,
     native::{Fetched, Queue},
 };
@@ -15,27 +19,33 @@ const READ_RECORDS: usize = 10_000;
 /// How long a read waits for the first record, and then for more to share its cost.
 const READ_WAIT: Duration = Duration::from_millis(1_000);
 const FILL_WAIT: Duration = Duration::from_millis(5);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads one changelog partition; closed when dropped.
+/// Reads one changelog partition; closed when dropped. It connects when it is told where to start,
+/// since most shards have nothing to read.
 pub struct Reader {
-    pub(super) queue: Queue<Context>,
-    pub(super) topic: String,
-    pub(super) topic_id: String,
-    pub(super) shard: ShardId,
-    pub(super) bounds: Bounds,
+    connection: Arc<Connection>,
+    queue: Option<Queue<Context>>,
+    topic: String,
+    topic_id: String,
+    shard: ShardId,
+    bounds: Bounds,
     position: Offset,
 }
 
 impl Reader {
     pub(super) fn new(
-        consumer: rdkafka::consumer::BaseConsumer<Context>,
+        connection: Arc<Connection>,
         topic: String,
         topic_id: String,
         shard: ShardId,
         bounds: Bounds,
     ) -> Self {
-        let queue = Queue::new(consumer, READ_RECORDS);
-        Self { queue, topic, topic_id, shard, bounds, position: bounds.start }
+        Self { connection, queue: None, topic, topic_id, shard, bounds, position: bounds.start }
+    }
+
+    fn failed(&self, error: impl std::fmt::Display) -> Error {
+        Error::Interrupted(format!("{}: {error}", self.topic))
     }
 }
 
@@ -49,17 +59,27 @@ impl ChangelogReader for Reader {
     }
 
     fn seek(&mut self, from: Offset) -> Result<()> {
+        let config = self.connection.reader();
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(Context::default())
+            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        // Knowing the topic before it is assigned saves half a second until the first record.
+        consumer
+            .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
+            .map_err(|error| self.failed(error))?;
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.topic, self.shard.0, KafkaOffset::Offset(from))
-            .and_then(|()| self.queue.consumer().assign(&list))
-            .map_err(|error| Error::Interrupted(format!("{}: {error}", self.topic)))?;
+            .and_then(|()| consumer.assign(&list))
+            .map_err(|error| self.failed(error))?;
+        self.queue = Some(Queue::new(consumer, READ_RECORDS));
         self.position = from;
         Ok(())
     }
 
     fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset> {
-        self.queue.poll(READ_WAIT, FILL_WAIT);
-        for fetched in self.queue.iter() {
+        let queue = self.queue.as_mut().expect("it was told where to start");
+        queue.poll(READ_WAIT, FILL_WAIT);
+        for fetched in queue.iter() {
             match fetched {
                 Fetched::Record { offset, key, value, .. } => {
                     self.position = offset + 1;

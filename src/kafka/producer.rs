@@ -68,10 +68,11 @@ impl ShardProducer {
     /// The one place that says which offsets are committed and how.
     fn offsets(&self, transaction: &Transaction) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
+        let metadata = transaction.metadata.to_string();
         for (input, next) in &transaction.offsets {
             let mut entry = list.add_partition(&self.inputs[*input], transaction.shard.0);
             entry.set_offset(KafkaOffset::Offset(*next)).expect("offsets are not negative");
-            entry.set_metadata(&transaction.changelog_id);
+            entry.set_metadata(&metadata);
         }
         list
     }

@@ -43,6 +43,22 @@ pub struct Items(SmallVec<[u8; 24]>);
 impl Items {
     /// Returns the items that `bytes` encode, or `None` when they are not well formed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut items = Self::default();
+        items.assign(bytes).then_some(items)
+    }
+
+    /// Becomes the items that `bytes` encode and tells whether they are well formed; keeps the
+    /// memory it has.
+    pub fn assign(&mut self, bytes: &[u8]) -> bool {
+        let valid = Self::are_valid(bytes);
+        self.0.clear();
+        if valid {
+            self.0.extend_from_slice(bytes);
+        }
+        valid
+    }
+
+    fn are_valid(bytes: &[u8]) -> bool {
         // Most lists are ASCII throughout, and one look at all of it is cheaper than one at each.
         let ascii = bytes.is_ascii();
         let mut rest = bytes;
@@ -50,14 +66,14 @@ impl Items {
             let text = usize::from(*length);
             let size = text + if tag & COUNTED != 0 { COUNTS_BYTES } else { 0 };
             if tag & !KNOWN_TAGS != 0 || tail.len() < size {
-                return None;
+                return false;
             }
-            if !ascii {
-                std::str::from_utf8(&tail[..text]).ok()?;
+            if !ascii && std::str::from_utf8(&tail[..text]).is_err() {
+                return false;
             }
             rest = &tail[size..];
         }
-        rest.is_empty().then(|| Self(SmallVec::from_slice(bytes)))
+        rest.is_empty()
     }
 
     /// Returns the encoding.

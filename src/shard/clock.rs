@@ -47,6 +47,17 @@ impl Clock {
         }
     }
 
+    /// Returns how old the last record of each input is: 0 where the input is read to its end,
+    /// `None` where nothing is known of it.
+    pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {
+        let lag = |reading: &Reading| match *reading {
+            Reading::Unknown => None,
+            Reading::Behind(timestamp) => Some(wall_ms.saturating_sub(timestamp).max(0)),
+            Reading::AtEnd => Some(0),
+        };
+        self.inputs.iter().map(lag).collect()
+    }
+
     /// Returns shard time, or `None` while an input has shown neither a record nor its end.
     pub fn now(&mut self, wall_ms: Timestamp) -> Option<Timestamp> {
         let mut now = wall_ms;
@@ -84,6 +95,17 @@ mod tests {
         assert_eq!(clock.now(100), Some(3));
         clock.reached_end(1);
         assert_eq!(clock.now(100), Some(7));
+    }
+
+    #[test]
+    fn lag_is_the_age_of_the_last_record_and_nothing_at_the_end() {
+        let mut clock = Clock::new(2);
+        assert_eq!(clock.lag_ms(100), [None, None]);
+        clock.record(0, 30);
+        clock.record(1, 120);
+        assert_eq!(clock.lag_ms(100), [Some(70), Some(0)]);
+        clock.reached_end(0);
+        assert_eq!(clock.lag_ms(200), [Some(0), Some(80)]);
     }
 
     #[test]

@@ -5,35 +5,49 @@
 //! so that the simulator runs this very code.
 
 mod assignment;
+mod batch;
 mod cache;
 mod clock;
 mod commit;
 mod counters;
+mod deadlines;
 mod due;
 mod error;
 mod ids;
+mod known;
+mod metadata;
 mod open;
 mod plan;
 mod ports;
 mod restore;
+mod rows;
 mod running;
+mod spill;
+mod spilling;
 mod story;
 mod transaction;
 
 use cache::Cache;
 use clock::Clock;
+use known::Known;
 
 pub use assignment::Assignment;
+pub use batch::{Batch, row_of};
 pub use commit::{Commit, Committed};
 pub use counters::Counters;
 pub use error::{Error, Result};
 pub use ids::{InputIndex, Offset, ShardId};
+pub use metadata::Metadata;
 pub use open::Opening;
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use ports::{
-    Batch, Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer,
-    Spill, Store, row_of,
+    Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer, Store,
 };
 pub use restore::Progress;
+pub use rows::RowCounts;
 pub use running::Running;
+pub use spill::Spill;
 pub use transaction::{Output, Sink, Transaction};
+
+#[cfg(test)]
+mod tests;

@@ -10,17 +10,20 @@
 use std::sync::Arc;
 
 use super::{
-    Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Limits,
-    Offset, OnTruncation, Plan, Progress, Result, Running, ShardId, StartFrom, Store,
-    running::decode_row,
+    Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known, Limits,
+    Offset, OnTruncation, Plan, Progress, Result, RowCounts, Running, ShardId, StartFrom, Store,
+    running::{KNOWN_SHARE, unreadable},
 };
 use crate::{
-    codec::input::Scratch,
+    codec::{self, input::Scratch},
     matching::{Row, Timestamp},
 };
 
 /// Reads in a row that may bring a restore no further before it is given up.
 const STALLED_READS_MAX: u32 = 60;
+
+/// Rows that are counted at a time.
+const COUNTED_MAX: usize = 10_000;
 
 /// What opening a shard takes besides Kafka and the store.
 pub struct Opening<'a> {
@@ -49,6 +52,8 @@ struct Located<'a, P, C> {
     lost_records: u64,
     /// An input starts where nothing was committed yet.
     fresh: bool,
+    /// The rows up to the changelog's end, if the committed offsets tell.
+    rows: Option<RowCounts>,
     bounds: Bounds,
     /// Wall time just before `bounds` was read.
     located_at_ms: Timestamp,
@@ -104,6 +109,7 @@ impl<'a, P> Fenced<'a, P> {
             next,
             lost_records,
             fresh,
+            rows: committed.iter().flatten().find_map(|offset| offset.metadata.rows),
             bounds,
             located_at_ms,
         })
@@ -113,7 +119,7 @@ impl<'a, P> Fenced<'a, P> {
 impl Opening<'_> {
     /// Refuses a changelog that is not the one which the committed offsets belong to.
     fn check_changelog(&self, committed: &[Option<CommittedOffset>], topic_id: &str) -> Result<()> {
-        let other = committed.iter().flatten().map(|offset| &offset.changelog_id);
+        let other = committed.iter().flatten().map(|offset| &offset.metadata.changelog_id);
         match other.into_iter().find(|id| !id.is_empty() && *id != topic_id) {
             None => Ok(()),
             Some(id) => Err(Error::Misconfigured(format!(
@@ -221,6 +227,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;
         let stored = store.checkpoint()?.is_some();
+        let known_bytes_max = self.opening.limits.cache_bytes / KNOWN_SHARE;
         let inputs = self.next.len();
         let mut counters = Counters::new(inputs);
         counters.lost_records = self.lost_records;
@@ -229,11 +236,17 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             plan: Arc::clone(self.opening.plan),
             store: Arc::new(store),
             cache: Cache::default(),
+            known: if stored {
+                Known::of_filled_store(known_bytes_max)
+            } else {
+                Known::of_empty_store(known_bytes_max)
+            },
             clock: Clock::new(inputs),
             next: self.next.clone(),
             // What nothing was committed for is committed soon, so that a restart starts there.
             moved: self.fresh || self.lost_records > 0,
             outputs: Vec::new(),
+            rows: RowCounts::default(),
             changelog_id: topic_id,
             changelog_next: from,
             limits: self.opening.limits,
@@ -247,6 +260,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             stored,
             scratch: Scratch::default(),
             slots: Vec::new(),
+            row: Row::default(),
         };
         self.replay(&mut shard)?;
         if self.opening.is_outdated(known_end_ms) {
@@ -254,6 +268,10 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             return Err(Error::Corrupt(why.to_owned()));
         }
         shard.known_end_ms = self.located_at_ms;
+        shard.rows = match self.rows {
+            Some(rows) => rows,
+            None => shard.count_rows()?,
+        };
         Ok((shard, self.producer))
     }
 
@@ -266,16 +284,15 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         // By position, not by the last change seen: markers and holes hold no change.
         while shard.changelog_next < self.bounds.end {
             let (cache, id) = (&mut shard.cache, shard.id);
-            let mut unreadable = None;
+            let mut failed = None;
             let position = self.changelog.read(&mut |change| {
                 restored += 1;
-                match change.row.map_or(Ok(Row::default()), |bytes| decode_row(id, bytes)) {
-                    Ok(row) => cache.restore(change.key, row),
-                    Err(error) => unreadable = Some(error),
+                if let Err(error) = cache.restore(change.key, change.row) {
+                    failed = Some(error);
                 }
             })?;
-            if let Some(error) = unreadable {
-                return Err(error);
+            if let Some(error) = failed {
+                return Err(unreadable(id, error));
             }
             stalled = if position > shard.changelog_next { 0 } else { stalled + 1 };
             if stalled > STALLED_READS_MAX {
@@ -291,5 +308,35 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         }
         shard.cache.list_dirty(&self.opening.plan.rules);
         Ok(())
+    }
+}
+
+impl<S: Store> Running<S> {
+    /// Counts the rows one by one: only where the committed offsets do not tell, as when another
+    /// tool has set them or they have expired.
+    fn count_rows(&mut self) -> Result<RowCounts> {
+        if self.cache.dirty_rows() > 0 {
+            self.spill_now()?;
+        }
+        let (mut counts, mut failed) = (RowCounts::default(), None);
+        let mut last: Option<Vec<u8>> = None;
+        loop {
+            let after = last.take();
+            let shown = self.store.scan(after.as_deref(), COUNTED_MAX, &mut |key, bytes| {
+                match codec::row::outline(bytes) {
+                    Ok(row) => counts.add(RowCounts::of(&row)),
+                    Err(error) => failed = Some(error),
+                }
+                let last = last.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(key);
+            })?;
+            if let Some(error) = failed {
+                return Err(unreadable(self.id, error));
+            }
+            if shown < COUNTED_MAX {
+                return Ok(counts);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `kafka/` and `store/` implement these for production, `sim/` for the simulator.
 
-use super::{Error, Offset, Result, ShardId, Transaction};
+use super::{Error, Metadata, Offset, Result, ShardId, Spill, Transaction};
 
 /// A shard's way to Kafka while it opens. Every call may block for seconds.
 pub trait Broker {
@@ -28,9 +28,8 @@ pub trait Broker {
 pub struct CommittedOffset {
     /// First offset not yet processed.
     pub next: Offset,
-    /// The changelog that holds the rows of everything before `next`; see
-    /// [`ChangelogReader::topic_id`]. Empty when another tool has set the offset.
-    pub changelog_id: String,
+    /// What was committed beside it.
+    pub metadata: Metadata,
 }
 
 /// The first offset still there and the one after the last.
@@ -116,6 +115,15 @@ pub trait Store: Send {
     /// Looks all keys up; the result has their order.
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>>;
 
+    /// Shows up to `limit` keys and rows that come after the key `after`, in the order of the
+    /// keys, and returns how many there were.
+    fn scan(
+        &self,
+        after: Option<&[u8]>,
+        limit: usize,
+        row: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<usize>;
+
     /// Returns up to `limit` entries of the due index that come after `after` and are due at or
     /// before `until_ms`, in order.
     fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Result<Vec<Due>>;
@@ -129,95 +137,6 @@ pub trait Store: Send {
 pub struct Due {
     pub at_ms: i64,
     pub key: Vec<u8>,
-}
-
-/// Committed rows on their way to the store.
-#[derive(Debug, Clone, Default)]
-pub struct Spill {
-    pub checkpoint: Option<Checkpoint>,
-    /// Sorted by key, each key once; an empty value means that the key was forgotten.
-    pub rows: Batch,
-    /// Index entries to add; sorted.
-    pub due: Vec<Due>,
-    /// Index entries to remove; sorted and disjoint from `due`.
-    pub not_due: Vec<Due>,
-}
-
-impl Spill {
-    /// Sorts everything as [`Store::apply`] wants it.
-    pub fn sort(&mut self) {
-        self.rows.sort();
-        self.due.sort_unstable();
-        self.not_due.sort_unstable();
-        self.not_due.dedup();
-        // A deadline that a row has again stays listed.
-        let due = &self.due;
-        self.not_due.retain(|entry| due.binary_search(entry).is_err());
-    }
-}
-
-/// Keys and values in one allocation.
-#[derive(Debug, Clone, Default)]
-pub struct Batch {
-    arena: Vec<u8>,
-    spans: Vec<Span>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: usize,
-    key: u32,
-    value: u32,
-}
-
-impl Batch {
-    /// Adds an entry whose value `write` appends to the buffer that it is given.
-    pub fn push(&mut self, key: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.arena.len();
-        self.arena.extend_from_slice(key);
-        write(&mut self.arena);
-        let value = self.arena.len() - start - key.len();
-        let length = |bytes: usize| u32::try_from(bytes).expect("keys and rows are bounded");
-        self.spans.push(Span { start, key: length(key.len()), value: length(value) });
-    }
-
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// Returns the bytes of all keys and values.
-    pub fn bytes(&self) -> usize {
-        self.arena.len()
-    }
-
-    pub fn clear(&mut self) {
-        self.arena.clear();
-        self.spans.clear();
-    }
-
-    /// Sorts the entries by key.
-    pub fn sort(&mut self) {
-        let arena = &self.arena;
-        let key = |span: &Span| &arena[span.start..span.start + span.key as usize];
-        self.spans.sort_unstable_by(|a, b| key(a).cmp(key(b)));
-    }
-
-    /// Returns the entries in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
-        self.spans.iter().map(|span| {
-            let key_end = span.start + span.key as usize;
-            (&self.arena[span.start..key_end], &self.arena[key_end..key_end + span.value as usize])
-        })
-    }
-}
-
-/// An empty value in a [`Batch`] stands for a forgotten key: no row encodes to nothing.
-pub fn row_of(value: &[u8]) -> Option<&[u8]> {
-    (!value.is_empty()).then_some(value)
 }
 
 impl Error {

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    Cache, Checkpoint, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Limits, Offset,
-    Output, Plan, Record, Result, ShardId, Store, Transaction, cache::SlotId, story,
+    Cache, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known, Limits, Metadata,
+    Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction, cache::SlotId,
+    story,
 };
 use crate::{
     codec::{self, Reason, input::Scratch, output::Source},
-    matching::{Emitted, Event, Outcome, Phase, Row, Step, Timestamp, step},
+    matching::{Emitted, Event, Outcome, Row, Step, Timestamp, step},
 };
 
+/// The part of the memory for rows that telling new keys may take.
+pub(super) const KNOWN_SHARE: usize = 8;
 /// Marks a record that has no row: it has no usable key.
 const NO_SLOT: SlotId = SlotId::MAX;
-/// How often the index of deadlines on disk is looked at, in shard time.
-const DUE_INTERVAL_MS: Timestamp = 1_000;
 
 /// A shard that is restored and processes records.
 ///
@@ -25,12 +26,16 @@ pub struct Running<S> {
     pub(super) plan: Arc<Plan>,
     pub(super) store: Arc<S>,
     pub(super) cache: Cache,
+    /// Tells new keys from those that have to be looked up in the store.
+    pub(super) known: Known,
     pub(super) clock: Clock,
     /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,
     pub(super) outputs: Vec<Output>,
+    /// The rows as they are, the running overlay's changes included.
+    pub(super) rows: RowCounts,
     pub(super) changelog_id: String,
     /// First changelog offset after everything that is committed.
     pub(super) changelog_next: Offset,
@@ -48,10 +53,12 @@ pub struct Running<S> {
     pub(super) due_cursor: Option<Due>,
     /// Shard time up to which the index on disk was looked through.
     pub(super) due_listed_until: Timestamp,
-    /// The store holds rows, so that a key missing in memory has to be looked up.
+    /// The store holds rows, and with them deadlines.
     pub(super) stored: bool,
     pub(super) scratch: Scratch,
     pub(super) slots: Vec<SlotId>,
+    /// Memory for the row that is stepped.
+    pub(super) row: Row,
 }
 
 impl<S: Store> Running<S> {
@@ -68,9 +75,20 @@ impl<S: Store> Running<S> {
         &self.counters
     }
 
+    /// Returns how many rows there are, those of the running overlay included.
+    pub fn rows(&self) -> RowCounts {
+        self.rows
+    }
+
+    /// Returns how old the last record processed from each input is, in milliseconds: 0 at the
+    /// input's end, `None` while nothing is known of it.
+    pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {
+        self.clock.lag_ms(wall_ms)
+    }
+
     /// Returns the bytes that the rows in memory take.
     pub fn cache_bytes(&self) -> usize {
-        self.cache.bytes()
+        self.cache.bytes() + self.known.bytes()
     }
 
     /// Returns the store, to apply a commit's spill to.
@@ -81,6 +99,7 @@ impl<S: Store> Running<S> {
     /// Sets the share of the process's memory that the rows may take.
     pub fn set_cache_bytes(&mut self, bytes: usize) {
         self.limits.cache_bytes = bytes;
+        self.known.set_bytes_max(bytes / KNOWN_SHARE);
     }
 
     /// Tells whether the shard has to wait for its commit before it takes more records (R-7):
@@ -88,7 +107,7 @@ impl<S: Store> Running<S> {
     pub fn is_full(&self) -> bool {
         let transaction = self.outputs.len() + self.cache.changed_rows();
         self.committing
-            && (self.cache.bytes() > self.limits.cache_bytes * 2
+            && (self.cache_bytes() > self.limits.cache_bytes * 2
                 || transaction > self.limits.transaction_records_max)
     }
 
@@ -100,19 +119,16 @@ impl<S: Store> Running<S> {
         let mut slots = std::mem::take(&mut self.slots);
         let loaded = self.load(records.iter().map(|record| record.key), &mut slots);
         let mut scratch = std::mem::take(&mut self.scratch);
-        if loaded.is_ok() {
-            for (record, &slot) in records.iter().zip(&slots) {
-                if record.offset >= self.next[record.input] {
-                    self.record(record, slot, &mut scratch);
-                }
-            }
-        }
+        let processed = loaded.and_then(|()| {
+            let mut records = records.iter().zip(&slots);
+            records.try_for_each(|(record, &slot)| self.record(record, slot, &mut scratch))
+        });
         (self.slots, self.scratch) = (slots, scratch);
-        loaded
+        processed
     }
 
     /// Finds the slots of all keys, reading those that are only in the store with one call.
-    fn load<'k>(
+    pub(super) fn load<'k>(
         &mut self,
         keys: impl Iterator<Item = Option<&'k [u8]>>,
         slots: &mut Vec<SlotId>,
@@ -126,25 +142,31 @@ impl<S: Store> Running<S> {
             };
             self.counters.lookups += 1;
             slots.push(self.cache.find_or_insert(key).unwrap_or_else(|new| {
-                missing.push(new);
-                missing_keys.push(key);
+                if self.known.may_hold(key) {
+                    missing.push(new);
+                    missing_keys.push(key);
+                }
                 new
             }));
         }
-        if missing.is_empty() || !self.stored {
+        if missing.is_empty() {
             return Ok(());
         }
         self.counters.misses += missing.len() as u64;
         let rows = self.store.get_many(&missing_keys)?;
         for (slot, row) in missing.into_iter().zip(rows) {
             if let Some(bytes) = row {
-                self.cache.load(slot, decode_row(self.id, &bytes)?, &self.plan.rules);
+                let loaded = self.cache.load(slot, &bytes, &self.plan.rules);
+                loaded.map_err(|error| unreadable(self.id, error))?;
             }
         }
         Ok(())
     }
 
-    fn record(&mut self, record: &Record<'_>, slot: SlotId, scratch: &mut Scratch) {
+    fn record(&mut self, record: &Record<'_>, slot: SlotId, scratch: &mut Scratch) -> Result<()> {
+        if record.offset < self.next[record.input] {
+            return Ok(());
+        }
         let plan = Arc::clone(&self.plan);
         self.next[record.input] = record.offset + 1;
         self.moved = true;
@@ -156,16 +178,24 @@ impl<S: Store> Running<S> {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
             Ok(event) => {
-                let outcome = self.step(slot, event, record.timestamp_ms);
+                let outcome = self.step(slot, event, record.timestamp_ms)?;
                 if let Some(reason) = Reason::of(outcome) {
                     self.dead_letter(record, &reason);
                 }
             }
         }
+        Ok(())
     }
 
-    fn step(&mut self, slot: SlotId, event: Event<'_>, at: Timestamp) -> Outcome {
-        let row = self.cache.take(slot);
+    pub(super) fn step(
+        &mut self,
+        slot: SlotId,
+        event: Event<'_>,
+        at: Timestamp,
+    ) -> Result<Outcome> {
+        let mut row = std::mem::take(&mut self.row);
+        self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
+        let before = RowCounts::of(&row);
         let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
         let Step { row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
         self.counters.outcome(outcome);
@@ -173,14 +203,15 @@ impl<S: Store> Running<S> {
             told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
         }
         if changed {
-            self.cache.put(slot, row);
-        } else {
-            self.cache.put_back(slot, row);
+            self.rows.remove(before);
+            self.rows.add(RowCounts::of(&row));
+            self.cache.write(slot, &row);
         }
+        self.row = row;
         if let Some(emitted) = emitted {
             self.emit(slot, &emitted, at);
         }
-        outcome
+        Ok(outcome)
     }
 
     fn emit(&mut self, slot: SlotId, emitted: &Emitted, at: Timestamp) {
@@ -220,53 +251,6 @@ impl<S: Store> Running<S> {
         self.clock.lost_sight();
     }
 
-    /// Fires deadlines that are due by shard time, a bounded number of them.
-    ///
-    /// # Errors
-    /// When rows cannot be read; the shard has to be dropped then.
-    pub fn tick(&mut self, wall_ms: Timestamp) -> Result<()> {
-        let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
-        let limit = self.limits.deadlines_max;
-        let mut slots = std::mem::take(&mut self.slots);
-        slots.clear();
-        self.cache.pop_due(now, limit, &mut slots);
-        for &slot in &slots {
-            self.fire(slot, now);
-        }
-        let listed = self.list_due(now, limit)?;
-        self.load(listed.iter().map(|due| Some(&due.key[..])), &mut slots)?;
-        for (due, &slot) in listed.into_iter().zip(&slots) {
-            self.due_cursor = Some(due.clone());
-            if self.cache.row(slot).due(&self.plan.rules) == Some(due.at_ms) {
-                self.cache.indexed_at(slot, due.at_ms);
-                self.fire(slot, now);
-            } else {
-                self.cache.stale_index_entry(slot, due);
-            }
-        }
-        self.slots = slots;
-        Ok(())
-    }
-
-    /// Returns the next entries of the index on disk, which is asked about once a second.
-    fn list_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
-        if !self.stored || now < self.due_listed_until.saturating_add(DUE_INTERVAL_MS) {
-            return Ok(Vec::new());
-        }
-        let listed = self.store.due(self.due_cursor.as_ref(), now, limit)?;
-        if listed.len() < limit {
-            self.due_listed_until = now;
-        }
-        Ok(listed)
-    }
-
-    /// Fires every deadline of the row that is due.
-    fn fire(&mut self, slot: SlotId, now: Timestamp) {
-        while self.cache.row(slot).due(&self.plan.rules).is_some_and(|due| due <= now) {
-            self.step(slot, Event::Tick, now);
-        }
-    }
-
     /// Tells whether [`Self::take`] would return a transaction.
     pub fn has_work(&self) -> bool {
         self.moved || self.cache.changed_rows() > 0 || !self.outputs.is_empty()
@@ -283,11 +267,11 @@ impl<S: Store> Running<S> {
             changes: self.cache.take_changes(&self.plan.rules),
             outputs: std::mem::take(&mut self.outputs),
             offsets: self.next.iter().copied().enumerate().collect(),
-            changelog_id: self.changelog_id.clone(),
+            metadata: Metadata { changelog_id: self.changelog_id.clone(), rows: Some(self.rows) },
         };
         let spill = self.wants_spill(wall_ms).then(|| {
             self.spilled_at_ms = wall_ms;
-            let mut spill = self.cache.take_spill(&self.plan.rules);
+            let mut spill = self.take_spill();
             spill.checkpoint = Some(self.checkpoint(wall_ms));
             spill
         });
@@ -295,25 +279,6 @@ impl<S: Store> Running<S> {
         self.committing = true;
         self.taken_at_ms = wall_ms;
         Some(Commit { transaction, spill, changelog_next: self.changelog_next })
-    }
-
-    fn wants_spill(&self, wall_ms: Timestamp) -> bool {
-        let dirty = self.cache.dirty_rows();
-        let waited = i64::try_from(self.limits.spill_interval.as_millis()).unwrap_or(i64::MAX);
-        !self.cache.is_spilling()
-            && dirty > 0
-            && (dirty > self.limits.dirty_rows_max
-                || self.cache.bytes() > self.limits.cache_bytes
-                || wall_ms - self.spilled_at_ms > waited)
-    }
-
-    fn checkpoint(&self, known_end_ms: Timestamp) -> Checkpoint {
-        Checkpoint {
-            changelog_next: self.changelog_next,
-            topic_id: self.changelog_id.clone(),
-            spilled_at_ms: known_end_ms,
-            deadlines: self.plan.deadlines.clone(),
-        }
     }
 
     /// Notes that the commit that was taken is in.
@@ -330,53 +295,16 @@ impl<S: Store> Running<S> {
             self.due_cursor = None;
             self.due_listed_until = Timestamp::MIN;
         }
-        if self.cache.bytes() > self.limits.cache_bytes {
-            self.cache.evict(self.limits.cache_bytes / 4 * 3);
+        if self.cache_bytes() > self.limits.cache_bytes {
+            self.evict(self.limits.cache_bytes / 4 * 3);
         }
-    }
-
-    /// Spills and evicts while the shard restores, so that memory stays bounded.
-    pub(super) fn make_room(&mut self) -> Result<()> {
-        if self.cache.bytes() > self.limits.cache_bytes {
-            self.spill_now()?;
-            self.cache.evict(self.limits.cache_bytes / 4);
-        }
-        Ok(())
-    }
-
-    /// Spills all dirty rows; only while all of them are committed.
-    fn spill_now(&mut self) -> Result<()> {
-        let mut spill = self.cache.take_spill(&self.plan.rules);
-        // Not the time of the spill: what has happened since is not known.
-        spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
-        spill.land(&*self.store, self.changelog_next)?;
-        self.stored = true;
-        self.cache.spilled();
-        Ok(())
-    }
-
-    /// Ends the shard: everything still dirty goes to the store, which makes coming back cheap.
-    /// Only rows that are committed: with an overlay running or a commit under way it does
-    /// nothing.
-    ///
-    /// # Errors
-    /// As [`Store::apply`]; nothing is lost then but the time to restore.
-    pub fn close(mut self) -> Result<()> {
-        if self.committing || self.has_work() || self.cache.dirty_rows() == 0 {
-            return Ok(());
-        }
-        self.spill_now()
     }
 }
 
-/// Returns the row that `bytes` of the changelog or the store encode.
-pub(super) fn decode_row(shard: ShardId, bytes: &[u8]) -> Result<Row> {
-    let row = codec::row::decode(bytes).map_err(|error| {
-        Error::Misconfigured(format!(
-            "shard {shard}: a row cannot be read: {error}; run the version of rollcall that \
-             wrote it, or a newer one"
-        ))
-    })?;
-    debug_assert!(row.phase != Phase::Absent);
-    Ok(row)
+/// Says that bytes of the changelog or the store are no row that this version knows.
+pub(super) fn unreadable(shard: ShardId, error: codec::row::RowError) -> Error {
+    Error::Misconfigured(format!(
+        "shard {shard}: a row cannot be read: {error}; run the version of rollcall that wrote it, \
+         or a newer one"
+    ))
 }

@@ -1,6 +1,6 @@
 //! Everything that one commit makes visible, as one value.
 
-use super::{Batch, InputIndex, Offset, ShardId};
+use super::{Batch, InputIndex, Metadata, Offset, ShardId};
 use crate::matching::Timestamp;
 
 /// Everything that one commit makes visible: all of it or nothing.
@@ -14,8 +14,8 @@ pub struct Transaction {
     pub outputs: Vec<Output>,
     /// The next offset of every input that has one.
     pub offsets: Vec<(InputIndex, Offset)>,
-    /// Goes with the offsets as their metadata; see [`super::CommittedOffset::changelog_id`].
-    pub changelog_id: String,
+    /// Goes with each of the offsets.
+    pub metadata: Metadata,
 }
 
 /// A record for one of the output topics.

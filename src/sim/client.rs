@@ -265,8 +265,8 @@ fn message(output: &Output) -> Message {
 
 fn offsets(transaction: &Transaction) -> Offsets {
     let offset = |&(input, next)| {
-        let changelog_id = transaction.changelog_id.clone();
-        (transaction.shard, input, CommittedOffset { next, changelog_id })
+        let metadata = transaction.metadata.clone();
+        (transaction.shard, input, CommittedOffset { next, metadata })
     };
     transaction.offsets.iter().map(offset).collect()
 }

@@ -2,11 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::Arc,
 };
 
 use super::{Situation, Stage};
-use crate::shard::{Checkpoint, Due, Error, Result, ShardId, Spill, Store, row_of};
+use crate::{
+    matching::Timestamp,
+    shard::{Checkpoint, Due, Error, Result, ShardId, Spill, Store, row_of},
+};
 
 /// What is on a process's disk for one shard.
 #[derive(Debug, Clone, Default)]
@@ -25,10 +29,11 @@ impl Contents {
                 None => self.rows.remove(key),
             };
         }
-        for due in &spill.not_due {
-            self.due.remove(due);
+        let due = |(at_ms, key): (Timestamp, &[u8])| Due { at_ms, key: key.to_vec() };
+        for entry in spill.not_due().map(due) {
+            self.due.remove(&entry);
         }
-        self.due.extend(spill.due.iter().cloned());
+        self.due.extend(spill.due().map(due));
         if spill.checkpoint.is_some() {
             self.checkpoint.clone_from(&spill.checkpoint);
         }
@@ -88,6 +93,21 @@ impl Store for Disk {
         let disk = world.disks.get(&self.place());
         let row = |key: &&[u8]| disk.and_then(|disk| disk.rows.get(*key).cloned());
         Ok(keys.iter().map(row).collect())
+    }
+
+    fn scan(
+        &self,
+        after: Option<&[u8]>,
+        limit: usize,
+        row: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<usize> {
+        let mut world = self.stage.turn(self.process);
+        world.disk_may_be_corrupt()?;
+        world.disk_may_fail()?;
+        let Some(disk) = world.disks.get(&self.place()) else { return Ok(0) };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = disk.rows.range::<[u8], _>((from, Bound::Unbounded)).take(limit);
+        Ok(rows.map(|(key, value)| row(key, value)).count())
     }
 
     fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Result<Vec<Due>> {

@@ -39,7 +39,7 @@ pub use campaign::{Tally, campaign};
 pub use client::{Authority, Client};
 pub use random::Random;
 pub use schedule::{Failure, Summary, run, run_with};
-pub use setting::Setting;
+pub use setting::{Setting, plan};
 pub use situation::{SITUATIONS, Seen, Situation};
 pub use stage::{Stage, Until};
 pub use wiring::{Faithful, Wiring};

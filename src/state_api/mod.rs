@@ -5,6 +5,7 @@
 
 mod status;
 
+pub use crate::shard::RowCounts;
 pub use status::{
-    InputStatus, Phase, RestoreStatus, RowCounts, ShardStatus, Trouble, WorkerState, WorkerStatus,
+    InputStatus, Phase, RestoreStatus, ShardStatus, Trouble, WorkerState, WorkerStatus,
 };

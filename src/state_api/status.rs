@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::shard::RowCounts;
+
 /// One worker and the shards it has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -88,20 +90,6 @@ pub struct InputStatus {
     pub lag_records: Option<i64>,
     /// Age of the newest record processed, in seconds, while there are offsets to read; else 0.
     pub lag_seconds: Option<f64>,
-}
-
-/// Rows of a shard by state (docs/semantics.md).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RowCounts {
-    /// Expected and not complete.
-    pub open: u64,
-    /// Those of `open` that were reported as overdue.
-    pub overdue: u64,
-    /// Observed and not expected yet.
-    pub unexpected: u64,
-    /// Completed or cancelled, and remembered.
-    pub finished: u64,
 }
 
 /// How far a shard's restoring is.

@@ -101,7 +101,7 @@ impl RocksStore {
 impl Store for RocksStore {
     fn apply(&self, spill: &Spill) -> Result<()> {
         let open = self.database()?;
-        if spill::is_empty(spill) {
+        if spill.is_empty() {
             return Ok(());
         }
         self.wait_for_merging()?;
@@ -143,6 +143,29 @@ impl Store for RocksStore {
             }
         }
         Ok(rows)
+    }
+
+    fn scan(
+        &self,
+        after: Option<&[u8]>,
+        limit: usize,
+        row: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<usize> {
+        let open = self.database()?;
+        if open.empty.load(Ordering::Acquire) {
+            return Ok(0);
+        }
+        let mut entries = rows_after(&open.db, after);
+        let mut shown = 0;
+        while shown < limit
+            && let Some((name, value)) = entries.item()
+        {
+            row(keys::row_key(name).expect("the range holds rows only"), value);
+            shown += 1;
+            entries.next();
+        }
+        entries.status().map_err(|error| self.failed(&error))?;
+        Ok(shown)
     }
 
     fn due(&self, after: Option<&Due>, until_ms: Timestamp, limit: usize) -> Result<Vec<Due>> {
@@ -216,6 +239,27 @@ pub(super) fn checkpoint_in(db: &DB, dir: &Path) -> Result<Option<Checkpoint>> {
         .map(|bytes| serde_json::from_slice(&bytes))
         .transpose()
         .map_err(|error| failure::corrupt(format!("the checkpoint: {error}"), dir))
+}
+
+/// Returns an iterator that stands on the first row after the key `after`.
+fn rows_after<'a>(db: &'a DB, after: Option<&[u8]>) -> DBRawIterator<'a> {
+    let mut first = Vec::new();
+    match after {
+        Some(key) => {
+            keys::push_row(&mut first, key);
+            // The smallest name past this one.
+            first.push(0);
+        }
+        None => first.extend_from_slice(keys::ROW_RANGE.0),
+    }
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(first);
+    options.set_iterate_upper_bound(keys::ROW_RANGE.1);
+    // Passing over everything once must not throw out what look-ups need.
+    options.fill_cache(false);
+    let mut entries = db.raw_iterator_opt(options);
+    entries.seek_to_first();
+    entries
 }
 
 /// Returns an iterator that stands on the first deadline after `after`.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{metrics::Histogram, shard::Transaction};
+use crate::{
+    metrics::Histogram,
+    shard::{Sink, Transaction},
+};
 
 /// Upper bounds of the time that a commit takes, in microseconds.
 static BOUNDS_MICROS: [u64; 12] = [
@@ -19,17 +22,25 @@ pub struct Commits {
     pub outputs: u64,
     /// Keys and values of both.
     pub bytes: u64,
+    /// Wall time in milliseconds when a completion was last committed.
+    pub last_completion_ms: Option<i64>,
 }
 
 impl Default for Commits {
     fn default() -> Self {
-        Self { micros: Histogram::new(&BOUNDS_MICROS), changes: 0, outputs: 0, bytes: 0 }
+        Self {
+            micros: Histogram::new(&BOUNDS_MICROS),
+            changes: 0,
+            outputs: 0,
+            bytes: 0,
+            last_completion_ms: None,
+        }
     }
 }
 
 impl Commits {
-    /// Counts one commit.
-    pub fn add(&mut self, transaction: &Transaction, took: Duration) {
+    /// Counts a transaction that took so long and was in at `wall_ms`.
+    pub fn add(&mut self, transaction: &Transaction, took: Duration, wall_ms: i64) {
         self.micros.observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.changes += transaction.changes.len() as u64;
         self.outputs += transaction.outputs.len() as u64;
@@ -38,6 +49,9 @@ impl Commits {
         let output_bytes: usize =
             outputs.map(|output| length(&output.key) + length(&output.value)).sum();
         self.bytes += (transaction.changes.bytes() + output_bytes) as u64;
+        if transaction.outputs.iter().any(|output| output.sink == Sink::Completed) {
+            self.last_completion_ms = Some(wall_ms);
+        }
     }
 
     /// Returns the sums of both.
@@ -47,6 +61,7 @@ impl Commits {
             changes: self.changes + other.changes,
             outputs: self.outputs + other.outputs,
             bytes: self.bytes + other.bytes,
+            last_completion_ms: self.last_completion_ms.max(other.last_completion_ms),
         }
     }
 }

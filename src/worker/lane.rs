@@ -172,7 +172,6 @@ impl Lane {
         }
         let now = Instant::now();
         self.shared.view.set_state(id, State::Running);
-        self.shared.view.totals.stored(id, running.store());
         self.stays += 1;
         let shard = Shard {
             stay: self.stays,
@@ -308,7 +307,7 @@ impl Lane {
         match pending.result.clone() {
             Ok(done) => {
                 shard.running.committed(done);
-                shard.commits.add(&pending.commit.transaction, pending.took);
+                shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
                 shard.producer = Some(pending.producer);
                 if shard.releasing.is_some() {
                     self.wind_up(id);
@@ -392,6 +391,8 @@ impl Shard {
             counters: self.running.counters().clone(),
             next,
             lag,
+            lag_ms: self.running.lag_ms(wall_ms()),
+            rows: self.running.rows(),
             cache_bytes: self.running.cache_bytes(),
             commits: self.commits,
         }

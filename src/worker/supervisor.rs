@@ -230,6 +230,7 @@ impl Supervisor {
                 owned.failures = 0;
                 owned.store = Trust::Kept;
                 self.view.totals.opened(shard, took, restored_records);
+                self.view.totals.stored(shard, running.store());
                 self.tell(shard, Command::Add(Box::new(running), producer));
             }
             Err(error) => self.failed(shard, &error),

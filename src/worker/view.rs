@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{commits::Commits, pulse::Pulse, totals::Totals};
-use crate::shard::{Counters, Offset, Progress, ShardId};
+use crate::shard::{Counters, Offset, Progress, RowCounts, ShardId};
 
 /// Where a shard stands in this worker.
 #[derive(Debug, Clone)]
@@ -55,6 +55,9 @@ pub struct Report {
     pub next: Vec<Offset>,
     /// Offsets still to read, by input, where known.
     pub lag: Vec<Option<i64>>,
+    /// Age of the last record processed, by input: 0 at its end, `None` where unknown.
+    pub lag_ms: Vec<Option<i64>>,
+    pub rows: RowCounts,
     pub cache_bytes: usize,
     pub commits: Commits,
 }

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::matching::Items;
 use crate::matching::Timestamp;
 
 /// One line each: a name, the bytes in hexadecimal. Lines are added, never changed.

@@ -27,16 +27,18 @@ fn open(dir: &Path) -> Stores {
 fn write(store: &RocksStore, rows: &[(&str, Row)]) {
     let mut batch = Batch::default();
     for (key, row) in rows {
-        batch.push(key.as_bytes(), |value| row::encode(row, value));
+        let mut value = Vec::new();
+        row::encode(row, &mut value);
+        batch.push(key.as_bytes(), &value);
     }
-    let due = rows.iter().map(|(key, _)| Due { at_ms: NOON, key: (*key).into() }).collect();
     let checkpoint = Checkpoint {
         changelog_next: 17,
         topic_id: "topic-1".to_owned(),
         spilled_at_ms: NOON,
         deadlines: String::new(),
     };
-    let spill = Spill { checkpoint: Some(checkpoint), rows: batch, due, not_due: vec![] };
+    let mut spill = Spill::new(Some(checkpoint), batch);
+    rows.iter().for_each(|(key, _)| spill.add_due(&Due { at_ms: NOON, key: (*key).into() }));
     store.apply(&spill).expect("applied");
 }
 
@@ -154,8 +156,8 @@ fn a_damaged_store_is_named_and_the_others_are_shown() {
 fn a_row_of_a_later_version_is_named_with_its_key() {
     let (dir, stores, store) = sample();
     let mut rows = Batch::default();
-    rows.push(b"order-7", |value| value.extend_from_slice(&[200, 1]));
-    store.apply(&Spill { rows, ..Spill::default() }).expect("applied");
+    rows.push(b"order-7", &[200, 1]);
+    store.apply(&Spill::new(None, rows)).expect("applied");
     drop((stores, store));
     let report = report::gather(dir.path()).expect("gathered");
     let error = &report.unreadable[0].error;

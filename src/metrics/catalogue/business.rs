@@ -38,5 +38,5 @@ pub static ROWS: Metric =
 pub static LAST_COMPLETION: Metric = Metric::gauge(
     "rollcall_last_completion_timestamp_seconds",
     "seconds",
-    "Timestamp of the newest completion, since the epoch",
+    "When a completion was last committed, since the epoch",
 );

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::shard::Bounds;
+use crate::shard::{Bounds, Metadata};
 
 const SHARD: ShardId = ShardId(0);
 const CHANGELOG: Place = Place { topic: Topic::Changelog, shard: SHARD };
@@ -34,7 +34,11 @@ fn read(cluster: &mut Cluster) -> (Vec<String>, Offset) {
 }
 
 fn offsets(next: Offset) -> Offsets {
-    vec![(SHARD, 0, CommittedOffset { next, changelog_id: "1".to_owned() })]
+    vec![(
+        SHARD,
+        0,
+        CommittedOffset { next, metadata: Metadata { changelog_id: "1".to_owned(), rows: None } },
+    )]
 }
 
 fn member(cluster: &mut Cluster, process: usize) -> MemberId {

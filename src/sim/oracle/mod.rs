@@ -26,7 +26,7 @@ use super::{
 use crate::{
     codec,
     matching::{Phase, Row, Timestamp},
-    shard::{CommittedOffset, Due, InputIndex, Offset, ShardId, Spill, row_of},
+    shard::{CommittedOffset, Due, InputIndex, Offset, RowCounts, ShardId, Spill, row_of},
 };
 
 /// What is wrong, in words.
@@ -142,7 +142,7 @@ impl Oracle {
             (0..count).for_each(|_| self.seen.count(situation));
         }
         known.accept(commit, changes, &outputs);
-        Ok(())
+        known.counted(commit)
     }
 
     /// Judges a spill as it is applied at `wall_ms`, with the disk as it is after it.
@@ -254,11 +254,11 @@ impl Shard {
         let mut tick_until_ms = commit.wall_max_ms;
         for &(shard, input, ref offset) in commit.offsets {
             let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
-            if offset.changelog_id != changelog_id {
+            let named = &offset.metadata.changelog_id;
+            if *named != changelog_id {
                 return Err(format!(
-                    "shard {shard} commits offsets for changelog {:?} beside rows in \
-                     {changelog_id:?}",
-                    offset.changelog_id
+                    "shard {shard} commits offsets for changelog {named:?} beside rows in \
+                     {changelog_id:?}"
                 ));
             }
             let place = Place { topic: Topic::Input(input), shard };
@@ -308,6 +308,22 @@ impl Shard {
             self.next.insert(*input, offset.next);
         }
         self.transactions += 1;
+    }
+
+    /// Compares the numbers of rows that were committed with the rows.
+    fn counted(&self, commit: &Commit<'_>) -> Verdict {
+        let mut counts = RowCounts::default();
+        self.rows.values().for_each(|row| counts.add(RowCounts::of(row)));
+        let wrong = |(_, _, offset): &&(ShardId, InputIndex, CommittedOffset)| {
+            offset.metadata.rows != Some(counts)
+        };
+        match commit.offsets.iter().find(wrong) {
+            None => Ok(()),
+            Some((shard, _, offset)) => Err(format!(
+                "R-3: shard {shard} commits that it has {:?}, but there are {counts:?}",
+                offset.metadata.rows
+            )),
+        }
     }
 
     /// Compares a store with the changelog below `next`, and its index of deadlines with its rows.

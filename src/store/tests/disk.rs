@@ -24,11 +24,10 @@ fn large(changelog_next: i64) -> Spill {
     };
     let mut rows = Batch::default();
     for n in 0..ROWS {
-        rows.push(format!("order-{n:06}").as_bytes(), |value| {
-            (0..8).for_each(|_| value.extend_from_slice(&noise()));
-        });
+        let row: Vec<u8> = (0..8).flat_map(|_| noise()).collect();
+        rows.push(format!("order-{n:06}").as_bytes(), &row);
     }
-    Spill { rows, ..spill(changelog_next, &[], &[], &[]) }
+    Spill::new(spill(changelog_next, &[], &[], &[]).checkpoint, rows)
 }
 
 /// Spills until the disk is full, and shows that what was there before still is.

@@ -49,16 +49,13 @@ fn checkpoint(changelog_next: i64) -> Checkpoint {
 fn spill(changelog_next: i64, rows: &[(&str, Option<&str>)], add: &[Due], remove: &[Due]) -> Spill {
     let mut batch = Batch::default();
     for (key, row) in rows {
-        batch.push(key.as_bytes(), |value| {
-            value.extend_from_slice(row.unwrap_or_default().as_bytes());
-        });
+        batch.push(key.as_bytes(), row.unwrap_or_default().as_bytes());
     }
-    Spill {
-        checkpoint: Some(checkpoint(changelog_next)),
-        rows: batch,
-        due: add.to_vec(),
-        not_due: remove.to_vec(),
-    }
+    let checkpoint = Some(checkpoint(changelog_next));
+    let mut spill = Spill::new(checkpoint, batch);
+    add.iter().for_each(|due| spill.add_due(due));
+    remove.iter().for_each(|due| spill.remove_due(due));
+    spill
 }
 
 fn get(store: &RocksStore, keys: &[&str]) -> Vec<Option<String>> {
@@ -172,7 +169,7 @@ fn keys_and_rows_may_be_any_bytes() {
     let keys: [&[u8]; 4] = [b"", b"\0", b"\xff\xff", b"r"];
     let mut made = spill(1, &[], &[Due { at_ms: 1, key: vec![0xff, 0] }], &[]);
     for key in [keys[0], keys[1], keys[3], keys[2]] {
-        made.rows.push(key, |value| value.extend_from_slice(&[0, 0xff]));
+        made.rows.push(key, &[0, 0xff]);
     }
     store.apply(&made).expect("applied");
     assert_eq!(store.get_many(&keys), Ok(vec![Some(vec![0, 0xff]); 4]));

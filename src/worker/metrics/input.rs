@@ -17,19 +17,26 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
     }
     let mut next_offset = page.family(&input::NEXT_OFFSET);
     for (shard, view) in scene.owned() {
-        for (topic, next) in
-            scene.inputs.iter().zip(view.report.iter().flat_map(|report| &report.next))
-        {
+        let Some(report) = &view.report else { continue };
+        for (topic, next) in scene.inputs.iter().zip(&report.next) {
             next_offset.sample(&[&shard, topic], next);
         }
     }
     let mut lag = page.family(&input::LAG_RECORDS);
     for (shard, view) in scene.owned() {
-        for (topic, lag_records) in
-            scene.inputs.iter().zip(view.report.iter().flat_map(|report| &report.lag))
-        {
+        let Some(report) = &view.report else { continue };
+        for (topic, lag_records) in scene.inputs.iter().zip(&report.lag) {
             if let Some(lag_records) = lag_records {
                 lag.sample(&[&shard, topic], lag_records);
+            }
+        }
+    }
+    let mut lag = page.family(&input::LAG_SECONDS);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        for (topic, lag_ms) in scene.inputs.iter().zip(&report.lag_ms) {
+            if let Some(lag_ms) = lag_ms {
+                lag.sample(&[&shard, topic], *lag_ms as f64 / 1e3);
             }
         }
     }

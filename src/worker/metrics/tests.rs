@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use super::*;
 use crate::{
     metrics::catalogue,
+    shard::RowCounts,
     worker::view::{Report, State},
 };
 
@@ -25,6 +26,8 @@ fn report() -> Report {
         counters: Counters::new(INPUTS),
         next: vec![1_234_567; INPUTS],
         lag: vec![Some(4_321); INPUTS],
+        lag_ms: vec![Some(12_345); INPUTS],
+        rows: RowCounts { open: 5_000, overdue: 12, unexpected: 3, finished: 70_000 },
         cache_bytes: 1 << 20,
         commits: Commits::default(),
     }

@@ -1,0 +1,61 @@
+//! Deadlines that have passed: those of dirty rows are listed in memory, all others on disk.
+
+use super::{Due, Result, Running, Store, cache::SlotId};
+use crate::matching::{Event, Timestamp};
+
+/// How often the index of deadlines on disk is looked at, in shard time.
+const DUE_INTERVAL_MS: Timestamp = 1_000;
+
+impl<S: Store> Running<S> {
+    /// Fires deadlines that are due by shard time, a bounded number of them.
+    ///
+    /// # Errors
+    /// When rows cannot be read; the shard has to be dropped then.
+    pub fn tick(&mut self, wall_ms: Timestamp) -> Result<()> {
+        if !self.cache.is_spilling() {
+            self.known.start_over();
+        }
+        self.known.scan(&*self.store)?;
+        let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
+        let limit = self.limits.deadlines_max;
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.clear();
+        self.cache.pop_due(now, limit, &mut slots);
+        for &slot in &slots {
+            self.fire(slot, now)?;
+        }
+        let listed = self.list_due(now, limit)?;
+        self.load(listed.iter().map(|due| Some(&due.key[..])), &mut slots)?;
+        for (due, &slot) in listed.into_iter().zip(&slots) {
+            self.due_cursor = Some(due.clone());
+            if self.cache.due(slot, &self.plan.rules) == Some(due.at_ms) {
+                self.cache.indexed_at(slot, due.at_ms);
+                self.fire(slot, now)?;
+            } else {
+                self.cache.stale_index_entry(slot, due);
+            }
+        }
+        self.slots = slots;
+        Ok(())
+    }
+
+    /// Returns the next entries of the index on disk, which is asked about once a second.
+    fn list_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
+        if !self.stored || now < self.due_listed_until.saturating_add(DUE_INTERVAL_MS) {
+            return Ok(Vec::new());
+        }
+        let listed = self.store.due(self.due_cursor.as_ref(), now, limit)?;
+        if listed.len() < limit {
+            self.due_listed_until = now;
+        }
+        Ok(listed)
+    }
+
+    /// Fires every deadline of the row that is due.
+    fn fire(&mut self, slot: SlotId, now: Timestamp) -> Result<()> {
+        while self.cache.due(slot, &self.plan.rules).is_some_and(|due| due <= now) {
+            self.step(slot, Event::Tick, now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! Which keys the store may hold. Most keys that are not in memory are new, and this says so
+//! without asking the store.
+//!
+//! Promise: a key that the store holds is never called new. Ban: nothing is read from it but that;
+//! it forgets nothing, so a key that was forgotten only costs a look-up.
+
+use std::hash::{BuildHasher, Hasher};
+
+use fastbloom::BloomFilter;
+use foldhash::fast::FixedState;
+
+use super::{Batch, Result, Store, row_of};
+
+/// 1 % of new keys are looked up by mistake.
+const BITS_PER_KEY: usize = 10;
+/// Keys of the first layer; each further one holds four times as many.
+const FIRST_LAYER_KEYS: usize = 1 << 14;
+/// Keys that are read from the store at a time, so that records are not held up for long.
+const SCANNED_MAX: usize = 5_000;
+
+/// A set of keys that grows by layers, within a bound.
+pub struct Known {
+    layers: Vec<Layer>,
+    bytes_max: usize,
+    state: State,
+    has_overflowed: bool,
+    hasher: FixedState,
+}
+
+struct Layer {
+    filter: BloomFilter<FixedState>,
+    keys: usize,
+    keys_max: usize,
+}
+
+/// How far it is known what the store holds.
+enum State {
+    /// Up to this key, in the store's order, and whatever was spilled since.
+    Scanning(Option<Vec<u8>>),
+    Complete,
+    /// There was no room for more keys, but many of them may have been forgotten since.
+    Overflowed,
+    /// The store holds more keys than the memory is for.
+    TooMany,
+}
+
+impl Known {
+    /// Returns the set of an empty store.
+    pub fn of_empty_store(bytes_max: usize) -> Self {
+        let (state, hasher) = (State::Complete, FixedState::default());
+        Self { layers: Vec::new(), bytes_max, state, has_overflowed: false, hasher }
+    }
+
+    /// Returns the set of a store that has to be looked through first; see [`Self::scan`].
+    pub fn of_filled_store(bytes_max: usize) -> Self {
+        Self { state: State::Scanning(None), ..Self::of_empty_store(bytes_max) }
+    }
+
+    /// Sets how much memory it may take.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
+    /// Returns the memory that it takes.
+    pub fn bytes(&self) -> usize {
+        self.layers.iter().map(|layer| layer.filter.num_bits() / 8).sum()
+    }
+
+    /// Tells whether the store may hold the key.
+    #[inline]
+    pub fn may_hold(&self, key: &[u8]) -> bool {
+        if !matches!(self.state, State::Complete) {
+            return true;
+        }
+        let hash = self.hash(key);
+        // The newest layer is the largest.
+        self.layers.iter().rev().any(|layer| layer.filter.contains_hash(hash))
+    }
+
+    /// Notes the keys of a spill; before it lands, so that the store never holds more.
+    pub fn add(&mut self, rows: &Batch) {
+        for (key, value) in rows.iter() {
+            if row_of(value).is_some() {
+                self.insert(key);
+            }
+        }
+    }
+
+    /// Reads the next keys of the store, until it is known what the store holds.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    pub fn scan<S: Store>(&mut self, store: &S) -> Result<()> {
+        let State::Scanning(after) = &mut self.state else { return Ok(()) };
+        let after = after.take();
+        let mut last = None;
+        let shown = store.scan(after.as_deref(), SCANNED_MAX, &mut |key, _| {
+            self.insert(key);
+            let last: &mut Vec<u8> = last.get_or_insert_default();
+            last.clear();
+            last.extend_from_slice(key);
+        })?;
+        if matches!(self.state, State::Scanning(_)) {
+            self.state = if shown == SCANNED_MAX {
+                State::Scanning(last)
+            } else if self.has_overflowed && self.keys() > self.keys_max() / 2 {
+                // It would overflow again soon, and again be read for little.
+                State::TooMany
+            } else {
+                State::Complete
+            };
+        }
+        Ok(())
+    }
+
+    /// Begins anew after an overflow. Only while no spill is under way: its keys would be missed.
+    pub fn start_over(&mut self) {
+        if matches!(self.state, State::Overflowed) {
+            self.layers.clear();
+            self.state = State::Scanning(None);
+        }
+    }
+
+    fn keys(&self) -> usize {
+        self.layers.iter().map(|layer| layer.keys).sum()
+    }
+
+    fn keys_max(&self) -> usize {
+        self.bytes_max * 8 / BITS_PER_KEY
+    }
+
+    fn insert(&mut self, key: &[u8]) {
+        if matches!(self.state, State::Overflowed | State::TooMany) {
+            return;
+        }
+        let hash = self.hash(key);
+        if self.layers.iter().rev().any(|layer| layer.filter.contains_hash(hash)) {
+            return;
+        }
+        if self.layers.last().is_none_or(|layer| layer.keys == layer.keys_max) {
+            self.grow();
+        }
+        if let Some(layer) = self.layers.last_mut() {
+            layer.filter.insert_hash(hash);
+            layer.keys += 1;
+        }
+    }
+
+    /// Adds a layer, or frees them all where there is no room for it.
+    fn grow(&mut self) {
+        let keys_max = self.layers.last().map_or(FIRST_LAYER_KEYS, |layer| layer.keys_max * 4);
+        if self.bytes() + keys_max * BITS_PER_KEY / 8 > self.bytes_max {
+            self.layers.clear();
+            self.state = match self.state {
+                State::Complete => State::Overflowed,
+                State::Scanning(_) | State::Overflowed | State::TooMany => State::TooMany,
+            };
+            self.has_overflowed = true;
+            return;
+        }
+        let filter = BloomFilter::with_num_bits(keys_max * BITS_PER_KEY)
+            .hasher(self.hasher.clone())
+            .expected_items(keys_max);
+        self.layers.push(Layer { filter, keys: 0, keys_max });
+    }
+
+    fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::{Checkpoint, Due, Spill};
+
+    /// A store of keys, sorted.
+    struct Keys(Vec<Vec<u8>>);
+
+    impl Store for Keys {
+        fn scan(
+            &self,
+            after: Option<&[u8]>,
+            limit: usize,
+            row: &mut dyn FnMut(&[u8], &[u8]),
+        ) -> Result<usize> {
+            let rest = self.0.iter().filter(|key| after.is_none_or(|after| &key[..] > after));
+            Ok(rest.take(limit).map(|key| row(key, b"row")).count())
+        }
+
+        fn apply(&self, _: &Spill) -> Result<()> {
+            unreachable!("it is only looked through")
+        }
+
+        fn checkpoint(&self) -> Result<Option<Checkpoint>> {
+            unreachable!("it is only looked through")
+        }
+
+        fn get_many(&self, _: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+            unreachable!("it is only looked through")
+        }
+
+        fn due(&self, _: Option<&Due>, _: i64, _: usize) -> Result<Vec<Due>> {
+            unreachable!("it is only looked through")
+        }
+
+        fn wipe(&mut self) -> Result<()> {
+            unreachable!("it is only looked through")
+        }
+    }
+
+    fn key(n: usize) -> Vec<u8> {
+        format!("key-{n:07}").into_bytes()
+    }
+
+    fn spill(keys: std::ops::Range<usize>) -> Batch {
+        let mut rows = Batch::default();
+        for n in keys {
+            rows.push(&key(n), b"row");
+        }
+        rows
+    }
+
+    fn new_among(known: &Known, keys: std::ops::Range<usize>) -> usize {
+        keys.filter(|&n| !known.may_hold(&key(n))).count()
+    }
+
+    fn scan_all(known: &mut Known, store: &Keys) {
+        while matches!(known.state, State::Scanning(_)) {
+            known.scan(store).expect("keys can be read");
+        }
+    }
+
+    #[test]
+    fn what_was_spilled_is_known_and_most_other_keys_are_new() {
+        let mut known = Known::of_empty_store(1 << 20);
+        assert_eq!(new_among(&known, 0..1_000), 1_000);
+        known.add(&spill(0..100_000));
+        assert_eq!(new_among(&known, 0..100_000), 0);
+        assert!(new_among(&known, 100_000..200_000) > 95_000);
+    }
+
+    #[test]
+    fn nothing_is_new_before_a_filled_store_was_looked_through() {
+        let store = Keys((0..12_000).map(key).collect());
+        let mut known = Known::of_filled_store(1 << 20);
+        known.scan(&store).expect("keys can be read");
+        assert_eq!(new_among(&known, 0..20_000), 0);
+        known.add(&spill(12_000..12_100));
+        scan_all(&mut known, &store);
+        assert_eq!(new_among(&known, 0..12_100), 0);
+        assert!(new_among(&known, 12_100..20_000) > 7_500);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgotten_keys_make_room() {
+        let bytes_max = 200 << 10;
+        let mut known = Known::of_empty_store(bytes_max);
+        known.add(&spill(0..1_000_000));
+        assert!(known.bytes() <= bytes_max);
+        assert_eq!(new_among(&known, 0..2_000_000), 0, "what does not fit is not called new");
+        known.start_over();
+        scan_all(&mut known, &Keys((0..10_000).map(key).collect()));
+        assert_eq!(new_among(&known, 0..10_000), 0);
+        assert!(new_among(&known, 10_000..20_000) > 9_000);
+    }
+
+    #[test]
+    fn a_store_of_too_many_keys_is_not_read_again_and_again() {
+        let mut known = Known::of_empty_store(200 << 10);
+        known.add(&spill(0..1_000_000));
+        known.start_over();
+        scan_all(&mut known, &Keys((0..90_000).map(key).collect()));
+        assert!(matches!(known.state, State::TooMany));
+    }
+
+    #[test]
+    fn a_forgotten_key_is_not_added() {
+        let mut known = Known::of_empty_store(1 << 20);
+        let mut rows = Batch::default();
+        rows.push(b"gone", b"");
+        known.add(&rows);
+        assert!(!known.may_hold(b"gone"));
+    }
+}

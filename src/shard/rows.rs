@@ -1,0 +1,58 @@
+//! How many rows a shard has, by what they wait for.
+//!
+//! The numbers are committed with every transaction, as part of the offsets' metadata: they are
+//! exact whatever crashes, and opening a shard counts nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::matching::{Phase, Row};
+
+/// Rows of a shard by state (docs/semantics.md).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowCounts {
+    /// Expected and not complete.
+    pub open: u64,
+    /// Those of `open` that were reported as overdue.
+    pub overdue: u64,
+    /// Observed and not expected yet.
+    pub unexpected: u64,
+    /// Completed or cancelled, and remembered.
+    pub finished: u64,
+}
+
+impl RowCounts {
+    /// Returns the counts of this row alone.
+    #[inline]
+    pub fn of(row: &Row) -> Self {
+        let mut counts = Self::default();
+        match row.phase {
+            Phase::Absent => {}
+            Phase::Open if row.expected => {
+                counts.open = 1;
+                counts.overdue = u64::from(row.overdue);
+            }
+            Phase::Open => counts.unexpected = 1,
+            Phase::Completed | Phase::Cancelled => counts.finished = 1,
+        }
+        counts
+    }
+
+    /// Adds what `other` counts.
+    #[inline]
+    pub fn add(&mut self, other: Self) {
+        self.open += other.open;
+        self.overdue += other.overdue;
+        self.unexpected += other.unexpected;
+        self.finished += other.finished;
+    }
+
+    /// Takes away what `other` counts, all of which was added before.
+    #[inline]
+    pub fn remove(&mut self, other: Self) {
+        self.open -= other.open;
+        self.overdue -= other.overdue;
+        self.unexpected -= other.unexpected;
+        self.finished -= other.finished;
+    }
+}

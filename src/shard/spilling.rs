@@ -1,0 +1,70 @@
+//! When rows go to the store, and with which checkpoint.
+
+use super::{Checkpoint, Result, Running, Spill, Store};
+use crate::matching::Timestamp;
+
+impl<S: Store> Running<S> {
+    pub(super) fn wants_spill(&self, wall_ms: Timestamp) -> bool {
+        let dirty = self.cache.dirty_rows();
+        let waited = i64::try_from(self.limits.spill_interval.as_millis()).unwrap_or(i64::MAX);
+        !self.cache.is_spilling()
+            && dirty > 0
+            && (dirty > self.limits.dirty_rows_max
+                || self.cache_bytes() > self.limits.cache_bytes
+                || wall_ms - self.spilled_at_ms > waited)
+    }
+
+    pub(super) fn checkpoint(&self, known_end_ms: Timestamp) -> Checkpoint {
+        Checkpoint {
+            changelog_next: self.changelog_next,
+            topic_id: self.changelog_id.clone(),
+            spilled_at_ms: known_end_ms,
+            deadlines: self.plan.deadlines.clone(),
+        }
+    }
+
+    /// Spills and evicts while the shard restores, so that memory stays bounded.
+    pub(super) fn make_room(&mut self) -> Result<()> {
+        if self.cache_bytes() > self.limits.cache_bytes {
+            self.spill_now()?;
+            self.evict(self.limits.cache_bytes / 4);
+        }
+        Ok(())
+    }
+
+    /// Spills all dirty rows; only while all of them are committed.
+    pub(super) fn spill_now(&mut self) -> Result<()> {
+        let mut spill = self.take_spill();
+        // Not the time of the spill: what has happened since is not known.
+        spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
+        spill.land(&*self.store, self.changelog_next)?;
+        self.stored = true;
+        self.cache.spilled();
+        Ok(())
+    }
+
+    /// Ends the shard: everything still dirty goes to the store, which makes coming back cheap.
+    /// Only rows that are committed: with an overlay running or a commit under way it does
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Store::apply`]; nothing is lost then but the time to restore.
+    pub fn close(mut self) -> Result<()> {
+        if self.committing || self.has_work() || self.cache.dirty_rows() == 0 {
+            return Ok(());
+        }
+        self.spill_now()
+    }
+
+    /// Takes all dirty rows, and notes that the store is going to hold them.
+    pub(super) fn take_spill(&mut self) -> Spill {
+        let spill = self.cache.take_spill(&self.plan.rules);
+        self.known.add(&spill.rows);
+        spill
+    }
+
+    /// Drops clean rows until what is in memory takes at most `target` bytes.
+    pub(super) fn evict(&mut self, target: usize) {
+        self.cache.evict(target.saturating_sub(self.known.bytes()));
+    }
+}
