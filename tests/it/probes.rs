@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use super::kafka::{Broker, PATIENCE};
@@ -65,10 +66,12 @@ fn liveness_fails_for_a_lane_that_hangs_and_not_for_a_worker_without_broker() {
 
     let lane = Pid::from_raw(hangs.process.thread("lane-0"));
     ptrace::attach(lane).expect("a child may be traced");
+    waitpid(lane, Some(WaitPidFlag::__WALL)).expect("the thread stops");
     let text = hangs.answers("/healthz", 503, STUCK_PATIENCE);
     assert!(text.contains("lane-0"), "{text}");
     // For as long as it took to find the lane.
     assert_eq!(status(&waits, "/healthz"), 200);
     assert_eq!(status(&lonely, "/healthz"), 200);
-    drop(hangs);
+    ptrace::detach(lane, None).expect("the thread goes on");
+    hangs.answers("/healthz", 200, PATIENCE);
 }
