@@ -11,6 +11,7 @@ RUN apt-get update \
 # zlib goes into the binary: the final image has OpenSSL and the C++ library, but no zlib.
 ENV LIBZ_SYS_STATIC=1 CARGO_TERM_COLOR=never
 WORKDIR /src
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src bench/load \
  && echo 'fn main() {}' | tee src/main.rs bench/load/main.rs > src/lib.rs \

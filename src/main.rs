@@ -9,6 +9,10 @@ use rollcall::commands::{
 };
 use rollcall::log;
 
+/// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]

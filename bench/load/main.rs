@@ -84,6 +84,9 @@ enum Scenario {
     /// A backlog with 100,000 orders open at a time.
     #[value(name = "throughput-100k")]
     Throughput100k,
+    /// A backlog with 600,000 orders open at a time.
+    #[value(name = "throughput-600k")]
+    Throughput600k,
     /// A backlog with a million orders open at a time.
     #[value(name = "throughput-1m")]
     Throughput1m,
@@ -115,6 +118,7 @@ impl Scenario {
         match self {
             Self::Throughput1k => Some(of(1_000)),
             Self::Throughput100k => Some(of(100_000)),
+            Self::Throughput600k => Some(of(600_000)),
             Self::Throughput1m => Some(of(1_000_000)),
             Self::State | Self::Graceful | Self::Failover | Self::Latency => None,
         }

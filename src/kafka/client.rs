@@ -112,7 +112,7 @@ impl Connection {
             &[
                 ("transactional.id", transactional_id),
                 // What it would log comes back from its calls as well, and with a shard to it.
-                ("log_level", "2"),
+                ("log_level", "0"),
                 ("enable.idempotence", "true"),
                 // A crashed owner's open transaction holds readers up for that long at most, plus the
                 // broker's sweep of ten seconds; a new owner ends it at once.

@@ -25,7 +25,7 @@ pub use client::Connection;
 pub use data::{DataConsumer, Input};
 pub use flaw::Flaw;
 pub use membership::{Current, GroupAssignment, Membership, Owner};
-pub use native::{GroupMetadata, Member, share_arenas};
+pub use native::{GroupMetadata, Member};
 pub use producer::ShardProducer;
 pub use reset::{Changelog, Remains, remains, reset};
 pub use survey::{Found, Role, Surveyed, survey};

@@ -85,12 +85,17 @@ impl ShardProducer {
         let deadline = Instant::now() + COMMIT_TIMEOUT;
         self.native.begin().map_err(Stage::Lost)?;
         self.produce(transaction).map_err(Stage::Open)?;
+        let offsets = self.offsets(transaction);
         let mut last = None;
         if !(transaction.changes.is_empty() && transaction.outputs.is_empty()) {
             // Not left to the commit, whose own flush waits at least 100 ms.
-            last = self.native.flush(COMMIT_TIMEOUT).map_err(Stage::Open)?.watched_offset;
+            let delivered = self.native.flush(COMMIT_TIMEOUT).map_err(|failure| {
+                // Records that were dropped say only that they were; the next call says why.
+                let cause = self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT).err();
+                Stage::Open(cause.unwrap_or(failure))
+            });
+            last = delivered?.watched_offset;
         }
-        let offsets = self.offsets(transaction);
         until(deadline, || self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT))
             .map_err(Stage::Open)?;
         until(deadline, || self.native.commit(COMMIT_TIMEOUT)).map_err(|failure| {
@@ -150,11 +155,22 @@ impl Producer for ShardProducer {
             Ok(next) => Ok(next),
             Err(Stage::Lost(failure)) => Err(error(&failure, &self.native)),
             Err(Stage::Open(failure)) if failure.fatal => Err(error(&failure, &self.native)),
-            Err(Stage::Open(failure)) => match self.native.abort(COMMIT_TIMEOUT) {
-                Ok(()) if is_outdated(failure.code) => Err(Error::Outdated(failure.to_string())),
-                Ok(()) => Err(error(&failure, &self.native)),
-                Err(abort) => Err(error(&abort, &self.native)),
-            },
+            Err(Stage::Open(failure)) => {
+                // Asked first: an abort that fails as well would hide it.
+                let cause = error(&failure, &self.native);
+                match self.native.abort(COMMIT_TIMEOUT) {
+                    Ok(()) if is_outdated(failure.code) => {
+                        Err(Error::Outdated(failure.to_string()))
+                    }
+                    Ok(()) => Err(cause),
+                    // A broker refuses to end a transaction that it never saw begin.
+                    Err(_) if matches!(cause, Error::Misconfigured(_)) => Err(cause),
+                    Err(abort) => {
+                        tracing::debug!(shard = %self.shard, %cause, "aborting");
+                        Err(error(&abort, &self.native))
+                    }
+                }
+            }
         }
     }
 }

@@ -25,7 +25,8 @@ impl<S: Store> Running<S> {
 
     /// Spills and evicts while the shard restores, so that memory stays bounded.
     pub(super) fn make_room(&mut self) -> Result<()> {
-        if self.cache_bytes() > self.limits.cache_bytes {
+        // Half of it, since the spill is a copy of what is dirty, which is nearly everything.
+        if self.cache_bytes() > self.limits.cache_bytes / 2 {
             self.spill_now()?;
             self.evict(self.limits.cache_bytes / 4);
         }

@@ -7,7 +7,7 @@ use super::cgroup;
 const MIB: u64 = 1 << 20;
 
 /// Used when nothing limits the process and nothing is set.
-const DEFAULT: u64 = 128 * MIB;
+const DEFAULT: u64 = 160 * MIB;
 /// The least that a worker works with.
 const LEAST: u64 = 16 * MIB;
 /// What a worker takes besides its budget, whatever the budget: code, threads, and the client
@@ -18,8 +18,8 @@ const BESIDES: u64 = 80 * MIB;
 ///
 /// | part | share | what happens when it is too small |
 /// | --- | --- | --- |
-/// | row cache | 1/2 | open rows are spilled and looked up again |
-/// | block cache | 1/5 | look-ups read indexes, filters and blocks from disk |
+/// | row cache | 3/5 | open rows are spilled and looked up again |
+/// | block cache | 1/10 | look-ups read indexes, filters and blocks from disk |
 /// | fetch | 3/20 | consumers wait for the broker |
 /// | in flight | 3/20 | commits and spills are cut smaller |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Budget {
     }
 
     /// Returns the budget by `setting_bytes` if there is one, else by the memory limit, else the
-    /// default of 128 MiB.
+    /// default of 160 MiB.
     ///
     /// Of a limit, what a worker takes in any case is set aside, and a quarter of the rest is left
     /// to fragmentation: 256 MiB give a budget of 132 MiB.
@@ -68,7 +68,7 @@ impl Budget {
             (None, None) => (Source::Default, DEFAULT),
         };
         let total = usize::try_from(total.max(LEAST)).unwrap_or(usize::MAX);
-        let block_cache_bytes = total / 5;
+        let block_cache_bytes = total / 10;
         let fetch_bytes = total / 20 * 3;
         let in_flight_bytes = total / 20 * 3;
         Self {
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(total_mib(Some(200), Some(256)), 200);
         assert_eq!(total_mib(None, Some(256)), 132);
         assert_eq!(total_mib(None, Some(1024)), 708);
-        assert_eq!(total_mib(None, None), 128);
+        assert_eq!(total_mib(None, None), 160);
         assert_eq!(Budget::new(None, None).source, Source::Default);
         assert_eq!(
             Budget::new(None, Some(7)).source,

@@ -79,7 +79,6 @@ pub struct Options {
 /// # Errors
 /// What nobody but the user can mend, with the remedy.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
-    kafka::share_arenas();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")

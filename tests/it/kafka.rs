@@ -32,6 +32,7 @@ const SETTINGS: &str = "log.cleaner.backoff.ms=200";
 pub struct Broker {
     port: u16,
     dir: String,
+    settings: String,
 }
 
 impl Broker {
@@ -50,9 +51,13 @@ impl Broker {
 
     /// Returns a broker that does not run yet.
     pub fn absent() -> Self {
-        let port = free_port();
+        Self::with_settings(free_port(), "")
+    }
+
+    /// Returns a broker that does not run yet, on a free port, with further settings.
+    pub fn with_settings(port: u16, settings: &str) -> Self {
         let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
-        let broker = Self { port, dir };
+        let broker = Self { port, dir, settings: format!("{SETTINGS} {settings}") };
         watchdog::watch(&broker.ward());
         broker
     }
@@ -132,17 +137,27 @@ impl Broker {
         Ward::Broker { port: self.port, dir: self.dir.clone() }
     }
 
+    /// Runs one of Kafka's own tools.
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let servers = self.bootstrap_servers();
+        self.script(&[&["run", class, "--bootstrap-server", &servers], arguments].concat());
+    }
+
     fn run(&self, action: &str) {
+        self.script(&[action]);
+    }
+
+    fn script(&self, arguments: &[&str]) {
         let output = Command::new(&*SCRIPT)
-            .arg(action)
+            .args(arguments)
             .env("PORT", self.port.to_string())
             .env("DIR", &self.dir)
-            .env("EXTRA", SETTINGS)
+            .env("EXTRA", &self.settings)
             .output()
             .unwrap_or_else(|error| panic!("{} cannot run: {error}", *SCRIPT));
         assert!(
             output.status.success(),
-            "{} {action}: {}{}",
+            "{} {arguments:?}: {}{}",
             *SCRIPT,
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr)

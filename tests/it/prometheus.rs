@@ -56,7 +56,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", dir.join("tsdb").display()))
             .arg(format!("--web.listen-address={http}"));
-        let process = Process::spawn("prometheus", &mut command);
+        let process = Process::start_command("prometheus", &mut command);
         Self { http, _process: process }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -26,12 +26,11 @@ pub struct Process {
 impl Process {
     /// Starts `rollcall` with these arguments.
     pub fn start<A: AsRef<OsStr>>(what: &str, arguments: impl IntoIterator<Item = A>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
-        Self::spawn(what, command.args(arguments))
+        Self::start_command(what, Command::new(env!("CARGO_BIN_EXE_rollcall")).args(arguments))
     }
 
-    /// Starts any program.
-    pub fn spawn(what: &str, command: &mut Command) -> Self {
+    /// Starts any command, such as one that becomes `rollcall`.
+    pub fn start_command(what: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -71,6 +70,12 @@ impl Process {
     /// Lets a frozen process go on as if nothing had happened.
     pub fn thaw(&self) {
         self.signal("CONT");
+    }
+
+    /// Returns the path by which this process reaches a file as the other process sees it.
+    pub fn file(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.child.id()));
+        root.join(path.strip_prefix("/").expect("the path is absolute"))
     }
 
     /// Waits until a line of its output contains all of `parts`, and returns the line.
@@ -159,6 +164,16 @@ impl Worker {
 
     /// Like [`Self::start`], with the state elsewhere.
     pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
+        Self::start_by(&[], reconciliation, instance, state_dir)
+    }
+
+    /// Like [`Self::start_in`], by a command that becomes the program behind it.
+    pub fn start_by(
+        command: &[&str],
+        reconciliation: &Reconciliation,
+        instance: &str,
+        state_dir: &Path,
+    ) -> Self {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let (file, state_dir, http_text) =
@@ -169,7 +184,12 @@ impl Worker {
             ["1", "--http", &http_text],
         ];
         let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
-        Self { process: Process::start(&format!("worker {instance}"), arguments), http }
+        let program = [env!("CARGO_BIN_EXE_rollcall")];
+        let words: Vec<_> = command.iter().copied().chain(program).chain(arguments).collect();
+        let mut command = Command::new(words[0]);
+        let process =
+            Process::start_command(&format!("worker {instance}"), command.args(&words[1..]));
+        Self { process, http }
     }
 
     /// Returns where it answers.

@@ -4,7 +4,6 @@
 //! Each `unsafe` block says what it relies on.
 #![allow(unsafe_code, reason = "the one place where librdkafka is called directly")]
 
-mod arenas;
 mod consumer;
 mod failure;
 mod group;
@@ -12,7 +11,6 @@ mod group_members;
 mod producer;
 mod topic_id;
 
-pub use arenas::share_arenas;
 pub use consumer::{Fetched, Queue};
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};

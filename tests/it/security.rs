@@ -1,0 +1,263 @@
+//! Kafka with TLS, SCRAM, client certificates and ACLs: what a worker needs is enough, and what it
+//! lacks is named.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::kafka::{Broker, free_port};
+use super::reconciliation::Reconciliation;
+use super::worker::Worker;
+
+const ACLS: &str = "org.apache.kafka.tools.AclCommand";
+const CONFIGS: &str = "kafka.admin.ConfigCommand";
+/// The principals that have a password, by the name of their user, and by that of a certificate.
+const USER: &str = "rollcall";
+const PASSWORD: &str = "open-sesame";
+const CERTIFICATE: &str = "CN=rollcall-worker";
+
+/// A broker that lets nobody do anything without being told so, but for the tests themselves on
+/// its plain port.
+struct Secured {
+    broker: Arc<Broker>,
+    /// TLS and SCRAM.
+    scram: u16,
+    /// TLS with a certificate of the client's.
+    mutual: u16,
+    dir: TempDir,
+}
+
+impl Secured {
+    fn shared() -> &'static Self {
+        static SHARED: LazyLock<Secured> = LazyLock::new(Secured::start);
+        &SHARED
+    }
+
+    fn start() -> Self {
+        let dir = TempDir::with_prefix("rollcall-pki-").expect("a temporary directory");
+        make_certificates(dir.path());
+        let (plain, scram, mutual) = (free_port(), free_port(), free_port());
+        let file = |name: &str| dir.path().join(name).display().to_string();
+        let (broker_pem, ca) = (file("broker.pem"), file("ca.crt"));
+        // In a properties file \u0020 is a space.
+        let login = r"org.apache.kafka.common.security.scram.ScramLoginModule\u0020required;";
+        let settings = [
+            format!(
+                "listeners=PLAINTEXT://localhost:{plain},CONTROLLER://localhost:{},\
+                 SCRAM://localhost:{scram},MUTUAL://localhost:{mutual}",
+                plain + 1
+            ),
+            format!(
+                "advertised.listeners=PLAINTEXT://localhost:{plain},SCRAM://localhost:{scram},\
+                 MUTUAL://localhost:{mutual}"
+            ),
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
+             SCRAM:SASL_SSL,MUTUAL:SSL"
+                .to_owned(),
+            "ssl.keystore.type=PEM ssl.truststore.type=PEM".to_owned(),
+            format!("ssl.keystore.location={broker_pem} ssl.truststore.location={ca}"),
+            "listener.name.mutual.ssl.client.auth=required".to_owned(),
+            "sasl.enabled.mechanisms=SCRAM-SHA-512".to_owned(),
+            format!("listener.name.scram.scram-sha-512.sasl.jaas.config={login}"),
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"
+                .to_owned(),
+            "super.users=User:ANONYMOUS".to_owned(),
+        ];
+        let broker = Broker::with_settings(plain, &settings.join(" "));
+        broker.begin();
+        set_password(&broker, PASSWORD);
+        Self { broker: Arc::new(broker), scram, mutual, dir }
+    }
+
+    /// Writes a file with a secret and returns its name.
+    fn secret(&self, name: &str, text: &str) -> String {
+        let file = self.dir.path().join(name);
+        std::fs::write(&file, text).expect("the directory is ours");
+        file.display().to_string()
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    /// Returns a reconciliation whose workers log in with a password.
+    fn with_password(&self, name: &str, password: &str) -> Reconciliation {
+        let sasl = json!({
+            "mechanism": "SCRAM-SHA-512",
+            "usernameFile": self.secret("username", USER),
+            "passwordFile": self.secret(&format!("password-{name}"), password),
+        });
+        Reconciliation::new(&self.broker, name)
+            .with("kafka/bootstrapServers", format!("localhost:{}", self.scram))
+            .with("kafka/tls", json!({"caFile": self.file("ca.crt")}))
+            .with("kafka/sasl", sasl)
+    }
+
+    /// Returns a reconciliation whose workers show a certificate.
+    fn with_certificate(&self, name: &str, tls: &Value) -> Reconciliation {
+        Reconciliation::new(&self.broker, name)
+            .with("kafka/bootstrapServers", format!("localhost:{}", self.mutual))
+            .with("kafka/tls", tls.clone())
+    }
+
+    /// Grants what docs/operations.md says that a worker needs.
+    fn grant_all(&self, shop: &Reconciliation, principal: &str) {
+        let name = &shop.name;
+        let output = |suffix: &str| format!("{name}-{suffix}");
+        let (orders, made) = (shop.orders(), shop.manufactured());
+        self.grant(principal, &["Read", "Describe"], &["--topic", &orders, "--topic", &made]);
+        let changelog = ["Read", "Write", "Describe", "DescribeConfigs", "Create"];
+        self.grant(principal, &changelog, &["--topic", &shop.changelog()]);
+        for topic in [output("shipping"), output("overdue"), output("dead-letter")] {
+            let operations = ["Write", "Describe", "DescribeConfigs", "Create"];
+            self.grant(principal, &operations, &["--topic", &topic]);
+        }
+        self.grant(principal, &["Read", "Describe"], &["--group", name]);
+        let transactions =
+            ["--transactional-id", &output(""), "--resource-pattern-type", "prefixed"];
+        self.grant(principal, &["Write", "Describe"], &transactions);
+    }
+
+    fn grant(&self, principal: &str, operations: &[&str], resource: &[&str]) {
+        self.acl("--add", principal, operations, resource);
+    }
+
+    fn acl(&self, action: &str, principal: &str, operations: &[&str], resource: &[&str]) {
+        let principal = format!("User:{principal}");
+        let mut arguments = vec![action, "--force", "--allow-principal", &principal];
+        operations.iter().for_each(|operation| arguments.extend(["--operation", *operation]));
+        arguments.extend(resource);
+        self.broker.tool(ACLS, &arguments);
+    }
+}
+
+fn set_password(broker: &Broker, password: &str) {
+    let config = format!("SCRAM-SHA-512=[password={password}]");
+    let user =
+        ["--alter", "--entity-type", "users", "--entity-name", USER, "--add-config", &config];
+    broker.tool(CONFIGS, &user);
+}
+
+/// Makes an authority, and certificates of the broker and of a worker, in PEM files.
+fn make_certificates(dir: &Path) {
+    let script = "
+        set -e
+        key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out $1.key; }
+        key ca
+        openssl req -x509 -new -key ca.key -days 3650 -subj /CN=test-ca -out ca.crt
+        leaf() {
+          key $1
+          openssl req -new -key $1.key -subj /$2 -out $1.csr
+          printf 'subjectAltName=DNS:localhost\\n' >$1.ext
+          openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
+            -extfile $1.ext -out $1.crt
+        }
+        leaf broker CN=localhost
+        leaf worker CN=rollcall-worker
+        cat broker.key broker.crt ca.crt >broker.pem
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -days 3650 -subj /CN=other \
+          -out other.crt
+    ";
+    let output = Command::new("sh").args(["-c", script]).current_dir(dir).output();
+    let output = output.expect("sh runs");
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Sends an order and all of its products, and waits for its completion.
+fn ship(shop: &Reconciliation, id: &str) {
+    shop.order(id, &[1, 2]);
+    shop.made(id, 1);
+    shop.made(id, 2);
+    shop.settle();
+    assert!(shop.shipped_ids().contains(&id.to_owned()));
+}
+
+#[test]
+fn a_worker_with_the_documented_permissions_works_over_tls_with_a_password() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("scram", PASSWORD);
+    secured.grant_all(&shop, USER);
+    let mut worker = shop.worker("w-1");
+    ship(&shop, "a");
+    assert_eq!(worker.process.terminate().code(), Some(0));
+    let worker = shop.worker("w-1");
+    ship(&shop, "b");
+    drop(worker);
+    assert_eq!(shop.shipped_ids(), ["a", "b"]);
+}
+
+#[test]
+fn a_worker_logs_in_with_its_certificate() {
+    let secured = Secured::shared();
+    let tls = json!({
+        "caFile": secured.file("ca.crt"),
+        "certificateFile": secured.file("worker.crt"),
+        "keyFile": secured.file("worker.key"),
+    });
+    let shop = secured.with_certificate("mutual", &tls);
+    secured.grant_all(&shop, CERTIFICATE);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    drop(worker);
+}
+
+#[test]
+fn a_wrong_password_is_told_and_a_right_one_in_the_same_file_is_enough() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("password", "guessed");
+    secured.grant_all(&shop, USER);
+    let worker = Worker::start(&shop, "w-1");
+    worker.process.says(&["uthentication"]);
+    drop(worker);
+    secured.secret("password-password", PASSWORD);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    drop(worker);
+}
+
+#[test]
+fn a_broker_with_a_certificate_of_another_authority_is_not_trusted() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("stranger", PASSWORD);
+    let shop = shop.with("kafka/tls", json!({"caFile": secured.file("other.crt")}));
+    let worker = Worker::start(&shop, "w-1");
+    worker.process.says(&["certificate verify failed"]);
+}
+
+#[test]
+fn a_secret_that_is_missing_is_named_with_its_field() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("missing-secret", PASSWORD);
+    let absent: PathBuf = secured.dir.path().join("absent");
+    let shop = shop.with("kafka/sasl/passwordFile", absent.display().to_string());
+    let mut worker = Worker::start(&shop, "w-1").process;
+    assert!(!worker.exit().success());
+    worker.says(&["kafka.sasl", "absent"]);
+}
+
+#[test]
+fn a_permission_that_is_missing_is_named_and_nothing_is_lost_until_it_is_granted() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("unauthorized", PASSWORD);
+    secured.grant_all(&shop, USER);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    drop(worker);
+    let shipping = format!("{}-shipping", shop.name);
+    secured.acl("--remove", USER, &["Write"], &["--topic", &shipping]);
+    let worker = Worker::start(&shop, "w-1");
+    shop.order("b", &[1]);
+    shop.made("b", 1);
+    shop.flush();
+    worker.process.says(&["not authorized"]);
+    drop(worker);
+    assert_eq!(shop.shipped_ids(), ["a"]);
+    secured.grant(USER, &["Write"], &["--topic", &shipping]);
+    let worker = shop.worker("w-1");
+    shop.settle();
+    drop(worker);
+    assert_eq!(shop.shipped_ids(), ["a", "b"]);
+}
