@@ -1,13 +1,13 @@
 //! The command line; each subcommand is a file in `commands`.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
 use rollcall::commands::{
-    console, crd, inspect, manufactured, manufacturer, operator, order, probe, reset, simulate,
-    topics, validate, watch, worker,
+    console, crd, inspect, manufactured, manufacturer, metrics, operator, order, probe, reset,
+    simulate, topics, validate, watch, worker,
 };
+use rollcall::log;
 
 /// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
 #[global_allocator]
@@ -16,7 +16,16 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
-enum Cli {
+struct Cli {
+    /// What log lines on standard error look like; RUST_LOG says which there are [default: info]
+    #[arg(long, global = true, value_enum, env = "ROLLCALL_LOG_FORMAT", default_value = "text")]
+    log_format: log::Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
     Worker(worker::Args),
     Operator(operator::Args),
     Validate(validate::Args),
@@ -28,6 +37,7 @@ enum Cli {
     Order(order::Args),
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
+    Metrics(metrics::Args),
     Watch(watch::Args),
     Probe(probe::Args),
     #[command(hide = true)]
@@ -35,28 +45,23 @@ enum Cli {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
-    match Cli::parse() {
-        Cli::Worker(args) => worker::run(args),
-        Cli::Operator(args) => operator::run(args),
-        Cli::Validate(args) => validate::run(args),
-        Cli::Topics(args) => topics::run(args),
-        Cli::Reset(args) => reset::run(args),
-        Cli::Console(args) => console::run(args),
-        Cli::Crd(args) => crd::run(args),
-        Cli::Inspect(args) => inspect::run(args),
-        Cli::Order(args) => order::run(args),
-        Cli::Manufactured(args) => manufactured::run(args),
-        Cli::Manufacturer(args) => manufacturer::run(args),
-        Cli::Watch(args) => watch::run(args),
-        Cli::Probe(args) => probe::run(args),
-        Cli::Simulate(args) => simulate::run(args),
+    let cli = Cli::parse();
+    log::start(cli.log_format);
+    match cli.command {
+        Command::Worker(args) => worker::run(args),
+        Command::Operator(args) => operator::run(args),
+        Command::Validate(args) => validate::run(args),
+        Command::Topics(args) => topics::run(args),
+        Command::Reset(args) => reset::run(args),
+        Command::Console(args) => console::run(args),
+        Command::Crd(args) => crd::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Order(args) => order::run(args),
+        Command::Manufactured(args) => manufactured::run(args),
+        Command::Manufacturer(args) => manufacturer::run(args),
+        Command::Metrics(args) => metrics::run(args),
+        Command::Watch(args) => watch::run(args),
+        Command::Probe(args) => probe::run(args),
+        Command::Simulate(args) => simulate::run(args),
     }
 }

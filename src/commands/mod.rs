@@ -5,6 +5,7 @@ pub mod crd;
 pub mod inspect;
 pub mod manufactured;
 pub mod manufacturer;
+pub mod metrics;
 pub mod operator;
 pub mod order;
 pub mod probe;

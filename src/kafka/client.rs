@@ -35,6 +35,9 @@ impl Connection {
                 ("heartbeat.interval.ms", "300"),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
+                // Round trips for the metrics; this client alone is always polled, and elsewhere
+                // what nobody fetches would pile up.
+                ("statistics.interval.ms", "10000"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 // The position is never used; `latest` reads nothing if a pause should fail.

@@ -17,11 +17,12 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::KafkaError,
+    statistics::Statistics,
     util::Timeout,
 };
 
 use super::{
-    Connection,
+    BrokerFigures, Connection, brokers,
     context::Context,
     native::{self, GroupMetadata},
 };
@@ -56,6 +57,9 @@ pub trait Owner: Send + Sync + 'static {
     /// The shards are about to be others'. Returns when none of them can commit any more, or
     /// after a bounded time.
     fn losing(&self, shards: &BTreeSet<ShardId>);
+
+    /// The client has measured its way to the brokers.
+    fn told(&self, brokers: Vec<BrokerFigures>);
 }
 
 /// A member of the group.
@@ -174,6 +178,10 @@ impl<O: Owner> ClientContext for Callbacks<O> {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.client.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.owner.told(brokers::of(&statistics));
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod admin;
 mod broker;
+mod brokers;
 mod changelog;
 mod client;
 mod context;
@@ -19,6 +20,7 @@ mod topics;
 mod unfit;
 
 pub use broker::KafkaBroker;
+pub use brokers::BrokerFigures;
 pub use changelog::Reader;
 pub use client::Connection;
 pub use data::{DataConsumer, Input};

@@ -2,8 +2,25 @@
 
 use crate::{
     codec::{REASONS, Reason},
-    matching::{OUTCOMES, Outcome},
+    matching::{Emitted, OUTCOMES, Outcome, Timestamp},
+    metrics::Histogram,
 };
+
+/// Upper bounds of the time from expectation to completion, in milliseconds: a second to a week.
+static COMPLETION_BOUNDS_MS: [u64; 12] = [
+    1_000,
+    5_000,
+    15_000,
+    60_000,
+    300_000,
+    900_000,
+    3_600_000,
+    14_400_000,
+    43_200_000,
+    86_400_000,
+    259_200_000,
+    604_800_000,
+];
 
 /// Counts since the shard was opened; they only grow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +34,8 @@ pub struct Counters {
     pub completions: u64,
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,
+    /// From the expectation to the completion, by the records' timestamps.
+    pub completion_ms: Histogram<12>,
     /// Input records that were deleted before they were read.
     pub lost_records: u64,
     /// Keys looked up in memory, and those of them that had to be read from the store.
@@ -32,6 +51,7 @@ impl Counters {
             dead_letters: [0; REASONS.len()],
             completions: 0,
             late_completions: 0,
+            completion_ms: Histogram::new(&COMPLETION_BOUNDS_MS),
             lost_records: 0,
             lookups: 0,
             misses: 0,
@@ -49,6 +69,7 @@ impl Counters {
         add(&mut sum.dead_letters, &other.dead_letters);
         sum.completions += other.completions;
         sum.late_completions += other.late_completions;
+        sum.completion_ms = sum.completion_ms.plus(&other.completion_ms);
         sum.lost_records += other.lost_records;
         sum.lookups += other.lookups;
         sum.misses += other.misses;
@@ -57,6 +78,15 @@ impl Counters {
 
     pub fn outcome(&mut self, outcome: Outcome) {
         self.outcomes[outcome as usize] += 1;
+    }
+
+    /// Counts what was emitted at `at`. Clocks that disagree make a completion take no time.
+    pub fn emitted(&mut self, emitted: &Emitted, at: Timestamp) {
+        if let Emitted::Completion { late, expected_at } = emitted {
+            self.completions += 1;
+            self.late_completions += u64::from(*late);
+            self.completion_ms.observe(u64::try_from(at - expected_at).unwrap_or(0));
+        }
     }
 
     pub fn dead_letter(&mut self, reason: &Reason) {

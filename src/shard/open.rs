@@ -215,7 +215,7 @@ impl Opening<'_> {
     }
 
     fn wipe<S: Store>(&self, store: &mut S, why: &str) -> Result<()> {
-        tracing::warn!(shard = %self.shard, why, "restoring the local store from nothing");
+        tracing::warn!(shard = self.shard.0, why, "restoring the local store from nothing");
         store.wipe()
     }
 }

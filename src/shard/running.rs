@@ -215,10 +215,7 @@ impl<S: Store> Running<S> {
     }
 
     fn emit(&mut self, slot: SlotId, emitted: &Emitted, at: Timestamp) {
-        if let Emitted::Completion { late, .. } = emitted {
-            self.counters.completions += 1;
-            self.counters.late_completions += u64::from(*late);
-        }
+        self.counters.emitted(emitted, at);
         self.outputs.push(self.plan.outputs.emitted(self.cache.key(slot), emitted, at));
     }
 

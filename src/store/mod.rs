@@ -18,6 +18,7 @@ mod budget;
 mod cgroup;
 mod directory;
 mod failure;
+mod figures;
 mod identity;
 mod keys;
 mod rocks;
@@ -30,6 +31,7 @@ mod stores;
 mod tests;
 
 pub use budget::{Budget, Source};
+pub use figures::{Figures, Volume};
 pub use identity::{Identity, OpenError};
 pub use rocks::RocksStore;
 pub use snapshot::Snapshot;

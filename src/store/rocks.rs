@@ -10,7 +10,7 @@ use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
 
 use super::settings::Settings;
 use super::stores::Hold;
-use super::{directory, failure, keys, settings, spill};
+use super::{Figures, directory, failure, keys, settings, spill};
 use crate::matching::Timestamp;
 use crate::shard::{Checkpoint, Due, Error, Result, Spill, Store};
 
@@ -67,6 +67,11 @@ impl RocksStore {
         failure::reaction(error, &self.dir)
     }
 
+    /// Returns what the database tells of itself; nothing when it is damaged.
+    pub fn figures(&self) -> Figures {
+        self.database().map(|open| Figures::of(&open.db)).unwrap_or_default()
+    }
+
     /// Returns how many spills wait to be merged.
     pub(super) fn unmerged_files(&self) -> Result<u64> {
         let db = &self.database()?.db;
@@ -77,17 +82,18 @@ impl RocksStore {
 
     /// Waits, for a bounded time, until merging has caught up with the spills.
     fn wait_for_merging(&self) -> Result<()> {
-        let patience = Instant::now() + MERGE_WAIT;
+        let start = Instant::now();
         loop {
             let unmerged = self.unmerged_files()?;
             if unmerged < settings::UNMERGED_FILES_MAX {
                 return Ok(());
             }
-            if Instant::now() > patience {
+            if start.elapsed() > MERGE_WAIT {
                 tracing::warn!(dir = %self.dir.display(), unmerged, "merging lags behind the spills");
                 return Ok(());
             }
             thread::sleep(MERGE_POLL);
+            self.settings.stalled(MERGE_POLL);
         }
     }
 }

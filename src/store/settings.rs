@@ -4,7 +4,9 @@
 //! nothing, a memory bound that does not move with the state, and two cores that have better
 //! things to do than to compact.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DBCompactionStyle, DBCompressionType,
@@ -27,13 +29,26 @@ pub(super) const UNMERGED_FILES_MAX: u64 = 24;
 pub(super) struct Settings {
     pub(super) database: Options,
     pub(super) spilled_file: Options,
+    stalled_nanos: AtomicU64,
 }
 
 impl Settings {
     /// Returns settings that share one cache and one set of threads.
     pub(super) fn new(cache_bytes: usize) -> std::result::Result<Self, rocksdb::Error> {
         let database = read_write(&block_cache(cache_bytes), &env()?);
-        Ok(Self { spilled_file: spilled_file(&database), database })
+        let stalled_nanos = AtomicU64::new(0);
+        Ok(Self { spilled_file: spilled_file(&database), database, stalled_nanos })
+    }
+
+    /// Notes that a spill has waited for merging.
+    pub(super) fn stalled(&self, wait: Duration) {
+        let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        self.stalled_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Returns how long spills have waited for merging, of all databases.
+    pub(super) fn stall(&self) -> Duration {
+        Duration::from_nanos(self.stalled_nanos.load(Ordering::Relaxed))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::settings::Settings;
-use super::{Budget, Identity, OpenError, RocksStore, directory, failure, identity};
+use super::{Budget, Identity, OpenError, RocksStore, Volume, directory, failure, identity};
 use crate::shard::{Error, Result, ShardId};
 
 /// Longest wait for a store of this process that is being closed.
@@ -83,6 +83,19 @@ impl Stores {
             Ok(Kept { shard, last_used, bytes: directory::bytes(&database)? })
         };
         shards.into_iter().map(kept).collect::<std::io::Result<_>>().map_err(failed)
+    }
+
+    /// Returns how much room the file system of the directory has.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub fn volume(&self) -> std::io::Result<Volume> {
+        Volume::of(&self.dir)
+    }
+
+    /// Returns how long spills have waited for merging since the start, of all stores.
+    pub fn stall(&self) -> Duration {
+        self.settings.stall()
     }
 
     /// Deletes a shard's store, which must not be in use.

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::command::Command;
+use super::{command::Command, view::View};
 use crate::{
     kafka::{Current, ShardProducer},
     shard::{Commit, Committed, Error, Result, Running, ShardId},
@@ -41,27 +41,38 @@ pub struct Pending {
 
 /// Starts `threads` committers. They end, with their work done, when the sender and all its clones
 /// are dropped.
-pub fn start(threads: usize, current: &Arc<Current>) -> (Sender<Job>, Vec<thread::JoinHandle<()>>) {
+pub fn start(
+    threads: usize,
+    current: &Arc<Current>,
+    view: &Arc<View>,
+) -> (Sender<Job>, Vec<thread::JoinHandle<()>>) {
     let (sender, receiver) = channel();
     let mut handles = Vec::with_capacity(threads);
     let receiver = Arc::new(Mutex::new(receiver));
-    for _ in 0..threads {
+    for index in 0..threads {
+        let name = format!("commit-{index}");
         let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
-        let builder = thread::Builder::new().name("commit".to_owned());
-        let spawned = builder.spawn(move || run(&receiver, &current));
+        let view = Arc::clone(view);
+        let builder = thread::Builder::new().name(name.clone());
+        let spawned = builder.spawn(move || run(&receiver, &current, &view, &name));
         handles.push(spawned.expect("a thread can be started"));
     }
     (sender, handles)
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>, current: &Current) {
+fn run(jobs: &Mutex<Receiver<Job>>, current: &Current, view: &View, name: &str) {
     loop {
+        view.pulse.end(name);
         let next = jobs.lock().expect("nothing panics under this lock").recv();
+        view.pulse.begin(name);
         match next {
             Ok(Job::Commit(mut pending)) => {
                 let start = Instant::now();
                 pending.result = commit(&mut pending, current);
                 pending.took = start.elapsed();
+                if let Err(error) = &pending.result {
+                    view.totals.commit_failures.add(error);
+                }
                 let lane = pending.lane.clone();
                 // A lane that has ended has no use for the answer.
                 let _ = lane.send(Command::Committed(pending));
@@ -70,10 +81,13 @@ fn run(jobs: &Mutex<Receiver<Job>>, current: &Current) {
                 drop(producer);
                 let id = shard.id();
                 if let Err(error) = shard.close() {
-                    tracing::warn!(shard = %id, %error, "the store was left behind the changelog");
+                    tracing::warn!(shard = id.0, %error, "the store was left behind the changelog");
                 }
             }
-            Err(_) => return,
+            Err(_) => {
+                view.pulse.end(name);
+                return;
+            }
         }
     }
 }

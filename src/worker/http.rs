@@ -1,6 +1,6 @@
 //! Probes, metrics and the state API over HTTP.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Instant};
 
 use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use tokio::{
@@ -17,6 +17,7 @@ use super::{
     view::View,
 };
 use crate::{
+    metrics::Page,
     shard::{Error, Result},
     spec::Settings,
 };
@@ -41,7 +42,7 @@ pub async fn serve(
         Error::Misconfigured(format!("cannot listen on {address}: {error}: choose another --http"))
     })?;
     let view = Arc::clone(&desk.view);
-    let metrics = Arc::new(Metrics::new(Arc::clone(&view), settings));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&view), settings, &options.instance_id));
     let router = Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
@@ -59,7 +60,7 @@ pub async fn serve(
 
 /// Liveness: every thread comes round. A worker that waits for a broker is alive.
 async fn health(State(shared): State<Shared>) -> impl IntoResponse {
-    answer(match &shared.view.stuck()[..] {
+    answer(match &shared.view.pulse.stuck(Instant::now())[..] {
         [] => None,
         stuck => Some(format!("stuck: {}", stuck.join(", "))),
     })
@@ -83,9 +84,9 @@ fn answer(trouble: Option<String>) -> (StatusCode, String) {
 }
 
 async fn metrics_text(State(shared): State<Shared>) -> impl IntoResponse {
-    const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-    match shared.metrics.render() {
-        Ok(text) => (StatusCode::OK, [("content-type", FORMAT)], text).into_response(),
+    let rendered = tokio::task::spawn_blocking(move || shared.metrics.render()).await;
+    match rendered {
+        Ok(text) => (StatusCode::OK, [("content-type", Page::CONTENT_TYPE)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

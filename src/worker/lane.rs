@@ -19,10 +19,11 @@ use std::{
 use super::{
     cadence,
     command::Command,
+    commits::Commits,
     committer::{Job, Pending, wall_ms},
     query::Recent,
     supervisor::Event,
-    view::{Commits, Report, State, View},
+    view::{Report, State, View},
 };
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
@@ -108,7 +109,7 @@ struct Shard {
 impl Lane {
     fn run(&mut self, commands: &Receiver<Command>) {
         loop {
-            self.shared.view.beat(&self.name);
+            self.shared.view.pulse.beat(&self.name);
             loop {
                 match commands.try_recv() {
                     Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return,
@@ -310,7 +311,7 @@ impl Lane {
                 }
             }
             Err(error) if shard.releasing.is_some() => {
-                tracing::debug!(shard = %id, %error, "the last commit failed; the next owner repeats it");
+                tracing::debug!(shard = id.0, %error, "the last commit failed; the next owner repeats it");
                 self.remove(id);
             }
             Err(Error::Outdated(_)) => {
@@ -345,9 +346,10 @@ impl Lane {
         let Some(shard) = self.shards.remove(&id) else { return false };
         self.shared.view.report(id, shard.report(id, &self.data));
         if let Err(error) = self.data.unassign(id) {
-            tracing::warn!(shard = %id, %error, "the inputs could not be unassigned");
+            tracing::warn!(shard = id.0, %error, "the inputs could not be unassigned");
         }
         let Shard { running, producer, releasing, .. } = shard;
+        tracing::info!(shard = id.0, next = ?running.next_offsets(), "shard closed");
         if releasing.is_some() {
             self.shared.recent.forget(id);
         }

@@ -11,14 +11,17 @@
 
 mod cadence;
 mod command;
+mod commits;
 mod committer;
 mod http;
 mod lane;
 mod metrics;
 mod plan;
+mod pulse;
 mod query;
 mod status;
 mod supervisor;
+mod totals;
 mod view;
 
 use std::{
@@ -40,7 +43,8 @@ use view::View;
 
 use crate::{
     kafka::{
-        self, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner, Topics, Unfit,
+        self, BrokerFigures, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner,
+        Topics, Unfit,
     },
     shard::{Error, Result, ShardId},
     spec::Settings,
@@ -221,11 +225,12 @@ fn start(
     };
     let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
     prune(&stores);
+    view.totals.started(topics.partitions, Arc::clone(&stores), budget);
     let plan = Arc::new(plan::plan(settings, &topics));
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();
-    let (committers, committing) = committer::start(COMMITTERS, &current);
+    let (committers, committing) = committer::start(COMMITTERS, &current, view);
     let shared = lane::Shared {
         committers,
         events: events.clone(),
@@ -253,7 +258,7 @@ fn start(
     let (view, stop) = (Arc::clone(view), Arc::clone(stop));
     let membership = spawn("membership", move || {
         while !stop.load(Ordering::Relaxed) {
-            view.beat("membership");
+            view.pulse.beat("membership");
             membership.poll()?;
         }
         membership.leave();
@@ -295,10 +300,16 @@ impl Owner for ToSupervisor {
         // It disconnects when the last shard is released.
         let timed_out = released.recv_timeout(RELEASE_TIMEOUT)
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
-        tracing::info!(lost = %list(shards), took_ms = start.elapsed().as_millis(), "released");
+        self.view.totals.revoked(start.elapsed());
+        let seconds = start.elapsed().as_secs_f64();
+        tracing::info!(lost = %list(shards), seconds, "released");
         if timed_out {
             tracing::warn!("a shard was not released in time; its next owner fences it");
         }
+    }
+
+    fn told(&self, brokers: Vec<BrokerFigures>) {
+        self.view.totals.told(brokers);
     }
 }
 

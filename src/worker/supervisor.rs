@@ -22,10 +22,12 @@ use super::{
     command::Command,
     committer::wall_ms,
     lane::Handle,
+    totals,
     view::{State, View},
 };
 use crate::{
     kafka::{KafkaBroker, ShardProducer},
+    log::Limiter,
     shard::{Error, Limits, Opening, Plan, Progress, Result, Running, ShardId},
     store::{RocksStore, Stores},
 };
@@ -58,6 +60,8 @@ pub struct Opened {
     shard: ShardId,
     tenure: u64,
     result: Result<(Running<RocksStore>, ShardProducer)>,
+    took: Duration,
+    restored_records: u64,
 }
 
 /// What opening shards takes.
@@ -79,6 +83,8 @@ pub struct Supervisor {
     shards: BTreeMap<ShardId, Owned>,
     tenures: u64,
     told_at: Instant,
+    /// What is told of failures, by reaction.
+    limits: BTreeMap<&'static str, Limiter>,
 }
 
 struct Owned {
@@ -112,13 +118,14 @@ impl Supervisor {
         row_cache_bytes: usize,
     ) -> Self {
         let (shards, told_at) = (BTreeMap::new(), Instant::now());
-        Self { opener, lanes, view, row_cache_bytes, shards, tenures: 0, told_at }
+        let limits = BTreeMap::new();
+        Self { opener, lanes, view, row_cache_bytes, shards, tenures: 0, told_at, limits }
     }
 
     /// Serves until told to stop, then ends the lanes.
     pub fn run(mut self, events: &Receiver<Event>) {
         loop {
-            self.view.beat("supervisor");
+            self.view.pulse.beat("supervisor");
             match events.recv_timeout(TICK) {
                 Ok(Event::Gained(shards)) => self.gained(&shards),
                 Ok(Event::Losing(shards, done)) => self.losing(&shards, &done),
@@ -206,13 +213,14 @@ impl Supervisor {
             if progress.restored() > 0 {
                 let (restored, per_second) = (progress.restored(), progress.per_second());
                 let (remaining, eta_s) = (progress.remaining(), progress.seconds_left());
-                tracing::info!(%shard, restored, remaining, per_second, eta_s, "restoring");
+                let shard = shard.0;
+                tracing::info!(shard, restored, remaining, per_second, eta_s, "restoring");
             }
         }
     }
 
     fn opened(&mut self, opened: Opened) {
-        let Opened { shard, tenure, result } = opened;
+        let Opened { shard, tenure, result, took, restored_records } = opened;
         let Some(owned) = self.shards.get_mut(&shard).filter(|owned| owned.tenure == tenure) else {
             // It was lost meanwhile; dropping it closes it.
             return;
@@ -222,6 +230,8 @@ impl Supervisor {
                 owned.phase = Phase::Running;
                 owned.failures = 0;
                 owned.store = Trust::Kept;
+                self.view.totals.opened(shard, took, restored_records);
+                self.view.totals.stored(shard, running.store());
                 self.tell(shard, Command::Add(Box::new(running), producer));
             }
             Err(error) => self.failed(shard, &error),
@@ -232,6 +242,7 @@ impl Supervisor {
         let Some(owned) = self.shards.get_mut(&shard) else { return };
         let backoff = BACKOFF_MIN * 2_u32.saturating_pow(owned.failures.min(10));
         owned.failures += 1;
+        self.view.totals.shard_failures.add(error);
         if matches!(error, Error::Corrupt(_)) {
             owned.store = Trust::Lost;
         }
@@ -244,12 +255,35 @@ impl Supervisor {
                 (backoff.min(BACKOFF_MAX), State::Waiting { reason: error.to_string() })
             }
         };
-        match &state {
-            State::Stopped { .. } => tracing::error!(%shard, "stopped: {error}"),
-            _ => tracing::warn!(%shard, "opening again in {pause:?}: {error}"),
-        }
         owned.phase = Phase::Waiting { until: Instant::now() + pause };
+        let failures = owned.failures;
+        self.tell_failure(shard, error, &state, pause, failures);
         self.view.set_state(shard, state);
+    }
+
+    /// Tells of a failure, unless too many of its kind were told of just now: a broker that is
+    /// gone fails every shard again and again.
+    fn tell_failure(
+        &mut self,
+        shard: ShardId,
+        error: &Error,
+        state: &State,
+        pause: Duration,
+        failures: u32,
+    ) {
+        let reaction = totals::reaction(error);
+        let limit = self.limits.entry(reaction).or_default();
+        let Some(withheld) = limit.admit(Instant::now()) else { return };
+        let shard = shard.0;
+        match state {
+            State::Stopped { .. } => {
+                tracing::error!(shard, reaction, failures, withheld, "stopped: {error}");
+            }
+            _ => {
+                let text = format!("opening again in {pause:?}: {error}");
+                tracing::warn!(shard, reaction, failures, withheld, "{text}");
+            }
+        }
     }
 }
 
@@ -262,11 +296,13 @@ impl Opener {
         let open = move || {
             let start = Instant::now();
             let result = opener.open(shard, store, limits, &progress);
-            if result.is_ok() {
-                let took_ms = start.elapsed().as_millis();
-                tracing::info!(%shard, restored = progress.restored(), took_ms, "shard opened");
+            let (took, restored_records) = (start.elapsed(), progress.restored());
+            if let Ok((running, _)) = &result {
+                let (shard, next) = (shard.0, running.next_offsets());
+                let (seconds, restored) = (took.as_secs_f64(), restored_records);
+                tracing::info!(shard, ?next, restored, seconds, "shard opened");
             }
-            let opened = Opened { shard, tenure, result };
+            let opened = Opened { shard, tenure, result, took, restored_records };
             let _ = opener.events.send(Event::Opened(Box::new(opened)));
         };
         builder.spawn(open).expect("a thread can be started");

@@ -6,16 +6,13 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 
+use super::{commits::Commits, pulse::Pulse, totals::Totals};
 use crate::{
-    shard::{Counters, Offset, Progress, RowCounts, ShardId, Sink, Transaction},
+    shard::{Counters, Offset, Progress, RowCounts, ShardId},
     state_api::{Trouble, WorkerState},
 };
-
-/// A lane or the membership that has not come round for so long is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// Where a shard stands in this worker.
 #[derive(Debug, Clone)]
@@ -68,17 +65,6 @@ pub struct Report {
     pub commits: Commits,
 }
 
-/// What a shard's commits have taken since it was opened.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Commits {
-    pub count: u64,
-    pub nanos: u64,
-    pub changes: u64,
-    pub outputs: u64,
-    /// Wall time in milliseconds when a completion was last committed.
-    pub last_completion_ms: Option<i64>,
-}
-
 /// A shard as the worker sees it.
 #[derive(Debug, Clone)]
 pub struct ShardView {
@@ -100,7 +86,8 @@ pub struct View {
     partitions: AtomicU32,
     trouble: Mutex<Option<Trouble>>,
     rebalances: AtomicU64,
-    beats: Mutex<BTreeMap<String, Instant>>,
+    pub pulse: Pulse,
+    pub totals: Totals,
 }
 
 impl View {
@@ -201,24 +188,6 @@ impl View {
         self.rebalances.load(Ordering::Relaxed)
     }
 
-    /// Notes that a thread is alive and comes round.
-    pub fn beat(&self, thread: &str) {
-        let mut beats = self.beats.lock().expect("nothing panics under this lock");
-        match beats.get_mut(thread) {
-            Some(beat) => *beat = Instant::now(),
-            None => {
-                beats.insert(thread.to_owned(), Instant::now());
-            }
-        }
-    }
-
-    /// Returns the threads that have not come round for too long.
-    pub fn stuck(&self) -> Vec<String> {
-        let beats = self.beats.lock().expect("nothing panics under this lock");
-        let stuck = beats.iter().filter(|(_, beat)| beat.elapsed() > STUCK_AFTER);
-        stuck.map(|(thread, _)| thread.clone()).collect()
-    }
-
     /// Returns what keeps the worker from being ready, `None` when nothing does: it has joined
     /// and all shards it owns are restored.
     pub fn unready(&self) -> Option<String> {
@@ -272,28 +241,5 @@ impl ShardView {
     pub fn commits(&self) -> Commits {
         self.earlier_commits
             .plus(self.report.as_ref().map(|report| report.commits).unwrap_or_default())
-    }
-}
-
-impl Commits {
-    /// Counts a transaction that took so long and was in at `wall_ms`.
-    pub fn add(&mut self, transaction: &Transaction, took: Duration, wall_ms: i64) {
-        self.count += 1;
-        self.nanos += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.changes += transaction.changes.len() as u64;
-        self.outputs += transaction.outputs.len() as u64;
-        if transaction.outputs.iter().any(|output| output.sink == Sink::Completed) {
-            self.last_completion_ms = Some(wall_ms);
-        }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            count: self.count + other.count,
-            nanos: self.nanos + other.nanos,
-            changes: self.changes + other.changes,
-            outputs: self.outputs + other.outputs,
-            last_completion_ms: self.last_completion_ms.max(other.last_completion_ms),
-        }
     }
 }

@@ -47,7 +47,7 @@ export class Shop {
   async open() {
     this.kafka = { PORT: String(await freePort()), DIR: join(this.dir, "kafka"), HEAP: "-Xms128m -Xmx512m" };
     await this.#kafka("start");
-    const spec = readFileSync(join(root, "manifests/demo/shipping.yaml"), "utf8")
+    const spec = readFileSync(join(root, "manifests/local/shipping.yaml"), "utf8")
       .replace(/bootstrapServers:.*/, `bootstrapServers: localhost:${this.kafka.PORT}`)
       .replace("logRecords: true", "logRecords: false");
     this.file = join(this.dir, "shipping.yaml");

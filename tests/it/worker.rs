@@ -29,14 +29,14 @@ impl Process {
         Self::start_command(what, Command::new(env!("CARGO_BIN_EXE_rollcall")).args(arguments))
     }
 
-    /// Starts a command that becomes `rollcall`.
+    /// Starts any command, such as one that becomes `rollcall`.
     pub fn start_command(what: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program was built with the tests");
+            .unwrap_or_else(|error| panic!("{what} cannot be started: {error}"));
         watchdog::watch(&Ward::Process(child.id()));
         let log = Arc::default();
         collect(child.stdout.take().expect("it was asked for"), &log);
@@ -89,10 +89,26 @@ impl Process {
         self.lines().iter().filter(|line| parts.iter().all(|part| line.contains(part))).count()
     }
 
+    /// Returns its output so far.
+    pub fn all(&self) -> Vec<String> {
+        self.lines().clone()
+    }
+
     /// Returns the first line of its output so far that contains all of `parts`.
     pub fn said(&self, parts: &[&str]) -> Option<String> {
         let line = |line: &&String| parts.iter().all(|part| line.contains(part));
         self.lines().iter().find(line).cloned()
+    }
+
+    /// Returns the id of one of its threads, by the thread's name.
+    pub fn thread(&self, name: &str) -> i32 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut tasks = tasks.expect("it runs").filter_map(Result::ok).map(|task| task.path());
+        let found = tasks.find(|task| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name)
+        });
+        let id = found.and_then(|task| task.file_name()?.to_str()?.parse().ok());
+        id.unwrap_or_else(|| panic!("{} has no thread {name}", self.what))
     }
 
     fn lines(&self) -> MutexGuard<'_, Vec<String>> {
@@ -200,9 +216,20 @@ impl Worker {
         Self { process: Process::start(what, arguments), http }
     }
 
-    /// Returns where it answers.
+    /// Returns where it answers, as text.
     pub fn address(&self) -> String {
         self.http.to_string()
+    }
+
+    /// Returns where it answers.
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Waits until a probe answers with this status, and returns what it says.
+    pub fn answers(&self, path: &str, status: u16, patience: Duration) -> String {
+        let what = format!("{} answers {path} with {status}", self.process.what);
+        eventually(&what, patience, || self.get(path).filter(|answer| answer.0 == status)).1
     }
 
     /// Waits until it says that it works.
@@ -215,13 +242,18 @@ impl Worker {
 
     /// Returns the status and the body of an answer, `None` when there is none.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.http, HTTP_TIMEOUT).ok()?;
-        stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
-        let host = self.http;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        get(self.http, path)
     }
+}
+
+/// Returns the status and the body of an answer, `None` when there is none.
+pub fn get(host: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect_timeout(&host, HTTP_TIMEOUT).ok()?;
+    stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
+    // By version 1.0 the answer comes in one piece.
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }

@@ -1,0 +1,43 @@
+//! How far the input is processed, and what of it could not be used.
+
+use super::{Group, SHARD, TOPIC};
+use crate::metrics::{Label, Metric};
+
+pub static GROUP: Group = Group {
+    title: "Input",
+    about: "How far the input is processed. Lag in seconds is the age of the newest record that \
+            was processed, while there is more to read; where all is read it is 0.",
+    metrics: &[&RECORDS, &NEXT_OFFSET, &LAG_RECORDS, &LAG_SECONDS, &DEAD_LETTERS, &LOST],
+};
+
+pub static RECORDS: Metric =
+    Metric::counter("rollcall_records_total", "records", "Input records processed")
+        .by(&[SHARD, TOPIC]);
+
+pub static NEXT_OFFSET: Metric =
+    Metric::gauge("rollcall_next_offset", "offset", "First input offset not processed")
+        .by(&[SHARD, TOPIC]);
+
+pub static LAG_RECORDS: Metric =
+    Metric::gauge("rollcall_lag_records", "offsets", "Input offsets still to read")
+        .by(&[SHARD, TOPIC]);
+
+pub static LAG_SECONDS: Metric = Metric::gauge(
+    "rollcall_lag_seconds",
+    "seconds",
+    "Age of the newest record processed while there are offsets to read, else 0",
+)
+.by(&[SHARD, TOPIC]);
+
+pub static DEAD_LETTERS: Metric = Metric::counter(
+    "rollcall_dead_letters_total",
+    "records",
+    "Input records that could not be used",
+)
+.by(&[Label { name: "reason", values: "the 14 reasons of semantics.md" }]);
+
+pub static LOST: Metric = Metric::counter(
+    "rollcall_lost_records_total",
+    "offsets",
+    "Input offsets that Kafka had deleted before they were processed",
+);

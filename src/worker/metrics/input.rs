@@ -1,0 +1,48 @@
+//! How far the input is processed.
+
+use super::Scene;
+use crate::{
+    codec::REASONS,
+    metrics::{Page, catalogue::input},
+};
+
+pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
+    let mut records = page.family(&input::RECORDS);
+    for (shard, view) in &scene.shards {
+        let Some(counters) = view.counters() else { continue };
+        let shard = shard.to_string();
+        for (topic, count) in scene.inputs.iter().zip(&counters.records) {
+            records.sample(&[&shard, topic], count);
+        }
+    }
+    let mut next_offset = page.family(&input::NEXT_OFFSET);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        for (topic, next) in scene.inputs.iter().zip(&report.next) {
+            next_offset.sample(&[&shard, topic], next);
+        }
+    }
+    let mut lag = page.family(&input::LAG_RECORDS);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        for (topic, lag_records) in scene.inputs.iter().zip(&report.lag) {
+            if let Some(lag_records) = lag_records {
+                lag.sample(&[&shard, topic], lag_records);
+            }
+        }
+    }
+    let mut lag = page.family(&input::LAG_SECONDS);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        for (topic, lag_ms) in scene.inputs.iter().zip(&report.lag_ms) {
+            if let Some(lag_ms) = lag_ms {
+                lag.sample(&[&shard, topic], *lag_ms as f64 / 1e3);
+            }
+        }
+    }
+    let mut dead_letters = page.family(&input::DEAD_LETTERS);
+    for (reason, count) in REASONS.iter().zip(scene.counters.dead_letters) {
+        dead_letters.sample(&[reason], count);
+    }
+    page.single(&input::LOST, scene.counters.lost_records);
+}

@@ -1,0 +1,145 @@
+//! What the worker counts as a whole, and where it finds what others know.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    kafka::BrokerFigures,
+    shard::{Error, ShardId},
+    store::{Budget, Figures, RocksStore, Stores, Volume},
+};
+
+/// The names of the reactions that an [`Error`] demands.
+pub const REACTIONS: [&str; 5] = ["fenced", "outdated", "corrupt", "interrupted", "misconfigured"];
+
+/// Returns the name of the reaction that an error demands.
+pub fn reaction(error: &Error) -> &'static str {
+    REACTIONS[index(error)]
+}
+
+fn index(error: &Error) -> usize {
+    match error {
+        Error::Fenced(_) => 0,
+        Error::Outdated(_) => 1,
+        Error::Corrupt(_) => 2,
+        Error::Interrupted(_) => 3,
+        Error::Misconfigured(_) => 4,
+    }
+}
+
+/// What the worker counts as a whole; counts only grow.
+#[derive(Default)]
+pub struct Totals {
+    /// Failures after which a shard was opened again.
+    pub shard_failures: Failures,
+    /// Transactions that failed.
+    pub commit_failures: Failures,
+    revocations: AtomicU64,
+    revocation_nanos: AtomicU64,
+    restored_records: AtomicU64,
+    /// How long each shard took to open, in seconds.
+    openings: Mutex<BTreeMap<ShardId, f64>>,
+    brokers: Mutex<Vec<BrokerFigures>>,
+    partitions: OnceLock<i32>,
+    disk: OnceLock<(Arc<Stores>, Budget)>,
+    /// The stores of the shards on the lanes, which end with their shards.
+    stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
+}
+
+/// Failures by reaction.
+#[derive(Debug, Default)]
+pub struct Failures([AtomicU64; REACTIONS.len()]);
+
+impl Failures {
+    pub fn add(&self, error: &Error) {
+        self.0[index(error)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the counts in the order of [`REACTIONS`].
+    pub fn counts(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+impl Totals {
+    /// Notes what is known once the topics were looked at and the state directory opened.
+    pub fn started(&self, partitions: i32, stores: Arc<Stores>, budget: Budget) {
+        let _ = self.partitions.set(partitions);
+        let _ = self.disk.set((stores, budget));
+    }
+
+    /// Notes that the group took shards away, and how long giving them up has held it up.
+    pub fn revoked(&self, took: Duration) {
+        self.revocations.fetch_add(1, Ordering::Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.revocation_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Notes that a shard was opened.
+    pub fn opened(&self, shard: ShardId, took: Duration, restored_records: u64) {
+        self.restored_records.fetch_add(restored_records, Ordering::Relaxed);
+        let mut openings = self.openings.lock().expect("nothing panics under this lock");
+        openings.insert(shard, took.as_secs_f64());
+    }
+
+    /// Notes the store of a shard that runs.
+    pub fn stored(&self, shard: ShardId, store: &Arc<RocksStore>) {
+        let mut stores = self.stores.lock().expect("nothing panics under this lock");
+        stores.insert(shard, Arc::downgrade(store));
+    }
+
+    /// Notes what the client has told of the brokers.
+    pub fn told(&self, brokers: Vec<BrokerFigures>) {
+        *self.brokers.lock().expect("nothing panics under this lock") = brokers;
+    }
+
+    pub fn partitions(&self) -> Option<i32> {
+        self.partitions.get().copied()
+    }
+
+    /// Returns how often shards were taken away, and the seconds that giving them up took.
+    pub fn revocations(&self) -> (u64, f64) {
+        let nanos = self.revocation_nanos.load(Ordering::Relaxed);
+        (self.revocations.load(Ordering::Relaxed), nanos as f64 / 1e9)
+    }
+
+    pub fn restored_records(&self) -> u64 {
+        self.restored_records.load(Ordering::Relaxed)
+    }
+
+    pub fn openings(&self) -> BTreeMap<ShardId, f64> {
+        self.openings.lock().expect("nothing panics under this lock").clone()
+    }
+
+    pub fn brokers(&self) -> Vec<BrokerFigures> {
+        self.brokers.lock().expect("nothing panics under this lock").clone()
+    }
+
+    pub fn memory_budget(&self) -> Option<usize> {
+        self.disk.get().map(|(_, budget)| budget.total_bytes)
+    }
+
+    pub fn volume(&self) -> Option<Volume> {
+        self.disk.get()?.0.volume().ok()
+    }
+
+    /// Returns how long spills have waited for merging.
+    pub fn stall(&self) -> Duration {
+        self.disk.get().map(|(stores, _)| stores.stall()).unwrap_or_default()
+    }
+
+    /// Returns the figures of all stores that are open.
+    pub fn store_figures(&self) -> Figures {
+        let mut stores = self.stores.lock().expect("nothing panics under this lock");
+        stores.retain(|_, store| store.strong_count() > 0);
+        let open: Vec<_> = stores.values().filter_map(Weak::upgrade).collect();
+        drop(stores);
+        open.iter().fold(Figures::default(), |sum, store| sum.with(store.figures()))
+    }
+}

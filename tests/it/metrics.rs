@@ -1,0 +1,88 @@
+//! What a running worker tells Prometheus.
+
+use std::collections::BTreeSet;
+
+use rollcall::metrics::{Kind, Metric, catalogue};
+
+use super::eventually::eventually;
+use super::kafka::{Broker, PATIENCE};
+use super::reconciliation::Reconciliation;
+use super::worker::Worker;
+
+/// Returns the names of all series, those of a histogram by the family's name.
+fn told(worker: &Worker) -> BTreeSet<String> {
+    let (status, text) = worker.get("/metrics").expect("it answers");
+    assert_eq!(status, 200);
+    let histograms: Vec<_> = catalogue::WORKER
+        .iter()
+        .flat_map(|group| group.metrics)
+        .filter(|metric| metric.kind == Kind::Histogram)
+        .collect();
+    let family = |series: &str| {
+        let part = |metric: &&&&Metric| {
+            series
+                .strip_prefix(metric.name)
+                .is_some_and(|end| ["_bucket", "_sum", "_count"].contains(&end))
+        };
+        histograms.iter().find(part).map_or(series, |metric| metric.name).to_owned()
+    };
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples.map(|line| family(line.split(['{', ' ']).next().unwrap_or_default())).collect()
+}
+
+#[test]
+fn a_worker_tells_every_metric_of_the_catalogue_and_no_other() {
+    let shop = Reconciliation::new(&Broker::shared(), "told");
+    let worker = shop.worker("w-1");
+    shop.order("o-1", &[1]);
+    shop.made("o-1", 1);
+    shop.settle();
+    let known: BTreeSet<String> = catalogue::WORKER
+        .iter()
+        .flat_map(|group| group.metrics)
+        .map(|metric| metric.name.to_owned())
+        .collect();
+    // The client tells of the brokers every ten seconds.
+    eventually("every metric is told of", PATIENCE, || {
+        let missing: Vec<_> = known.difference(&told(&worker)).cloned().collect();
+        missing.is_empty().then_some(())
+    });
+    let unknown: Vec<_> = told(&worker).difference(&known).cloned().collect();
+    assert!(unknown.is_empty(), "not in the catalogue: {unknown:?}");
+}
+
+#[test]
+fn the_numbers_are_those_of_what_was_sent() {
+    let shop = Reconciliation::new(&Broker::shared(), "counted").with("overdue/after", "1s");
+    let worker = shop.worker("w-1");
+    shop.order("late", &[1, 2]);
+    shop.order("done", &[1]);
+    shop.made("done", 1);
+    shop.made("early", 7);
+    shop.made_value(Some("bad"), Some("{"));
+    shop.settle();
+    let labels = format!("reconciliation=\"{}\",worker=\"w-1\"", shop.name);
+    let sum = |name: &str, label: &str| {
+        let text = worker.get("/metrics").map(|answer| answer.1).unwrap_or_default();
+        let of =
+            |line: &&str| line.starts_with(&format!("{name}{{{labels}")) && line.contains(label);
+        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
+        text.lines().filter(of).filter_map(value).sum::<f64>()
+    };
+    for (name, label, expected) in [
+        ("rollcall_records_total", "topic=", 5.0),
+        ("rollcall_outcomes_total", "outcome=\"expected\"", 2.0),
+        ("rollcall_completions_total", "late=\"false\"", 1.0),
+        ("rollcall_completion_seconds_count", "", 1.0),
+        ("rollcall_dead_letters_total", "reason=\"malformed-json\"", 1.0),
+        ("rollcall_rows", "state=\"open\"", 0.0),
+        ("rollcall_rows", "state=\"overdue\"", 1.0),
+        ("rollcall_rows", "state=\"unexpected\"", 1.0),
+        ("rollcall_rows", "state=\"finished\"", 1.0),
+        ("rollcall_shard_state", "state=\"running\"", 4.0),
+        ("rollcall_lag_seconds", "topic=", 0.0),
+    ] {
+        let what = format!("{name} {label} is {expected}");
+        eventually(&what, PATIENCE, || (sum(name, label) == expected).then_some(()));
+    }
+}
