@@ -7,6 +7,7 @@ use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::worker::Worker;
@@ -43,8 +44,12 @@ fn readiness_names_the_shard_that_does_not_run_while_liveness_and_startup_are_we
 
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["stopped", "deleted before it was read"]);
-    let text = worker.answers("/readyz", 503, PATIENCE);
-    assert!(text.contains("shard") && text.contains("stopped"), "{text}");
+    // At first the other shards are being opened.
+    eventually("readiness names the stopped shard", PATIENCE, || {
+        let (status, text) = worker.get("/readyz")?;
+        assert_eq!(status, 503);
+        (text.contains("shard") && text.contains("stopped")).then_some(())
+    });
     assert_eq!(status(&worker, "/startupz"), 200);
     assert_eq!(status(&worker, "/healthz"), 200);
 }
