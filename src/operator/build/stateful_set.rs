@@ -79,6 +79,8 @@ fn container(spec: &ReconciliationSpec) -> Container {
             "--http=0.0.0.0:8080".to_owned(),
             // The same after every restart, so that restarting moves no shard.
             "--instance-id=$(POD_NAME)".to_owned(),
+            // Topics that do not fit become a condition of the object, not a crash loop.
+            "--keep-trying".to_owned(),
         ]),
         env: Some(vec![EnvVar {
             name: "POD_NAME".to_owned(),

@@ -172,6 +172,7 @@ fn a_worker_keeps_its_name_and_finds_its_files() {
             "--state-dir=/var/lib/rollcall",
             "--http=0.0.0.0:8080",
             "--instance-id=$(POD_NAME)",
+            "--keep-trying",
         ])
     );
     assert_eq!(container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");
