@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Promise: children follow the object, a broken object holds up no other, and of several operators
-//! one acts ([`lease`]). Nothing is kept that cannot be found out again. Ban: what a record means
+//! one acts (`lease`). Nothing is kept that cannot be found out again. Ban: what a record means
 //! is not known here; workers are only asked how they are.
 
 mod apply;
