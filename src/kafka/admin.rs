@@ -19,8 +19,8 @@ use crate::shard::{Error, Result};
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change of topics may take to be seen by the broker that we ask.
 const SETTLE: Duration = Duration::from_secs(20);
-/// Events of a client that are served to learn why a broker was not reached.
-const EVENTS_MAX: usize = 20;
+/// How long a client is given to tell why a broker was not reached.
+const CAUSE_WAIT: Duration = Duration::from_millis(400);
 const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
@@ -56,11 +56,14 @@ impl Admin {
         if !matches!(unfit.error, Error::Interrupted(_)) {
             return unfit;
         }
-        // Serves what the client has to tell its context; nothing is subscribed to.
-        for _ in 0..EVENTS_MAX {
-            self.consumer.poll(Duration::ZERO);
+        // Serves what the client has to tell its context; nothing is subscribed to. The call that
+        // failed may return a moment before the client tells why.
+        let context = self.consumer.client().context();
+        let deadline = Instant::now() + CAUSE_WAIT;
+        while context.last_refusal().is_none() && Instant::now() < deadline {
+            self.consumer.poll(CAUSE_WAIT / 20);
         }
-        let told = self.consumer.client().context().last_refusal();
+        let told = context.last_refusal();
         let refusal = told.and_then(|(code, text)| Unfit::refusal(code, &self.servers, &text));
         refusal.unwrap_or(unfit)
     }

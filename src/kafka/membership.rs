@@ -95,7 +95,8 @@ impl<O: Owner> Membership<O> {
     /// Serves the group for a moment.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when another process has joined under the same instance id.
+    /// [`Error::Fenced`] when the group knows another member under the same instance id: another
+    /// process, or this one by a join whose answer was lost with its broker.
     pub fn poll(&self) -> Result<()> {
         if let Some(Err(error)) = self.consumer.poll(POLL) {
             tracing::debug!(%error, "membership");
@@ -106,6 +107,16 @@ impl<O: Owner> Membership<O> {
                 "{text} ({code}): another process runs under the same instance id; give each its \
                  own --instance-id"
             ))),
+        }
+    }
+
+    /// Gives all shards up at once, as a member that the group no longer knows.
+    pub fn abandon(self) {
+        let callbacks = self.consumer.context();
+        let owned = callbacks.owned();
+        callbacks.current.set(None);
+        if !owned.is_empty() {
+            callbacks.owner.losing(&owned);
         }
     }
 

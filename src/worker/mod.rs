@@ -61,6 +61,8 @@ const COMMITTERS: usize = 4;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A record fetched ahead takes several times its own bytes in librdkafka, which counts only those.
 const FETCH_OVERHEAD: usize = 5;
+/// A member that the group refuses again within this time has a twin.
+const REFUSED_AGAIN: Duration = Duration::from_secs(60);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 /// Stores of shards that others have are kept for so long, which makes coming back cheap.
@@ -254,16 +256,11 @@ fn start(
     let supervisor = Supervisor::new(opener, lanes, Arc::clone(view), budget.row_cache_bytes);
     let supervisor = spawn("supervisor", move || supervisor.run(&received));
     let owner = ToSupervisor { events: events.clone(), view: Arc::clone(view) };
-    let membership = Membership::join(connection, settings.lead_topic(), current, owner)?;
+    let (connection, lead) = (Arc::clone(connection), settings.lead_topic().to_owned());
+    let join = move || Membership::join(&connection, &lead, Arc::clone(&current), owner.clone());
+    let membership = join()?;
     let (view, stop) = (Arc::clone(view), Arc::clone(stop));
-    let membership = spawn("membership", move || {
-        while !stop.load(Ordering::Relaxed) {
-            view.pulse.beat("membership");
-            membership.poll()?;
-        }
-        membership.leave();
-        Ok(())
-    });
+    let membership = spawn("membership", move || be_member(membership, join, &view, &stop));
     drop(shared);
     Ok(Threads { membership, supervisor, committers: committing, events })
 }
@@ -276,7 +273,35 @@ fn spawn<T: Send + 'static>(
     builder.spawn(run).expect("a thread can be started")
 }
 
+/// Serves the group until told to stop.
+///
+/// A broker that dies in the middle of a join can know this process under a newer name than the
+/// process does, and refuse the older one as that of another process. So a member that is refused
+/// joins anew; refused again soon, there is another process under the same instance id.
+fn be_member<O: Owner>(
+    mut membership: Membership<O>,
+    join: impl Fn() -> Result<Membership<O>>,
+    view: &View,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let mut refused_at: Option<Instant> = None;
+    while !stop.load(Ordering::Relaxed) {
+        view.pulse.beat("membership");
+        let Err(error) = membership.poll() else { continue };
+        membership.abandon();
+        if refused_at.is_some_and(|at| at.elapsed() < REFUSED_AGAIN) {
+            return Err(error);
+        }
+        refused_at = Some(Instant::now());
+        tracing::warn!("joining the group anew: {error}");
+        membership = join()?;
+    }
+    membership.leave();
+    Ok(())
+}
+
 /// Passes what the group says on to the supervisor.
+#[derive(Clone)]
 struct ToSupervisor {
     events: Sender<Event>,
     view: Arc<View>,

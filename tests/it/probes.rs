@@ -25,7 +25,7 @@ fn startup_waits_until_the_group_has_let_the_worker_in() {
     let worker = Worker::start(&shop, "w-1");
     let text = worker.answers("/startupz", 503, PATIENCE);
     assert!(text.contains("not yet in the group"), "{text}");
-    worker.process.says(&["waiting for kafka"]);
+    worker.process.says(&["not started yet", "no broker answers"]);
     assert_eq!(status(&worker, "/healthz"), 200, "a worker that waits for a broker is alive");
     shop.broker.begin();
     worker.answers("/startupz", 200, PATIENCE);
