@@ -143,6 +143,11 @@ struct Verdict {
     unexpected: Vec<Record>,
 }
 
+/// Tells whether no completion is lost.
+pub fn is_complete(expected: &BTreeSet<String>, completions: &[Record]) -> bool {
+    compare(expected, completions).lost.is_empty()
+}
+
 fn compare(expected: &BTreeSet<String>, completions: &[Record]) -> Verdict {
     let mut by_key: BTreeMap<&str, Vec<Record>> = BTreeMap::new();
     let mut verdict = Verdict::default();

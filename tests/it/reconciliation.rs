@@ -152,6 +152,17 @@ impl Reconciliation {
         });
     }
 
+    /// Like [`Self::settle`], and tells whether it came to that.
+    pub fn settles(&self) -> bool {
+        self.flush();
+        let until = std::time::Instant::now() + PATIENCE;
+        eventually("an answer", PATIENCE * 2, || {
+            let inputs = [self.orders(), self.manufactured()];
+            let done = inputs.iter().all(|topic| self.is_processed(topic));
+            (done || std::time::Instant::now() > until).then_some(done)
+        })
+    }
+
     /// Waits until the broker has everything sent so far.
     pub fn flush(&self) {
         self.writer.flush();
