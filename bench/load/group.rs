@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::groups::GroupInfo;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    error::{KafkaError, RDKafkaErrorCode},
+};
 
 use crate::Failure;
 use crate::topics::{Inputs, PARTITIONS};
@@ -38,7 +41,11 @@ impl Observer {
             list.add_partition(&self.inputs.orders, partition);
             list.add_partition(&self.inputs.manufactured, partition);
         }
-        let committed = self.consumer.committed_offsets(list, PATIENCE)?;
+        let committed = match self.consumer.committed_offsets(list, PATIENCE) {
+            // A new cluster gives the group its coordinator only now.
+            Err(error) if has_no_coordinator(&error) => return Ok(0),
+            committed => committed?,
+        };
         let offsets = committed
             .elements()
             .iter()
@@ -78,6 +85,17 @@ impl Observer {
         }
         None
     }
+}
+
+fn has_no_coordinator(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+        )
+    )
 }
 
 struct Bytes<'a>(&'a [u8]);
