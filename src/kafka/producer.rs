@@ -13,6 +13,7 @@ use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction};
 /// Bounds every call of a commit; longer than the transaction may live at the broker.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
+const MEETING_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The transactional producer of one shard; having it means that older owners are fenced.
@@ -126,6 +127,9 @@ fn create(
 
 fn init_transactions(native: &mut NativeProducer) -> Result<()> {
     let deadline = Instant::now() + FENCE_TIMEOUT;
+    // Asked for a coordinator before it knows any broker, librdkafka asks again only after half a
+    // second. What goes wrong here goes wrong below as well, and is told there.
+    let _ = native.meet_broker(MEETING_TIMEOUT);
     until(deadline, || native.init_transactions(FENCE_TIMEOUT))
         .map_err(|failure| error(&failure, native))
 }

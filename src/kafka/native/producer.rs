@@ -101,6 +101,29 @@ impl NativeProducer {
         self.deliveries.watched_topic.store(self.topics[topic.0], Ordering::Relaxed);
     }
 
+    /// Waits until a broker has answered.
+    ///
+    /// # Errors
+    /// When none does in time.
+    pub fn meet_broker(&mut self, timeout: Duration) -> Result<(), Failure> {
+        let mut metadata = ptr::null();
+        // SAFETY: the client is live; no topic is named and none is asked for.
+        let code = unsafe {
+            sys::rd_kafka_metadata(
+                self.client,
+                0,
+                ptr::null_mut(),
+                &raw mut metadata,
+                millis(timeout),
+            )
+        };
+        if !metadata.is_null() {
+            // SAFETY: it was made by the call above and is used by nobody.
+            unsafe { sys::rd_kafka_metadata_destroy(metadata) };
+        }
+        Failure::of_code(code)
+    }
+
     /// Fences older producers of the same transactional id and settles their transaction.
     ///
     /// # Errors
