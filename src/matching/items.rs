@@ -90,11 +90,6 @@ impl Items {
         self.0.clear();
     }
 
-    /// Returns the bytes held outside the value itself.
-    pub fn heap_bytes(&self) -> usize {
-        if self.0.spilled() { self.0.capacity() } else { 0 }
-    }
-
     /// Returns the items in the order in which they were first seen.
     pub fn iter(&self) -> impl Iterator<Item = Item<'_>> {
         self.entries().map(|entry| Item {

@@ -70,11 +70,6 @@ impl Batch {
         self.arena.reserve_exact(bytes);
     }
 
-    pub fn clear(&mut self) {
-        self.arena.clear();
-        self.spans.clear();
-    }
-
     /// Sorts the entries by key.
     pub fn sort(&mut self) {
         let arena = &self.arena;
