@@ -5,26 +5,39 @@
 //! the old ones.
 //!
 //! ```text
-//! version  u8   1
-//! state    u8   bits 0–1 phase, bit 2 expected, bit 3 overdue
+//! version  u8   2
+//! state    u8   bits 0–1 phase, bit 2 expected, bit 3 overdue,
+//!               bit 4 the expectation's offset follows, bit 5 another record's origin follows
 //! changed       zigzag varint, milliseconds
 //! if expected:
 //!   age         zigzag varint, changed − expected_at
 //!   print  u64  little endian
 //!   missing     varint, open rows only
+//! if bit 4:
+//!   offset      varint, of the expectation
+//! if bit 5, the record that changed the row last, where it is not the expectation:
+//!   input  u8   0 for the expected topic, then the observed topics by name
+//!   offset      varint
 //! items         to the end, see `matching::Items`
 //! ```
 //!
-//! A completed row takes about twenty bytes.
+//! Version 1 has neither bit 4 nor bit 5 and is otherwise the same. A completed row takes about
+//! thirty bytes.
 
-use crate::matching::{Phase, Row};
+use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
 
 /// The version that is written.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+/// A version that is read.
+const WITHOUT_ORIGINS: u8 = 1;
 
-const PHASE_BITS: u8 = 0b0011;
-const EXPECTED_BIT: u8 = 0b0100;
-const OVERDUE_BIT: u8 = 0b1000;
+const PHASE_BITS: u8 = 0b0000_0011;
+const EXPECTED_BIT: u8 = 0b0000_0100;
+const OVERDUE_BIT: u8 = 0b0000_1000;
+const EXPECTATION_BIT: u8 = 0b0001_0000;
+const CHANGED_BY_BIT: u8 = 0b0010_0000;
+const STATE_BITS: u8 = PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT;
+const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -46,10 +59,14 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     assert!(row.phase != Phase::Absent, "a forgotten key has no bytes");
     let expected = if row.expected { EXPECTED_BIT } else { 0 };
     let overdue = if row.overdue { OVERDUE_BIT } else { 0 };
+    let expectation = row.expectation_offset.map(|offset| Origin { input: EXPECTED_INPUT, offset });
+    let changed_by = row.changed_by.filter(|by| expectation != Some(*by));
+    let expectation_bit = if expectation.is_some() { EXPECTATION_BIT } else { 0 };
+    let changed_by_bit = if changed_by.is_some() { CHANGED_BY_BIT } else { 0 };
     // Everything before the items goes out in one copy.
     let mut head = Head { bytes: [0; HEAD_BYTES_MAX], length: 0 };
     head.push(VERSION);
-    head.push(row.phase as u8 | expected | overdue);
+    head.push(row.phase as u8 | expected | overdue | expectation_bit | changed_by_bit);
     head.push_varint(zigzag(row.changed_at));
     if row.expected {
         // Wraps where the difference does not fit, and so does its way back.
@@ -58,6 +75,13 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
         if row.phase == Phase::Open {
             head.push_varint(u64::from(row.missing));
         }
+    }
+    if let Some(expectation) = expectation {
+        head.push_varint(expectation.offset.cast_unsigned());
+    }
+    if let Some(by) = changed_by {
+        head.push(by.input);
+        head.push_varint(by.offset.cast_unsigned());
     }
     out.reserve(head.length + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
@@ -102,15 +126,17 @@ pub fn is_finished(bytes: &[u8]) -> bool {
 
 fn head(bytes: &[u8]) -> Result<(Row, &[u8]), RowError> {
     let (version, rest) = bytes.split_first().ok_or(RowError::Malformed)?;
-    if *version != VERSION {
-        return Err(RowError::UnknownVersion(*version));
-    }
-    head_first(rest).ok_or(RowError::Malformed)
+    let state_bits = match *version {
+        VERSION => STATE_BITS | ORIGIN_BITS,
+        WITHOUT_ORIGINS => STATE_BITS,
+        other => return Err(RowError::UnknownVersion(other)),
+    };
+    head_first(state_bits, rest).ok_or(RowError::Malformed)
 }
 
-fn head_first(bytes: &[u8]) -> Option<(Row, &[u8])> {
+fn head_first(state_bits: u8, bytes: &[u8]) -> Option<(Row, &[u8])> {
     let (state, mut rest) = bytes.split_first()?;
-    if state & !(PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT) != 0 {
+    if state & !state_bits != 0 {
         return None;
     }
     let phase = match state & PHASE_BITS {
@@ -136,11 +162,26 @@ fn head_first(bytes: &[u8]) -> Option<(Row, &[u8])> {
             row.missing = u32::try_from(varint(&mut rest)?).ok()?;
         }
     }
+    if state & EXPECTATION_BIT != 0 {
+        let offset = varint(&mut rest)?.cast_signed();
+        row.expectation_offset = Some(offset);
+        row.changed_by = Some(Origin { input: EXPECTED_INPUT, offset });
+    }
+    if state & CHANGED_BY_BIT != 0 {
+        let (input, tail) = rest.split_first()?;
+        rest = tail;
+        let by = Origin { input: *input, offset: varint(&mut rest)?.cast_signed() };
+        if row.changed_by == Some(by) {
+            // Written shorter: each row has one encoding only.
+            return None;
+        }
+        row.changed_by = Some(by);
+    }
     Some((row, rest))
 }
 
 /// Most bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + VARINT_BYTES_MAX + VARINT_BYTES_MAX + 8 + VARINT_BYTES_MAX;
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 3 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
 struct Head {

@@ -46,7 +46,18 @@ pub struct Topic {
     pub role: &'static str,
 }
 
-/// A topic's last records, the newest first.
+/// Which of a topic's records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The last ones of all partitions, the newest first.
+    Last,
+    /// The last ones of one partition, the newest first.
+    LastOf(i32),
+    /// Those of a partition from an offset on, in their order.
+    From(i32, i64),
+}
+
+/// Some of a topic's records.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
@@ -101,13 +112,8 @@ impl Topics {
         &self.topics
     }
 
-    /// Returns the last `limit` records of a topic or of one of its partitions.
-    pub async fn page(
-        &self,
-        topic: &str,
-        partition: Option<i32>,
-        limit: usize,
-    ) -> Result<Page, Problem> {
+    /// Returns `limit` records of a topic.
+    pub async fn page(&self, topic: &str, wanted: Wanted, limit: usize) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
@@ -116,7 +122,7 @@ impl Topics {
         let read = tokio::task::spawn_blocking(move || {
             // The client's own log says nothing that its errors do not.
             let consumer: BaseConsumer = config.create()?;
-            read(&consumer, topic, partition, limit)
+            read(&consumer, topic, wanted, limit)
         });
         let read = read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?;
         read.map_err(|error| problem(502, "KafkaUnavailable", &error.to_string(), None))
@@ -126,22 +132,30 @@ impl Topics {
 fn read(
     consumer: &BaseConsumer,
     topic: String,
-    only: Option<i32>,
+    wanted: Wanted,
     limit: usize,
 ) -> Result<Page, KafkaError> {
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
     let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
-    let wanted = ids.iter().filter(|id| only.is_none_or(|only| only == **id)).count();
-    let each = limit.min(FETCHED_MAX / wanted.max(1)).max(1);
+    let is_wanted = |id| match wanted {
+        Wanted::Last => true,
+        Wanted::LastOf(partition) | Wanted::From(partition, _) => id == partition,
+    };
+    let each =
+        limit.min(FETCHED_MAX / ids.iter().filter(|id| is_wanted(**id)).count().max(1)).max(1);
     let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
     for partition in ids {
         let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_PATIENCE)?;
         partitions.push(Partition { partition, start, end });
-        if start < end && only.is_none_or(|only| only == partition) {
+        let from = match wanted {
             // Markers of transactions take offsets too, about one for each of ours.
-            let from = end.saturating_sub_unsigned(each as u64 * 2).max(start);
+            Wanted::Last | Wanted::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
+            Wanted::From(_, offset) => offset,
+        };
+        let from = from.max(start);
+        if from < end && is_wanted(partition) {
             list.add_partition_offset(&topic, partition, Offset::Offset(from))?;
             open += 1;
         }
@@ -151,14 +165,22 @@ fn read(
     while open > 0 && Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
-            Some(Ok(message)) => records.push(record(&message)),
+            Some(Ok(message)) => {
+                records.push(record(&message));
+                if matches!(wanted, Wanted::From(..)) && records.len() == limit {
+                    break;
+                }
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => return Err(error),
         }
     }
-    records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
-    records.truncate(limit);
-    Ok(Page { topic, partitions, records, complete: open == 0 })
+    let complete = open == 0 || records.len() >= limit;
+    if !matches!(wanted, Wanted::From(..)) {
+        records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
+        records.truncate(limit);
+    }
+    Ok(Page { topic, partitions, records, complete })
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {

@@ -16,7 +16,7 @@ use super::{
     ask::{self, Gathered, escaped, problem},
     assets,
     history::Rates,
-    records::{Page, Topic, Topics},
+    records::{Page, Topic, Topics, Wanted},
     roll::{Roll, ShardView, WorkerView},
     token::Token,
 };
@@ -174,6 +174,8 @@ async fn topics_all(State(shared): State<Arc<Shared>>) -> Json<Vec<Topic>> {
 #[derive(Deserialize)]
 struct Records {
     partition: Option<i32>,
+    /// Goes with a partition.
+    offset: Option<i64>,
     limit: Option<usize>,
 }
 
@@ -182,8 +184,16 @@ async fn records(
     Path(topic): Path<String>,
     query: Result<Query<Records>, QueryRejection>,
 ) -> Answer<Page> {
-    let Query(Records { partition, limit }) = accepted(query)?;
-    shared.topics.page(&topic, partition, limit_of(limit)).await.map(Json)
+    let Query(Records { partition, offset, limit }) = accepted(query)?;
+    let wanted = match (partition, offset) {
+        (None, None) => Wanted::Last,
+        (Some(partition), None) => Wanted::LastOf(partition),
+        (Some(partition), Some(offset)) => Wanted::From(partition, offset),
+        (None, Some(_)) => {
+            return Err(problem(400, "BadRequest", "an offset needs its partition", None));
+        }
+    };
+    shared.topics.page(&topic, wanted, limit_of(limit)).await.map(Json)
 }
 
 fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {

@@ -1,8 +1,20 @@
 //! The settings of every Kafka client, each with its reason.
 //!
-//! What the user passes through comes first, what exactly-once rests on last, so that it wins.
+//! What the user passes through wins: validation refuses whatever exactly-once rests on
+//! (`spec::properties`).
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+/// How the members of a group agree on who has which shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Members assign among themselves, one of them for all; they are static, so that one that was
+    /// killed and comes back within its session is not missed.
+    Classic,
+    /// The coordinator assigns (KIP-848). Members are dynamic: a static one that was killed would
+    /// be refused until its session is over. Session and heartbeat are the brokers' settings.
+    Consumer,
+}
 
 /// How to reach the cluster, and under which names.
 #[derive(Debug, Clone)]
@@ -13,6 +25,7 @@ pub struct Connection {
     pub group: String,
     /// Identifies this process among the group's members; static membership rests on it.
     pub instance_id: String,
+    pub protocol: Protocol,
 }
 
 /// A record's bytes beside key and value, generously.
@@ -26,13 +39,6 @@ impl Connection {
             &mut config,
             &[
                 ("group.id", &self.group),
-                // A killed and restarted process gets its shards back without a rebalance.
-                ("group.instance.id", &self.instance_id),
-                // Shards that stay keep flowing while others move.
-                ("partition.assignment.strategy", "cooperative-sticky"),
-                ("session.timeout.ms", "10000"),
-                // How soon a survivor learns that shards are free.
-                ("heartbeat.interval.ms", "300"),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
                 // Round trips for the metrics; this client alone is always polled, and elsewhere
@@ -47,6 +53,24 @@ impl Connection {
                 ("fetch.message.max.bytes", "1024"),
             ],
         );
+        match self.protocol {
+            Protocol::Classic => set(
+                &mut config,
+                &[
+                    // A killed and restarted process gets its shards back without a rebalance.
+                    ("group.instance.id", &self.instance_id),
+                    // Shards that stay keep flowing while others move.
+                    ("partition.assignment.strategy", "cooperative-sticky"),
+                    ("session.timeout.ms", "10000"),
+                    // How soon a survivor learns that shards are free.
+                    ("heartbeat.interval.ms", "300"),
+                ],
+            ),
+            Protocol::Consumer => set(
+                &mut config,
+                &[("group.protocol", "consumer"), ("group.remote.assignor", "uniform")],
+            ),
+        }
         config
     }
 
@@ -122,14 +146,12 @@ impl Connection {
                 ("linger.ms", "1"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "262144"),
+                ("compression.type", "lz4"),
                 // Where Java's producers would put the key.
                 ("partitioner", "murmur2_random"),
                 ("message.max.bytes", &message_bytes_max.max(1_000_000).to_string()),
             ],
         );
-        if config.get("compression.type").is_none() {
-            config.set("compression.type", "lz4");
-        }
         config
     }
 
@@ -161,8 +183,40 @@ impl Connection {
     }
 }
 
+/// Sets what the user has not set.
 fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
-        config.set(*name, *value);
+        if config.get(name).is_none() {
+            config.set(*name, *value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(protocol: Protocol, properties: &[(&str, &str)]) -> Connection {
+        let mut base = ClientConfig::new();
+        set(&mut base, properties);
+        let (group, instance_id) = ("shipping".to_owned(), "shipping-0".to_owned());
+        Connection { base, group, instance_id, protocol }
+    }
+
+    #[test]
+    fn what_the_user_sets_wins() {
+        let connection = connection(Protocol::Classic, &[("session.timeout.ms", "20000")]);
+        assert_eq!(connection.member().get("session.timeout.ms"), Some("20000"));
+        assert_eq!(connection.member().get("heartbeat.interval.ms"), Some("300"));
+    }
+
+    #[test]
+    fn the_coordinator_sets_what_members_of_the_new_protocol_may_not() {
+        let member = connection(Protocol::Consumer, &[]).member();
+        assert_eq!(member.get("group.protocol"), Some("consumer"));
+        for name in ["session.timeout.ms", "heartbeat.interval.ms", "group.instance.id"] {
+            assert_eq!(member.get(name), None, "{name}");
+        }
+        member.create_native_config().expect("librdkafka takes all of it together");
     }
 }

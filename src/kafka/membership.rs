@@ -22,13 +22,16 @@ use rdkafka::{
 };
 
 use super::{
-    BrokerFigures, Connection, brokers,
+    BrokerFigures, Connection, Protocol, brokers,
     context::Context,
     native::{self, GroupMetadata},
 };
 use crate::shard::{Assignment, Error, Result, ShardId};
 
 const POLL: Duration = Duration::from_millis(100);
+/// The coordinator may make a new epoch without telling anybody, and refuses commits of the one
+/// before: so soon it is found out.
+const EPOCH_POLL: Duration = Duration::from_millis(20);
 /// How long leaving the group may take; the session's end settles the rest.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -65,6 +68,7 @@ pub trait Owner: Send + Sync + 'static {
 /// A member of the group.
 pub struct Membership<O: Owner> {
     consumer: BaseConsumer<Callbacks<O>>,
+    protocol: Protocol,
 }
 
 struct Callbacks<O> {
@@ -89,7 +93,7 @@ impl<O: Owner> Membership<O> {
         let consumer: BaseConsumer<Callbacks<O>> =
             connection.member().create_with_context(callbacks).map_err(refused)?;
         consumer.subscribe(&[lead_topic]).map_err(refused)?;
-        Ok(Self { consumer })
+        Ok(Self { consumer, protocol: connection.protocol })
     }
 
     /// Serves the group for a moment.
@@ -98,8 +102,15 @@ impl<O: Owner> Membership<O> {
     /// [`Error::Fenced`] when the group knows another member under the same instance id: another
     /// process, or this one by a join whose answer was lost with its broker.
     pub fn poll(&self) -> Result<()> {
-        if let Some(Err(error)) = self.consumer.poll(POLL) {
+        let wait = match self.protocol {
+            Protocol::Classic => POLL,
+            Protocol::Consumer => EPOCH_POLL,
+        };
+        if let Some(Err(error)) = self.consumer.poll(wait) {
             tracing::debug!(%error, "membership");
+        }
+        if self.protocol == Protocol::Consumer {
+            self.consumer.context().follow_epoch(&self.consumer);
         }
         match self.consumer.client().fatal_error() {
             None => Ok(()),
@@ -160,6 +171,20 @@ impl<O: Owner> Callbacks<O> {
         }
         if let Err(failure) = native::incremental_unassign(consumer, partitions) {
             tracing::error!(%failure, "partitions could not be given back");
+        }
+    }
+
+    /// Takes note of an epoch that began without a callback.
+    ///
+    /// The shards are still those of the last callback: the coordinator gives none of them to others
+    /// before this member has said that it gave it back, which it does after the callback.
+    fn follow_epoch(&self, consumer: &BaseConsumer<Self>) {
+        let known = self.current.get().map(|current| current.generation);
+        let epoch = GroupMetadata::of(consumer).map_or(-1, |group| group.generation());
+        if epoch > 0 && known != Some(epoch) {
+            self.publish(consumer, self.owned());
+            // Being a member without shards is told by no callback either.
+            self.owner.gained(&BTreeSet::new());
         }
     }
 

@@ -22,7 +22,7 @@ mod unfit;
 pub use broker::KafkaBroker;
 pub use brokers::BrokerFigures;
 pub use changelog::Reader;
-pub use client::Connection;
+pub use client::{Connection, Protocol};
 pub use data::{DataConsumer, Input};
 pub use flaw::Flaw;
 pub use membership::{Current, GroupAssignment, Membership, Owner};

@@ -185,6 +185,8 @@ fn is_outdated(code: RDKafkaErrorCode) -> bool {
         code,
         RDKafkaErrorCode::IllegalGeneration
             | RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::StaleMemberEpoch
+            | RDKafkaErrorCode::FencedMemberEpoch
             | RDKafkaErrorCode::FencedInstanceId
             | RDKafkaErrorCode::RebalanceInProgress
     )

@@ -114,16 +114,19 @@ fn committed(connection: &Connection, inputs: &[(&str, i32)]) -> Result<Vec<(Str
 
 impl Admin {
     fn refuse_members(&self, group: &str) -> Result<()> {
-        let members = native::group_members(&self.consumer, group, TIMEOUT)
-            .map_err(|failure| refusal(&format!("group {group}"), Some(failure.code)))?;
-        if members.is_empty() {
+        let refused =
+            |failure: native::Failure| refusal(&format!("group {group}"), Some(failure.code));
+        let members = native::group_members(&self.consumer, group, TIMEOUT).map_err(refused)?;
+        if members.is_empty()
+            && !native::group_is_live(&self.consumer, group, TIMEOUT).map_err(refused)?
+        {
             return Ok(());
         }
-        let members: Vec<_> = members.iter().map(ToString::to_string).collect();
+        let names: Vec<_> = members.iter().map(|member| format!(" {member}")).collect();
         Err(Error::Misconfigured(format!(
-            "group {group} has live members: {}: stop these workers first; one that was killed \
-             counts until its session of 10 s has ended",
-            members.join(", ")
+            "group {group} has live members:{}: stop these workers first; one that was killed \
+             counts until its session has ended, after 10 s unless set otherwise",
+            if names.is_empty() { " they cannot be named".to_owned() } else { names.join(",") }
         )))
     }
 

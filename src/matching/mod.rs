@@ -7,6 +7,7 @@
 mod event;
 pub mod invariants;
 mod items;
+mod origin;
 mod row;
 mod rules;
 mod step;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use event::Event;
 pub use items::{ITEM_BYTES_MAX, Item, Items};
+pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};
 pub use rules::{Counting, Rules};
 pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};

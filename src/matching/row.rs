@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Items, Rules, Timestamp};
+use super::{Items, Origin, Rules, Timestamp};
 
 /// Where a key stands.
 ///
@@ -40,6 +40,12 @@ pub struct Row {
     pub missing: u32,
     /// Tells a replayed expectation from a changed one; see [`Row::fingerprint_of`].
     pub fingerprint: u64,
+    /// Offset of the expectation that counts, in the expected topic; `None` without one, or where
+    /// a version that did not keep it wrote the row.
+    pub expectation_offset: Option<i64>,
+    /// The last record that changed the row; duplicates and late records change none. Known
+    /// wherever `expectation_offset` is.
+    pub changed_by: Option<Origin>,
     /// Empty once finished: a finished row is a few dozen bytes.
     pub items: Items,
 }

@@ -27,6 +27,6 @@ pub struct Rules {
     /// How long a finished key is remembered (S20).
     pub memory_ms: Timestamp,
     /// Most bytes that a row's items may come to, encoded and with their counts; an event that
-    /// would add more is refused (S16). The rest of a row takes some 40 bytes.
+    /// would add more is refused (S16). The rest of a row takes some 60 bytes.
     pub row_bytes_max: usize,
 }

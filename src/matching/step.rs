@@ -171,6 +171,8 @@ fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) 
         changed_at: base.changed_at.max(at),
         missing: merged.missing(),
         fingerprint,
+        expectation_offset: base.expectation_offset,
+        changed_by: base.changed_by,
         items: merged,
     }
 }

@@ -19,7 +19,7 @@ use super::dereference::{CA, CERTIFICATE, Content, LOGIN};
 use super::error::{Error, Result};
 use super::names::FINALIZER;
 use super::observe;
-use crate::kafka::{self, Connection};
+use crate::kafka::{self, Connection, Protocol};
 use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
 use crate::spec::secret::Secret;
 use crate::spec::{Kafka, Reconciliation, Settings, Tls};
@@ -126,7 +126,12 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         base.set("sasl.password", read(&sasl.password).unwrap_or_default());
     }
     let group = settings.group_id().to_owned();
-    Ok(Connection { base, group, instance_id: "rollcall-operator".to_owned() })
+    Ok(Connection {
+        base,
+        group,
+        instance_id: "rollcall-operator".to_owned(),
+        protocol: Protocol::Classic,
+    })
 }
 
 #[cfg(test)]

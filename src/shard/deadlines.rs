@@ -54,7 +54,7 @@ impl<S: Store> Running<S> {
     /// Fires every deadline of the row that is due.
     fn fire(&mut self, slot: SlotId, now: Timestamp) -> Result<()> {
         while self.cache.due(slot, &self.plan.rules).is_some_and(|due| due <= now) {
-            self.step(slot, Event::Tick, now)?;
+            self.step(slot, Event::Tick, now, None)?;
         }
         Ok(())
     }

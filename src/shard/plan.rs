@@ -13,7 +13,7 @@ pub struct Plan {
     /// Name of the reconciliation, for headers and logs.
     pub name: String,
     pub rules: Rules,
-    /// The expected topic's decoder, then those of the observed topics in order.
+    /// The expected topic's decoder, then those of the observed topics by name.
     pub inputs: Vec<Input>,
     /// The input topics' names, in the same order.
     pub topics: Vec<String>,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     codec::{self, Reason, input::Scratch, output::Source},
-    matching::{Emitted, Event, Outcome, Row, Step, Timestamp, step},
+    matching::{Emitted, Event, Origin, Outcome, Row, Step, Timestamp, step},
 };
 
 /// The part of the memory for rows that telling new keys may take.
@@ -178,7 +178,8 @@ impl<S: Store> Running<S> {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
             Ok(event) => {
-                let outcome = self.step(slot, event, record.timestamp_ms)?;
+                let origin = Origin { input: input_number(record.input), offset: record.offset };
+                let outcome = self.step(slot, event, record.timestamp_ms, Some(origin))?;
                 if let Some(reason) = Reason::of(outcome) {
                     self.dead_letter(record, &reason);
                 }
@@ -192,17 +193,21 @@ impl<S: Store> Running<S> {
         slot: SlotId,
         event: Event<'_>,
         at: Timestamp,
+        origin: Option<Origin>,
     ) -> Result<Outcome> {
         let mut row = std::mem::take(&mut self.row);
         self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
         let before = RowCounts::of(&row);
         let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
-        let Step { row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
+        let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
         self.counters.outcome(outcome);
         if let Some(told) = told {
             told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
         }
         if changed {
+            if let Some(origin) = origin {
+                row.touched_by(outcome, origin);
+            }
             self.rows.remove(before);
             self.rows.add(RowCounts::of(&row));
             self.cache.write(slot, &row);
@@ -299,6 +304,11 @@ impl<S: Store> Running<S> {
             self.evict(self.limits.cache_bytes / 4 * 3);
         }
     }
+}
+
+/// Returns an input's number as rows have it.
+fn input_number(input: InputIndex) -> u8 {
+    u8::try_from(input).expect("a reconciliation has at most 17 inputs")
 }
 
 /// Says that bytes of the changelog or the store are no row that this version knows.

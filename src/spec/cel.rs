@@ -51,6 +51,12 @@ pub(super) fn spec_rules() -> Value {
             "counting cannot change, since the state was counted by it: make a new object",
         ),
         (
+            "self.kafka.groupProtocol == oldSelf.kafka.groupProtocol || \
+             (self.paused && oldSelf.paused)",
+            "groupProtocol changes only while paused: true, since a group speaks one protocol at \
+             a time",
+        ),
+        (
             "self.observed.size() == oldSelf.observed.size() && \
              self.observed.all(o, oldSelf.observed.exists(p, p.topic == o.topic))",
             "observed topics cannot change, since offsets and state belong to them: make a new \
@@ -67,14 +73,11 @@ pub(super) fn expected_rules() -> Value {
 }
 
 pub(super) fn kafka_rules() -> Value {
-    rules(&[
-        (
-            "has(self.groupId) == has(oldSelf.groupId) && \
+    rules(&[(
+        "has(self.groupId) == has(oldSelf.groupId) && \
              (!has(self.groupId) || self.groupId == oldSelf.groupId)",
-            "groupId cannot change, since offsets and state belong to it: make a new object",
-        ),
-        ("self.groupProtocol == 'classic'", "groupProtocol consumer is not supported yet"),
-    ])
+        "groupId cannot change, since offsets and state belong to it: make a new object",
+    )])
 }
 
 pub(super) fn tls_rules() -> Value {

@@ -18,7 +18,7 @@ pub struct Settings {
     pub name: String,
     pub kafka: Kafka,
     pub expected: Expected,
-    /// At least one.
+    /// At least one, in the order of their topics.
     pub observed: Vec<Observed>,
     pub completed: Completed,
     pub overdue_topic: String,

@@ -132,7 +132,6 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
         ("topic: shipping-overdue", "topic: orders", "topics must differ"),
         ("topic: shipping-dead-letter", "topic: shipping-overdue", "topics must differ"),
         ("item: $.productId", "item: $.productId\n    quantity: $.n", "counting: quantity"),
-        (kafka, "bootstrapServers: k\n    groupProtocol: consumer", "not supported yet"),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
         (
@@ -170,6 +169,17 @@ fn what_state_belongs_to_cannot_change() {
         assert!(found[0].contains(message), "{to}: {found:?}");
         assert_eq!(refusals_with(from, to, None), [""; 0], "{to}");
     }
+}
+
+#[test]
+fn the_group_protocol_changes_only_while_nothing_runs() {
+    let kafka = "bootstrapServers: localhost:9092";
+    let consumer = format!("{kafka}\n    groupProtocol: consumer");
+    let found = refusals_with(kafka, &consumer, Some(DEMO));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("only while paused"), "{found:?}");
+    let paused = DEMO.replacen("memory: 7d", "memory: 7d\n  paused: true", 1);
+    assert_eq!(refusals(&paused.replacen(kafka, &consumer, 1), Some(&paused)), [""; 0]);
 }
 
 /// The API server refuses a definition whose rules may run long; unbounded lists make them.

@@ -25,8 +25,12 @@ pub struct KeyStory {
     pub state: KeyState,
     /// When the expectation arrived, by its record's timestamp: RFC 3339, UTC.
     pub expected_at: Option<String>,
+    /// The expectation that counts; `None` without one.
+    pub expectation: Option<InputRecord>,
     /// The last change; of a finished key, when it finished.
     pub changed_at: String,
+    /// The last record that changed the key; duplicates and late records change nothing.
+    pub changed_by: Option<InputRecord>,
     /// What happens next if nothing arrives; `None` when nothing does.
     pub deadline: Option<Deadline>,
     /// How many different items are expected, and how many of them are still to come.
@@ -36,6 +40,15 @@ pub struct KeyStory {
     pub items_total: u64,
     /// The first thousand, those still to come first.
     pub items: Vec<ItemStory>,
+}
+
+/// A record of an input topic, in the key's partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputRecord {
+    pub topic: String,
+    pub partition: u32,
+    pub offset: i64,
 }
 
 /// What happens to a key when shard time reaches `at`.

@@ -10,8 +10,8 @@ mod status;
 
 pub use crate::shard::RowCounts;
 pub use key::{
-    CensusFacts, Deadline, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory, MissingItem,
-    MissingPage, Then,
+    CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory,
+    MissingItem, MissingPage, Then,
 };
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};

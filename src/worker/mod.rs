@@ -110,7 +110,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let view = Arc::new(View::default());
     let stop = Arc::new(AtomicBool::new(false));
     let signal = http::stop_signal()?;
-    let desk = Desk::new(Arc::clone(&view), settings.rules(), options.state_dir.clone());
+    let desk = Desk::new(Arc::clone(&view), settings, options.state_dir.clone());
     let desk = Arc::new(desk);
     let server = http::serve(options, &desk, settings).await?;
     tokio::pin!(signal);

@@ -10,11 +10,11 @@ use crate::{
         input::Limits,
         output::{Facts, OutputSettings},
     },
-    kafka::{Connection, Topics, Wanted},
+    kafka::{Connection, Protocol, Topics, Wanted},
     shard::{Error, OnTruncation, Plan, Result, StartFrom},
     spec::{
         Settings,
-        object::{self, FactsSpec},
+        object::{self, FactsSpec, GroupProtocol},
     },
 };
 
@@ -32,7 +32,11 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         base.set(name, value);
     }
     let group = settings.group_id().to_owned();
-    Ok(Connection { base, group, instance_id: instance_id.to_owned() })
+    let protocol = match settings.kafka.group_protocol {
+        GroupProtocol::Classic => Protocol::Classic,
+        GroupProtocol::Consumer => Protocol::Consumer,
+    };
+    Ok(Connection { base, group, instance_id: instance_id.to_owned(), protocol })
 }
 
 /// Returns the topics that the reconciliation wants.

@@ -41,6 +41,12 @@ checked("a key is looked up by keyboard and its story is followed to the end", a
   await seen(items.getByRole("listitem").filter({ hasText: "arrived" }));
   await shop.made(order, 2);
   await seen(page.getByText("All items were observed, and its completion was sent."));
+  await page.getByRole("link", { name: /^manufactured · partition \d+ · offset \d+$/ }).click();
+  const record = page.getByRole("listitem").filter({ hasText: order }).first();
+  await seen(record.filter({ hasText: /"productId":\s*2/ }));
+  await page.goBack();
+  await page.getByRole("link", { name: /^orders · partition \d+ · offset \d+$/ }).click();
+  await seen(page.getByRole("listitem").first().filter({ hasText: order }));
   await page.getByRole("link", { name: "Emitted" }).click();
   await seen(page.getByRole("link", { name: order }));
   assert.deepEqual(page.errors, []);

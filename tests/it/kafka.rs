@@ -24,8 +24,11 @@ pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// What every broker of the tests has beside the script's own settings: the cleaner looks often, so
-/// that a test can wait for it.
-const SETTINGS: &str = "log.cleaner.backoff.ms=200";
+/// that a test can wait for it, and members of the protocol of KIP-848 have short sessions.
+const SETTINGS: &str = "log.cleaner.backoff.ms=200 group.consumer.min.session.timeout.ms=6000 \
+                        group.consumer.session.timeout.ms=6000 \
+                        group.consumer.min.heartbeat.interval.ms=500 \
+                        group.consumer.heartbeat.interval.ms=500";
 
 /// The script's heap, and a word about transactions whose end is left out.
 const JAVA: &str = "-Xms256m -Xmx1g -Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction.\

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Form, SUCCESS, as_json, table::Table};
-use crate::state_api::{KeyState, KeyStory, Problem, Then};
+use crate::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
 use crate::{console, spec};
 
 /// Asks the workers about `key` and returns its story as text.
@@ -40,8 +40,15 @@ fn text(story: &KeyStory) -> String {
     };
     line("shard", &story.shard.to_string());
     line("state", &state);
-    line("expected", story.expected_at.as_deref().unwrap_or("not yet"));
-    line("changed", &story.changed_at);
+    let told = |at: &str, record: Option<&InputRecord>| match record {
+        Some(InputRecord { topic, partition, offset }) => {
+            format!("{at}, by {topic} partition {partition} offset {offset}")
+        }
+        None => at.to_owned(),
+    };
+    let expected_at = story.expected_at.as_deref().unwrap_or("not yet");
+    line("expected", &told(expected_at, story.expectation.as_ref()));
+    line("changed", &told(&story.changed_at, story.changed_by.as_ref()));
     if let Some(deadline) = &story.deadline {
         let then = match deadline.then {
             Then::Overdue => "it is reported as overdue",
@@ -82,7 +89,13 @@ mod tests {
             shard: 3,
             state: KeyState::Open,
             expected_at: Some("2026-01-01T00:00:00.000Z".to_owned()),
+            expectation: Some(InputRecord { topic: "orders".to_owned(), partition: 3, offset: 17 }),
             changed_at: "2026-01-01T00:00:05.000Z".to_owned(),
+            changed_by: Some(InputRecord {
+                topic: "manufactured".to_owned(),
+                partition: 3,
+                offset: 41,
+            }),
             deadline: Some(deadline),
             expected_total: 2,
             missing_total: 1,
@@ -95,8 +108,8 @@ mod tests {
 order-1
   shard     3
   state     open: 1 of 2 items are missing
-  expected  2026-01-01T00:00:00.000Z
-  changed   2026-01-01T00:00:05.000Z
+  expected  2026-01-01T00:00:00.000Z, by orders partition 3 offset 17
+  changed   2026-01-01T00:00:05.000Z, by manufactured partition 3 offset 41
   deadline  2026-01-04T00:00:00.000Z: it is reported as overdue
 
 NEEDED  HAVE  MISSING  ITEM

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Directory, Error, time};
 use crate::codec::row;
-use crate::matching::{Phase, Row};
+use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
 use crate::shard::ShardId;
 use crate::store::Snapshot;
 
@@ -21,11 +21,23 @@ pub(super) struct Story {
     phase: &'static str,
     /// When the expectation arrived, if it has.
     expected_at: Option<String>,
+    /// Offset of that expectation in the expected topic.
+    expectation_offset: Option<i64>,
     /// The last change; of a finished row, when it finished.
     changed_at: String,
+    /// The last record that changed the row.
+    changed_by: Option<Record>,
     /// The overdue record was sent.
     overdue: bool,
     items: Vec<Item>,
+}
+
+/// A store does not know the topics' names.
+#[derive(Debug, PartialEq, Serialize)]
+struct Record {
+    /// 0 for the expected topic, then the observed topics by name.
+    input: u8,
+    offset: i64,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -71,7 +83,9 @@ impl Story {
             shard: shard.0,
             phase,
             expected_at: row.expected.then(|| time(row.expected_at)),
+            expectation_offset: row.expectation_offset,
             changed_at: time(row.changed_at),
+            changed_by: row.changed_by.map(|Origin { input, offset }| Record { input, offset }),
             overdue: row.overdue,
             items: items.collect(),
         }
@@ -80,12 +94,19 @@ impl Story {
 
 impl fmt::Display for Story {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let expected = self.expected_at.as_deref().unwrap_or("not yet");
+        let told = |at: &str, record: Option<(u8, i64)>| match record {
+            Some((input, offset)) => format!("{at}, by offset {offset} of input {input}"),
+            None => at.to_owned(),
+        };
+        let expectation = self.expectation_offset.map(|offset| (EXPECTED_INPUT, offset));
+        let expected = told(self.expected_at.as_deref().unwrap_or("not yet"), expectation);
+        let changed_by = self.changed_by.as_ref().map(|Record { input, offset }| (*input, *offset));
+        let changed = told(&self.changed_at, changed_by);
         writeln!(f, "{}", self.key)?;
         writeln!(f, "  shard     {}", self.shard)?;
         writeln!(f, "  phase     {}", self.phase)?;
         writeln!(f, "  expected  {expected}")?;
-        writeln!(f, "  changed   {}", self.changed_at)?;
+        writeln!(f, "  changed   {changed}")?;
         writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
         if self.items.is_empty() {
             return Ok(());

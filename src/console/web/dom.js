@@ -83,6 +83,11 @@ export function keyLink(key) {
   return h("a", { class: "mono", href: `#/key/${encodeURIComponent(key)}` }, key);
 }
 
+/** Returns where an input record stands, with the way to it. */
+export function recordLink({ topic, partition, offset }) {
+  return h("a", { href: `#/topics/${encodeURIComponent(topic)}?partition=${partition}&offset=${offset}` }, `${topic} · partition ${partition} · offset ${offset}`);
+}
+
 export function head(title, text) {
   return h("div", { class: "head" }, h("h1", {}, title), text && h("p", {}, text));
 }

@@ -1,7 +1,7 @@
 // Keys that wait, by age; and one key's story.
 
 import { ask, repeat } from "./api.js";
-import { STATES, clock, count, empty, h, head, keyLink, lacks, refused, show, tag, when } from "./dom.js";
+import { STATES, clock, count, empty, h, head, keyLink, lacks, recordLink, refused, show, tag, when } from "./dom.js";
 
 const PAGE = 50;
 const STORY_EVERY = 3000;
@@ -101,8 +101,10 @@ function told(story, owner) {
   const fact = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
   const facts = [
     fact("State", tag(story.state)),
+    fact("Expected by", story.expectation && recordLink(story.expectation)),
     fact("Expected since", story.expectedAt && h("span", {}, clock(story.expectedAt), " · ", when(story.expectedAt))),
     fact(story.state === "completed" || story.state === "cancelled" ? "Finished" : "Last change", h("span", {}, clock(story.changedAt), " · ", when(story.changedAt))),
+    fact("Last record", story.changedBy && recordLink(story.changedBy)),
     fact("Next", story.deadline && h("span", {}, `${THEN[story.deadline.then]} `, when(story.deadline.at))),
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];

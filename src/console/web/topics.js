@@ -23,6 +23,9 @@ export function topics(main, context, query, name) {
   const choice = h("select", {}, h("option", { value: "" }, "All partitions"));
   const limit = h("select", {}, [20, 50, 200].map((last) => h("option", { value: last }, `last ${last}`)));
   const again = h("button", {}, "Refresh");
+  // A link to a record names where to begin; choosing a partition leaves it.
+  let from = query.has("offset") ? { partition: query.get("partition"), offset: query.get("offset") } : null;
+  const place = () => (from ? `&${new URLSearchParams(from)}` : choice.value ? `&partition=${choice.value}` : "");
   const status = h("p", { role: "status" });
   const body = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, "Reading from Kafka…"));
   main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first."), tabs,
@@ -36,11 +39,12 @@ export function topics(main, context, query, name) {
       const all = await ask("topics", control.signal);
       topic ||= all[0].name;
       tabs.replaceChildren(...all.map((known) => h("a", { href: `#/topics/${encodeURIComponent(known.name)}`, "aria-current": known.name === topic ? "page" : null }, known.name, h("span", { class: "count" }, ROLES[known.role]))));
-      const page = await ask(`topics/${encodeURIComponent(topic)}/records?limit=${limit.value}${choice.value ? `&partition=${choice.value}` : ""}`, control.signal);
+      const page = await ask(`topics/${encodeURIComponent(topic)}/records?limit=${limit.value}${place()}`, control.signal);
       if (choice.options.length === 1) choice.append(...page.partitions.map(({ partition, start, end }) => h("option", { value: partition }, `Partition ${partition}: ${count(end - start)}`)));
+      if (from) choice.value = from.partition;
       const total = page.partitions.reduce((sum, { start, end }) => sum + end - start, 0);
       body.replaceChildren(page.records.length ? h("ol", { class: "records" }, page.records.map(recordLine)) : h("div", { class: "card" }, empty("No records", "The topic is empty, or not there yet.")));
-      status.textContent = `${page.records.length} records shown; ${count(total)} offsets in ${page.partitions.length} partitions.${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
+      status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
     } catch (error) {
       if (error.name === "AbortError") return;
       body.replaceChildren(refused(error));
@@ -49,7 +53,7 @@ export function topics(main, context, query, name) {
     again.disabled = false;
   };
   again.onclick = load;
-  choice.onchange = load;
+  choice.onchange = () => { from = null; load(); };
   limit.onchange = load;
   load();
   return () => control.abort();

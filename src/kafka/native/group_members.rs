@@ -28,7 +28,8 @@ impl fmt::Display for Member {
     }
 }
 
-/// Returns the members of the group; none when there is no such group.
+/// Returns the members of the group; none when there is no such group, or one of KIP-848, whose
+/// members librdkafka cannot name yet: see [`group_is_live`].
 ///
 /// # Errors
 /// What the group's coordinator refuses, or no answer in time.
@@ -37,40 +38,100 @@ pub fn group_members<C: ConsumerContext>(
     group: &str,
     timeout: Duration,
 ) -> Result<Vec<Member>, Failure> {
-    let client = consumer.client().native_ptr();
     let group = CString::new(group).expect("validated group names hold no NUL");
     let mut groups = [group.as_ptr()];
-    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-    // SAFETY: the names outlive the call, which copies them; everything made here is destroyed at
-    // the end, in this function; the result's parts are copied before its event is destroyed.
+    // SAFETY: the names outlive the call, which copies them; the event's parts are copied while it
+    // is live.
     unsafe {
-        let queue = sys::rd_kafka_queue_new(client);
-        sys::rd_kafka_DescribeConsumerGroups(
-            client,
-            groups.as_mut_ptr(),
-            groups.len(),
-            ptr::null(),
-            queue,
-        );
-        let event = sys::rd_kafka_queue_poll(queue, timeout_ms);
-        let members = read_members(event);
-        if !event.is_null() {
-            sys::rd_kafka_event_destroy(event);
+        let answer = Answer::of(consumer, timeout, |client, queue| {
+            let names = groups.as_mut_ptr();
+            sys::rd_kafka_DescribeConsumerGroups(client, names, 1, ptr::null(), queue);
+        })?;
+        read_members(answer.0)
+    }
+}
+
+/// Tells whether a group of this name has members, whatever its protocol.
+///
+/// # Errors
+/// What a broker refuses, or no answer in time.
+pub fn group_is_live<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    group: &str,
+    timeout: Duration,
+) -> Result<bool, Failure> {
+    use sys::rd_kafka_consumer_group_state_t as State;
+    // SAFETY: the event's parts are read while it is live.
+    unsafe {
+        let answer = Answer::of(consumer, timeout, |client, queue| {
+            sys::rd_kafka_ListConsumerGroups(client, ptr::null(), queue);
+        })?;
+        let result = sys::rd_kafka_event_ListConsumerGroups_result(answer.0);
+        if result.is_null() {
+            Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__BAD_MSG)?;
         }
-        sys::rd_kafka_queue_destroy(queue);
-        members
+        let mut count = 0;
+        let errors = sys::rd_kafka_ListConsumerGroups_result_errors(result, &raw mut count);
+        if count > 0 {
+            Failure::of_code(sys::rd_kafka_error_code(*errors))?;
+        }
+        let groups = sys::rd_kafka_ListConsumerGroups_result_valid(result, &raw mut count);
+        let listed = (0..count)
+            .map(|index| *groups.add(index))
+            .find(|listing| text(sys::rd_kafka_ConsumerGroupListing_group_id(*listing)) == group);
+        Ok(listed.is_some_and(|listing| {
+            !matches!(
+                sys::rd_kafka_ConsumerGroupListing_state(listing),
+                State::RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY
+                    | State::RD_KAFKA_CONSUMER_GROUP_STATE_DEAD
+            )
+        }))
+    }
+}
+
+/// The event that an admin call ends in, live until it is dropped.
+struct Answer(*mut sys::rd_kafka_event_t);
+
+impl Answer {
+    /// Makes an admin call and waits for its event.
+    ///
+    /// # Safety
+    /// `call` passes nothing on that does not outlive it.
+    unsafe fn of<C: ConsumerContext>(
+        consumer: &BaseConsumer<C>,
+        timeout: Duration,
+        call: impl FnOnce(*mut sys::rd_kafka_t, *mut sys::rd_kafka_queue_t),
+    ) -> Result<Self, Failure> {
+        let client = consumer.client().native_ptr();
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the client is live; the queue is destroyed here, the event when it is dropped.
+        unsafe {
+            let queue = sys::rd_kafka_queue_new(client);
+            call(client, queue);
+            let event = sys::rd_kafka_queue_poll(queue, timeout_ms);
+            sys::rd_kafka_queue_destroy(queue);
+            if event.is_null() {
+                Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT)?;
+            }
+            let answer = Self(event);
+            Failure::of_code(sys::rd_kafka_event_error(event))?;
+            Ok(answer)
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: it was handed over to us and is destroyed once.
+        unsafe { sys::rd_kafka_event_destroy(self.0) }
     }
 }
 
 /// # Safety
-/// `event` is null or live.
+/// `event` is live.
 unsafe fn read_members(event: *mut sys::rd_kafka_event_t) -> Result<Vec<Member>, Failure> {
     // SAFETY: the caller keeps the event alive; everything read belongs to it.
     unsafe {
-        if event.is_null() {
-            Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT)?;
-        }
-        Failure::of_code(sys::rd_kafka_event_error(event))?;
         let result = sys::rd_kafka_event_DescribeConsumerGroups_result(event);
         if result.is_null() {
             Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__BAD_MSG)?;

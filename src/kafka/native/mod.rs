@@ -14,6 +14,6 @@ mod topic_id;
 pub use consumer::{Fetched, Queue};
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
-pub use group_members::{Member, group_members};
+pub use group_members::{Member, group_is_live, group_members};
 pub use producer::{NativeProducer, TopicHandle};
 pub use topic_id::{cluster_id, topic_ids};

@@ -87,6 +87,9 @@ impl Case<'_> {
         };
         let step = step(&self.plan.rules, point.row.clone(), event, fact.timestamp_ms);
         next.row = step.row;
+        if step.changed {
+            next.row.touched_by(step.outcome, fact.origin(input));
+        }
         if let Some(reason) = Reason::of(step.outcome) {
             next = self.tell(next, &fact.dead_letter(self.plan, &reason))?;
         }

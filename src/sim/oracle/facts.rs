@@ -5,7 +5,7 @@ use std::fmt;
 use super::super::kafka::{Message, Place, Topic};
 use crate::{
     codec::{Reason, input::Scratch, output::Source},
-    matching::{Event, Items, Timestamp},
+    matching::{Event, Items, Origin, Timestamp},
     shard::{Offset, Output, Plan},
 };
 
@@ -86,6 +86,12 @@ impl Fact {
             }
             Says::Refused(_) => None,
         }
+    }
+
+    /// Returns what a row says of the record, which came from `input`.
+    pub fn origin(&self, input: usize) -> Origin {
+        let input = u8::try_from(input).expect("there are few inputs");
+        Origin { input, offset: self.source.offset }
     }
 
     /// Returns the record's dead letter.

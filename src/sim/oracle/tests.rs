@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    matching::{Counting, Event, Items, Rules, step},
+    matching::{Counting, Event, Items, Origin, Outcome, Rules, step},
     shard::Plan,
     sim::setting,
 };
@@ -38,7 +38,9 @@ fn completed(plan: &Plan) -> Case<'_> {
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
     let event = Event::Observation { item: "1", quantity: 1 };
-    let last = step(&plan.rules, open, event, 20);
+    let mut last = step(&plan.rules, open, event, 20);
+    last.row.touched_by(Outcome::Expected, Origin { input: 0, offset: 0 });
+    last.row.touched_by(Outcome::Observed, Origin { input: 1, offset: 0 });
     let completion = plan.outputs.emitted(b"k", &last.emitted.unwrap(), 20);
     Case {
         plan,
@@ -92,6 +94,9 @@ fn another_row_or_another_timestamp_is_refused() {
     let mut case = completed(&plan);
     case.outputs[0][0].timestamp_ms += 1;
     assert!(case.explain().is_err());
+    let mut case = completed(&plan);
+    case.last.changed_by = Some(Origin { input: 1, offset: 1 });
+    assert!(case.explain().is_err(), "another record completed it");
 }
 
 #[test]
@@ -106,7 +111,9 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     };
     case.outputs[0] = vec![completion(10)];
     case.last.changed_at = 20;
+    case.last.changed_by = Some(Origin { input: 0, offset: 0 });
     assert_eq!(case.explain(), Ok(()), "the arrival came first");
+    case.last.changed_by = Some(Origin { input: 1, offset: 0 });
     let cancellation = facts(&plan, EXPECTED, 1, &record(None, 30));
     case.facts[0].insert(0, cancellation);
     case.outputs[0] = vec![completion(20)];

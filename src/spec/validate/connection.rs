@@ -9,19 +9,14 @@ use crate::spec::problem::Problems;
 use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR, Secret};
 use crate::spec::{bounds, names, properties};
 
+/// What members of the protocol of KIP-848 may not set.
+const SET_BY_THE_COORDINATOR: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms"];
+
 /// Reads the connection; the group is called `name` unless the object says otherwise.
 pub(super) fn kafka(spec: &KafkaSpec, name: &str, problems: &mut Problems) -> Kafka {
     problems.check("spec.kafka.bootstrapServers", check_servers(&spec.bootstrap_servers));
     if let Some(group) = &spec.group_id {
         problems.check("spec.kafka.groupId", names::check_group(group));
-    }
-    if spec.group_protocol == GroupProtocol::Consumer {
-        problems.add(
-            "spec.kafka.groupProtocol",
-            "consumer (KIP-848) is not supported yet: a member that restarts after a crash is \
-             refused until its session ends",
-            "write classic, or remove it",
-        );
     }
     if spec.properties.len() > bounds::PROPERTIES_MAX as usize {
         problems.add(
@@ -29,6 +24,17 @@ pub(super) fn kafka(spec: &KafkaSpec, name: &str, problems: &mut Problems) -> Ka
             format!("holds {} settings", spec.properties.len()),
             format!("give at most {}", bounds::PROPERTIES_MAX),
         );
+    }
+    if spec.group_protocol == GroupProtocol::Consumer {
+        for name in SET_BY_THE_COORDINATOR {
+            if spec.properties.contains_key(*name) {
+                problems.add(
+                    format!("spec.kafka.properties[\"{name}\"]"),
+                    "is the brokers' to set under groupProtocol: consumer",
+                    "remove it; see group.consumer.* in the brokers' configuration",
+                );
+            }
+        }
     }
     for (name, value) in &spec.properties {
         problems

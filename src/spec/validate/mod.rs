@@ -44,7 +44,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         CountingSpec::Distinct => Counting::Distinct,
         CountingSpec::Quantity => Counting::Quantity,
     };
-    let settings = Settings {
+    let mut settings = Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
         expected: paths::expected(&spec.expected, counting, problems),
         observed: observed(&spec.observed, counting, problems),
@@ -80,6 +80,8 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
     }
     check_topics(spec, &settings, problems);
+    // Rows name inputs by number, which listing them in another order must not change.
+    settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
     settings
 }
 

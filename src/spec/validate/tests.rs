@@ -304,8 +304,18 @@ fn brokers_are_given_as_host_and_port() {
 }
 
 #[test]
+fn what_the_coordinator_sets_is_refused_under_its_protocol() {
+    assert!(problems_with_kafka("groupProtocol: consumer").is_empty());
+    let session = "groupProtocol: consumer, properties: {session.timeout.ms: \"9000\"}";
+    assert_eq!(
+        problems_with_kafka(session),
+        ["spec.kafka.properties[\"session.timeout.ms\"]: is the brokers' to set under \
+          groupProtocol: consumer\n    remove it; see group.consumer.* in the brokers' configuration"]
+    );
+}
+
+#[test]
 fn what_is_not_supported_yet_says_so() {
-    assert!(problems_with_kafka("groupProtocol: consumer")[0].contains("not supported yet"));
     assert_eq!(
         problems_with_kafka("sasl: { mechanism: OAUTHBEARER, secretRef: { name: login } }"),
         ["spec.kafka.sasl.mechanism: OAUTHBEARER is not supported yet\n    \

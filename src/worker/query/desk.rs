@@ -18,6 +18,7 @@ use crate::{
     codec::partition,
     matching::{Row, Rules},
     shard::{Portion, PortionCursor, Running, ShardId, Store, decode_row},
+    spec::Settings,
     state_api::Problem,
     store::RocksStore,
     worker::{
@@ -68,6 +69,8 @@ pub struct Desk {
     pub view: Arc<View>,
     pub recent: Arc<Recent>,
     pub rules: Rules,
+    /// The input topics, in the order of their numbers.
+    pub inputs: Vec<String>,
     pub state_dir: PathBuf,
     pub(super) censuses: Censuses,
     /// Set once the lanes run.
@@ -76,11 +79,12 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new(view: Arc<View>, rules: Rules, state_dir: PathBuf) -> Self {
+    pub fn new(view: Arc<View>, settings: &Settings, state_dir: PathBuf) -> Self {
         Self {
             view,
             recent: Arc::default(),
-            rules,
+            rules: settings.rules(),
+            inputs: settings.inputs().into_iter().map(str::to_owned).collect(),
             state_dir,
             censuses: Censuses::default(),
             lanes: OnceLock::new(),

@@ -54,7 +54,7 @@ async fn key(State(desk): State<Arc<Desk>>, Path(key): Path<String>) -> Answer<K
         let detail = "nothing is known of the key: it was never seen, or it is forgotten";
         problem(404, "UnknownKey", detail, Some(number))
     };
-    story::story(&bytes, number, row, &desk.rules).map(Json).ok_or_else(unknown)
+    story::story(&bytes, number, row, &desk.rules, &desk.inputs).map(Json).ok_or_else(unknown)
 }
 
 #[derive(Debug, Deserialize)]

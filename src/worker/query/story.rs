@@ -1,8 +1,8 @@
 //! Rows told to people and programs.
 
 use crate::{
-    matching::{Phase, Row, Rules, Timestamp},
-    state_api::{Deadline, ItemStory, KeyEntry, KeyState, KeyStory, Then},
+    matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules, Timestamp},
+    state_api::{Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then},
 };
 
 /// Most items that are told of one key, and in a list.
@@ -26,8 +26,20 @@ pub fn since(row: &Row) -> Timestamp {
     if row.expected { row.expected_at } else { row.changed_at }
 }
 
-/// Returns everything known of a key; `None` when that is nothing.
-pub fn story(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyStory> {
+/// Returns everything known of a key; `None` when that is nothing. `inputs` are the topics in the
+/// order of their numbers.
+pub fn story(
+    key: &[u8],
+    shard: u32,
+    row: &Row,
+    rules: &Rules,
+    inputs: &[String],
+) -> Option<KeyStory> {
+    let record = |Origin { input, offset }| {
+        let topic = inputs.get(usize::from(input))?.clone();
+        Some(InputRecord { topic, partition: shard, offset })
+    };
+    let expectation = row.expectation_offset.map(|offset| Origin { input: EXPECTED_INPUT, offset });
     let mut items: Vec<ItemStory> = row
         .items
         .iter()
@@ -48,7 +60,9 @@ pub fn story(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyStor
         shard,
         state: state(row)?,
         expected_at: row.expected.then(|| time(row.expected_at)),
+        expectation: expectation.and_then(record),
         changed_at: time(row.changed_at),
+        changed_by: row.changed_by.and_then(record),
         deadline: deadline(row, rules),
         expected_total,
         missing_total,
@@ -123,10 +137,32 @@ mod tests {
         Row { phase, expected: true, items, ..Row::default() }
     }
 
+    fn inputs() -> Vec<String> {
+        vec!["orders".to_owned(), "manufactured".to_owned()]
+    }
+
+    #[test]
+    fn the_story_names_the_records_that_the_key_was_made_of() {
+        let told = |row: &Row| {
+            let story = story(b"order-1", 3, row, &RULES, &inputs()).expect("it is known");
+            let place = |record: InputRecord| {
+                assert_eq!(record.partition, 3);
+                format!("{}@{}", record.topic, record.offset)
+            };
+            (story.expectation.map(place), story.changed_by.map(place))
+        };
+        let mut row = row(Phase::Open, &[("made", 1, 1)]);
+        assert_eq!(told(&row), (None, None));
+        row.expectation_offset = Some(7);
+        row.changed_by = Some(Origin { input: 1, offset: 41 });
+        let named = ("orders@7".to_owned(), "manufactured@41".to_owned());
+        assert_eq!(told(&row), (Some(named.0), Some(named.1)));
+    }
+
     #[test]
     fn the_story_tells_first_what_is_missing() {
         let row = row(Phase::Open, &[("made", 1, 1), ("stray", 0, 1), ("missing", 2, 1)]);
-        let story = story(b"order-1", 3, &row, &RULES).expect("it is known");
+        let story = story(b"order-1", 3, &row, &RULES, &inputs()).expect("it is known");
         let items: Vec<&str> = story.items.iter().map(|item| &item.item[..]).collect();
         assert_eq!(items, ["missing", "made", "stray"]);
         assert_eq!((story.expected_total, story.missing_total, story.items_total), (2, 1, 3));
@@ -149,7 +185,7 @@ mod tests {
 
     #[test]
     fn nothing_is_told_of_a_key_that_is_not_known() {
-        assert_eq!(story(b"order-1", 3, &Row::default(), &RULES), None);
+        assert_eq!(story(b"order-1", 3, &Row::default(), &RULES, &inputs()), None);
     }
 
     #[test]
