@@ -2,13 +2,25 @@
 //!
 //! What the user passes through comes first, what exactly-once rests on last, so that it wins.
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::{
+    ClientConfig,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, ConsumerContext},
+};
+
+use super::{
+    native::Kept,
+    token::{Login, Refusal},
+};
+use crate::shard::Error;
 
 /// How to reach the cluster, and under which names.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// Servers, security, and the user's own properties.
     pub base: ClientConfig,
+    /// Tokens, where they are what clients log in with.
+    pub login: Login,
     /// The consumer group, which also begins the changelog's and the transactions' names.
     pub group: String,
     /// Identifies this process among the group's members; static membership rests on it.
@@ -133,6 +145,21 @@ impl Connection {
         config
     }
 
+    /// Makes a consumer that is logged in.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses; a token that is not to be had.
+    pub fn consumer<C: ConsumerContext + 'static>(
+        &self,
+        config: &ClientConfig,
+        context: C,
+    ) -> Result<Kept<BaseConsumer<C>>, Error> {
+        let consumer = config
+            .create_with_context(context)
+            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        Ok(self.login.keep(consumer)?)
+    }
+
     /// Topics: describes, checks and creates them.
     pub fn admin(&self) -> ClientConfig {
         self.client("admin")
@@ -158,6 +185,16 @@ impl Connection {
         );
         config.set_log_level(RDKafkaLogLevel::Warning);
         config
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Secret(_) => Self::Misconfigured(refusal.to_string()),
+            // Servers come back, and secrets are put right under running programs.
+            _ => Self::Interrupted(refusal.to_string()),
+        }
     }
 }
 

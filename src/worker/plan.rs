@@ -10,7 +10,7 @@ use crate::{
         input::Limits,
         output::{Facts, OutputSettings},
     },
-    kafka::{Connection, Topics, Wanted},
+    kafka::{Connection, Login, Topics, Wanted},
     shard::{Error, OnTruncation, Plan, Result, StartFrom},
     spec::{
         Settings,
@@ -32,7 +32,8 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         base.set(name, value);
     }
     let group = settings.group_id().to_owned();
-    Ok(Connection { base, group, instance_id: instance_id.to_owned() })
+    let login = Login::of(&settings.kafka);
+    Ok(Connection { base, login, group, instance_id: instance_id.to_owned() })
 }
 
 /// Returns the topics that the reconciliation wants.
