@@ -36,8 +36,8 @@ fn summary(settings: &Settings) -> String {
     let secured = match (&kafka.tls, &kafka.sasl) {
         (None, None) => "not encrypted".to_owned(),
         (Some(_), None) => "TLS".to_owned(),
-        (None, Some(sasl)) => format!("not encrypted, {}", sasl.mechanism.name()),
-        (Some(_), Some(sasl)) => format!("TLS, {}", sasl.mechanism.name()),
+        (None, Some(sasl)) => format!("not encrypted, {}", sasl.mechanism().name()),
+        (Some(_), Some(sasl)) => format!("TLS, {}", sasl.mechanism().name()),
     };
     let lines = [
         ("kafka", format!("{} ({secured})", kafka.bootstrap_servers)),

@@ -10,7 +10,7 @@ use std::{
 
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, Consumer, DefaultConsumerContext},
     error::KafkaError,
     message::{BorrowedMessage, Headers, Message},
     metadata::{MetadataPartition, MetadataTopic},
@@ -118,14 +118,18 @@ impl Topics {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
         let _turn = self.readers.acquire().await.expect("it is never closed");
-        let (config, topic) = (self.connection.reader(), topic.to_owned());
+        let (connection, topic) = (self.connection.clone(), topic.to_owned());
         let read = tokio::task::spawn_blocking(move || {
+            let config = connection.reader();
             // The client's own log says nothing that its errors do not.
-            let consumer: BaseConsumer = config.create()?;
-            read(&consumer, topic, wanted, limit)
+            let unavailable = |error: String| problem(502, "KafkaUnavailable", &error, None);
+            let consumer = connection
+                .consumer(&config, DefaultConsumerContext)
+                .map_err(|error| unavailable(error.to_string()))?;
+            let page = read(&consumer, topic, wanted, limit);
+            page.map_err(|error| unavailable(error.to_string()))
         });
-        let read = read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?;
-        read.map_err(|error| problem(502, "KafkaUnavailable", &error.to_string(), None))
+        read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?
     }
 }
 

@@ -13,7 +13,7 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use super::{Connection, context::Context, native, unfit::Unfit};
+use super::{Connection, Kept, context::Context, native, unfit::Unfit};
 use crate::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,8 +25,8 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
 pub(super) struct Admin {
-    pub(super) client: AdminClient<Context>,
-    pub(super) consumer: BaseConsumer<Context>,
+    pub(super) client: Kept<AdminClient<Context>>,
+    pub(super) consumer: Kept<BaseConsumer<Context>>,
     servers: String,
 }
 
@@ -41,13 +41,14 @@ pub(super) struct Described {
 }
 
 impl Admin {
-    pub(super) fn connect(connection: &Connection) -> Result<Self> {
+    pub(super) fn connect(connection: &Connection) -> std::result::Result<Self, Unfit> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
         let context = Context::default();
         let client = AdminClient::from_config_and_context(&connection.admin(), context.sibling());
-        let consumer = connection.reader().create_with_context(context);
+        let client = connection.login.keep(client.map_err(refused)?)?;
+        let consumer = connection.consumer(&connection.reader(), context)?;
         let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
-        Ok(Self { client: client.map_err(refused)?, consumer: consumer.map_err(refused)?, servers })
+        Ok(Self { client, consumer, servers })
     }
 
     /// Names the cause where the brokers have told one: librdkafka's calls only say that there was

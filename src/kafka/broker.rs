@@ -11,10 +11,13 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::{Connection, Reader, ShardProducer, Topics, context::Context, native};
+use super::{Connection, Kept, Reader, ShardProducer, Topics, context::Context, native};
 use crate::shard::{Bounds, Broker, CommittedOffset, Error, Result, ShardId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A consumer that reads nothing.
+type Asker = Kept<BaseConsumer<Context>>;
 
 /// Opens shards of one reconciliation.
 #[derive(Clone)]
@@ -23,7 +26,7 @@ pub struct KafkaBroker {
     topics: Arc<Topics>,
     /// Asks for offsets and bounds, for all shards: connecting anew costs a shard a tenth of a
     /// second each time.
-    client: Arc<Mutex<Option<Arc<BaseConsumer<Context>>>>>,
+    client: Arc<Mutex<Option<Arc<Asker>>>>,
 }
 
 impl KafkaBroker {
@@ -31,12 +34,10 @@ impl KafkaBroker {
         Self { connection, topics, client: Arc::default() }
     }
 
-    fn client(&self) -> Result<Arc<BaseConsumer<Context>>> {
+    fn client(&self) -> Result<Arc<Asker>> {
         let mut shared = self.client.lock().expect("nothing panics under this lock");
         if shared.is_none() {
-            let client = self.connection.reader().create_with_context(Context::default());
-            let client =
-                client.map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+            let client = self.connection.consumer(&self.connection.reader(), Context::default())?;
             *shared = Some(Arc::new(client));
         }
         let client = Arc::clone(shared.as_ref().expect("it was just made"));

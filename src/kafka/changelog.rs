@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rdkafka::{
-    Offset as KafkaOffset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
 
 use super::{
     Connection,
@@ -59,10 +56,7 @@ impl ChangelogReader for Reader {
     }
 
     fn seek(&mut self, from: Offset) -> Result<()> {
-        let config = self.connection.reader();
-        let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::default())
-            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        let consumer = self.connection.consumer(&self.connection.reader(), Context::default())?;
         // Knowing the topic before it is assigned saves half a second until the first record.
         consumer
             .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)

@@ -3,7 +3,17 @@
 //! What the user passes through wins: validation refuses whatever exactly-once rests on
 //! (`spec::properties`).
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::{
+    ClientConfig,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, ConsumerContext},
+};
+
+use super::{
+    native::Kept,
+    token::{Login, Refusal},
+};
+use crate::shard::Error;
 
 /// How the members of a group agree on who has which shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +31,8 @@ pub enum Protocol {
 pub struct Connection {
     /// Servers, security, and the user's own properties.
     pub base: ClientConfig,
+    /// Tokens, where they are what clients log in with.
+    pub login: Login,
     /// The consumer group, which also begins the changelog's and the transactions' names.
     pub group: String,
     /// Identifies this process among the group's members; static membership rests on it.
@@ -155,6 +167,21 @@ impl Connection {
         config
     }
 
+    /// Makes a consumer that is logged in.
+    ///
+    /// # Errors
+    /// Settings that librdkafka refuses; a token that is not to be had.
+    pub fn consumer<C: ConsumerContext + 'static>(
+        &self,
+        config: &ClientConfig,
+        context: C,
+    ) -> Result<Kept<BaseConsumer<C>>, Error> {
+        let consumer = config
+            .create_with_context(context)
+            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        Ok(self.login.keep(consumer)?)
+    }
+
     /// Topics: describes, checks and creates them.
     pub fn admin(&self) -> ClientConfig {
         self.client("admin")
@@ -183,6 +210,16 @@ impl Connection {
     }
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Secret(_) => Self::Misconfigured(refusal.to_string()),
+            // Servers come back, and secrets are put right under running programs.
+            _ => Self::Interrupted(refusal.to_string()),
+        }
+    }
+}
+
 /// Sets what the user has not set.
 fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
@@ -200,7 +237,7 @@ mod tests {
         let mut base = ClientConfig::new();
         set(&mut base, properties);
         let (group, instance_id) = ("shipping".to_owned(), "shipping-0".to_owned());
-        Connection { base, group, instance_id, protocol }
+        Connection { base, login: Login::default(), group, instance_id, protocol }
     }
 
     #[test]

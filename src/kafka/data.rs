@@ -5,10 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{
-    Offset as KafkaOffset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
 
 use super::{
     Connection, Topics,
@@ -53,9 +50,7 @@ impl DataConsumer {
     /// Settings that librdkafka refuses.
     pub fn connect(connection: &Connection, topics: &Topics, fetch_kbytes: usize) -> Result<Self> {
         let config = connection.data(fetch_kbytes);
-        let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::default())
-            .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        let consumer = connection.consumer(&config, Context::default())?;
         for topic in &topics.inputs {
             // Knowing a topic before it is assigned saves half a second until the first record.
             let _ = consumer.fetch_metadata(Some(topic), TIMEOUT);

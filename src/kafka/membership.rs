@@ -24,7 +24,7 @@ use rdkafka::{
 use super::{
     BrokerFigures, Connection, Protocol, brokers,
     context::Context,
-    native::{self, GroupMetadata},
+    native::{self, GroupMetadata, Kept},
 };
 use crate::shard::{Assignment, Error, Result, ShardId};
 
@@ -67,7 +67,7 @@ pub trait Owner: Send + Sync + 'static {
 
 /// A member of the group.
 pub struct Membership<O: Owner> {
-    consumer: BaseConsumer<Callbacks<O>>,
+    consumer: Kept<BaseConsumer<Callbacks<O>>>,
     protocol: Protocol,
 }
 
@@ -81,7 +81,7 @@ impl<O: Owner> Membership<O> {
     /// Joins the group; [`Self::poll`] has to be called from then on.
     ///
     /// # Errors
-    /// Settings that librdkafka refuses.
+    /// Settings that librdkafka refuses; a token that is not to be had.
     pub fn join(
         connection: &Connection,
         lead_topic: &str,
@@ -90,8 +90,7 @@ impl<O: Owner> Membership<O> {
     ) -> Result<Self> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
         let callbacks = Callbacks { owner, current, client: Context::default() };
-        let consumer: BaseConsumer<Callbacks<O>> =
-            connection.member().create_with_context(callbacks).map_err(refused)?;
+        let consumer = connection.consumer(&connection.member(), callbacks)?;
         consumer.subscribe(&[lead_topic]).map_err(refused)?;
         Ok(Self { consumer, protocol: connection.protocol })
     }

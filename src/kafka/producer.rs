@@ -6,7 +6,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList, error::RDKafkaErrorCode
 
 use super::{
     Connection, Topics,
-    native::{Failure, GroupMetadata, NativeProducer, TopicHandle},
+    native::{Failure, GroupMetadata, Kept, NativeProducer, TopicHandle},
 };
 use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction};
 
@@ -18,7 +18,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The transactional producer of one shard; having it means that older owners are fenced.
 pub struct ShardProducer {
-    native: NativeProducer,
+    native: Kept<NativeProducer>,
     shard: ShardId,
     inputs: Vec<String>,
     changelog: TopicHandle,
@@ -112,17 +112,19 @@ impl ShardProducer {
 /// # Errors
 /// When Kafka does not answer or refuses.
 pub(super) fn fence_all(connection: &Connection, shard: ShardId) -> Result<()> {
-    init_transactions(&mut create(connection, shard, 0)?)
+    let mut native = create(connection, shard, 0)?;
+    init_transactions(&mut native)
 }
 
 fn create(
     connection: &Connection,
     shard: ShardId,
     message_bytes_max: usize,
-) -> Result<NativeProducer> {
+) -> Result<Kept<NativeProducer>> {
     let transactional_id = format!("{}-{shard}", connection.group);
     let config = connection.producer(&transactional_id, message_bytes_max);
-    NativeProducer::create(&config).map_err(Error::Misconfigured)
+    let native = NativeProducer::create(&config).map_err(Error::Misconfigured)?;
+    Ok(connection.login.keep(native)?)
 }
 
 fn init_transactions(native: &mut NativeProducer) -> Result<()> {

@@ -6,7 +6,7 @@
 
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::Consumer,
     error::{KafkaError, RDKafkaErrorCode},
 };
 
@@ -92,9 +92,7 @@ pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
 fn committed(connection: &Connection, inputs: &[(&str, i32)]) -> Result<Vec<(String, usize)>> {
     let mut config = connection.reader();
     config.set("isolation.level", "read_uncommitted");
-    let consumer: BaseConsumer<Context> = config
-        .create_with_context(Context::default())
-        .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+    let consumer = connection.consumer(&config, Context::default())?;
     let mut wanted = TopicPartitionList::new();
     for (input, partitions) in inputs {
         wanted.add_partition_range(input, 0, partitions - 1);

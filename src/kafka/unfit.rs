@@ -2,7 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::flaw::Flaw;
+use super::{flaw::Flaw, token::Refusal};
 use crate::shard::Error;
 
 /// Why the topics cannot be used yet.
@@ -55,6 +55,12 @@ impl From<Error> for Unfit {
             }
         };
         Self { reason, error }
+    }
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self { reason: refusal.reason(), error: refusal.into() }
     }
 }
 

@@ -18,6 +18,8 @@ use crate::spec::object::ReconciliationSpec;
 pub const CA: &str = "spec.kafka.tls.caSecretRef";
 pub const CERTIFICATE: &str = "spec.kafka.tls.certificateSecretRef";
 pub const LOGIN: &str = "spec.kafka.sasl.secretRef";
+pub const CLIENT: &str = "spec.kafka.sasl.oauth.secretRef";
+pub const TOKEN_CA: &str = "spec.kafka.sasl.oauth.caSecretRef";
 const TOKEN: &str = "spec.console.tokenSecretRef";
 
 /// A Secret that an object refers to.
@@ -34,7 +36,8 @@ pub struct Reference<'a> {
 /// Who reads a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
-    Worker,
+    /// Workers, and the console, which shows the topics' last records.
+    All,
     Console,
 }
 
@@ -63,10 +66,12 @@ pub struct Missing {
 pub struct Referred {
     /// In the order of the fields.
     pub secrets: Vec<Content>,
-    /// The first Secret that pods could not do without.
+    /// The first Secret that workers could not do without.
     pub missing: Option<Missing>,
-    /// The first Secret that pods have and the operator may not read.
+    /// The first Secret that workers have and the operator may not read.
     pub forbidden: Option<Missing>,
+    /// What keeps the console alone from running, or from starting anew.
+    pub aside: Option<Missing>,
     pub monitoring: Monitoring,
 }
 
@@ -84,15 +89,23 @@ pub fn references(spec: &ReconciliationSpec) -> Vec<Reference<'_>> {
     let mut add = |field, name, keys, reader| found.push(Reference { field, name, keys, reader });
     let tls = spec.kafka.tls.as_ref();
     if let Some(ca) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
-        add(CA, &ca.name, vec![&ca.key[..]], Reader::Worker);
+        add(CA, &ca.name, vec![&ca.key[..]], Reader::All);
     }
     if let Some(certificate) = tls.and_then(|tls| tls.certificate_secret_ref.as_ref()) {
         let keys = vec!["tls.crt", "tls.key"];
-        add(CERTIFICATE, &certificate.name, keys, Reader::Worker);
+        add(CERTIFICATE, &certificate.name, keys, Reader::All);
     }
     if let Some(login) = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.secret_ref.as_ref()) {
         let keys = vec![&login.username_key[..], &login.password_key];
-        add(LOGIN, &login.name, keys, Reader::Worker);
+        add(LOGIN, &login.name, keys, Reader::All);
+    }
+    let oauth = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.oauth.as_ref());
+    if let Some(client) = oauth.and_then(|oauth| oauth.secret_ref.as_ref()) {
+        let keys = vec![&client.client_id_key[..], &client.client_secret_key];
+        add(CLIENT, &client.name, keys, Reader::All);
+    }
+    if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
+        add(TOKEN_CA, &ca.name, vec![&ca.key[..]], Reader::All);
     }
     let token = spec.console.as_ref().and_then(|console| console.token_secret_ref.as_ref());
     if let Some(token) = token {
@@ -116,28 +129,39 @@ pub async fn dereference(
         PodMonitors::Auto => monitoring(cluster).await?,
         PodMonitors::Never => Monitoring::None,
     };
-    let mut referred = Referred { secrets: Vec::new(), missing: None, forbidden: None, monitoring };
+    let mut referred =
+        Referred { secrets: Vec::new(), missing: None, forbidden: None, aside: None, monitoring };
     for reference in references(spec) {
-        let Reference { field, name, .. } = reference;
+        let Reference { field, name, reader, .. } = reference;
         let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-        match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
-            Ok(found) => match select(found, &reference) {
-                Ok(content) => referred.secrets.push(content),
-                Err(missing) => referred.missing = referred.missing.or(Some(missing)),
-            },
-            Err(Error::Forbidden { .. }) => {
-                let message = format!(
-                    "{field}: the operator may not read Secret {name}, so pods do not start anew \
-                     when it changes: allow it (rbac.secrets of the chart), or restart them by \
-                     hand after a change"
-                );
-                let forbidden = Missing { reason: "SecretForbidden", message };
-                referred.forbidden = referred.forbidden.or(Some(forbidden));
-            }
+        let found = match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
+            Ok(found) => select(found, &reference).map(Some),
+            Err(Error::Forbidden { .. }) => Ok(None),
             Err(error) => return Err(error),
-        }
+        };
+        let Referred { secrets, missing, forbidden, aside, .. } = &mut referred;
+        let (place, finding) = match (found, reader) {
+            (Ok(Some(content)), _) => {
+                secrets.push(content);
+                continue;
+            }
+            (Ok(None), Reader::All) => (forbidden, unreadable(field, name)),
+            (Err(finding), Reader::All) => (missing, finding),
+            // No reason to keep workers from running.
+            (Ok(None), Reader::Console) => (aside, unreadable(field, name)),
+            (Err(finding), Reader::Console) => (aside, finding),
+        };
+        place.get_or_insert(finding);
     }
     Ok(referred)
+}
+
+fn unreadable(field: &str, name: &str) -> Missing {
+    let message = format!(
+        "{field}: the operator may not read Secret {name}, so pods do not start anew when it \
+         changes: allow it (rbac.secrets of the chart), or restart them by hand after a change"
+    );
+    Missing { reason: "SecretForbidden", message }
 }
 
 fn select(
@@ -189,7 +213,7 @@ mod tests {
     use super::*;
 
     const WANTED: Reference<'_> =
-        Reference { field: LOGIN, name: "login", keys: Vec::new(), reader: Reader::Worker };
+        Reference { field: LOGIN, name: "login", keys: Vec::new(), reader: Reader::All };
 
     fn secret(entries: &[(&str, &str)]) -> Secret {
         let entries = entries.iter();

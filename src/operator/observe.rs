@@ -9,6 +9,7 @@ use super::cluster::Cluster;
 use super::error::{Doing, Result};
 use super::names::{self, Component, PORT, PORT_NAME};
 use super::worker_api;
+use crate::spec::object::ConsoleSpec;
 use crate::state_api::WorkerStatus;
 
 /// What has become of the workers of an object.
@@ -18,6 +19,8 @@ pub struct Observed {
     pub rollout: Option<Rollout>,
     /// In the order of their names' numbers.
     pub workers: Vec<Worker>,
+    /// Why the console does not run, where one is asked for.
+    pub console: Option<String>,
 }
 
 /// How far the StatefulSet's controller is.
@@ -65,9 +68,19 @@ pub struct PodTrouble {
 ///
 /// # Errors
 /// When the API server does not answer; workers that do not answer are no error.
-pub async fn observe(cluster: &Cluster, namespace: &str, name: &str) -> Result<Observed> {
+pub async fn observe(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    console: Option<&ConsoleSpec>,
+) -> Result<Observed> {
     let sets: Api<StatefulSet> = Api::namespaced(cluster.client.clone(), namespace);
     let set = sets.get_opt(name).await.doing(|| format!("read StatefulSet {name}"))?;
+    let console = match console {
+        Some(_) => pods_of(cluster, namespace, name, Component::Console).await?,
+        None => Vec::new(),
+    };
+    let console = console.iter().find_map(trouble).map(|trouble| trouble.message);
     let pods = pods(cluster, namespace, name).await?;
     let addresses: Vec<Option<String>> = pods.iter().map(address).collect();
     let answers = worker_api::ask_all(&addresses).await;
@@ -82,7 +95,7 @@ pub async fn observe(cluster: &Cluster, namespace: &str, name: &str) -> Result<O
         })
         .collect();
     workers.sort_by_key(|worker| (worker.name.len(), worker.name.clone()));
-    Ok(Observed { rollout: set.as_ref().map(rollout), workers })
+    Ok(Observed { rollout: set.as_ref().map(rollout), workers, console })
 }
 
 /// Returns the workers' pods.
@@ -90,8 +103,17 @@ pub async fn observe(cluster: &Cluster, namespace: &str, name: &str) -> Result<O
 /// # Errors
 /// When the API server does not answer.
 pub async fn pods(cluster: &Cluster, namespace: &str, name: &str) -> Result<Vec<Pod>> {
+    pods_of(cluster, namespace, name, Component::Worker).await
+}
+
+async fn pods_of(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    component: Component,
+) -> Result<Vec<Pod>> {
     let api: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let selector = names::selector_text(name, Component::Worker);
+    let selector = names::selector_text(name, component);
     let listed = api.list(&ListParams::default().labels(&selector)).await;
     Ok(listed.doing(|| "list pods".to_owned())?.items)
 }

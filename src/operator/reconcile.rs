@@ -170,7 +170,7 @@ async fn act(
         cluster.apply_finalizers(metadata, ours).await?;
     }
     let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
-    let Referred { secrets, missing, forbidden, monitoring } = referred;
+    let Referred { secrets, missing, forbidden, aside, monitoring } = referred;
     if let Some(missing) = missing {
         return Ok(Err(missing));
     }
@@ -202,8 +202,9 @@ async fn act(
         memory.is_stale = false;
         memory.applied = Some((digest, Instant::now()));
     }
-    let observed = observe::observe(cluster, &namespace, &name).await?;
-    Ok(Ok(Acted { observed, remark: forbidden }))
+    let observed =
+        observe::observe(cluster, &namespace, &name, object.spec.console.as_ref()).await?;
+    Ok(Ok(Acted { observed, remark: forbidden.or(aside) }))
 }
 
 /// Returns how many workers to run: never more than there are shards, once their number is known.

@@ -15,14 +15,14 @@ use kube::core::ApiResource;
 use rdkafka::ClientConfig;
 
 use super::cluster::{Cluster, Dependents};
-use super::dereference::{CA, CERTIFICATE, Content, LOGIN};
+use super::dereference::{CA, CERTIFICATE, CLIENT, Content, LOGIN, TOKEN_CA};
 use super::error::{Error, Result};
 use super::names::FINALIZER;
 use super::observe;
-use crate::kafka::{self, Connection, Protocol};
+use crate::kafka::{self, Connection, Protocol, Request};
 use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
 use crate::spec::secret::Secret;
-use crate::spec::{Kafka, Reconciliation, Settings, Tls};
+use crate::spec::{Kafka, Reconciliation, Sasl, Settings, Tls};
 
 /// How long after its deletion an object waits for Kafka.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -98,6 +98,10 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
     let name_of = |file: &Path| {
         file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
+    let read = |field: &str, secret: &Secret| match secret {
+        Secret::File(file) => entry(field, &name_of(file)),
+        Secret::Env(_) => None,
+    };
     let Kafka { tls, sasl, .. } = &settings.kafka;
     let plain = Kafka { tls: None, sasl: None, ..settings.kafka.clone() };
     let mut base = ClientConfig::new();
@@ -117,17 +121,29 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         }
     }
     if let Some(sasl) = sasl {
-        let read = |secret: &Secret| match secret {
-            Secret::File(file) => entry(LOGIN, &name_of(file)),
-            Secret::Env(_) => None,
-        };
-        base.set("sasl.mechanism", sasl.mechanism.name());
-        base.set("sasl.username", read(&sasl.username).unwrap_or_default());
-        base.set("sasl.password", read(&sasl.password).unwrap_or_default());
+        base.set("sasl.mechanism", sasl.mechanism().name());
     }
+    let login = match sasl {
+        None => kafka::Login::default(),
+        Some(Sasl::Password(login)) => {
+            base.set("sasl.username", read(LOGIN, &login.username).unwrap_or_default());
+            base.set("sasl.password", read(LOGIN, &login.password).unwrap_or_default());
+            kafka::Login::default()
+        }
+        Some(Sasl::Token(oauth)) => kafka::Login::with(Request {
+            endpoint: oauth.token_endpoint.clone(),
+            client_id: read(CLIENT, &oauth.client_id).unwrap_or_default(),
+            client_secret: read(CLIENT, &oauth.client_secret).unwrap_or_default(),
+            scope: oauth.scope.clone(),
+            audience: oauth.audience.clone(),
+            extensions: oauth.extensions.clone(),
+            ca_pem: oauth.ca_file.as_ref().and_then(|file| entry(TOKEN_CA, &name_of(file))),
+        }),
+    };
     let group = settings.group_id().to_owned();
     Ok(Connection {
         base,
+        login,
         group,
         instance_id: "rollcall-operator".to_owned(),
         protocol: Protocol::Classic,
@@ -158,7 +174,7 @@ mod tests {
         let content = |field, entries: &[(&str, &str)]| Content {
             field,
             uid: "u".to_owned(),
-            reader: Reader::Worker,
+            reader: Reader::All,
             entries: entries
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))

@@ -11,6 +11,7 @@ use tracing::warn;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
+use crate::kafka::{Kept, Login, Native};
 use crate::spec;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
@@ -38,6 +39,8 @@ pub struct Connection {
 pub struct Cluster {
     /// Settings that every client shares; not yet a client.
     pub client: ClientConfig,
+    /// Tokens, where they are what clients log in with.
+    login: Login,
     pub topics: Topics,
     bootstrap_servers: String,
 }
@@ -93,7 +96,12 @@ impl Cluster {
             .set("client.id", "rollcall-demo")
             // Otherwise a broker that is away fills the log with one line per attempt.
             .set("reconnect.backoff.max.ms", "2000");
-        Self { client, topics, bootstrap_servers: bootstrap_servers.into() }
+        Self {
+            client,
+            login: Login::default(),
+            topics,
+            bootstrap_servers: bootstrap_servers.into(),
+        }
     }
 
     /// Returns the cluster and the topics of the Reconciliation in `file`.
@@ -115,7 +123,16 @@ impl Cluster {
         for (name, value) in properties {
             cluster.client.set(name, value);
         }
+        cluster.login = Login::of(&settings.kafka);
         Ok(cluster)
+    }
+
+    /// Keeps a client of the cluster logged in.
+    ///
+    /// # Errors
+    /// When a token is needed and not to be had.
+    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>> {
+        self.login.keep(client).map_err(|refusal| Error::Misconfigured(refusal.to_string()))
     }
 
     /// Waits until a broker answers and returns how many partitions each of `topics` has.
@@ -131,6 +148,7 @@ impl Cluster {
             .client
             .create_with_context(Quiet::default())
             .map_err(|error| Error::Misconfigured(error.to_string()))?;
+        let client = self.keep(client)?;
         topics.iter().map(|topic| self.await_topic(&client, topic, stop)).collect()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Promise: the wire formats and the partitioning are those of the original Java services, so both
 //! can be mixed; the factory is exactly-once. Ban: nothing of the reconciler is used here but its
-//! object's file, since these services stand for somebody else's.
+//! object's file and how that logs in, since these services stand for somebody else's.
 
 pub mod connection;
 mod error;

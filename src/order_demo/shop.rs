@@ -15,6 +15,7 @@ use super::connection::Cluster;
 use super::event::{Manufactured, Order, json};
 use super::stop::Stop;
 use super::{Error, Result, quiet};
+use crate::kafka::Kept;
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,7 +115,7 @@ impl Receipts {
     }
 }
 
-fn producer(cluster: &Cluster, topic: &str, line: String) -> Result<BaseProducer<Receipts>> {
+fn producer(cluster: &Cluster, topic: &str, line: String) -> Result<Kept<BaseProducer<Receipts>>> {
     let desk: BaseProducer<Receipts> = cluster
         .client
         .clone()
@@ -123,6 +124,7 @@ fn producer(cluster: &Cluster, topic: &str, line: String) -> Result<BaseProducer
         .set("partitioner", "murmur2_random")
         .create_with_context(Receipts { line, failure: Mutex::default() })
         .map_err(|error| Error::Misconfigured(error.to_string()))?;
+    let desk = cluster.keep(desk)?;
     // Asked now, the partitions are known at once; the first record would wait half a second.
     let known = desk.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
     known.map_err(|error| Error::kafka("no answer", &error))?;

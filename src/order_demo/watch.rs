@@ -14,6 +14,7 @@ use super::connection::Cluster;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
+use crate::kafka::Kept;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -71,8 +72,8 @@ pub fn watch(cluster: &Cluster, from: From, out: &mut impl Write, stop: &Stop) -
     Ok(())
 }
 
-fn consumer(cluster: &Cluster) -> Result<BaseConsumer<Quiet>> {
-    cluster
+fn consumer(cluster: &Cluster) -> Result<Kept<BaseConsumer<Quiet>>> {
+    let consumer = cluster
         .client
         .clone()
         .set("isolation.level", "read_committed")
@@ -81,7 +82,8 @@ fn consumer(cluster: &Cluster) -> Result<BaseConsumer<Quiet>> {
         .set("group.id", "rollcall-watch")
         .set("fetch.wait.max.ms", "50")
         .create_with_context(Quiet::default())
-        .map_err(|error| Error::Misconfigured(error.to_string()))
+        .map_err(|error| Error::Misconfigured(error.to_string()))?;
+    cluster.keep(consumer)
 }
 
 /// Returns the record as one line; control characters are escaped, so that a line it stays.

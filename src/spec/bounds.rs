@@ -52,6 +52,8 @@ pub const REPLICATION: Bounds<i32> = Bounds { min: 1, max: 100 };
 pub const OBSERVED_MAX: u32 = 16;
 /// Most entries of `kafka.properties`.
 pub const PROPERTIES_MAX: u32 = 100;
+/// Most entries of `kafka.sasl.oauth.extensions`.
+pub const EXTENSIONS_MAX: u32 = 20;
 /// Longest JSON path, in bytes.
 pub const PATH_BYTES_MAX: u32 = 1024;
 /// Longest name of a Kafka topic.

@@ -101,14 +101,33 @@ pub(super) fn tls_rules() -> Value {
 
 pub(super) fn sasl_rules() -> Value {
     rules(&[
-        ("self.mechanism != 'OAUTHBEARER'", "mechanism OAUTHBEARER is not supported yet"),
         (
-            "has(self.secretRef) ? (!has(self.usernameEnv) && !has(self.usernameFile) && \
+            "self.mechanism == 'OAUTHBEARER' ? has(self.oauth) && !has(self.secretRef) && \
+             !has(self.usernameEnv) && !has(self.usernameFile) && !has(self.passwordEnv) && \
+             !has(self.passwordFile) : !has(self.oauth)",
+            "OAUTHBEARER takes oauth alone, and no other mechanism takes it",
+        ),
+        (
+            "self.mechanism == 'OAUTHBEARER' || (has(self.secretRef) ? \
+             (!has(self.usernameEnv) && !has(self.usernameFile) && \
              !has(self.passwordEnv) && !has(self.passwordFile)) : \
              (has(self.usernameEnv) != has(self.usernameFile) && \
-             has(self.passwordEnv) != has(self.passwordFile))",
+             has(self.passwordEnv) != has(self.passwordFile)))",
             "give secretRef alone, or one source of the user name and one of the password",
         ),
+    ])
+}
+
+pub(super) fn oauth_rules() -> Value {
+    rules(&[
+        (
+            "has(self.secretRef) ? (!has(self.clientIdEnv) && !has(self.clientIdFile) && \
+             !has(self.clientSecretEnv) && !has(self.clientSecretFile)) : \
+             (has(self.clientIdEnv) != has(self.clientIdFile) && \
+             has(self.clientSecretEnv) != has(self.clientSecretFile))",
+            "give secretRef alone, or one source of the client id and one of the client secret",
+        ),
+        ("!has(self.caSecretRef) || !has(self.caFile)", "give caSecretRef or caFile, not both"),
     ])
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use hyper::Uri;
+
 use super::object::{GroupProtocol, SaslMechanism};
 use super::secret::{Secret, SecretError};
 
@@ -36,12 +38,36 @@ pub struct Certificate {
     pub key_password: Option<Secret>,
 }
 
+/// How to log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sasl {
+    Password(Login),
+    Token(Oauth),
+}
+
 /// A login with user name and password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sasl {
+pub struct Login {
     pub mechanism: SaslMechanism,
     pub username: Secret,
     pub password: Secret,
+}
+
+/// Where tokens to log in with come from. The client gets them apart from its settings, since each
+/// is good for a while only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oauth {
+    /// With the scheme `http` or `https`, and a host.
+    pub token_endpoint: Uri,
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    /// What brokers want beside the token.
+    pub extensions: BTreeMap<String, String>,
+    pub client_id: Secret,
+    pub client_secret: Secret,
+    /// PEM file with whom to trust at the token endpoint; `None` for the system's certificate
+    /// authorities.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Kafka {
@@ -71,8 +97,10 @@ impl Kafka {
                 }
             }
         }
-        if let Some(Sasl { mechanism, username, password }) = &self.sasl {
-            set("sasl.mechanism", mechanism.name().to_owned());
+        if let Some(sasl) = &self.sasl {
+            set("sasl.mechanism", sasl.mechanism().name().to_owned());
+        }
+        if let Some(Sasl::Password(Login { username, password, .. })) = &self.sasl {
             set("sasl.username", username.read("spec.kafka.sasl")?);
             set("sasl.password", password.read("spec.kafka.sasl")?);
         }
@@ -86,6 +114,15 @@ impl Kafka {
             (Some(_), None) => "ssl",
             (None, Some(_)) => "sasl_plaintext",
             (Some(_), Some(_)) => "sasl_ssl",
+        }
+    }
+}
+
+impl Sasl {
+    pub fn mechanism(&self) -> SaslMechanism {
+        match self {
+            Self::Password(login) => login.mechanism,
+            Self::Token(_) => SaslMechanism::OauthBearer,
         }
     }
 }

@@ -29,7 +29,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::Error;
-pub use kafka::{Certificate, Kafka, Sasl, Tls};
+pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
 pub use object::{Reconciliation, ReconciliationSpec};
 pub use problem::Problem;
 pub use settings::{Completed, Deadlines, Expected, Limits, Observed, Settings, Topics};

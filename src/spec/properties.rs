@@ -122,6 +122,20 @@ const REFUSED: &[Group] = &[
         remedy: "use spec.kafka.sasl with a Secret, a file or an environment variable",
     },
     Group {
+        names: &[
+            "enable.sasl.oauthbearer.unsecure.jwt",
+            "sasl.oauthbearer.method",
+            "sasl.oauthbearer.client.id",
+            "sasl.oauthbearer.scope",
+            "sasl.oauthbearer.extensions",
+            "sasl.oauthbearer.token.endpoint.url",
+            "https.ca.location",
+            "https.ca.pem",
+        ],
+        reason: "has a field of its own",
+        remedy: "use spec.kafka.sasl.oauth",
+    },
+    Group {
         names: &["ssl.key.password", "ssl.key.pem", "ssl.keystore.password"],
         reason: "would put a secret into the object, for everyone to read",
         remedy: "use spec.kafka.tls with a Secret, a file or an environment variable",

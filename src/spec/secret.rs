@@ -11,6 +11,10 @@ pub const CA_DIR: &str = "kafka-ca";
 pub const CERTIFICATE_DIR: &str = "kafka-certificate";
 /// Directory below [`SECRETS_DIR`] for `kafka.sasl.secretRef`.
 pub const SASL_DIR: &str = "kafka-sasl";
+/// Directory below [`SECRETS_DIR`] for `kafka.sasl.oauth.secretRef`.
+pub const OAUTH_DIR: &str = "kafka-oauth";
+/// Directory below [`SECRETS_DIR`] for `kafka.sasl.oauth.caSecretRef`.
+pub const OAUTH_CA_DIR: &str = "kafka-oauth-ca";
 
 /// Where a secret text is found when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]

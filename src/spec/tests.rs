@@ -137,7 +137,25 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
         (
             kafka,
             "bootstrapServers: k\n    sasl: { mechanism: OAUTHBEARER, secretRef: { name: s } }",
-            "OAUTHBEARER",
+            "OAUTHBEARER takes oauth alone",
+        ),
+        (
+            kafka,
+            "bootstrapServers: k\n    sasl: { mechanism: PLAIN, secretRef: { name: s }, oauth: { \
+             tokenEndpoint: 'https://a/', secretRef: { name: c } } }",
+            "OAUTHBEARER takes oauth alone",
+        ),
+        (
+            kafka,
+            "bootstrapServers: k\n    sasl: { mechanism: OAUTHBEARER, oauth: { tokenEndpoint: \
+             'https://a/', clientIdEnv: A } }",
+            "one source of the client id",
+        ),
+        (
+            kafka,
+            "bootstrapServers: k\n    sasl: { mechanism: OAUTHBEARER, oauth: { tokenEndpoint: \
+             'https://a/', secretRef: { name: c }, caFile: a, caSecretRef: { name: b } } }",
+            "caSecretRef or caFile",
         ),
     ] {
         let found = refusals_with(from, to, None);
@@ -248,6 +266,20 @@ fn secrets_come_from_files_and_the_environment() {
     assert_eq!(found["sasl.mechanism"], "SCRAM-SHA-512");
     assert_eq!(found["sasl.username"], std::env::var("PATH").expect("a search path"));
     assert_eq!(found["sasl.password"], "s3cret ");
+}
+
+#[test]
+fn a_login_with_tokens_keeps_them_out_of_the_settings() {
+    let found = properties(
+        "tls: {}\n    sasl: { mechanism: OAUTHBEARER, oauth: { tokenEndpoint: 'https://login/t', \
+         clientIdEnv: PATH, clientSecretEnv: PATH } }",
+    );
+    assert_eq!(found["security.protocol"], "sasl_ssl");
+    assert_eq!(found["sasl.mechanism"], "OAUTHBEARER");
+    assert!(
+        found.keys().all(|name| !name.contains("oauth") && name != "sasl.username"),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
         input::Limits,
         output::{Facts, OutputSettings},
     },
-    kafka::{Connection, Protocol, Topics, Wanted},
+    kafka::{Connection, Login, Protocol, Topics, Wanted},
     shard::{Error, OnTruncation, Plan, Result, StartFrom},
     spec::{
         Settings,
@@ -36,7 +36,8 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         GroupProtocol::Classic => Protocol::Classic,
         GroupProtocol::Consumer => Protocol::Consumer,
     };
-    Ok(Connection { base, group, instance_id: instance_id.to_owned(), protocol })
+    let login = Login::of(&settings.kafka);
+    Ok(Connection { base, login, group, instance_id: instance_id.to_owned(), protocol })
 }
 
 /// Returns the topics that the reconciliation wants.

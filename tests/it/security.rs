@@ -45,6 +45,10 @@ impl Secured {
         let (broker_pem, ca) = (file("broker.pem"), file("ca.crt"));
         // In a properties file \u0020 is a space.
         let login = r"org.apache.kafka.common.security.scram.ScramLoginModule\u0020required;";
+        let plain_login = format!(
+            "org.apache.kafka.common.security.plain.PlainLoginModule\\u0020required\\u0020\
+             user_{USER}=\"{PASSWORD}\";"
+        );
         let settings = [
             format!(
                 "listeners=PLAINTEXT://localhost:{plain},CONTROLLER://localhost:{},\
@@ -61,8 +65,9 @@ impl Secured {
             "ssl.keystore.type=PEM ssl.truststore.type=PEM".to_owned(),
             format!("ssl.keystore.location={broker_pem} ssl.truststore.location={ca}"),
             "listener.name.mutual.ssl.client.auth=required".to_owned(),
-            "sasl.enabled.mechanisms=SCRAM-SHA-512".to_owned(),
+            "sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN".to_owned(),
             format!("listener.name.scram.scram-sha-512.sasl.jaas.config={login}"),
+            format!("listener.name.scram.plain.sasl.jaas.config={plain_login}"),
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"
                 .to_owned(),
             "super.users=User:ANONYMOUS".to_owned(),
@@ -143,7 +148,7 @@ fn set_password(broker: &Broker, password: &str) {
 }
 
 /// Makes an authority, and certificates of the broker and of a worker, in PEM files.
-fn make_certificates(dir: &Path) {
+pub fn make_certificates(dir: &Path) {
     let script = "
         set -e
         key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out $1.key; }
@@ -168,7 +173,7 @@ fn make_certificates(dir: &Path) {
 }
 
 /// Sends an order and all of its products, and waits for its completion.
-fn ship(shop: &Reconciliation, id: &str) {
+pub fn ship(shop: &Reconciliation, id: &str) {
     shop.order(id, &[1, 2]);
     shop.made(id, 1);
     shop.made(id, 2);
@@ -188,6 +193,16 @@ fn a_worker_with_the_documented_permissions_works_over_tls_with_a_password() {
     ship(&shop, "b");
     drop(worker);
     assert_eq!(shop.shipped_ids(), ["a", "b"]);
+}
+
+#[test]
+fn a_worker_logs_in_with_a_plain_password() {
+    let secured = Secured::shared();
+    let shop = secured.with_password("plain", PASSWORD).with("kafka/sasl/mechanism", "PLAIN");
+    secured.grant_all(&shop, USER);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    drop(worker);
 }
 
 #[test]

@@ -129,6 +129,23 @@ fn a_secret_is_waited_for_and_its_content_counts() {
 }
 
 #[test]
+fn a_secret_that_only_the_console_needs_holds_up_no_worker() {
+    let namespace = Cluster::shared().namespace("aside");
+    let _operator = Operator::start(&namespace, "a");
+    namespace.apply(&demo("  console: { tokenSecretRef: { name: token } }\n"));
+    namespace.until("sts/shipping", "it is there", |_| true);
+    namespace.until("recon/shipping", "it says what the console lacks", |object| {
+        let degraded = condition(object, "Degraded");
+        degraded["reason"] == "SecretNotFound"
+            && degraded["message"].as_str().is_some_and(|told| told.contains("spec.console"))
+    });
+    namespace.run(&["create", "secret", "generic", "token", "--from-literal=token=open-sesame"]);
+    namespace.until("recon/shipping", "nothing is amiss", |object| {
+        condition(object, "Degraded")["status"] == "False"
+    });
+}
+
+#[test]
 fn what_others_add_stays_and_what_they_change_is_put_right() {
     let namespace = Cluster::shared().namespace("managers");
     let _operator = Operator::start(&namespace, "a");

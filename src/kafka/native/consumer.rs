@@ -8,10 +8,12 @@ use rdkafka::{
     error::RDKafkaErrorCode,
 };
 
+use super::Kept;
+
 /// A consumer's queue. For manually assigned consumers only: on a subscribed one a batch read
 /// delivers nothing.
 pub struct Queue<C: ConsumerContext + 'static> {
-    consumer: BaseConsumer<C>,
+    consumer: Kept<BaseConsumer<C>>,
     queue: *mut sys::rd_kafka_queue_t,
     messages: Vec<*mut sys::rd_kafka_message_t>,
     filled: usize,
@@ -41,7 +43,7 @@ pub enum Fetched<'a> {
 
 impl<C: ConsumerContext> Queue<C> {
     /// Returns the queue of a manually assigned consumer, read in batches of at most `batch`.
-    pub fn new(consumer: BaseConsumer<C>, batch: usize) -> Self {
+    pub fn new(consumer: Kept<BaseConsumer<C>>, batch: usize) -> Self {
         // SAFETY: the consumer lives as long as the queue, which is destroyed first.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         Self { consumer, queue, messages: vec![ptr::null_mut(); batch], filled: 0 }

@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
 
-use super::{Failure, GroupMetadata};
+use super::{Failure, GroupMetadata, Handle, Native};
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 /// Messages handed to librdkafka in one call.
@@ -317,6 +317,12 @@ impl NativeProducer {
         };
         let failure = Failure::of_code(code).err()?;
         Some(Failure { text, fatal: true, ..failure })
+    }
+}
+
+impl Native for NativeProducer {
+    fn handle(&self) -> Handle {
+        Handle(self.client)
     }
 }
 

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::Plan;
 use super::pod::{self, MountedSecret};
+use super::stateful_set;
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, PORT};
 use crate::spec::object::ConsoleSpec;
 use crate::spec::secret::SECRETS_DIR;
@@ -17,10 +18,13 @@ const TOKEN_DIR: &str = "console-token";
 pub(super) fn deployment(plan: &Plan<'_>) -> Option<Deployment> {
     let console = plan.object.spec.console.as_ref()?;
     let token = console.token_secret_ref.as_ref();
-    let secrets: Vec<MountedSecret<'_>> = token
-        .map(|token| MountedSecret { dir: TOKEN_DIR, name: &token.name, keys: vec![&token.key] })
-        .into_iter()
-        .collect();
+    // It logs in to Kafka as workers do, to show the topics' last records.
+    let mut secrets = stateful_set::secrets(&plan.object.spec);
+    secrets.extend(token.map(|token| MountedSecret {
+        dir: TOKEN_DIR,
+        name: &token.name,
+        keys: vec![&token.key],
+    }));
     let container = container(plan, console);
     Some(Deployment {
         metadata: plan.meta(names::console(plan.name()), Component::Console),

@@ -16,7 +16,7 @@ use super::Plan;
 use super::pod::{self, MountedSecret};
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
 use crate::spec::object::{ReconciliationSpec, StorageSpec};
-use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR};
+use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OAUTH_CA_DIR, OAUTH_DIR, SASL_DIR};
 
 const STATE: &str = "state";
 /// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
@@ -123,6 +123,15 @@ pub(super) fn secrets(spec: &ReconciliationSpec) -> Vec<MountedSecret<'_>> {
         let mut keys = vec![login.username_key.as_str(), &login.password_key];
         keys.dedup();
         secrets.push(MountedSecret { dir: SASL_DIR, name: &login.name, keys });
+    }
+    let oauth = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.oauth.as_ref());
+    if let Some(client) = oauth.and_then(|oauth| oauth.secret_ref.as_ref()) {
+        let mut keys = vec![client.client_id_key.as_str(), &client.client_secret_key];
+        keys.dedup();
+        secrets.push(MountedSecret { dir: OAUTH_DIR, name: &client.name, keys });
+    }
+    if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
+        secrets.push(MountedSecret { dir: OAUTH_CA_DIR, name: &ca.name, keys: vec![&ca.key] });
     }
     secrets
 }

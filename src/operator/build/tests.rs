@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::operator::fingerprint;
+use crate::spec::Sasl;
 use crate::spec::object::StorageSpec;
 
 const DEMO: &str = include_str!("../../../manifests/local/shipping.yaml");
@@ -233,10 +234,44 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
                  sasl: { mechanism: PLAIN, secretRef: { name: login, passwordKey: pw } } }";
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
     let settings = crate::spec::parse(&config(&object)).expect("a valid object");
-    let wanted = serde_json::to_value(template(&object).spec).expect("plain data");
-    let volumes = wanted["volumes"].as_array().expect("volumes").clone();
-    let mounts = wanted["containers"][0]["volumeMounts"].as_array().expect("mounts").clone();
-    // What a pod has below a mount, by the file's whole path.
+    let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
+    let tls = settings.kafka.tls.expect("TLS");
+    let certificate = tls.certificate.expect("a certificate");
+    let Some(Sasl::Password(login)) = settings.kafka.sasl else { panic!("no login") };
+    for wanted in [
+        tls.ca_file.expect("an authority").display().to_string(),
+        certificate.certificate_file.display().to_string(),
+        certificate.key_file.display().to_string(),
+        login.username.to_string().replace("file ", ""),
+        login.password.to_string().replace("file ", ""),
+    ] {
+        assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
+    }
+}
+
+#[test]
+fn the_client_of_a_token_endpoint_is_mounted_too() {
+    let mut object = object("");
+    let kafka = "{ bootstrapServers: k, sasl: { mechanism: OAUTHBEARER, oauth: { \
+                 tokenEndpoint: 'https://login/t', secretRef: { name: client }, \
+                 caSecretRef: { name: ca } } } }";
+    object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
+    let settings = crate::spec::parse(&config(&object)).expect("a valid object");
+    let Some(Sasl::Token(oauth)) = settings.kafka.sasl else { panic!("no tokens") };
+    let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
+    for wanted in [
+        oauth.client_id.to_string().replace("file ", ""),
+        oauth.client_secret.to_string().replace("file ", ""),
+        oauth.ca_file.expect("an authority").display().to_string(),
+    ] {
+        assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
+    }
+}
+
+/// Returns what a pod has from Secrets, by the files' whole paths.
+fn files(pod: &Value) -> Vec<String> {
+    let volumes = pod["volumes"].as_array().expect("volumes");
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("mounts");
     let mut files = Vec::new();
     for volume in volumes.iter().filter(|volume| volume["secret"] != Value::Null) {
         let mount = mounts.iter().find(|mount| mount["name"] == volume["name"]).expect("a mount");
@@ -245,18 +280,7 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
             files.push(format!("{path}/{}", item["path"].as_str().expect("a path")));
         }
     }
-    let tls = settings.kafka.tls.expect("TLS");
-    let certificate = tls.certificate.expect("a certificate");
-    let sasl = settings.kafka.sasl.expect("a login");
-    for wanted in [
-        tls.ca_file.expect("an authority").display().to_string(),
-        certificate.certificate_file.display().to_string(),
-        certificate.key_file.display().to_string(),
-        sasl.username.to_string().replace("file ", ""),
-        sasl.password.to_string().replace("file ", ""),
-    ] {
-        assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
-    }
+    files
 }
 
 #[test]
@@ -312,6 +336,19 @@ fn the_console_asks_the_workers() {
     );
     let selector = &child(&children, "Service", "shipping-console")["spec"]["selector"];
     assert_eq!(*selector, console["spec"]["selector"]["matchLabels"]);
+}
+
+#[test]
+fn the_console_logs_in_as_workers_do() {
+    let mut object = object("  console: { tokenSecretRef: { name: t } }\n");
+    let kafka = "{ bootstrapServers: k, tls: { caSecretRef: { name: ca } }, \
+                 sasl: { mechanism: PLAIN, secretRef: { name: login } } }";
+    object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
+    let console = child(&built(&object), "Deployment", "shipping-console");
+    let workers = serde_json::to_value(template(&object).spec).expect("plain data");
+    let mut wanted = files(&workers);
+    wanted.push("/etc/rollcall/secrets/console-token/token".to_owned());
+    assert_eq!(files(&console["spec"]["template"]["spec"]), wanted);
 }
 
 #[test]

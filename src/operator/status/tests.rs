@@ -1,5 +1,7 @@
 //! Situations, and what is said about them.
 
+mod reasons;
+
 use serde_json::{Value, json};
 
 use super::Wanted::{Paused, Workers};
@@ -47,7 +49,7 @@ fn well() -> Observed {
         worker(1, Some(says(&[shard(2, "running"), shard(3, "running")]))),
     ];
     let rollout = Rollout { wanted: 2, existing: 2, ready: 2, updated: 2, seen: true };
-    Observed { rollout: Some(rollout), workers }
+    Observed { rollout: Some(rollout), workers, console: None }
 }
 
 fn said_of(observed: &Observed, wanted: Wanted) -> ReconciliationStatus {
@@ -233,6 +235,15 @@ fn a_remark_makes_an_object_degraded_and_not_less_ready() {
 }
 
 #[test]
+fn a_console_that_does_not_run_is_told_and_the_object_is_no_less_ready() {
+    let console = Some("shipping-console-x has ended 4 times: no token".to_owned());
+    let said = said_of(&Observed { console, ..well() }, Workers(2));
+    assert_eq!(verdict_on(&said), ["True", "Running", "False", "True", "False"]);
+    let (_, reason, message) = condition(&said, "Degraded");
+    assert_eq!((reason, message.contains("no token")), ("ConsoleNotRunning", true));
+}
+
+#[test]
 fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
     let before = said_of(&well(), Workers(2));
     let before = Before { name: "shipping", generation: Some(4), status: &before };
@@ -299,8 +310,8 @@ fn the_same_sight_is_not_written_twice_and_numbers_only_now_and_then() {
 fn what_was_known_is_kept_while_nobody_answers() {
     let first = said_of(&well(), Workers(2));
     let before = Before { name: "shipping", generation: Some(3), status: &first };
-    let gone =
-        Observed { rollout: Some(Rollout { seen: true, ..Rollout::default() }), workers: vec![] };
+    let rollout = Some(Rollout { seen: true, ..Rollout::default() });
+    let gone = Observed { rollout, ..Observed::default() };
     let applied = Applied { wanted: Paused, silent_looks: 0, observed: &gone, remark: None };
     let paused = status(&before, &Sight::Applied(applied), now());
     assert_eq!(paused.partitions, Some(4));

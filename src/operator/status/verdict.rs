@@ -103,6 +103,10 @@ fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
             ),
         });
     }
+    if let (None, Some(message)) = (&verdict.degraded, &observed.console) {
+        let (reason, message) = ("ConsoleNotRunning".to_owned(), short(message));
+        verdict.degraded = Some(Trouble { reason, message });
+    }
     if let (None, Some(remark)) = (&verdict.degraded, applied.remark) {
         let (reason, message) = (remark.reason.to_owned(), remark.message.clone());
         verdict.degraded = Some(Trouble { reason, message });

@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 use super::membership::Membership;
 use super::workbench::ORDER_PRODUCTS_MAX;
 use super::{Event, Options, Workbench};
+use crate::kafka::Kept;
 use crate::order_demo::connection::Cluster;
 use crate::order_demo::event::{Manufactured, Order, json};
 use crate::order_demo::quiet::Quiet;
@@ -50,8 +51,8 @@ pub(super) fn run(cluster: &Cluster, options: &Options, stop: &Stop) -> Result<(
 struct Session<'a> {
     cluster: &'a Cluster,
     options: &'a Options,
-    producer: BaseProducer<Quiet>,
-    consumer: BaseConsumer<Membership>,
+    producer: Kept<BaseProducer<Quiet>>,
+    consumer: Kept<BaseConsumer<Membership>>,
     /// Belongs to `benches`: both change together.
     authority: Option<ConsumerGroupMetadata>,
     benches: BTreeMap<i32, Bench>,
@@ -195,8 +196,8 @@ fn commit(
     producer.commit_transaction(COMMIT_TIMEOUT)
 }
 
-fn producer(cluster: &Cluster, options: &Options) -> Result<BaseProducer<Quiet>> {
-    cluster
+fn producer(cluster: &Cluster, options: &Options) -> Result<Kept<BaseProducer<Quiet>>> {
+    let producer = cluster
         .client
         .clone()
         .set("transactional.id", format!("{}-{}", options.group, options.instance_id))
@@ -205,11 +206,12 @@ fn producer(cluster: &Cluster, options: &Options) -> Result<BaseProducer<Quiet>>
         // The Java client's partitioner: a key's records must meet in one partition number.
         .set("partitioner", "murmur2_random")
         .create_with_context(Quiet::default())
-        .map_err(|error| Error::Misconfigured(error.to_string()))
+        .map_err(|error| Error::Misconfigured(error.to_string()))?;
+    cluster.keep(producer)
 }
 
-fn consumer(cluster: &Cluster, options: &Options) -> Result<BaseConsumer<Membership>> {
-    cluster
+fn consumer(cluster: &Cluster, options: &Options) -> Result<Kept<BaseConsumer<Membership>>> {
+    let consumer = cluster
         .client
         .clone()
         .set("group.id", &options.group)
@@ -224,7 +226,8 @@ fn consumer(cluster: &Cluster, options: &Options) -> Result<BaseConsumer<Members
         .set("auto.offset.reset", "earliest")
         .set("fetch.wait.max.ms", "50")
         .create_with_context(Membership::new(&cluster.topics.orders))
-        .map_err(|error| Error::Misconfigured(error.to_string()))
+        .map_err(|error| Error::Misconfigured(error.to_string()))?;
+    cluster.keep(consumer)
 }
 
 /// What a failure of the client demands.

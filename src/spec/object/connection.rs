@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::oauth::OauthSpec;
 use crate::spec::{bounds, cel, names};
 
 /// How the Kafka cluster is reached.
@@ -31,7 +32,7 @@ pub struct KafkaSpec {
     /// authorities are trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSpec>,
-    /// Logs in with a user name and a password.
+    /// Logs in, with a user name and a password or with a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasl: Option<SaslSpec>,
     /// Further settings of the Kafka client (librdkafka), by name; they override Rollcall's own.
@@ -108,13 +109,14 @@ pub struct CertificateSecretRef {
     pub name: String,
 }
 
-/// Logs in with a user name and a password.
+/// Logs in, with a user name and a password or with a token.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::sasl_rules()))]
 pub struct SaslSpec {
-    /// How the password is presented. `PLAIN` sends it as it is, so use it together with `tls`
-    /// only. `OAUTHBEARER` is refused until it is supported.
+    /// How to log in. `PLAIN` sends the password and `OAUTHBEARER` the token as it is, so use
+    /// them together with `tls` only. `OAUTHBEARER` takes `oauth` and nothing else; the others a
+    /// user name and a password.
     pub mechanism: SaslMechanism,
     /// Secret with the user name and the password, in Kubernetes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -135,21 +137,24 @@ pub struct SaslSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub password_file: Option<String>,
+    /// Where tokens for `OAUTHBEARER` come from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OauthSpec>,
 }
 
-/// How the password is presented.
+/// How to log in.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// As it is; only sensible together with `tls`.
+    /// With the password as it is; only sensible together with `tls`.
     #[serde(rename = "PLAIN")]
     Plain,
-    /// By a salted challenge with SHA-256.
+    /// With the password, by a salted challenge with SHA-256.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
-    /// By a salted challenge with SHA-512.
+    /// With the password, by a salted challenge with SHA-512.
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
-    /// By a token; refused until it is supported.
+    /// With a token of an OAuth 2.0 server; only sensible together with `tls`.
     #[serde(rename = "OAUTHBEARER")]
     OauthBearer,
 }

@@ -6,6 +6,7 @@
 
 mod connection;
 mod kubernetes;
+mod oauth;
 mod operation;
 mod records;
 mod status;
@@ -21,6 +22,7 @@ pub use connection::{
     SaslSpec, TlsSpec,
 };
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
+pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{
     ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, StartFrom, StorageSpec, TopicsSpec,
 };

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::spec::kafka::{Certificate, Kafka, Sasl, Tls};
+use super::oauth;
+use crate::spec::kafka::{Certificate, Kafka, Login, Sasl, Tls};
 use crate::spec::names::Refusal;
 use crate::spec::object::{GroupProtocol, KafkaSpec, SaslMechanism, SaslSpec, TlsSpec};
 use crate::spec::problem::Problems;
@@ -128,15 +129,25 @@ fn certificate(spec: &TlsSpec, problems: &mut Problems) -> Option<Certificate> {
 }
 
 fn sasl(spec: &SaslSpec, problems: &mut Problems) -> Option<Sasl> {
-    let path = "spec.kafka.sasl";
-    if spec.mechanism == SaslMechanism::OauthBearer {
-        problems.add(
-            "spec.kafka.sasl.mechanism",
-            "OAUTHBEARER is not supported yet",
-            "use SCRAM-SHA-512, or a client certificate in spec.kafka.tls",
-        );
-        return None;
+    match (spec.mechanism, &spec.oauth) {
+        (SaslMechanism::OauthBearer, oauth) => {
+            oauth::token(spec, oauth.as_ref(), problems).map(Sasl::Token)
+        }
+        (mechanism, oauth) => {
+            if oauth.is_some() {
+                problems.add(
+                    "spec.kafka.sasl.oauth",
+                    format!("is of no use to the mechanism {}", mechanism.name()),
+                    "write mechanism: OAUTHBEARER, or remove it",
+                );
+            }
+            login(spec, problems).map(Sasl::Password)
+        }
     }
+}
+
+fn login(spec: &SaslSpec, problems: &mut Problems) -> Option<Login> {
+    let path = "spec.kafka.sasl";
     let username =
         source(path, "username", spec.username_env.as_ref(), spec.username_file.as_ref(), problems);
     let password =
@@ -164,13 +175,13 @@ fn sasl(spec: &SaslSpec, problems: &mut Problems) -> Option<Sasl> {
             return None;
         }
     };
-    Some(Sasl { mechanism: spec.mechanism, username, password })
+    Some(Login { mechanism: spec.mechanism, username, password })
 }
 
 /// Reads where a secret is: `<what>Env` or `<what>File`, not both.
 ///
 /// A wrong source counts as one, so that it is told once.
-fn source(
+pub(super) fn source(
     path: &str,
     what: &str,
     variable: Option<&String>,

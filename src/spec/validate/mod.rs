@@ -4,6 +4,7 @@
 //! them all.
 
 mod connection;
+mod oauth;
 mod paths;
 mod scalar;
 

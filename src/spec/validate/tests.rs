@@ -1,5 +1,6 @@
 //! What is refused, word for word, and what passes.
 
+mod oauth;
 mod paths;
 
 use std::fmt::Write;
@@ -315,15 +316,6 @@ fn what_the_coordinator_sets_is_refused_under_its_protocol() {
 }
 
 #[test]
-fn what_is_not_supported_yet_says_so() {
-    assert_eq!(
-        problems_with_kafka("sasl: { mechanism: OAUTHBEARER, secretRef: { name: login } }"),
-        ["spec.kafka.sasl.mechanism: OAUTHBEARER is not supported yet\n    \
-          use SCRAM-SHA-512, or a client certificate in spec.kafka.tls"]
-    );
-}
-
-#[test]
 fn every_secret_has_one_source() {
     for (kafka, problem) in [
         ("tls: { caFile: a, caSecretRef: { name: s } }", "names the certificate authority twice"),
@@ -333,6 +325,11 @@ fn every_secret_has_one_source() {
         ("sasl: { mechanism: PLAIN }", "does not say where user name and password are"),
         ("sasl: { mechanism: PLAIN, usernameEnv: A }", "does not say where"),
         ("sasl: { mechanism: PLAIN, usernameEnv: A, secretRef: { name: s } }", "login twice"),
+        (
+            "sasl: { mechanism: PLAIN, secretRef: { name: s }, oauth: { tokenEndpoint: \
+             'https://a/', secretRef: { name: c } } }",
+            "is of no use to the mechanism PLAIN",
+        ),
         ("groupId: 'a b'", "not a valid consumer group name"),
     ] {
         let found = problems_with_kafka(kafka);

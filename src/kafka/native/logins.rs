@@ -1,0 +1,165 @@
+//! Clients that log in with a token, each of which gets every new one.
+
+use std::{
+    ffi::{CStr, CString, c_char},
+    ops::Deref,
+    ptr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rdkafka::{
+    admin::AdminClient,
+    bindings as sys,
+    client::ClientContext,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    producer::{BaseProducer, Producer, ProducerContext},
+};
+
+/// A token as librdkafka takes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    pub value: String,
+    /// Whom the token is for, for librdkafka's own words only.
+    pub principal: String,
+    /// What brokers want beside the token.
+    pub extensions: Vec<(String, String)>,
+    /// From when it was asked for.
+    pub lifetime: Duration,
+}
+
+/// A client of librdkafka, of any kind.
+pub trait Native {
+    /// Returns the handle, which stays the same and is live for as long as the client is.
+    fn handle(&self) -> Handle;
+}
+
+/// librdkafka's handle of a client, of use in this folder only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handle(pub(super) *mut sys::rd_kafka_t);
+
+// SAFETY: librdkafka's handles may be used from any thread.
+unsafe impl Send for Handle {}
+// SAFETY: as above; a handle has no state of its own.
+unsafe impl Sync for Handle {}
+
+impl<C: ConsumerContext> Native for BaseConsumer<C> {
+    fn handle(&self) -> Handle {
+        Handle(self.client().native_ptr())
+    }
+}
+
+impl<C: ProducerContext> Native for BaseProducer<C> {
+    fn handle(&self) -> Handle {
+        Handle(self.client().native_ptr())
+    }
+}
+
+impl<C: ClientContext> Native for AdminClient<C> {
+    fn handle(&self) -> Handle {
+        Handle(self.inner().native_ptr())
+    }
+}
+
+/// The clients that live now.
+#[derive(Debug, Default)]
+pub struct Logins(Mutex<Vec<Handle>>);
+
+/// A client that gets every new token for as long as it lives.
+#[derive(Debug)]
+pub struct Kept<T> {
+    // Dropped before the client, so that no token goes to a handle that is no more.
+    _place: Option<Place>,
+    client: T,
+}
+
+#[derive(Debug)]
+struct Place {
+    logins: Arc<Logins>,
+    handle: Handle,
+}
+
+impl Logins {
+    /// Gives the client the token, and all later ones.
+    ///
+    /// # Errors
+    /// What librdkafka has against the token.
+    pub fn keep<T: Native>(self: &Arc<Self>, client: T, token: &Token) -> Result<Kept<T>, String> {
+        let handle = client.handle();
+        // The lock orders this with `renew`: no newer token can be overtaken.
+        let mut all = self.all();
+        set(handle, token)?;
+        all.push(handle);
+        drop(all);
+        Ok(Kept { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+    }
+
+    /// Gives the token to all clients.
+    pub fn renew(&self, token: &Token) {
+        for handle in self.all().iter() {
+            if let Err(reason) = set(*handle, token) {
+                tracing::warn!(reason, "the kafka client does not take its new token");
+            }
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+}
+
+impl<T> Kept<T> {
+    /// Returns a client that needs no token.
+    pub fn without_token(client: T) -> Self {
+        Self { _place: None, client }
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.client
+    }
+}
+
+impl<T> std::ops::DerefMut for Kept<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.client
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.logins.all().retain(|handle| *handle != self.handle);
+    }
+}
+
+fn set(handle: Handle, token: &Token) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "it holds a NUL".to_owned());
+    let (value, principal) = (text(&token.value)?, text(&token.principal)?);
+    let extensions = token.extensions.iter().flat_map(|(name, value)| [name, value]);
+    let extensions = extensions.map(|part| text(part)).collect::<Result<Vec<_>, _>>()?;
+    let mut pointers: Vec<*const c_char> = extensions.iter().map(|part| part.as_ptr()).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let expires_ms = i64::try_from((now + token.lifetime).as_millis()).unwrap_or(i64::MAX);
+    let mut reason = [0; 512];
+    // SAFETY: the handle's client is live: it is in the list of clients or held by the caller. All
+    // texts outlive the call, which copies them; lengths are those of the buffers.
+    unsafe {
+        let code = sys::rd_kafka_oauthbearer_set_token(
+            handle.0,
+            value.as_ptr(),
+            expires_ms,
+            principal.as_ptr(),
+            if pointers.is_empty() { ptr::null_mut() } else { pointers.as_mut_ptr() },
+            pointers.len(),
+            reason.as_mut_ptr(),
+            reason.len(),
+        );
+        if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Ok(());
+        }
+        Err(CStr::from_ptr(reason.as_ptr()).to_string_lossy().into_owned())
+    }
+}

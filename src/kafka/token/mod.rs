@@ -1,0 +1,200 @@
+//! Tokens to log in with: one at a time for all clients of this process, renewed while it is good.
+//!
+//! Promise: a client that is kept here has a token before it connects for the first time, and a new
+//! one in time for as long as it lives. Not librdkafka's own client for tokens: each connection
+//! would ask for one of its own, and the reasons for a refusal would be lost; see
+//! docs/adr/0007-tokens.md.
+
+mod answer;
+mod request;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+pub use request::{Refusal, Request};
+
+use super::native::{Kept, Logins, Native, Token};
+use crate::spec::{Kafka, Oauth, Sasl, secret::SecretError};
+
+/// How much of a token's life passes before it is renewed: time is left for a server that is away.
+const RENEWED_AFTER: f64 = 0.7;
+const RETRY_MIN: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+const PATH: &str = "spec.kafka.sasl.oauth";
+
+/// How this process's clients log in with tokens, if they do.
+#[derive(Clone, Default)]
+pub struct Login(Option<Arc<Tokens>>);
+
+/// Ends its thread when dropped.
+struct Tokens {
+    shared: Arc<Shared>,
+    fetched: Sender<()>,
+}
+
+type Source = Box<dyn Fn() -> Result<Request, SecretError> + Send + Sync>;
+
+struct Shared {
+    /// Asked each time, so that a secret that was changed in its file counts from then on.
+    source: Source,
+    logins: Arc<Logins>,
+    held: Mutex<Option<Held>>,
+}
+
+/// The newest token.
+struct Held {
+    token: Token,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+impl Login {
+    /// Returns the login that the settings ask for. Secrets are read when a token is needed.
+    pub fn of(kafka: &Kafka) -> Self {
+        match &kafka.sasl {
+            Some(Sasl::Token(oauth)) => {
+                let oauth = oauth.clone();
+                Self::from_source(Box::new(move || request(&oauth)))
+            }
+            Some(Sasl::Password(_)) | None => Self::default(),
+        }
+    }
+
+    /// Returns a login whose tokens are always asked for in the same way.
+    pub fn with(request: Request) -> Self {
+        Self::from_source(Box::new(move || Ok(request.clone())))
+    }
+
+    fn from_source(source: Source) -> Self {
+        let shared = Shared { source, logins: Arc::default(), held: Mutex::default() };
+        let shared = Arc::new(shared);
+        let (fetched, told) = channel();
+        let renewed = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("tokens".to_owned());
+        thread.spawn(move || renewed.renew_until_dropped(&told)).expect("a thread can be started");
+        Self(Some(Arc::new(Tokens { shared, fetched })))
+    }
+
+    /// Keeps a client logged in for as long as it lives.
+    ///
+    /// # Errors
+    /// When there is no token and none is to be had.
+    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>, Refusal> {
+        let Some(Tokens { shared, fetched }) = self.0.as_deref() else {
+            return Ok(Kept::without_token(client));
+        };
+        // Held while the first token is fetched, so that not every client asks for one; and while
+        // the client is added, so that no newer one passes it by.
+        let mut held = shared.held();
+        if held.as_ref().is_none_or(|held| held.expires_at <= Instant::now()) {
+            let fresh = shared.fetch_apart()?;
+            shared.logins.renew(&fresh.token);
+            *held = Some(fresh);
+            let _ = fetched.send(());
+        }
+        let Held { token, .. } = held.as_ref().expect("it was just fetched or is still good");
+        shared.logins.keep(client, token).map_err(Refusal::Unusable)
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Login(tokens)" } else { "Login(none)" })
+    }
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().expect("nothing panics under this lock")
+    }
+
+    fn fetch(&self) -> Result<Held, Refusal> {
+        let request = (self.source)()?;
+        let asked_at = Instant::now();
+        let (token, lifetime) = request::fetch(&request)?;
+        tracing::debug!(endpoint = %request.endpoint, ?lifetime, "got a token");
+        Ok(Held {
+            token,
+            renew_at: asked_at + lifetime.mul_f64(RENEWED_AFTER),
+            expires_at: asked_at + lifetime,
+        })
+    }
+
+    /// Fetches on a thread of its own: the caller's may belong to an asynchronous runtime.
+    fn fetch_apart(&self) -> Result<Held, Refusal> {
+        thread::scope(|scope| scope.spawn(|| self.fetch()).join())
+            .expect("fetching a token does not panic")
+    }
+
+    fn renew_until_dropped(&self, fetched: &Receiver<()>) {
+        let mut pause = RETRY_MIN;
+        // Nothing to renew before somebody has needed a token.
+        let mut told = fetched.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        loop {
+            let wait = match told {
+                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(()) => self.until_renewal(),
+                Err(RecvTimeoutError::Timeout) => match self.renew() {
+                    Ok(()) => {
+                        pause = RETRY_MIN;
+                        self.until_renewal()
+                    }
+                    Err(refusal) => {
+                        let retry = pause;
+                        pause = (pause * 2).min(RETRY_MAX);
+                        let good_for = self.good_for();
+                        tracing::warn!(
+                            reason = refusal.reason(),
+                            "the token is not renewed and good for another {good_for:?}, trying \
+                             again in {retry:?}: {refusal}"
+                        );
+                        retry
+                    }
+                },
+            };
+            told = fetched.recv_timeout(wait);
+        }
+    }
+
+    fn renew(&self) -> Result<(), Refusal> {
+        let fresh = self.fetch()?;
+        let mut held = self.held();
+        self.logins.renew(&fresh.token);
+        *held = Some(fresh);
+        Ok(())
+    }
+
+    fn until_renewal(&self) -> Duration {
+        let held = self.held();
+        let renew_at = held.as_ref().map(|held| held.renew_at);
+        renew_at.map_or(RETRY_MIN, |at| at.saturating_duration_since(Instant::now()))
+    }
+
+    fn good_for(&self) -> Duration {
+        let held = self.held();
+        let expires_at = held.as_ref().map(|held| held.expires_at);
+        let left = expires_at.map(|at| at.saturating_duration_since(Instant::now()));
+        Duration::from_secs(left.unwrap_or_default().as_secs())
+    }
+}
+
+/// Reads what a request needs.
+fn request(oauth: &Oauth) -> Result<Request, SecretError> {
+    let ca = oauth.ca_file.clone().map(|file| crate::spec::secret::Secret::File(file).read(PATH));
+    Ok(Request {
+        endpoint: oauth.token_endpoint.clone(),
+        client_id: oauth.client_id.read(PATH)?,
+        client_secret: oauth.client_secret.read(PATH)?,
+        scope: oauth.scope.clone(),
+        audience: oauth.audience.clone(),
+        extensions: oauth.extensions.clone(),
+        ca_pem: ca.transpose()?,
+    })
+}
