@@ -46,6 +46,16 @@ pub struct Topic {
     pub role: &'static str,
 }
 
+/// Which records of a topic to show.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Only those of one partition.
+    pub partition: Option<i32>,
+    pub limit: usize,
+    /// Only those whose key, value or headers contain it.
+    pub text: Option<String>,
+}
+
 /// A topic's last records, the newest first.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +63,8 @@ pub struct Page {
     pub topic: String,
     pub partitions: Vec<Partition>,
     pub records: Vec<Record>,
+    /// Records that were looked at.
+    pub looked_at: usize,
     /// `false` when time ran out before the end of every partition was reached.
     pub complete: bool,
 }
@@ -101,13 +113,8 @@ impl Topics {
         &self.topics
     }
 
-    /// Returns the last `limit` records of a topic or of one of its partitions.
-    pub async fn page(
-        &self,
-        topic: &str,
-        partition: Option<i32>,
-        limit: usize,
-    ) -> Result<Page, Problem> {
+    /// Returns the last records of a topic that are wanted.
+    pub async fn page(&self, topic: &str, wanted: Wanted) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
@@ -116,25 +123,24 @@ impl Topics {
         let read = tokio::task::spawn_blocking(move || {
             // The client's own log says nothing that its errors do not.
             let consumer: BaseConsumer = config.create()?;
-            read(&consumer, topic, partition, limit)
+            read(&consumer, topic, &wanted)
         });
         let read = read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?;
         read.map_err(|error| problem(502, "KafkaUnavailable", &error.to_string(), None))
     }
 }
 
-fn read(
-    consumer: &BaseConsumer,
-    topic: String,
-    only: Option<i32>,
-    limit: usize,
-) -> Result<Page, KafkaError> {
+fn read(consumer: &BaseConsumer, topic: String, asked: &Wanted) -> Result<Page, KafkaError> {
+    let Wanted { partition: only, limit, ref text } = *asked;
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
     let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
     let wanted = ids.iter().filter(|id| only.is_none_or(|only| only == **id)).count();
-    let each = limit.min(FETCHED_MAX / wanted.max(1)).max(1);
+    let most = FETCHED_MAX / wanted.max(1);
+    // Whoever looks for something looks as far back as may be read.
+    let each = if text.is_some() { most } else { limit.min(most) };
+    let each = each.max(1);
     let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
     for partition in ids {
         let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_PATIENCE)?;
@@ -147,18 +153,34 @@ fn read(
         }
     }
     consumer.assign(&list)?;
-    let (mut records, until) = (Vec::new(), Instant::now() + READ_PATIENCE);
+    let (mut records, mut looked_at) = (Vec::new(), 0);
+    let until = Instant::now() + READ_PATIENCE;
     while open > 0 && Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
-            Some(Ok(message)) => records.push(record(&message)),
+            Some(Ok(message)) => {
+                looked_at += 1;
+                if text.as_ref().is_none_or(|text| contains(&message, text)) {
+                    records.push(record(&message));
+                }
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => return Err(error),
         }
     }
     records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
     records.truncate(limit);
-    Ok(Page { topic, partitions, records, complete: open == 0 })
+    Ok(Page { topic, partitions, records, looked_at, complete: open == 0 })
+}
+
+/// Tells whether the record says `text` anywhere, in whatever case.
+fn contains(message: &BorrowedMessage<'_>, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let says = |bytes: Option<&[u8]>| {
+        bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).to_lowercase().contains(&text))
+    };
+    let mut headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    says(message.key()) || says(message.payload()) || headers.any(|header| says(header.value))
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {

@@ -16,7 +16,7 @@ use super::{
     ask::{self, Gathered, escaped, problem},
     assets,
     history::Rates,
-    records::{Page, Topic, Topics},
+    records::{Page, Topic, Topics, Wanted},
     roll::{Roll, ShardView, WorkerView},
     token::Token,
 };
@@ -175,6 +175,7 @@ async fn topics_all(State(shared): State<Arc<Shared>>) -> Json<Vec<Topic>> {
 struct Records {
     partition: Option<i32>,
     limit: Option<usize>,
+    text: Option<String>,
 }
 
 async fn records(
@@ -182,8 +183,10 @@ async fn records(
     Path(topic): Path<String>,
     query: Result<Query<Records>, QueryRejection>,
 ) -> Answer<Page> {
-    let Query(Records { partition, limit }) = accepted(query)?;
-    shared.topics.page(&topic, partition, limit_of(limit)).await.map(Json)
+    let Query(Records { partition, limit, text }) = accepted(query)?;
+    let text = text.filter(|text| !text.is_empty());
+    let wanted = Wanted { partition, limit: limit_of(limit), text };
+    shared.topics.page(&topic, wanted).await.map(Json)
 }
 
 fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {
