@@ -8,9 +8,9 @@ use rdkafka::{
 };
 
 use super::{
-    Connection,
+    Client, Connection,
     context::Context,
-    native::{Fetched, Queue},
+    native::{Events, Fetched, Queue},
 };
 use crate::shard::{Bounds, Change, ChangelogReader, Error, Offset, Result, ShardId};
 
@@ -25,6 +25,8 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 /// since most shards have nothing to read.
 pub struct Reader {
     connection: Arc<Connection>,
+    // Before the queue, which ends the consumer.
+    events: Option<Events>,
     queue: Option<Queue<Context>>,
     topic: String,
     topic_id: String,
@@ -41,7 +43,8 @@ impl Reader {
         shard: ShardId,
         bounds: Bounds,
     ) -> Self {
-        Self { connection, queue: None, topic, topic_id, shard, bounds, position: bounds.start }
+        let (events, queue, position) = (None, None, bounds.start);
+        Self { connection, events, queue, topic, topic_id, shard, bounds, position }
     }
 
     fn failed(&self, error: impl std::fmt::Display) -> Error {
@@ -59,9 +62,9 @@ impl ChangelogReader for Reader {
     }
 
     fn seek(&mut self, from: Offset) -> Result<()> {
-        let config = self.connection.reader();
+        let config = self.connection.changelog_reader();
         let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context::default())
+            .create_with_context(self.connection.context(Client::Reader))
             .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
         // Knowing the topic before it is assigned saves half a second until the first record.
         consumer
@@ -71,6 +74,7 @@ impl ChangelogReader for Reader {
         list.add_partition_offset(&self.topic, self.shard.0, KafkaOffset::Offset(from))
             .and_then(|()| consumer.assign(&list))
             .map_err(|error| self.failed(error))?;
+        self.events = Some(Events::of(&consumer));
         self.queue = Some(Queue::new(consumer, READ_RECORDS));
         self.position = from;
         Ok(())
@@ -79,6 +83,9 @@ impl ChangelogReader for Reader {
     fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset> {
         let queue = self.queue.as_mut().expect("it was told where to start");
         queue.poll(READ_WAIT, FILL_WAIT);
+        if let Some(events) = &self.events {
+            events.serve(&**queue.consumer().context());
+        }
         for fetched in queue.iter() {
             match fetched {
                 Fetched::Record { offset, key, value, .. } => {

@@ -2,7 +2,11 @@
 //!
 //! What the user passes through comes first, what exactly-once rests on last, so that it wins.
 
+use std::sync::Arc;
+
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+use super::{Brokers, Client, brokers::Meter, context::Context};
 
 /// How to reach the cluster, and under which names.
 #[derive(Debug, Clone)]
@@ -13,7 +17,13 @@ pub struct Connection {
     pub group: String,
     /// Identifies this process among the group's members; static membership rests on it.
     pub instance_id: String,
+    /// What the clients measure.
+    pub brokers: Arc<Brokers>,
 }
+
+/// Round trips for the metrics. Only for clients that are always polled: elsewhere what nobody
+/// fetches would pile up.
+const MEASURED: (&str, &str) = ("statistics.interval.ms", "10000");
 
 /// A record's bytes beside key and value, generously.
 pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
@@ -35,9 +45,7 @@ impl Connection {
                 ("heartbeat.interval.ms", "300"),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
-                // Round trips for the metrics; this client alone is always polled, and elsewhere
-                // what nobody fetches would pile up.
-                ("statistics.interval.ms", "10000"),
+                MEASURED,
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 // The position is never used; `latest` reads nothing if a pause should fail.
@@ -66,6 +74,7 @@ impl Connection {
                 ("enable.partition.eof", "true"),
                 // An assigned offset that is not there is truncation, which opening looks for.
                 ("auto.offset.reset", "error"),
+                MEASURED,
                 ("fetch.wait.max.ms", "20"),
                 // The default of a second stalls a shard whenever the queue was full.
                 ("fetch.queue.backoff.ms", "10"),
@@ -78,7 +87,14 @@ impl Connection {
         config
     }
 
-    /// Reads offsets, watermarks and changelogs while shards open.
+    /// Reads a changelog while its shard opens.
+    pub fn changelog_reader(&self) -> ClientConfig {
+        let mut config = self.reader();
+        set(&mut config, &[MEASURED]);
+        config
+    }
+
+    /// Reads offsets and watermarks, now and then.
     pub fn reader(&self) -> ClientConfig {
         let mut config = self.client("reader");
         set(
@@ -111,6 +127,7 @@ impl Connection {
             &mut config,
             &[
                 ("transactional.id", transactional_id),
+                MEASURED,
                 // What it would log comes back from its calls as well, and with a shard to it.
                 ("log_level", "0"),
                 ("enable.idempotence", "true"),
@@ -131,6 +148,15 @@ impl Connection {
             config.set("compression.type", "lz4");
         }
         config
+    }
+
+    /// Returns the context of a client whose configuration has it measure.
+    pub(super) fn context(&self, client: Client) -> Context {
+        Context::metered(self.meter(client))
+    }
+
+    pub(super) fn meter(&self, client: Client) -> Meter {
+        self.brokers.meter(client)
     }
 
     /// Topics: describes, checks and creates them.

@@ -126,7 +126,8 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         base.set("sasl.password", read(&sasl.password).unwrap_or_default());
     }
     let group = settings.group_id().to_owned();
-    Ok(Connection { base, group, instance_id: "rollcall-operator".to_owned() })
+    let instance_id = "rollcall-operator".to_owned();
+    Ok(Connection { base, group, instance_id, brokers: std::sync::Arc::default() })
 }
 
 #[cfg(test)]

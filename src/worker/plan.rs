@@ -1,6 +1,6 @@
 //! From checked settings to what shards and Kafka clients work with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::ClientConfig;
 
@@ -32,7 +32,8 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         base.set(name, value);
     }
     let group = settings.group_id().to_owned();
-    Ok(Connection { base, group, instance_id: instance_id.to_owned() })
+    let instance_id = instance_id.to_owned();
+    Ok(Connection { base, group, instance_id, brokers: Arc::default() })
 }
 
 /// Returns the topics that the reconciliation wants.
