@@ -50,9 +50,14 @@ pub struct Limits {
     pub items_max: usize,
 }
 
+impl Limits {
+    /// What every reconciliation has.
+    pub const DEFAULT: Self = Self { key_bytes_max: 1024, items_max: 10_000 };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { key_bytes_max: 1024, items_max: 10_000 }
+        Self::DEFAULT
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::finish;
+use super::{finish, host_name};
 use crate::order_demo::connection::Connection;
 use crate::order_demo::factory;
 use crate::order_demo::stop::Stop;
@@ -54,12 +54,6 @@ fn delay(text: &str) -> Result<RangeInclusive<Duration>, String> {
         return Err("longer than an hour".into());
     }
     Ok(least..=most)
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".into() } else { name.into() }
 }
 
 #[cfg(test)]

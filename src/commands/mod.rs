@@ -39,3 +39,10 @@ fn ask<T>(question: impl Future<Output = shard::Result<T>>) -> shard::Result<T> 
         .map_err(|error| shard::Error::Misconfigured(format!("cannot start: {error}")))?
         .block_on(question)
 }
+
+/// Returns the host's name, which in a pod is the pod's.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}

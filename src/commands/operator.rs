@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use super::worker::host_name;
+use super::host_name;
 use crate::operator::{self, Image, Options, PodMonitors};
 
 /// Run the Reconciliation objects of a Kubernetes cluster

@@ -22,10 +22,9 @@ mod token;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use tokio::net::TcpListener;
-
 use crate::{
-    shard::{Error, Result},
+    http,
+    shard::Result,
     spec::Settings,
     state_api::{KeyStory, Problem},
     worker,
@@ -46,13 +45,7 @@ pub struct Options {
 /// # Errors
 /// What nobody but the user can mend, with the remedy.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("http")
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Misconfigured(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(settings, options))
+    http::runtime()?.block_on(serve(settings, options))
 }
 
 /// Returns what is known of `key`, from the one of `servers` that has its shard.
@@ -78,22 +71,20 @@ pub async fn story(
 }
 
 async fn serve(settings: &Settings, options: &Options) -> Result<()> {
-    let stop = worker::stop_signal()?;
+    let stop = http::stop_signal()?;
     let token = options.token_file.clone().map(token::Token::new).transpose()?;
     let address = options.http;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Error::Misconfigured(format!("cannot listen on {address}: {error}: choose another --http"))
-    })?;
+    let listener = http::listen(address).await?;
     let connection = worker::connection(settings, "console")?;
     let roll = Arc::new(roll::Roll::new(&settings.name, &options.servers));
     let records = records::Topics::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&roll), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");
-    tokio::select! {
-        served = axum::serve(listener, router) => {
-            served.map_err(|error| Error::Interrupted(format!("http server ended: {error}")))
-        }
+    let server = http::serve(listener, router);
+    let result = tokio::select! {
         () = roll.keep() => Ok(()),
         () = stop => Ok(()),
-    }
+    };
+    server.abort();
+    result
 }

@@ -46,14 +46,23 @@ pub struct Topic {
     pub role: &'static str,
 }
 
-/// Which of a topic's records are wanted.
+/// Which records of a topic to show.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub place: Place,
+    pub limit: usize,
+    /// Only those whose key, value or headers contain it.
+    pub text: Option<String>,
+}
+
+/// Where in a topic to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// The last ones of all partitions, the newest first.
+pub enum Place {
+    /// At the end of all partitions, the newest first.
     Last,
-    /// The last ones of one partition, the newest first.
+    /// At the end of one partition, the newest first.
     LastOf(i32),
-    /// Those of a partition from an offset on, in their order.
+    /// In a partition from an offset on, in their order.
     From(i32, i64),
 }
 
@@ -64,6 +73,8 @@ pub struct Page {
     pub topic: String,
     pub partitions: Vec<Partition>,
     pub records: Vec<Record>,
+    /// Records that were looked at.
+    pub looked_at: usize,
     /// `false` when time ran out before the end of every partition was reached.
     pub complete: bool,
 }
@@ -112,8 +123,8 @@ impl Topics {
         &self.topics
     }
 
-    /// Returns `limit` records of a topic.
-    pub async fn page(&self, topic: &str, wanted: Wanted, limit: usize) -> Result<Page, Problem> {
+    /// Returns the records of a topic that are wanted.
+    pub async fn page(&self, topic: &str, wanted: Wanted) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
@@ -126,65 +137,78 @@ impl Topics {
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
                 .map_err(|error| unavailable(error.to_string()))?;
-            let page = read(&consumer, topic, wanted, limit);
+            let page = read(&consumer, topic, &wanted);
             page.map_err(|error| unavailable(error.to_string()))
         });
         read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?
     }
 }
 
-fn read(
-    consumer: &BaseConsumer,
-    topic: String,
-    wanted: Wanted,
-    limit: usize,
-) -> Result<Page, KafkaError> {
+fn read(consumer: &BaseConsumer, topic: String, asked: &Wanted) -> Result<Page, KafkaError> {
+    let Wanted { place, limit, ref text } = *asked;
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
     let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
-    let is_wanted = |id| match wanted {
-        Wanted::Last => true,
-        Wanted::LastOf(partition) | Wanted::From(partition, _) => id == partition,
+    let is_wanted = |id: &i32| match place {
+        Place::Last => true,
+        Place::LastOf(partition) | Place::From(partition, _) => *id == partition,
     };
-    let each =
-        limit.min(FETCHED_MAX / ids.iter().filter(|id| is_wanted(**id)).count().max(1)).max(1);
+    let most = FETCHED_MAX / ids.iter().filter(|id| is_wanted(id)).count().max(1);
+    // Whoever looks for something looks as far back as may be read.
+    let each = if text.is_some() { most } else { limit.min(most) };
+    let each = each.max(1);
     let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
     for partition in ids {
         let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_PATIENCE)?;
         partitions.push(Partition { partition, start, end });
-        let from = match wanted {
+        let from = match place {
             // Markers of transactions take offsets too, about one for each of ours.
-            Wanted::Last | Wanted::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
-            Wanted::From(_, offset) => offset,
+            Place::Last | Place::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
+            Place::From(_, offset) => offset,
         };
         let from = from.max(start);
-        if from < end && is_wanted(partition) {
+        if from < end && is_wanted(&partition) {
             list.add_partition_offset(&topic, partition, Offset::Offset(from))?;
             open += 1;
         }
     }
     consumer.assign(&list)?;
-    let (mut records, until) = (Vec::new(), Instant::now() + READ_PATIENCE);
+    let (mut records, mut looked_at) = (Vec::new(), 0);
+    let until = Instant::now() + READ_PATIENCE;
+    let is_from = matches!(place, Place::From(..));
     while open > 0 && Instant::now() < until {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Ok(message)) => {
-                records.push(record(&message));
-                if matches!(wanted, Wanted::From(..)) && records.len() == limit {
-                    break;
+                looked_at += 1;
+                if text.as_ref().is_none_or(|text| contains(&message, text)) {
+                    records.push(record(&message));
+                }
+                if is_from && (records.len() == limit || looked_at == most) {
+                    open = 0;
                 }
             }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => return Err(error),
         }
     }
-    let complete = open == 0 || records.len() >= limit;
-    if !matches!(wanted, Wanted::From(..)) {
+    let complete = open == 0;
+    if !is_from {
         records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
         records.truncate(limit);
     }
-    Ok(Page { topic, partitions, records, complete })
+    Ok(Page { topic, partitions, records, looked_at, complete })
+}
+
+/// Tells whether the record says `text` anywhere, in whatever case.
+fn contains(message: &BorrowedMessage<'_>, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let says = |bytes: Option<&[u8]>| {
+        bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).to_lowercase().contains(&text))
+    };
+    let mut headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    says(message.key()) || says(message.payload()) || headers.any(|header| says(header.value))
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {

@@ -16,7 +16,7 @@ use super::{
     ask::{self, Gathered, escaped, problem},
     assets,
     history::Rates,
-    records::{Page, Topic, Topics, Wanted},
+    records::{Page, Place, Topic, Topics, Wanted},
     roll::{Roll, ShardView, WorkerView},
     token::Token,
 };
@@ -177,6 +177,7 @@ struct Records {
     /// Goes with a partition.
     offset: Option<i64>,
     limit: Option<usize>,
+    text: Option<String>,
 }
 
 async fn records(
@@ -184,16 +185,18 @@ async fn records(
     Path(topic): Path<String>,
     query: Result<Query<Records>, QueryRejection>,
 ) -> Answer<Page> {
-    let Query(Records { partition, offset, limit }) = accepted(query)?;
-    let wanted = match (partition, offset) {
-        (None, None) => Wanted::Last,
-        (Some(partition), None) => Wanted::LastOf(partition),
-        (Some(partition), Some(offset)) => Wanted::From(partition, offset),
+    let Query(Records { partition, offset, text, limit }) = accepted(query)?;
+    let place = match (partition, offset) {
+        (None, None) => Place::Last,
+        (Some(partition), None) => Place::LastOf(partition),
+        (Some(partition), Some(offset)) => Place::From(partition, offset),
         (None, Some(_)) => {
             return Err(problem(400, "BadRequest", "an offset needs its partition", None));
         }
     };
-    shared.topics.page(&topic, wanted, limit_of(limit)).await.map(Json)
+    let text = text.filter(|text| !text.is_empty());
+    let wanted = Wanted { place, limit: limit_of(limit), text };
+    shared.topics.page(&topic, wanted).await.map(Json)
 }
 
 fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {

@@ -1,14 +1,47 @@
-//! What a client has measured on its way to the brokers.
+//! What the clients of a process have measured on their way to the brokers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use rdkafka::statistics::{Broker, Statistics};
+use serde::Deserialize;
 
-/// One broker as a client sees it; counts since the client was made.
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Client {
+    /// Belongs to the group and fetches nothing.
+    Member,
+    /// Reads a lane's inputs.
+    Data,
+    /// Commits a shard's transactions.
+    Producer,
+    /// Reads the changelog of a shard that opens.
+    Reader,
+}
+
+impl Client {
+    /// Returns the name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Data => "data",
+            Self::Producer => "producer",
+            Self::Reader => "reader",
+        }
+    }
+}
+
+/// One broker as the clients of one kind see it; counts since the process was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerFigures {
+    pub client: Client,
     pub id: i32,
-    /// Mean time until an answer, over the last interval; `None` without any.
+    /// Mean time until an answer, over the last interval of each client; `None` without any.
     pub round_trip: Option<Duration>,
     /// Requests sent again.
     pub retries: u64,
@@ -18,69 +51,204 @@ pub struct BrokerFigures {
     pub errors: u64,
 }
 
-/// Returns the brokers in the order of their ids.
-///
-/// The group's coordinator has a connection of its own, which has no id but the same address as
-/// one that has. What was only configured and never answered has no id at all.
-pub(super) fn of(statistics: &Statistics) -> Vec<BrokerFigures> {
-    let mut connections: BTreeMap<&str, Vec<&Broker>> = BTreeMap::new();
-    for broker in statistics.brokers.values() {
-        connections.entry(&broker.nodename).or_default().push(broker);
-    }
-    let mut figures: Vec<_> =
-        connections.values().filter_map(|connections| together(connections)).collect();
-    figures.sort_unstable_by_key(|broker| broker.id);
-    figures
+/// What all clients of a process have measured. Counts outlive the clients, so that they never
+/// fall.
+#[derive(Debug, Default)]
+pub struct Brokers {
+    meters: AtomicU64,
+    seen: Mutex<Seen>,
 }
 
-/// Returns the figures of all connections to one broker, if its id is known.
-fn together(connections: &[&Broker]) -> Option<BrokerFigures> {
-    let id = connections.iter().map(|broker| broker.nodeid).max().filter(|id| *id >= 0)?;
-    let windows = || connections.iter().filter_map(|broker| broker.rtt.as_ref());
-    let answers: i64 = windows().map(|window| window.cnt).sum();
-    let micros: i64 = windows().map(|window| window.sum).sum();
-    let sum = |count: fn(&Broker) -> u64| connections.iter().map(|broker| count(broker)).sum();
-    Some(BrokerFigures {
-        id,
-        round_trip: (answers > 0)
-            .then(|| Duration::from_micros(u64::try_from(micros / answers).unwrap_or(0))),
-        retries: sum(|broker| broker.txretries),
-        timeouts: sum(|broker| broker.req_timeouts),
-        errors: sum(|broker| broker.txerrs + broker.rxerrs),
-    })
+#[derive(Debug, Default)]
+struct Seen {
+    counts: BTreeMap<(Client, i32), Counts>,
+    /// By client, those of each meter in use.
+    answers: BTreeMap<(Client, u64), BTreeMap<i32, Answers>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Counts {
+    retries: u64,
+    timeouts: u64,
+    errors: u64,
+}
+
+/// Answers within a client's last interval, and the time that was waited for them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Answers {
+    count: u64,
+    micros: u64,
+}
+
+impl Brokers {
+    /// Returns what takes down the measurements of one client.
+    pub(super) fn meter(self: &Arc<Self>, client: Client) -> Meter {
+        let id = self.meters.fetch_add(1, Ordering::Relaxed);
+        Meter { client, id, brokers: Arc::clone(self), before: Mutex::default() }
+    }
+
+    /// Returns the brokers by kind of client and id.
+    pub fn figures(&self) -> Vec<BrokerFigures> {
+        let seen = self.seen();
+        let figures = seen.counts.iter().map(|(&(client, id), counts)| {
+            let of_client = seen.answers.range((client, 0)..=(client, u64::MAX));
+            let answers = of_client.filter_map(|(_, brokers)| brokers.get(&id));
+            let (count, micros) =
+                answers.fold((0, 0), |sum, told| (sum.0 + told.count, sum.1 + told.micros));
+            let round_trip = (count > 0).then(|| Duration::from_micros(micros / count.max(1)));
+            let Counts { retries, timeouts, errors } = *counts;
+            BrokerFigures { client, id, round_trip, retries, timeouts, errors }
+        });
+        figures.collect()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().expect("nothing panics under this lock")
+    }
+}
+
+/// Takes down what one client measures, until it is dropped with it.
+#[derive(Debug)]
+pub(super) struct Meter {
+    client: Client,
+    id: u64,
+    brokers: Arc<Brokers>,
+    /// What this client had counted when it last told.
+    before: Mutex<BTreeMap<i32, Counts>>,
+}
+
+impl Meter {
+    /// Notes what librdkafka tells every `statistics.interval.ms`, as JSON.
+    pub(super) fn note(&self, statistics: &[u8]) {
+        let Ok(told) = serde_json::from_slice::<Statistics>(statistics) else {
+            // Nothing but the figures depends on it, and the next one comes soon.
+            return tracing::debug!("statistics of the client cannot be read");
+        };
+        let mut before = self.before.lock().expect("nothing panics under this lock");
+        let mut seen = self.brokers.seen();
+        let mut answers = BTreeMap::new();
+        for (id, (counts, answered)) in told.by_broker() {
+            let last = before.insert(id, counts).unwrap_or_default();
+            let sum = seen.counts.entry((self.client, id)).or_default();
+            sum.retries += counts.retries.saturating_sub(last.retries);
+            sum.timeouts += counts.timeouts.saturating_sub(last.timeouts);
+            sum.errors += counts.errors.saturating_sub(last.errors);
+            answers.insert(id, answered);
+        }
+        seen.answers.insert((self.client, self.id), answers);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.brokers.seen().answers.remove(&(self.client, self.id));
+    }
+}
+
+/// The part of librdkafka's statistics that is used. What there is of topics and partitions is the
+/// most of it and is passed over.
+#[derive(Deserialize)]
+struct Statistics {
+    brokers: BTreeMap<String, Connection>,
+}
+
+#[derive(Deserialize)]
+struct Connection {
+    nodeid: i32,
+    nodename: String,
+    txretries: u64,
+    req_timeouts: u64,
+    txerrs: u64,
+    rxerrs: u64,
+    rtt: Window,
+}
+
+#[derive(Deserialize)]
+struct Window {
+    cnt: i64,
+    sum: i64,
+}
+
+impl Statistics {
+    /// Returns the figures of all connections to each broker.
+    ///
+    /// A coordinator has a connection of its own, which has no id but the same address as one that
+    /// has. What was only configured and never answered has no id at all.
+    fn by_broker(&self) -> BTreeMap<i32, (Counts, Answers)> {
+        let mut ids: BTreeMap<&str, i32> = BTreeMap::new();
+        for connection in self.brokers.values().filter(|connection| connection.nodeid >= 0) {
+            ids.insert(&connection.nodename, connection.nodeid);
+        }
+        let mut figures: BTreeMap<i32, (Counts, Answers)> = BTreeMap::new();
+        for connection in self.brokers.values() {
+            let Some(id) = ids.get(&connection.nodename[..]) else { continue };
+            let (counts, answers) = figures.entry(*id).or_default();
+            counts.retries += connection.txretries;
+            counts.timeouts += connection.req_timeouts;
+            counts.errors += connection.txerrs + connection.rxerrs;
+            answers.count += u64::try_from(connection.rtt.cnt).unwrap_or(0);
+            answers.micros += u64::try_from(connection.rtt.sum).unwrap_or(0);
+        }
+        figures
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::statistics::Window;
-
     use super::*;
 
-    fn connection(nodeid: i32, nodename: &str, answers: i64, micros: i64) -> Broker {
-        Broker {
-            nodeid,
-            nodename: nodename.to_owned(),
-            txretries: 2,
-            rtt: Some(Window { cnt: answers, sum: micros, ..Window::default() }),
-            ..Broker::default()
-        }
+    fn connection(name: &str, id: i32, retries: u64, answers: i64, micros: i64) -> String {
+        format!(
+            r#""{name}/{id}":{{"name":"{name}/{id}","nodeid":{id},"nodename":"{name}",
+            "txretries":{retries},"req_timeouts":1,"txerrs":0,"rxerrs":0,"state":"UP",
+            "rtt":{{"min":1,"max":2,"avg":1,"sum":{micros},"cnt":{answers}}}}}"#
+        )
+    }
+
+    fn told(connections: &[String]) -> String {
+        format!(r#"{{"name":"x","brokers":{{{}}},"topics":{{}}}}"#, connections.join(","))
     }
 
     #[test]
     fn the_coordinators_connection_counts_for_the_broker_that_it_goes_to() {
-        let mut statistics = Statistics::default();
-        for (name, broker) in [
-            ("k:9092/7", connection(7, "k:9092", 1, 70_000)),
-            ("GroupCoordinator", connection(-1, "k:9092", 9, 10_000)),
-            ("l:9092/3", connection(3, "l:9092", 0, 0)),
-            ("m:9092/bootstrap", connection(-1, "m:9092", 5, 5)),
-        ] {
-            statistics.brokers.insert(name.to_owned(), broker);
-        }
-        let told = of(&statistics);
-        assert_eq!(told.iter().map(|broker| broker.id).collect::<Vec<_>>(), [3, 7]);
-        assert_eq!(told[0].round_trip, None);
-        assert_eq!(told[1].round_trip, Some(Duration::from_millis(8)));
-        assert_eq!(told[1].retries, 4);
+        let brokers = Arc::new(Brokers::default());
+        let meter = brokers.meter(Client::Member);
+        meter.note(
+            told(&[
+                connection("k:9092", 7, 2, 1, 70_000),
+                connection("k:9092", -1, 2, 9, 10_000),
+                connection("l:9092", 3, 2, 0, 0),
+                connection("m:9092", -1, 9, 5, 5),
+            ])
+            .as_bytes(),
+        );
+        let figures = brokers.figures();
+        assert_eq!(figures.iter().map(|broker| broker.id).collect::<Vec<_>>(), [3, 7]);
+        assert_eq!(figures[0].round_trip, None);
+        assert_eq!(figures[1].round_trip, Some(Duration::from_millis(8)));
+        assert_eq!((figures[1].retries, figures[1].timeouts), (4, 2));
+    }
+
+    #[test]
+    fn counts_outlive_their_client_and_round_trips_do_not() {
+        let brokers = Arc::new(Brokers::default());
+        let first = brokers.meter(Client::Producer);
+        first.note(told(&[connection("k:9092", 1, 5, 1, 1_000)]).as_bytes());
+        first.note(told(&[connection("k:9092", 1, 7, 1, 3_000)]).as_bytes());
+        let second = brokers.meter(Client::Producer);
+        second.note(told(&[connection("k:9092", 1, 10, 1, 1_000)]).as_bytes());
+        let both = &brokers.figures()[0];
+        assert_eq!((both.client, both.retries), (Client::Producer, 17));
+        assert_eq!(both.round_trip, Some(Duration::from_millis(2)));
+        drop(first);
+        let left = &brokers.figures()[0];
+        assert_eq!((left.retries, left.round_trip), (17, Some(Duration::from_millis(1))));
+    }
+
+    #[test]
+    fn what_is_no_statistics_is_passed_over() {
+        let brokers = Arc::new(Brokers::default());
+        brokers.meter(Client::Data).note(b"{");
+        assert_eq!(brokers.figures(), []);
     }
 }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
 
 use super::{
-    Connection,
+    Client, Connection,
     context::Context,
-    native::{Fetched, Queue},
+    native::{Events, Fetched, Queue},
 };
 use crate::shard::{Bounds, Change, ChangelogReader, Error, Offset, Result, ShardId};
 
@@ -22,6 +22,8 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 /// since most shards have nothing to read.
 pub struct Reader {
     connection: Arc<Connection>,
+    // Before the queue, which ends the consumer.
+    events: Option<Events>,
     queue: Option<Queue<Context>>,
     topic: String,
     topic_id: String,
@@ -38,7 +40,8 @@ impl Reader {
         shard: ShardId,
         bounds: Bounds,
     ) -> Self {
-        Self { connection, queue: None, topic, topic_id, shard, bounds, position: bounds.start }
+        let (events, queue, position) = (None, None, bounds.start);
+        Self { connection, events, queue, topic, topic_id, shard, bounds, position }
     }
 
     fn failed(&self, error: impl std::fmt::Display) -> Error {
@@ -56,7 +59,8 @@ impl ChangelogReader for Reader {
     }
 
     fn seek(&mut self, from: Offset) -> Result<()> {
-        let consumer = self.connection.consumer(&self.connection.reader(), Context::default())?;
+        let context = self.connection.context(Client::Reader);
+        let consumer = self.connection.consumer(&self.connection.changelog_reader(), context)?;
         // Knowing the topic before it is assigned saves half a second until the first record.
         consumer
             .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
@@ -65,6 +69,7 @@ impl ChangelogReader for Reader {
         list.add_partition_offset(&self.topic, self.shard.0, KafkaOffset::Offset(from))
             .and_then(|()| consumer.assign(&list))
             .map_err(|error| self.failed(error))?;
+        self.events = Some(Events::of(&consumer));
         self.queue = Some(Queue::new(consumer, READ_RECORDS));
         self.position = from;
         Ok(())
@@ -73,6 +78,9 @@ impl ChangelogReader for Reader {
     fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset> {
         let queue = self.queue.as_mut().expect("it was told where to start");
         queue.poll(READ_WAIT, FILL_WAIT);
+        if let Some(events) = &self.events {
+            events.serve(&**queue.consumer().context());
+        }
         for fetched in queue.iter() {
             match fetched {
                 Fetched::Record { offset, key, value, .. } => {

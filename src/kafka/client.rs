@@ -3,6 +3,8 @@
 //! What the user passes through wins: validation refuses whatever exactly-once rests on
 //! (`spec::properties`).
 
+use std::sync::Arc;
+
 use rdkafka::{
     ClientConfig,
     config::RDKafkaLogLevel,
@@ -10,6 +12,9 @@ use rdkafka::{
 };
 
 use super::{
+    Brokers, Client,
+    brokers::Meter,
+    context::Context,
     native::Kept,
     token::{Login, Refusal},
 };
@@ -25,7 +30,6 @@ pub enum Protocol {
     /// be refused until its session is over. Session and heartbeat are the brokers' settings.
     Consumer,
 }
-
 /// How to reach the cluster, and under which names.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -38,7 +42,13 @@ pub struct Connection {
     /// Identifies this process among the group's members; static membership rests on it.
     pub instance_id: String,
     pub protocol: Protocol,
+    /// What the clients measure.
+    pub brokers: Arc<Brokers>,
 }
+
+/// Round trips for the metrics. Only for clients that are always polled: elsewhere what nobody
+/// fetches would pile up.
+const MEASURED: (&str, &str) = ("statistics.interval.ms", "10000");
 
 /// A record's bytes beside key and value, generously.
 pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
@@ -53,9 +63,7 @@ impl Connection {
                 ("group.id", &self.group),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
-                // Round trips for the metrics; this client alone is always polled, and elsewhere
-                // what nobody fetches would pile up.
-                ("statistics.interval.ms", "10000"),
+                MEASURED,
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 // The position is never used; `latest` reads nothing if a pause should fail.
@@ -102,6 +110,7 @@ impl Connection {
                 ("enable.partition.eof", "true"),
                 // An assigned offset that is not there is truncation, which opening looks for.
                 ("auto.offset.reset", "error"),
+                MEASURED,
                 ("fetch.wait.max.ms", "20"),
                 // The default of a second stalls a shard whenever the queue was full.
                 ("fetch.queue.backoff.ms", "10"),
@@ -114,7 +123,14 @@ impl Connection {
         config
     }
 
-    /// Reads offsets, watermarks and changelogs while shards open.
+    /// Reads a changelog while its shard opens.
+    pub fn changelog_reader(&self) -> ClientConfig {
+        let mut config = self.reader();
+        set(&mut config, &[MEASURED]);
+        config
+    }
+
+    /// Reads offsets and watermarks, now and then.
     pub fn reader(&self) -> ClientConfig {
         let mut config = self.client("reader");
         set(
@@ -147,6 +163,7 @@ impl Connection {
             &mut config,
             &[
                 ("transactional.id", transactional_id),
+                MEASURED,
                 // What it would log comes back from its calls as well, and with a shard to it.
                 ("log_level", "0"),
                 ("enable.idempotence", "true"),
@@ -180,6 +197,15 @@ impl Connection {
             .create_with_context(context)
             .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
         Ok(self.login.keep(consumer)?)
+    }
+
+    /// Returns the context of a client whose configuration has it measure.
+    pub(super) fn context(&self, client: Client) -> Context {
+        Context::metered(self.meter(client))
+    }
+
+    pub(super) fn meter(&self, client: Client) -> Meter {
+        self.brokers.meter(client)
     }
 
     /// Topics: describes, checks and creates them.
@@ -237,7 +263,14 @@ mod tests {
         let mut base = ClientConfig::new();
         set(&mut base, properties);
         let (group, instance_id) = ("shipping".to_owned(), "shipping-0".to_owned());
-        Connection { base, login: Login::default(), group, instance_id, protocol }
+        Connection {
+            base,
+            login: Login::default(),
+            group,
+            instance_id,
+            protocol,
+            brokers: Arc::default(),
+        }
     }
 
     #[test]

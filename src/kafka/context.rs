@@ -15,6 +15,8 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
+use super::brokers::Meter;
+
 /// How often the same kind of trouble is told.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -25,9 +27,16 @@ pub struct Context {
     told: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
     /// How a broker has last refused us; shared by the clients of one connection.
     refused: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
+    /// Takes down what the client measures, if it lives long enough for that.
+    meter: Option<Meter>,
 }
 
 impl Context {
+    /// Returns the context of a client whose measurements are taken down.
+    pub fn metered(meter: Meter) -> Self {
+        Self { meter: Some(meter), ..Self::default() }
+    }
+
     /// Tells whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.brokers_lost.swap(false, Ordering::Relaxed)
@@ -82,6 +91,12 @@ impl ClientContext for Context {
         }
         if self.may_tell(code) {
             tracing::warn!(%code, "kafka: {reason}");
+        }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        if let Some(meter) = &self.meter {
+            meter.note(statistics);
         }
     }
 }

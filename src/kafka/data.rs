@@ -8,9 +8,9 @@ use std::{
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
 
 use super::{
-    Connection, Topics,
+    Client, Connection, Topics,
     context::Context,
-    native::{Fetched, Queue},
+    native::{Events, Fetched, Queue},
 };
 use crate::{
     matching::Timestamp,
@@ -25,6 +25,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the inputs of the shards assigned to it.
 pub struct DataConsumer {
+    // Before the queue, which ends the consumer.
+    events: Events,
     queue: Queue<Context>,
     topics: Vec<String>,
     names: Vec<CString>,
@@ -50,7 +52,7 @@ impl DataConsumer {
     /// Settings that librdkafka refuses.
     pub fn connect(connection: &Connection, topics: &Topics, fetch_kbytes: usize) -> Result<Self> {
         let config = connection.data(fetch_kbytes);
-        let consumer = connection.consumer(&config, Context::default())?;
+        let consumer = connection.consumer(&config, connection.context(Client::Data))?;
         for topic in &topics.inputs {
             // Knowing a topic before it is assigned saves half a second until the first record.
             let _ = consumer.fetch_metadata(Some(topic), TIMEOUT);
@@ -58,6 +60,7 @@ impl DataConsumer {
         let names = topics.inputs.iter().map(|topic| CString::new(topic.as_str()));
         let names = names.collect::<std::result::Result<_, _>>();
         Ok(Self {
+            events: Events::of(&consumer),
             queue: Queue::new(consumer, BATCH_RECORDS),
             topics: topics.inputs.clone(),
             names: names.expect("validated topic names hold no NUL"),
@@ -100,7 +103,13 @@ impl DataConsumer {
 
     /// Tells whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
+        self.serve();
         self.queue.consumer().context().take_brokers_lost()
+    }
+
+    /// Takes what the client has to tell: errors, logs and measurements.
+    fn serve(&self) {
+        self.events.serve(&**self.queue.consumer().context());
     }
 
     /// Returns the offsets between `next` and the end of the input that the last fetch has seen.
@@ -110,7 +119,11 @@ impl DataConsumer {
 
     /// Fetches the next batch and returns how much there is; waits up to `first` for anything.
     pub fn poll(&mut self, first: Duration) -> usize {
-        self.queue.poll(first, FILL_WAIT)
+        let got = self.queue.poll(first, FILL_WAIT);
+        if got == 0 {
+            self.serve();
+        }
+        got
     }
 
     /// Returns the batch, each thing with its shard, in the order of each partition. Records

@@ -6,7 +6,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,12 +20,11 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::KafkaError,
-    statistics::Statistics,
     util::Timeout,
 };
 
 use super::{
-    BrokerFigures, Connection, Protocol, brokers,
+    Client, Connection, Protocol,
     context::Context,
     native::{self, GroupMetadata, Kept},
 };
@@ -51,6 +53,19 @@ impl Current {
     }
 }
 
+/// Why shards are taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The group gives them to others.
+    Rebalance,
+    /// The group no longer counts this member in: its session has ended.
+    Lost,
+    /// The group knows another process under this name.
+    Refused,
+    /// This process leaves.
+    Stopping,
+}
+
 /// Takes note of shards that come and go. Called on the membership thread, which must not be held
 /// up for longer than the group tolerates.
 pub trait Owner: Send + Sync + 'static {
@@ -59,10 +74,7 @@ pub trait Owner: Send + Sync + 'static {
 
     /// The shards are about to be others'. Returns when none of them can commit any more, or
     /// after a bounded time.
-    fn losing(&self, shards: &BTreeSet<ShardId>);
-
-    /// The client has measured its way to the brokers.
-    fn told(&self, brokers: Vec<BrokerFigures>);
+    fn losing(&self, shards: &BTreeSet<ShardId>, why: Loss);
 }
 
 /// A member of the group.
@@ -75,6 +87,7 @@ struct Callbacks<O> {
     owner: O,
     current: Arc<Current>,
     client: Context,
+    leaving: AtomicBool,
 }
 
 impl<O: Owner> Membership<O> {
@@ -89,7 +102,8 @@ impl<O: Owner> Membership<O> {
         owner: O,
     ) -> Result<Self> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
-        let callbacks = Callbacks { owner, current, client: Context::default() };
+        let (client, leaving) = (connection.context(Client::Member), AtomicBool::new(false));
+        let callbacks = Callbacks { owner, current, client, leaving };
         let consumer = connection.consumer(&connection.member(), callbacks)?;
         consumer.subscribe(&[lead_topic]).map_err(refused)?;
         Ok(Self { consumer, protocol: connection.protocol })
@@ -126,13 +140,14 @@ impl<O: Owner> Membership<O> {
         let owned = callbacks.owned();
         callbacks.current.set(None);
         if !owned.is_empty() {
-            callbacks.owner.losing(&owned);
+            callbacks.owner.losing(&owned, Loss::Refused);
         }
     }
 
     /// Gives all shards up and leaves the group, so that others take over at once. A plain close
     /// of a static member would not leave.
     pub fn leave(self) {
+        self.consumer.context().leaving.store(true, Ordering::Relaxed);
         self.consumer.unsubscribe();
         let deadline = Instant::now() + LEAVE_TIMEOUT;
         let callbacks = self.consumer.context();
@@ -161,8 +176,17 @@ impl<O: Owner> Callbacks<O> {
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let lost = shards(partitions);
-        self.owner.losing(&lost);
-        if native::assignment_lost(consumer) {
+        let (gone, leaving) =
+            (native::assignment_lost(consumer), self.leaving.load(Ordering::Relaxed));
+        self.owner.losing(
+            &lost,
+            match (gone, leaving) {
+                (true, _) => Loss::Lost,
+                (false, true) => Loss::Stopping,
+                (false, false) => Loss::Rebalance,
+            },
+        );
+        if gone || native::assignment_lost(consumer) {
             self.current.set(None);
         } else {
             let owned = self.owned().difference(&lost).copied().collect();
@@ -215,8 +239,8 @@ impl<O: Owner> ClientContext for Callbacks<O> {
         self.client.error(error, reason);
     }
 
-    fn stats(&self, statistics: Statistics) {
-        self.owner.told(brokers::of(&statistics));
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.client.stats_raw(statistics);
     }
 }
 

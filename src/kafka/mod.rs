@@ -21,12 +21,12 @@ mod topics;
 mod unfit;
 
 pub use broker::KafkaBroker;
-pub use brokers::BrokerFigures;
+pub use brokers::{BrokerFigures, Brokers, Client};
 pub use changelog::Reader;
 pub use client::{Connection, Protocol};
 pub use data::{DataConsumer, Input};
 pub use flaw::Flaw;
-pub use membership::{Current, GroupAssignment, Membership, Owner};
+pub use membership::{Current, GroupAssignment, Loss, Membership, Owner};
 pub use native::{GroupMetadata, Kept, Member, Native};
 pub use producer::ShardProducer;
 pub use reset::{Changelog, Remains, remains, reset};

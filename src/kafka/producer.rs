@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, error::RDKafkaErrorCode};
 
 use super::{
-    Connection, Topics,
+    Client, Connection, Topics,
     native::{Failure, GroupMetadata, Kept, NativeProducer, TopicHandle},
 };
 use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction};
@@ -44,6 +44,11 @@ impl ShardProducer {
         Ok(Self { native, shard, inputs, changelog, completed, overdue, dead_letter })
     }
 
+    /// Takes what the client has measured while nothing is committed.
+    pub fn serve(&self) {
+        self.native.serve(Duration::ZERO);
+    }
+
     fn produce(&mut self, transaction: &Transaction) -> std::result::Result<(), Failure> {
         let partition = transaction.shard.0;
         self.native.produce_batch(self.changelog, partition, transaction.changes.iter())?;
@@ -69,11 +74,12 @@ impl ShardProducer {
     /// The one place that says which offsets are committed and how.
     fn offsets(&self, transaction: &Transaction) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        let metadata = transaction.metadata.to_string();
+        let (full, brief) =
+            (transaction.metadata.to_string(), transaction.metadata.brief().to_string());
         for (input, next) in &transaction.offsets {
             let mut entry = list.add_partition(&self.inputs[*input], transaction.shard.0);
             entry.set_offset(KafkaOffset::Offset(*next)).expect("offsets are not negative");
-            entry.set_metadata(&metadata);
+            entry.set_metadata(if *input == 0 { &full } else { &brief });
         }
         list
     }
@@ -123,7 +129,8 @@ fn create(
 ) -> Result<Kept<NativeProducer>> {
     let transactional_id = format!("{}-{shard}", connection.group);
     let config = connection.producer(&transactional_id, message_bytes_max);
-    let native = NativeProducer::create(&config).map_err(Error::Misconfigured)?;
+    let native = NativeProducer::create(&config, connection.meter(Client::Producer))
+        .map_err(Error::Misconfigured)?;
     Ok(connection.login.keep(native)?)
 }
 

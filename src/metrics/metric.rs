@@ -1,5 +1,7 @@
 //! What is told of a metric before it has a value.
 
+use prometheus::{Opts, core::Desc};
+
 /// One metric family, as it is registered and documented.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
@@ -44,6 +46,22 @@ pub struct Label {
 }
 
 impl Metric {
+    /// Returns how it is registered.
+    pub fn desc(&self) -> Desc {
+        let labels = self.label_names().into_iter().map(str::to_owned).collect();
+        let desc = Desc::new(self.name.to_owned(), self.help.to_owned(), labels, [].into());
+        desc.expect("the catalogue's names are legal, which its tests look at")
+    }
+
+    /// Returns how one is made that counts by itself.
+    pub fn opts(&self) -> Opts {
+        Opts::new(self.name, self.help)
+    }
+
+    pub fn label_names(&self) -> Vec<&'static str> {
+        self.labels.iter().map(|label| label.name).collect()
+    }
+
     pub(super) const fn counter(
         name: &'static str,
         unit: &'static str,

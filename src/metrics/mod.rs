@@ -1,15 +1,19 @@
-//! Metrics: one catalogue of all of them, and the text that Prometheus reads.
+//! Metrics: one catalogue of all of them, and the text that Prometheus reads, by the `prometheus`
+//! crate.
 //!
 //! Promise: what is not in the catalogue cannot be exposed, and `docs/metrics.md` is made from it.
 //! Ban: nothing here knows where a number comes from; no label takes values without a bound.
 
 pub mod catalogue;
+mod families;
 mod histogram;
 mod metric;
-mod page;
-pub mod process;
+mod process;
 pub mod reference;
+mod registry;
 
+pub use families::{Families, Family, Number};
 pub use histogram::Histogram;
 pub use metric::{Kind, Label, Metric};
-pub use page::{Family, Page};
+pub use process::Process;
+pub use registry::Registry;

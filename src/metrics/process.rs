@@ -2,25 +2,51 @@
 
 use std::fs;
 
-use super::{Page, catalogue::process};
+use prometheus::{
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
 
-/// Writes what is known; elsewhere than on Linux that is little beside the version.
-pub fn write(page: &mut Page) {
-    page.family(&process::BUILD_INFO).sample(&[env!("CARGO_PKG_VERSION")], 1);
+use super::{Families, Metric, catalogue::process};
+
+/// Collects what is known; elsewhere than on Linux that is little beside the version.
+#[derive(Debug)]
+pub struct Process(Vec<Desc>);
+
+impl Default for Process {
+    fn default() -> Self {
+        Self(process::GROUP.metrics.iter().copied().map(Metric::desc).collect())
+    }
+}
+
+impl Collector for Process {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = Families::default();
+        collect(&mut families);
+        families.finish()
+    }
+}
+
+fn collect(families: &mut Families) {
+    families.family(&process::BUILD_INFO).sample(&[env!("CARGO_PKG_VERSION")], 1_u8);
     if let Some(stat) = Stat::read() {
-        page.single(&process::CPU_SECONDS, stat.cpu_seconds);
-        page.single(&process::RESIDENT_BYTES, stat.resident_bytes);
-        page.single(&process::VIRTUAL_BYTES, stat.virtual_bytes);
-        page.single(&process::THREADS, stat.threads);
+        families.single(&process::CPU_SECONDS, stat.cpu_seconds);
+        families.single(&process::RESIDENT_BYTES, stat.resident_bytes);
+        families.single(&process::VIRTUAL_BYTES, stat.virtual_bytes);
+        families.single(&process::THREADS, stat.threads);
         if let Some(booted) = booted_at() {
-            page.single(&process::START_TIME, booted + stat.started_after_boot);
+            families.single(&process::START_TIME, booted + stat.started_after_boot);
         }
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
-        page.single(&process::OPEN_FDS, open.count());
+        families.single(&process::OPEN_FDS, open.count());
     }
     if let Some(most) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
-        page.single(&process::MAX_FDS, most);
+        families.single(&process::MAX_FDS, most);
     }
 }
 

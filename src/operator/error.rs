@@ -24,6 +24,12 @@ pub enum Error {
     Start(String),
 }
 
+impl From<crate::http::Error> for Error {
+    fn from(error: crate::http::Error) -> Self {
+        Self::Start(error.to_string())
+    }
+}
+
 /// What the operator's own work ends in.
 pub type Result<T> = std::result::Result<T, Error>;
 

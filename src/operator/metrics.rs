@@ -1,11 +1,9 @@
 //! The operator's own metrics.
 
-use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::queue::Key;
+use crate::metrics::{Metric, Process, Registry, catalogue::operator};
 
 /// What the operator counts. Cloning shares the counters.
 #[derive(Clone)]
@@ -25,44 +23,41 @@ const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 6
 
 impl Metrics {
     /// # Errors
-    /// Names that are not legal, which is ruled out by the tests.
+    /// Names that are not legal or there twice, which is ruled out by the tests.
     pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new_custom(Some("rollcall_operator".to_owned()), None)?;
-        let seconds = HistogramOpts::new("reconcile_seconds", "How long looking at an object took");
+        let registry = Registry::new(&[]);
+        let counters = |metric: &Metric| IntCounterVec::new(metric.opts(), &metric.label_names());
+        let gauge = |metric: &Metric| IntGauge::with_opts(metric.opts());
+        let seconds = HistogramOpts::from(operator::SECONDS.opts()).buckets(BUCKETS.to_vec());
         let metrics = Self {
-            reconciles: IntCounterVec::new(
-                Opts::new("reconciles_total", "Looks at objects"),
-                &["result"],
-            )?,
-            errors: IntCounterVec::new(
-                Opts::new("reconcile_errors_total", "Looks at objects that failed"),
-                &["reason"],
-            )?,
-            seconds: Histogram::with_opts(seconds.buckets(BUCKETS.to_vec()))?,
-            queue_length: IntGauge::new("queue_length", "Objects that wait to be looked at")?,
-            leader: IntGauge::new("leader", "1 while this operator leads")?,
-            ready: IntGaugeVec::new(
-                Opts::new("ready", "1 for objects that are ready"),
-                &["namespace", "name"],
-            )?,
-            objects: IntGauge::new("objects", "Reconciliations that are there")?,
+            reconciles: counters(&operator::RECONCILES)?,
+            errors: counters(&operator::ERRORS)?,
+            seconds: Histogram::with_opts(seconds)?,
+            queue_length: gauge(&operator::QUEUE)?,
+            leader: gauge(&operator::LEADER)?,
+            ready: IntGaugeVec::new(operator::READY.opts(), &operator::READY.label_names())?,
+            objects: gauge(&operator::OBJECTS)?,
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 7] = [
-            Box::new(metrics.reconciles.clone()),
-            Box::new(metrics.errors.clone()),
-            Box::new(metrics.seconds.clone()),
-            Box::new(metrics.queue_length.clone()),
-            Box::new(metrics.leader.clone()),
-            Box::new(metrics.ready.clone()),
-            Box::new(metrics.objects.clone()),
-        ];
-        all.into_iter().try_for_each(|metric| metrics.registry.register(metric))?;
+        let registry = &metrics.registry;
+        registry.add(metrics.reconciles.clone())?;
+        registry.add(metrics.errors.clone())?;
+        registry.add(metrics.seconds.clone())?;
+        registry.add(metrics.queue_length.clone())?;
+        registry.add(metrics.leader.clone())?;
+        registry.add(metrics.ready.clone())?;
+        registry.add(metrics.objects.clone())?;
+        registry.add(Process::default())?;
         // So that rates begin at zero and not at the first error.
         for result in ["ok", "error"] {
             metrics.reconciles.with_label_values(&[result]);
         }
         Ok(metrics)
+    }
+
+    /// Returns all that the operator exposes.
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 
     /// Returns the metric that says whether an object is ready.
@@ -83,21 +78,28 @@ impl Metrics {
         self.objects.set(0);
         self.ready.reset();
     }
-
-    /// Returns all metrics in Prometheus' text format.
-    ///
-    /// # Errors
-    /// Families that do not fit together.
-    pub fn render(&self) -> prometheus::Result<String> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::metrics::catalogue;
+
+    #[test]
+    fn every_metric_of_the_catalogue_is_told_and_no_other() {
+        let metrics = Metrics::new().expect("legal names");
+        metrics.ready(&Key { namespace: "shop".to_owned(), name: "shipping".to_owned() }).set(1);
+        metrics.errors.with_label_values(&["ApiError"]).inc();
+        let text = metrics.registry().render().expect("fitting families");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let told: BTreeSet<_> = lines.filter_map(|line| line.split(' ').next()).collect();
+        let own = catalogue::OPERATOR.iter().flat_map(|group| group.metrics);
+        let all = own.chain(catalogue::process::GROUP.metrics);
+        let known: BTreeSet<_> = all.map(|metric| metric.name).collect();
+        assert_eq!(told, known);
+    }
 
     #[test]
     fn the_metrics_are_named_as_dashboards_know_them() {
@@ -105,7 +107,7 @@ mod tests {
         let key = Key { namespace: "shop".to_owned(), name: "shipping".to_owned() };
         metrics.ready(&key).set(1);
         metrics.errors.with_label_values(&["ApiError"]).inc();
-        let text = metrics.render().expect("fitting families");
+        let text = metrics.registry().render().expect("fitting families");
         for line in [
             "rollcall_operator_reconciles_total{result=\"ok\"} 0",
             "rollcall_operator_reconciles_total{result=\"error\"} 0",
@@ -119,6 +121,6 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         metrics.forget(&key);
-        assert!(!metrics.render().expect("fitting families").contains("shipping"));
+        assert!(!metrics.registry().render().expect("fitting families").contains("shipping"));
     }
 }

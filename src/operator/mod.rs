@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 async fn serve(options: &Options) -> Result<()> {
-    let stop = http::stop_signal()?;
+    let stop = crate::http::stop_signal()?;
     tokio::pin!(stop);
     let config = Config::infer().await.map_err(|error| {
         Error::Start(format!(
@@ -92,7 +92,7 @@ async fn serve(options: &Options) -> Result<()> {
     let client = Client::try_from(config).map_err(|error| Error::Start(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| Error::Start(error.to_string()))?;
     let health = Arc::new(Health::new());
-    let server = http::serve(options.http, Arc::clone(&health), metrics.clone()).await?;
+    let server = http::serve(options.http, Arc::clone(&health), &metrics).await?;
     let Options { instance_id, lease_name, .. } = options;
     let mut election = Election::new(client.clone(), &namespace, lease_name, instance_id);
     let reporter =

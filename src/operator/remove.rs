@@ -147,6 +147,7 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         group,
         instance_id: "rollcall-operator".to_owned(),
         protocol: Protocol::Classic,
+        brokers: std::sync::Arc::default(),
     })
 }
 

@@ -46,7 +46,7 @@ pub fn send_orders(cluster: &Cluster, orders: &Orders, stop: &Stop) -> Result<()
             // From the start, not from the last order: a late one does not slow all that follow.
             let due = started + Duration::from_secs_f64(sent as f64 / rate);
             while Instant::now() < due && !stop.is_raised() {
-                desk.poll(due.saturating_duration_since(Instant::now()).min(POLL_MAX));
+                desk.poll(wait(due.saturating_duration_since(Instant::now())));
             }
         }
         let order = Order::new(&orders.product_ids);
@@ -71,6 +71,14 @@ pub fn send_manufactured(cluster: &Cluster, made: &Manufactured, stop: &Stop) ->
 
 /// The longest wait that does not look at the request to stop.
 const POLL_MAX: Duration = Duration::from_millis(50);
+
+/// Returns how long to wait for an order that is due in `left`.
+///
+/// At least a millisecond: librdkafka counts in whole ones and does not wait at all for less, so
+/// that orders a millisecond apart would keep a core busy. They go out a few at a time instead.
+fn wait(left: Duration) -> Duration {
+    left.clamp(Duration::from_millis(1), POLL_MAX)
+}
 
 /// Prints what was delivered, keeps the first failure.
 struct Receipts {
@@ -154,4 +162,17 @@ fn finish(desk: &BaseProducer<Receipts>) -> Result<()> {
     let flushed = desk.flush(FLUSH_TIMEOUT);
     desk.context().check()?;
     flushed.map_err(|error| Error::kafka("not everything reached the broker", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_one_that_librdkafka_takes_for_none() {
+        for micros in [0, 1, 999, 1_000, 1_999, 60_000_000] {
+            let wait = wait(Duration::from_micros(micros));
+            assert!(wait.as_millis() >= 1 && wait <= POLL_MAX, "{micros} µs: {wait:?}");
+        }
+    }
 }

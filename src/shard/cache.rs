@@ -24,7 +24,7 @@ use crate::{
     matching::{Phase, Row, Rules, Timestamp},
 };
 
-pub use peek::DirtyCursor;
+pub use peek::{CachedRows, DirtyCursor};
 pub use slots::SlotId;
 
 /// A slot's share of the table.

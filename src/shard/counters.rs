@@ -38,9 +38,11 @@ pub struct Counters {
     pub completion_ms: Histogram<12>,
     /// Input records that were deleted before they were read.
     pub lost_records: u64,
-    /// Keys looked up in memory, and those of them that had to be read from the store.
+    /// Keys looked up in memory; those of them that had to be looked up in the store; those that
+    /// were known to be new.
     pub lookups: u64,
     pub misses: u64,
+    pub new_keys: u64,
 }
 
 impl Counters {
@@ -55,6 +57,7 @@ impl Counters {
             lost_records: 0,
             lookups: 0,
             misses: 0,
+            new_keys: 0,
         }
     }
 
@@ -73,6 +76,7 @@ impl Counters {
         sum.lost_records += other.lost_records;
         sum.lookups += other.lookups;
         sum.misses += other.misses;
+        sum.new_keys += other.new_keys;
         sum
     }
 

@@ -4,6 +4,7 @@
 //! input, whatever crashes in between. Ban: no Kafka client and no RocksDB here; both are ports,
 //! so that the simulator runs this very code.
 
+mod ages;
 mod assignment;
 mod batch;
 mod cache;
@@ -32,8 +33,10 @@ use cache::Cache;
 use clock::Clock;
 use known::Known;
 
+pub use ages::Ages;
 pub use assignment::Assignment;
 pub use batch::{Batch, row_of};
+pub use cache::CachedRows;
 pub use commit::{Commit, Committed};
 pub use counters::Counters;
 pub use error::{Error, Result};

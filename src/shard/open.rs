@@ -10,8 +10,9 @@
 use std::sync::Arc;
 
 use super::{
-    Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known, Limits,
-    Offset, OnTruncation, Plan, Progress, Result, RowCounts, Running, ShardId, StartFrom, Store,
+    Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known,
+    Limits, Offset, OnTruncation, Plan, Progress, Result, RowCounts, Running, ShardId, StartFrom,
+    Store,
     running::{KNOWN_SHARE, unreadable},
 };
 use crate::{
@@ -52,8 +53,8 @@ struct Located<'a, P, C> {
     lost_records: u64,
     /// An input starts where nothing was committed yet.
     fresh: bool,
-    /// The rows up to the changelog's end, if the committed offsets tell.
-    rows: Option<RowCounts>,
+    /// The rows up to the changelog's end, and since when they wait, if the committed offsets tell.
+    counts: Option<(RowCounts, Ages)>,
     bounds: Bounds,
     /// Wall time just before `bounds` was read.
     located_at_ms: Timestamp,
@@ -109,7 +110,10 @@ impl<'a, P> Fenced<'a, P> {
             next,
             lost_records,
             fresh,
-            rows: committed.iter().flatten().find_map(|offset| offset.metadata.rows),
+            counts: committed.into_iter().flatten().find_map(|offset| {
+                let metadata = offset.metadata;
+                Some((metadata.rows?, metadata.ages?))
+            }),
             bounds,
             located_at_ms,
         })
@@ -247,6 +251,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             moved: self.fresh || self.lost_records > 0,
             outputs: Vec::new(),
             rows: RowCounts::default(),
+            ages: Ages::default(),
             changelog_id: topic_id,
             changelog_next: from,
             limits: self.opening.limits,
@@ -268,8 +273,8 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             return Err(Error::Corrupt(why.to_owned()));
         }
         shard.known_end_ms = self.located_at_ms;
-        shard.rows = match self.rows {
-            Some(rows) => rows,
+        (shard.rows, shard.ages) = match self.counts {
+            Some(counts) => counts,
             None => shard.count_rows()?,
         };
         Ok((shard, self.producer))
@@ -313,18 +318,21 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
 
 impl<S: Store> Running<S> {
     /// Counts the rows one by one: only where the committed offsets do not tell, as when another
-    /// tool has set them or they have expired.
-    fn count_rows(&mut self) -> Result<RowCounts> {
+    /// tool has set them, they have expired, or an older version has written them.
+    fn count_rows(&mut self) -> Result<(RowCounts, Ages)> {
         if self.cache.dirty_rows() > 0 {
             self.spill_now()?;
         }
-        let (mut counts, mut failed) = (RowCounts::default(), None);
+        let (mut counts, mut ages, mut failed) = (RowCounts::default(), Ages::default(), None);
         let mut last: Option<Vec<u8>> = None;
         loop {
             let after = last.take();
             let shown = self.store.scan(after.as_deref(), COUNTED_MAX, &mut |key, bytes| {
                 match codec::row::outline(bytes) {
-                    Ok(row) => counts.add(RowCounts::of(&row)),
+                    Ok(row) => {
+                        counts.add(RowCounts::of(&row));
+                        ages.moved(None, Ages::since(&row));
+                    }
                     Err(error) => failed = Some(error),
                 }
                 let last = last.get_or_insert_default();
@@ -335,7 +343,7 @@ impl<S: Store> Running<S> {
                 return Err(unreadable(self.id, error));
             }
             if shown < COUNTED_MAX {
-                return Ok(counts);
+                return Ok((counts, ages));
             }
         }
     }

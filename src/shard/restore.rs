@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Instant,
@@ -14,9 +14,16 @@ pub struct Progress {
     remaining: AtomicI64,
     restored: AtomicU64,
     began: OnceLock<(Instant, i64)>,
+    /// Counts the changes applied by all restores.
+    sum: Option<Arc<AtomicU64>>,
 }
 
 impl Progress {
+    /// Returns the progress of a restore whose changes are counted in `sum` too, as it goes.
+    pub fn adding_to(sum: Arc<AtomicU64>) -> Self {
+        Self { sum: Some(sum), ..Self::default() }
+    }
+
     /// Returns the changelog offsets still to read: at least as many as records.
     pub fn remaining(&self) -> i64 {
         self.remaining.load(Ordering::Relaxed)
@@ -43,6 +50,9 @@ impl Progress {
     pub(super) fn set(&self, remaining: i64, restored: u64) {
         self.began.get_or_init(|| (Instant::now(), remaining));
         self.remaining.store(remaining, Ordering::Relaxed);
-        self.restored.store(restored, Ordering::Relaxed);
+        let before = self.restored.swap(restored, Ordering::Relaxed);
+        if let Some(sum) = &self.sum {
+            sum.fetch_add(restored.saturating_sub(before), Ordering::Relaxed);
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Cache, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known, Limits, Metadata,
-    Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction, cache::SlotId,
-    story,
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
+    Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction,
+    cache::SlotId, story,
 };
 use crate::{
     codec::{self, Reason, input::Scratch, output::Source},
@@ -36,6 +36,8 @@ pub struct Running<S> {
     pub(super) outputs: Vec<Output>,
     /// The rows as they are, the running overlay's changes included.
     pub(super) rows: RowCounts,
+    /// Since when the open ones of them wait.
+    pub(super) ages: Ages,
     pub(super) changelog_id: String,
     /// First changelog offset after everything that is committed.
     pub(super) changelog_next: Offset,
@@ -78,6 +80,16 @@ impl<S: Store> Running<S> {
     /// Returns how many rows there are, those of the running overlay included.
     pub fn rows(&self) -> RowCounts {
         self.rows
+    }
+
+    /// Returns a time since when at least one key waits to be completed; see [`Ages::oldest`].
+    pub fn oldest_open_ms(&self) -> Option<Timestamp> {
+        self.ages.oldest()
+    }
+
+    /// Returns how many rows are in memory, by how far they have gone.
+    pub fn cached_rows(&self) -> CachedRows {
+        self.cache.rows()
     }
 
     /// Returns how old the last record processed from each input is, in milliseconds: 0 at the
@@ -145,6 +157,8 @@ impl<S: Store> Running<S> {
                 if self.known.may_hold(key) {
                     missing.push(new);
                     missing_keys.push(key);
+                } else {
+                    self.counters.new_keys += 1;
                 }
                 new
             }));
@@ -197,7 +211,7 @@ impl<S: Store> Running<S> {
     ) -> Result<Outcome> {
         let mut row = std::mem::take(&mut self.row);
         self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
-        let before = RowCounts::of(&row);
+        let (before, since) = (RowCounts::of(&row), Ages::since(&row));
         let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
         let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
         self.counters.outcome(outcome);
@@ -210,6 +224,7 @@ impl<S: Store> Running<S> {
             }
             self.rows.remove(before);
             self.rows.add(RowCounts::of(&row));
+            self.ages.moved(since, Ages::since(&row));
             self.cache.write(slot, &row);
         }
         self.row = row;
@@ -272,7 +287,11 @@ impl<S: Store> Running<S> {
             changes: self.cache.take_changes(&self.plan.rules),
             outputs: std::mem::take(&mut self.outputs),
             offsets: self.next.iter().copied().enumerate().collect(),
-            metadata: Metadata { changelog_id: self.changelog_id.clone(), rows: Some(self.rows) },
+            metadata: Metadata {
+                changelog_id: self.changelog_id.clone(),
+                rows: Some(self.rows),
+                ages: Some(self.ages.clone()),
+            },
         };
         let spill = self.wants_spill(wall_ms).then(|| {
             self.spilled_at_ms = wall_ms;

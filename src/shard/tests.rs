@@ -198,11 +198,14 @@ fn how_many_rows_there_are_is_committed_with_them() {
     assert_eq!(commit(&mut shard, 2).metadata.rows, Some(unexpected));
     shard.process(&[record(ORDERS, 0, 3, "a", ORDER)]).expect("processed");
     let open = RowCounts { open: 1, ..RowCounts::default() };
-    assert_eq!(commit(&mut shard, 4).metadata.rows, Some(open));
+    let metadata = commit(&mut shard, 4).metadata;
+    assert_eq!((metadata.rows, shard.oldest_open_ms()), (Some(open), Some(3)));
+    assert_eq!(metadata.ages.and_then(|ages| ages.oldest()), Some(3));
     let other = MADE.replace("\"1\"", "\"2\"");
     shard.process(&[record(MANUFACTURED, 1, 5, "a", &other)]).expect("processed");
     let finished = RowCounts { finished: 1, ..RowCounts::default() };
     assert_eq!(commit(&mut shard, 6).metadata.rows, Some(finished));
+    assert_eq!(shard.oldest_open_ms(), None);
 }
 
 /// A store with one open order in it.
@@ -216,7 +219,8 @@ fn filled() -> Memory {
 }
 
 fn committed(rows: Option<RowCounts>) -> Kafka {
-    let metadata = Metadata { changelog_id: "changelog-1".to_owned(), rows };
+    let ages = rows.map(|_| Ages::default());
+    let metadata = Metadata { changelog_id: "changelog-1".to_owned(), rows, ages };
     let offset = |next| Some(CommittedOffset { next, metadata: metadata.clone() });
     Kafka(vec![offset(1), offset(0)])
 }
@@ -230,7 +234,8 @@ fn the_number_of_rows_is_taken_from_the_offsets() {
 #[test]
 fn rows_are_counted_when_another_tool_has_set_the_offsets() {
     let counted = RowCounts { open: 1, ..RowCounts::default() };
-    assert_eq!(open(&committed(None), &filled()).rows(), counted);
+    let shard = open(&committed(None), &filled());
+    assert_eq!((shard.rows(), shard.oldest_open_ms()), (counted, Some(1)));
 }
 
 #[test]

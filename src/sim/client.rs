@@ -265,7 +265,8 @@ fn message(output: &Output) -> Message {
 
 fn offsets(transaction: &Transaction) -> Offsets {
     let offset = |&(input, next)| {
-        let metadata = transaction.metadata.clone();
+        let metadata = &transaction.metadata;
+        let metadata = if input == 0 { metadata.clone() } else { metadata.brief() };
         (transaction.shard, input, CommittedOffset { next, metadata })
     };
     transaction.offsets.iter().map(offset).collect()

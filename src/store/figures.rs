@@ -1,6 +1,7 @@
 //! What stores tell of themselves, for metrics.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rocksdb::{DB, properties};
 
@@ -15,6 +16,23 @@ pub struct Figures {
     pub block_cache_bytes: u64,
     /// Spills not yet merged; of several stores the most that one has.
     pub unmerged_files: u64,
+    pub background_errors: u64,
+    /// Stores whose writes RocksDB holds up at this moment.
+    pub stopped: u64,
+}
+
+/// What all stores of a process have counted since it was started. None of it falls when a store is
+/// closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Time that spills have waited for merging to catch up, before RocksDB was asked.
+    pub spills_waited: Duration,
+    /// Time for which RocksDB itself has held writes up.
+    pub writes_stalled: Duration,
+    /// Blocks of files that were looked for in memory and found there, or not.
+    pub block_hits: u64,
+    pub block_misses: u64,
+    /// Failures of RocksDB's background threads.
     pub background_errors: u64,
 }
 
@@ -39,6 +57,7 @@ impl Figures {
             block_cache_bytes: ask(properties::BLOCK_CACHE_USAGE),
             unmerged_files: ask(&properties::num_files_at_level(0)),
             background_errors: ask(properties::BACKGROUND_ERRORS),
+            stopped: ask(properties::IS_WRITE_STOPPED),
         }
     }
 
@@ -50,6 +69,7 @@ impl Figures {
             block_cache_bytes: self.block_cache_bytes.max(other.block_cache_bytes),
             unmerged_files: self.unmerged_files.max(other.unmerged_files),
             background_errors: self.background_errors + other.background_errors,
+            stopped: self.stopped + other.stopped,
         }
     }
 }

@@ -31,7 +31,7 @@ mod stores;
 mod tests;
 
 pub use budget::{Budget, Source};
-pub use figures::{Figures, Volume};
+pub use figures::{Counts, Figures, Volume};
 pub use identity::{Identity, OpenError};
 pub use rocks::RocksStore;
 pub use snapshot::Snapshot;

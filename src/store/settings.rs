@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, DBCompactionStyle, DBCompressionType,
     DataBlockIndexType, Env, InfoLogger, IngestExternalFileOptions, LogLevel, LruCacheOptions,
     Options, UniversalCompactOptions,
 };
+
+use super::Counts;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -46,9 +49,16 @@ impl Settings {
         self.stalled_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Returns how long spills have waited for merging, of all databases.
-    pub(super) fn stall(&self) -> Duration {
-        Duration::from_nanos(self.stalled_nanos.load(Ordering::Relaxed))
+    /// Returns what RocksDB has counted since the start, of all databases.
+    pub(super) fn counts(&self) -> Counts {
+        let count = |ticker| self.database.get_ticker_count(ticker);
+        Counts {
+            spills_waited: Duration::from_nanos(self.stalled_nanos.load(Ordering::Relaxed)),
+            writes_stalled: Duration::from_micros(count(Ticker::StallMicros)),
+            block_hits: count(Ticker::BlockCacheHit),
+            block_misses: count(Ticker::BlockCacheMiss),
+            background_errors: count(Ticker::ErrorHandlerBgErrorCount),
+        }
     }
 }
 
@@ -60,6 +70,9 @@ fn read_write(cache: &Cache, env: &Env) -> Options {
     compaction(&mut options);
     files(&mut options);
     memtable(&mut options);
+    // Counters alone: times and histograms would cost a look-up more than it may.
+    options.enable_statistics();
+    options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
     // The logs of many small databases are files nobody reads: what matters goes to our own log.
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, message| {
         // Levels are no order: every opening writes pages of "headers" past the threshold.
@@ -178,7 +191,8 @@ fn files(options: &mut Options) {
     // Opening a store reads its manifest: it must not grow for as long as the process lives.
     options.set_max_manifest_file_size(4 * MIB);
     options.set_manifest_preallocation_size(64 * KIB);
-    // Nothing of RocksDB's statistics is used, and gathering them wakes a thread.
+    // Of RocksDB's statistics a few counters are read when metrics are asked for; whatever gathers
+    // them in between reads files or wakes a thread.
     options.set_skip_stats_update_on_db_open(true);
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);

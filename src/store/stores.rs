@@ -7,7 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::settings::Settings;
-use super::{Budget, Identity, OpenError, RocksStore, Volume, directory, failure, identity};
+use super::{
+    Budget, Counts, Identity, OpenError, RocksStore, Volume, directory, failure, identity,
+};
 use crate::shard::{Error, Result, ShardId};
 
 /// Longest wait for a store of this process that is being closed.
@@ -93,9 +95,9 @@ impl Stores {
         Volume::of(&self.dir)
     }
 
-    /// Returns how long spills have waited for merging since the start, of all stores.
-    pub fn stall(&self) -> Duration {
-        self.settings.stall()
+    /// Returns what all stores have counted since the start.
+    pub fn counts(&self) -> Counts {
+        self.settings.counts()
     }
 
     /// Deletes a shard's store, which must not be in use.

@@ -73,8 +73,7 @@ pub fn start(name: String, data: DataConsumer, shared: Shared) -> Handle {
     let own = commands.clone();
     let builder = thread::Builder::new().name(name.clone());
     let run = move || {
-        let shards = BTreeMap::new();
-        let ticked = Instant::now();
+        let (shards, ticked) = (BTreeMap::new(), Instant::now());
         let mut lane = Lane { name, data, shared, own, shards, cache_bytes: 0, stays: 0, ticked };
         lane.run(&receiver);
     };
@@ -251,6 +250,7 @@ impl Lane {
             }
             if shard.reported_at.elapsed() >= REPORT_INTERVAL {
                 shard.reported_at = Instant::now();
+                shard.producer.iter().for_each(ShardProducer::serve);
                 self.shared.view.report(*id, shard.report(*id, &self.data));
             }
         }
@@ -385,16 +385,8 @@ impl Shard {
     }
 
     fn report(&self, id: ShardId, data: &DataConsumer) -> Report {
-        let next = self.running.next_offsets().to_vec();
-        let lag = next.iter().enumerate().map(|(input, next)| data.lag(id, input, *next)).collect();
-        Report {
-            counters: self.running.counters().clone(),
-            next,
-            lag,
-            lag_ms: self.running.lag_ms(wall_ms()),
-            rows: self.running.rows(),
-            cache_bytes: self.running.cache_bytes(),
-            commits: self.commits,
-        }
+        let next = self.running.next_offsets().iter().enumerate();
+        let lag = next.map(|(input, next)| data.lag(id, input, *next)).collect();
+        Report::of(&self.running, lag, self.commits)
     }
 }

@@ -39,12 +39,12 @@ use std::{
 
 use query::Desk;
 use supervisor::{Event, Opener, Supervisor};
-use view::View;
+use view::{Change, View};
 
 use crate::{
     kafka::{
-        self, BrokerFigures, Connection, Current, DataConsumer, KafkaBroker, Membership, Owner,
-        Topics, Unfit,
+        self, Connection, Current, DataConsumer, KafkaBroker, Loss, Membership, Owner, Topics,
+        Unfit,
     },
     shard::{Error, Result, ShardId},
     spec::Settings,
@@ -52,7 +52,6 @@ use crate::{
     store::{Budget, Identity, Stores},
 };
 
-pub use http::stop_signal;
 pub use plan::{connection, wanted};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
@@ -97,19 +96,13 @@ pub enum OnMisfit {
 /// # Errors
 /// What nobody but the user can mend, with the remedy.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("http")
-        .enable_all()
-        .build()
-        .map_err(|error| Error::Misconfigured(format!("cannot start: {error}")))?;
-    runtime.block_on(serve(settings, options))
+    crate::http::runtime()?.block_on(serve(settings, options))
 }
 
 async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let view = Arc::new(View::default());
     let stop = Arc::new(AtomicBool::new(false));
-    let signal = http::stop_signal()?;
+    let signal = crate::http::stop_signal()?;
     let desk = Desk::new(Arc::clone(&view), settings, options.state_dir.clone());
     let desk = Arc::new(desk);
     let server = http::serve(options, &desk, settings).await?;
@@ -227,7 +220,8 @@ fn start(
     };
     let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
     prune(&stores);
-    view.totals.started(topics.partitions, Arc::clone(&stores), budget);
+    let brokers = Arc::clone(&connection.brokers);
+    view.totals.started(topics.partitions, Arc::clone(&stores), budget, brokers);
     let plan = Arc::new(plan::plan(settings, &topics));
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
@@ -309,7 +303,7 @@ struct ToSupervisor {
 
 impl Owner for ToSupervisor {
     fn gained(&self, shards: &BTreeSet<ShardId>) {
-        self.view.joined();
+        self.view.joined(if shards.is_empty() { Change::Others } else { Change::Gained });
         if shards.is_empty() {
             // The group's generation has changed, and nothing of ours.
             return;
@@ -318,23 +312,19 @@ impl Owner for ToSupervisor {
         let _ = self.events.send(Event::Gained(shards.clone()));
     }
 
-    fn losing(&self, shards: &BTreeSet<ShardId>) {
+    fn losing(&self, shards: &BTreeSet<ShardId>, why: Loss) {
         let (done, released) = channel();
         let start = Instant::now();
         let _ = self.events.send(Event::Losing(shards.clone(), done));
         // It disconnects when the last shard is released.
         let timed_out = released.recv_timeout(RELEASE_TIMEOUT)
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
-        self.view.totals.revoked(start.elapsed());
+        self.view.totals.revoked(why, start.elapsed());
         let seconds = start.elapsed().as_secs_f64();
-        tracing::info!(lost = %list(shards), seconds, "released");
+        tracing::info!(lost = %list(shards), ?why, seconds, "released");
         if timed_out {
             tracing::warn!("a shard was not released in time; its next owner fences it");
         }
-    }
-
-    fn told(&self, brokers: Vec<BrokerFigures>) {
-        self.view.totals.told(brokers);
     }
 }
 

@@ -1,6 +1,6 @@
 //! From checked settings to what shards and Kafka clients work with.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use rdkafka::ClientConfig;
 
@@ -37,7 +37,8 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         GroupProtocol::Consumer => Protocol::Consumer,
     };
     let login = Login::of(&settings.kafka);
-    Ok(Connection { base, login, group, instance_id: instance_id.to_owned(), protocol })
+    let (instance_id, brokers) = (instance_id.to_owned(), Arc::default());
+    Ok(Connection { base, login, group, instance_id, protocol, brokers })
 }
 
 /// Returns the topics that the reconciliation wants.

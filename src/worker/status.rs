@@ -112,7 +112,10 @@ fn restore(progress: &Progress) -> Option<RestoreStatus> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_api::{Trouble, WorkerState};
+    use crate::{
+        state_api::{Trouble, WorkerState},
+        worker::view::Change,
+    };
 
     fn about(view: &Arc<View>) -> About {
         About {
@@ -136,7 +139,7 @@ mod tests {
         assert_eq!((status.trouble, status.partitions), (Some(trouble), None));
         view.set_trouble(None);
         view.set_partitions(4);
-        view.joined();
+        view.joined(Change::Gained);
         let status = about(&view).status();
         assert_eq!((status.state, status.partitions), (WorkerState::Joined, Some(4)));
         assert_eq!(status.trouble, None);

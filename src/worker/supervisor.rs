@@ -61,7 +61,6 @@ pub struct Opened {
     tenure: u64,
     result: Result<(Running<RocksStore>, ShardProducer)>,
     took: Duration,
-    restored_records: u64,
 }
 
 /// What opening shards takes.
@@ -195,7 +194,7 @@ impl Supervisor {
             if ready && opening < OPENINGS_MAX {
                 opening += 1;
                 owned.phase = Phase::Opening;
-                let progress = Arc::<Progress>::default();
+                let progress = self.view.totals.progress();
                 self.view.set_state(shard, State::Opening(Arc::clone(&progress)));
                 self.opener.start(shard, owned, limits, progress);
             }
@@ -220,7 +219,7 @@ impl Supervisor {
     }
 
     fn opened(&mut self, opened: Opened) {
-        let Opened { shard, tenure, result, took, restored_records } = opened;
+        let Opened { shard, tenure, result, took } = opened;
         let Some(owned) = self.shards.get_mut(&shard).filter(|owned| owned.tenure == tenure) else {
             // It was lost meanwhile; dropping it closes it.
             return;
@@ -230,7 +229,7 @@ impl Supervisor {
                 owned.phase = Phase::Running;
                 owned.failures = 0;
                 owned.store = Trust::Kept;
-                self.view.totals.opened(shard, took, restored_records);
+                self.view.totals.opened(shard, took);
                 self.view.totals.stored(shard, running.store());
                 self.tell(shard, Command::Add(Box::new(running), producer));
             }
@@ -296,13 +295,13 @@ impl Opener {
         let open = move || {
             let start = Instant::now();
             let result = opener.open(shard, store, limits, &progress);
-            let (took, restored_records) = (start.elapsed(), progress.restored());
+            let took = start.elapsed();
             if let Ok((running, _)) = &result {
                 let (shard, next) = (shard.0, running.next_offsets());
-                let (seconds, restored) = (took.as_secs_f64(), restored_records);
+                let (seconds, restored) = (took.as_secs_f64(), progress.restored());
                 tracing::info!(shard, ?next, restored, seconds, "shard opened");
             }
-            let opened = Opened { shard, tenure, result, took, restored_records };
+            let opened = Opened { shard, tenure, result, took };
             let _ = opener.events.send(Event::Opened(Box::new(opened)));
         };
         builder.spawn(open).expect("a thread can be started");

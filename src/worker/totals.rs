@@ -10,13 +10,16 @@ use std::{
 };
 
 use crate::{
-    kafka::BrokerFigures,
-    shard::{Error, ShardId},
-    store::{Budget, Figures, RocksStore, Stores, Volume},
+    kafka::{BrokerFigures, Brokers, Loss},
+    shard::{Error, Progress, ShardId},
+    store::{Budget, Counts, Figures, RocksStore, Stores, Volume},
 };
 
 /// The names of the reactions that an [`Error`] demands.
 pub const REACTIONS: [&str; 5] = ["fenced", "outdated", "corrupt", "interrupted", "misconfigured"];
+
+/// The names of the reasons why shards are taken away, in the order of [`Loss`].
+pub const LOSSES: [&str; 4] = ["rebalance", "lost", "refused", "stopping"];
 
 /// Returns the name of the reaction that an error demands.
 pub fn reaction(error: &Error) -> &'static str {
@@ -40,12 +43,12 @@ pub struct Totals {
     pub shard_failures: Failures,
     /// Transactions that failed.
     pub commit_failures: Failures,
-    revocations: AtomicU64,
+    revocations: [AtomicU64; LOSSES.len()],
     revocation_nanos: AtomicU64,
-    restored_records: AtomicU64,
+    restored_records: Arc<AtomicU64>,
     /// How long each shard took to open, in seconds.
     openings: Mutex<BTreeMap<ShardId, f64>>,
-    brokers: Mutex<Vec<BrokerFigures>>,
+    brokers: OnceLock<Arc<Brokers>>,
     partitions: OnceLock<i32>,
     disk: OnceLock<(Arc<Stores>, Budget)>,
     /// The stores of the shards on the lanes, which end with their shards.
@@ -69,21 +72,27 @@ impl Failures {
 
 impl Totals {
     /// Notes what is known once the topics were looked at and the state directory opened.
-    pub fn started(&self, partitions: i32, stores: Arc<Stores>, budget: Budget) {
+    pub fn started(
+        &self,
+        partitions: i32,
+        stores: Arc<Stores>,
+        budget: Budget,
+        brokers: Arc<Brokers>,
+    ) {
         let _ = self.partitions.set(partitions);
         let _ = self.disk.set((stores, budget));
+        let _ = self.brokers.set(brokers);
     }
 
-    /// Notes that the group took shards away, and how long giving them up has held it up.
-    pub fn revoked(&self, took: Duration) {
-        self.revocations.fetch_add(1, Ordering::Relaxed);
+    /// Notes that the group took shards away, why, and how long giving them up has held it up.
+    pub fn revoked(&self, why: Loss, took: Duration) {
+        self.revocations[why as usize].fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.revocation_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// Notes that a shard was opened.
-    pub fn opened(&self, shard: ShardId, took: Duration, restored_records: u64) {
-        self.restored_records.fetch_add(restored_records, Ordering::Relaxed);
+    pub fn opened(&self, shard: ShardId, took: Duration) {
         let mut openings = self.openings.lock().expect("nothing panics under this lock");
         openings.insert(shard, took.as_secs_f64());
     }
@@ -94,23 +103,25 @@ impl Totals {
         stores.insert(shard, Arc::downgrade(store));
     }
 
-    /// Notes what the client has told of the brokers.
-    pub fn told(&self, brokers: Vec<BrokerFigures>) {
-        *self.brokers.lock().expect("nothing panics under this lock") = brokers;
-    }
-
     pub fn partitions(&self) -> Option<i32> {
         self.partitions.get().copied()
     }
 
-    /// Returns how often shards were taken away, and the seconds that giving them up took.
-    pub fn revocations(&self) -> (u64, f64) {
+    /// Returns how often shards were taken away, in the order of [`LOSSES`], and the seconds that
+    /// giving them up took.
+    pub fn revocations(&self) -> ([u64; LOSSES.len()], f64) {
         let nanos = self.revocation_nanos.load(Ordering::Relaxed);
-        (self.revocations.load(Ordering::Relaxed), nanos as f64 / 1e9)
+        let counts = self.revocations.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (counts, nanos as f64 / 1e9)
     }
 
     pub fn restored_records(&self) -> u64 {
         self.restored_records.load(Ordering::Relaxed)
+    }
+
+    /// Returns the progress of a restore that begins; what it restores is counted as it goes.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::new(Progress::adding_to(Arc::clone(&self.restored_records)))
     }
 
     pub fn openings(&self) -> BTreeMap<ShardId, f64> {
@@ -118,7 +129,7 @@ impl Totals {
     }
 
     pub fn brokers(&self) -> Vec<BrokerFigures> {
-        self.brokers.lock().expect("nothing panics under this lock").clone()
+        self.brokers.get().map(|brokers| brokers.figures()).unwrap_or_default()
     }
 
     pub fn memory_budget(&self) -> Option<usize> {
@@ -129,9 +140,9 @@ impl Totals {
         self.disk.get()?.0.volume().ok()
     }
 
-    /// Returns how long spills have waited for merging.
-    pub fn stall(&self) -> Duration {
-        self.disk.get().map(|(stores, _)| stores.stall()).unwrap_or_default()
+    /// Returns what the stores have counted.
+    pub fn store_counts(&self) -> Counts {
+        self.disk.get().map(|(stores, _)| stores.counts()).unwrap_or_default()
     }
 
     /// Returns the figures of all stores that are open.

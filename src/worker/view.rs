@@ -8,9 +8,10 @@ use std::{
     },
 };
 
-use super::{commits::Commits, pulse::Pulse, totals::Totals};
+use super::{commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals};
 use crate::{
-    shard::{Counters, Offset, Progress, RowCounts, ShardId},
+    matching::Timestamp,
+    shard::{CachedRows, Counters, Offset, Progress, RowCounts, Running, ShardId, Store},
     state_api::{Trouble, WorkerState},
 };
 
@@ -50,6 +51,20 @@ impl State {
     }
 }
 
+/// What a new generation of the group has brought this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It came.
+    Joined,
+    /// It got shards.
+    Gained,
+    /// Nothing: others came or went.
+    Others,
+}
+
+/// Their names in metrics.
+pub const CHANGES: [&str; 3] = ["joined", "gained", "others"];
+
 /// What a running shard has told last.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -61,8 +76,29 @@ pub struct Report {
     /// Age of the last record processed, by input: 0 at its end, `None` where unknown.
     pub lag_ms: Vec<Option<i64>>,
     pub rows: RowCounts,
+    /// At least one key waits since then, if any does; see `Running::oldest_open_ms`.
+    pub oldest_open_ms: Option<Timestamp>,
     pub cache_bytes: usize,
+    pub cached: CachedRows,
     pub commits: Commits,
+}
+
+impl Report {
+    /// Returns what a shard tells of itself, and what its lane knows: its lag, by input, and what
+    /// its commits took.
+    pub fn of<S: Store>(running: &Running<S>, lag: Vec<Option<i64>>, commits: Commits) -> Self {
+        Self {
+            counters: running.counters().clone(),
+            next: running.next_offsets().to_vec(),
+            lag,
+            lag_ms: running.lag_ms(wall_ms()),
+            rows: running.rows(),
+            oldest_open_ms: running.oldest_open_ms(),
+            cache_bytes: running.cache_bytes(),
+            cached: running.cached_rows(),
+            commits,
+        }
+    }
 }
 
 /// A shard as the worker sees it.
@@ -85,7 +121,8 @@ pub struct View {
     /// 0 until Kafka has told.
     partitions: AtomicU32,
     trouble: Mutex<Option<Trouble>>,
-    rebalances: AtomicU64,
+    /// By [`Change`].
+    rebalances: [AtomicU64; CHANGES.len()],
     pub pulse: Pulse,
     pub totals: Totals,
 }
@@ -129,10 +166,11 @@ impl View {
         }
     }
 
-    /// Notes that the group has let this worker in.
-    pub fn joined(&self) {
-        self.joined.store(true, Ordering::Relaxed);
-        self.rebalances.fetch_add(1, Ordering::Relaxed);
+    /// Notes that the group has a new generation, and this worker its part in it.
+    pub fn joined(&self, change: Change) {
+        let first = !self.joined.swap(true, Ordering::Relaxed);
+        let change = if first { Change::Joined } else { change };
+        self.rebalances[change as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that this worker is not to join the group, so that it has no more to wait for.
@@ -183,9 +221,9 @@ impl View {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Returns how often the group has changed this worker's assignment.
-    pub fn rebalances(&self) -> u64 {
-        self.rebalances.load(Ordering::Relaxed)
+    /// Returns how often the group had a new generation, in the order of [`CHANGES`].
+    pub fn rebalances(&self) -> [u64; CHANGES.len()] {
+        self.rebalances.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Returns what keeps the worker from being ready, `None` when nothing does: it has joined

@@ -39,6 +39,8 @@ checked("a key is looked up by keyboard and its story is followed to the end", a
   await seen(page.getByText("It waits for one more item."));
   const items = page.getByRole("region", { name: "Items" });
   await seen(items.getByRole("listitem").filter({ hasText: "arrived" }));
+  const records = page.getByRole("navigation", { name: "Its records" });
+  assert.match(await records.getByRole("link", { name: "manufactured" }).getAttribute("href"), new RegExp(`manufactured\\?text=${order}$`));
   await shop.made(order, 2);
   await seen(page.getByText("All items were observed, and its completion was sent."));
   await page.getByRole("link", { name: /^manufactured · partition \d+ · offset \d+$/ }).click();
@@ -111,6 +113,24 @@ checked("the topics are browsed with keys, values and headers", async (t) => {
   await record.getByText(/headers$/).click();
   await seen(record.getByText("rollcall-reason"));
   await seen(record.getByText(/partition \d+ · offset \d+/));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("a topic is looked through for a text, and followed", async (t) => {
+  await shop.record("orders", "needle-1", "{");
+  await shop.record("orders", "hay-1", "{");
+  const page = await shop.page(t, "#/topics/orders");
+  const records = page.getByRole("main").getByRole("listitem");
+  await page.getByLabel("Text that records contain").fill("NEEDLE");
+  await page.keyboard.press("Enter");
+  await eventually("only what contains it", async () => (await records.count()) > 0 && (await records.filter({ hasNotText: "needle" }).count()) === 0);
+  await page.getByLabel("Text that records contain").fill("no such text at all");
+  await page.keyboard.press("Enter");
+  await seen(page.getByText("No such record"));
+  await page.getByLabel("Text that records contain").fill("needle-2");
+  await page.getByLabel("Follow").check();
+  await shop.record("orders", "needle-2", "{");
+  await seen(records.filter({ hasText: "needle-2" }));
   assert.deepEqual(page.errors, []);
 });
 

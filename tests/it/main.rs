@@ -9,7 +9,10 @@
 mod consumer_protocol;
 mod contract;
 mod crashes;
+#[path = "../shared/eventually.rs"]
 mod eventually;
+#[path = "../shared/http.rs"]
+mod http;
 mod kafka;
 mod known_answer;
 mod known_failures;
@@ -21,6 +24,8 @@ mod operation;
 mod order_demo;
 mod probes;
 mod prometheus;
+#[path = "../shared/prometheus.rs"]
+mod prometheus_server;
 mod reconciliation;
 mod refusals;
 mod reset;

@@ -1,6 +1,7 @@
 //! What a running worker tells Prometheus.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rollcall::metrics::{Kind, Metric, catalogue};
 
@@ -61,11 +62,14 @@ fn the_numbers_are_those_of_what_was_sent() {
     shop.made("early", 7);
     shop.made_value(Some("bad"), Some("{"));
     shop.settle();
-    let labels = format!("reconciliation=\"{}\",worker=\"w-1\"", shop.name);
+    let own = [format!("reconciliation=\"{}\"", shop.name), "worker=\"w-1\"".to_owned()];
     let sum = |name: &str, label: &str| {
         let text = worker.get("/metrics").map(|answer| answer.1).unwrap_or_default();
-        let of =
-            |line: &&str| line.starts_with(&format!("{name}{{{labels}")) && line.contains(label);
+        let of = |line: &&str| {
+            line.starts_with(&format!("{name}{{"))
+                && line.contains(label)
+                && own.iter().all(|label| line.contains(label))
+        };
         let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
         text.lines().filter(of).filter_map(value).sum::<f64>()
     };
@@ -77,6 +81,7 @@ fn the_numbers_are_those_of_what_was_sent() {
         ("rollcall_dead_letters_total", "reason=\"malformed-json\"", 1.0),
         ("rollcall_rows", "state=\"open\"", 0.0),
         ("rollcall_rows", "state=\"overdue\"", 1.0),
+        ("rollcall_overdue_after_seconds", "", 1.0),
         ("rollcall_rows", "state=\"unexpected\"", 1.0),
         ("rollcall_rows", "state=\"finished\"", 1.0),
         ("rollcall_shard_state", "state=\"running\"", 4.0),
@@ -85,4 +90,51 @@ fn the_numbers_are_those_of_what_was_sent() {
         let what = format!("{name} {label} is {expected}");
         eventually(&what, PATIENCE, || (sum(name, label) == expected).then_some(()));
     }
+    // The late one has waited for longer than its second, which made it overdue.
+    let what = "the oldest open key is past its deadline";
+    eventually(what, PATIENCE, || (sum("rollcall_oldest_open_seconds", "") > 1.0).then_some(()));
+}
+
+/// Returns whether the worker tells such a sample.
+fn tells(worker: &Worker, name: &str, labels: &[&str]) -> bool {
+    let text = worker.get("/metrics").map(|answer| answer.1).unwrap_or_default();
+    let is_it = |line: &str| {
+        line.starts_with(&format!("{name}{{")) && labels.iter().all(|label| line.contains(label))
+    };
+    text.lines().any(is_it)
+}
+
+#[test]
+fn every_kind_of_client_tells_how_far_the_brokers_are() {
+    let shop = Reconciliation::new(&Broker::shared(), "measured");
+    let worker = shop.worker("w-1");
+    for client in ["member", "data", "producer"] {
+        // Round trips of the last ten seconds, so there has to be something to commit.
+        let label = format!("client=\"{client}\"");
+        let mut round = 0;
+        eventually(&format!("{client} tells"), PATIENCE, || {
+            round += 1;
+            shop.order(&format!("{client}-{round}"), &[1]);
+            shop.flush();
+            tells(&worker, "rollcall_broker_round_trip_seconds", &[&label]).then_some(())
+        });
+        assert!(tells(&worker, "rollcall_broker_retries_total", &[&label]));
+    }
+}
+
+#[test]
+fn a_worker_whose_broker_is_gone_does_not_claim_to_have_read_everything() {
+    let broker = Arc::new(Broker::start());
+    let shop = Reconciliation::new(&broker, "out-of-sight");
+    let worker = shop.worker("w-1");
+    let told = |name: &str| tells(&worker, name, &["shard=\"0\""]);
+    eventually("the ends are in sight", PATIENCE, || told("rollcall_lag_seconds").then_some(()));
+    broker.crash();
+    // In one answer, and before the group takes the shard away, which ends its gauges too.
+    eventually("the ends are out of sight", PATIENCE, || {
+        let text = worker.get("/metrics")?.1;
+        let owned = text.lines().any(|line| line.starts_with("rollcall_shard_state{"));
+        assert!(owned, "the shards were taken away before anything was said");
+        (!text.lines().any(|line| line.starts_with("rollcall_lag_seconds{"))).then_some(())
+    });
 }

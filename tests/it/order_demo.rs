@@ -96,6 +96,17 @@ fn manufacturers_that_join_and_leave_make_every_product_once() {
 }
 
 #[test]
+fn a_manufacturer_makes_as_large_an_order_as_a_reconciliation_accepts() {
+    let shop = Reconciliation::new(&Broker::shared(), "large-order");
+    let mut running = manufacturer(&shop, "m-1");
+    let mut order =
+        Process::start("order", service(&shop, &["order", "--count", "2", "--items", "10000"]));
+    assert!(order.exit().success());
+    check_made(&shop, 20_000);
+    assert!(running.terminate().success());
+}
+
+#[test]
 fn a_second_manufacturer_of_the_same_name_is_told_so() {
     let shop = Reconciliation::new(&Broker::shared(), "twins");
     let mut first = manufacturer(&shop, "twin");

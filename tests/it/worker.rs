@@ -1,8 +1,8 @@
 //! A real process of the program.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +10,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::eventually::eventually;
+use super::http::get;
 use super::kafka::{PATIENCE, free_port};
 use super::reconciliation::Reconciliation;
 use super::watchdog::{self, Ward};
-
-const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running `rollcall`, killed when dropped. Its log is printed when the test fails.
 pub struct Process {
@@ -244,16 +243,4 @@ impl Worker {
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         get(self.http, path)
     }
-}
-
-/// Returns the status and the body of an answer, `None` when there is none.
-pub fn get(host: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect_timeout(&host, HTTP_TIMEOUT).ok()?;
-    stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
-    // By version 1.0 the answer comes in one piece.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }

@@ -11,10 +11,16 @@ mod children;
 mod cluster;
 mod definition;
 mod deletion;
+#[path = "../shared/eventually.rs"]
 mod eventually;
+#[path = "../shared/http.rs"]
+mod http;
 mod leadership;
 mod node;
 mod operator;
+mod prometheus;
+#[path = "../shared/prometheus.rs"]
+mod prometheus_server;
 mod rights;
 mod robustness;
 mod status;

@@ -1,18 +1,16 @@
 //! A real process of the operator.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use super::cluster::{Namespace, PATIENCE};
 use super::eventually::eventually;
+use super::http::get;
 use super::watchdog;
-
-const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running `rollcall operator`, killed when dropped. Its log is printed when the test fails.
 pub struct Operator {
@@ -102,14 +100,11 @@ impl Operator {
 
     /// Returns the status and the body of an answer, `None` when there is none.
     pub fn ask(&self, path: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.http, HTTP_TIMEOUT).ok()?;
-        stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
-        let host = self.http;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        get(self.http, path)
+    }
+
+    pub fn http(&self) -> SocketAddr {
+        self.http
     }
 
     /// Waits until its metrics have this line.

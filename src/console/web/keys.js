@@ -19,11 +19,12 @@ function line(entry) {
     h("td", {}, keyLink(entry.key)),
     h("td", {}, tag(entry.state)),
     h("td", { class: "span" }, h("div", { class: "items" }, entry.items.map((item) => h("span", { class: "item" }, item)), more > 0 && h("span", { class: "quiet" }, `and ${count(more)} more`))),
-    h("td", { class: "right" }, progress),
-    h("td", {}, when(entry.since, (text) => text)),
-    h("td", {}, entry.deadline ? h("span", {}, THEN[entry.deadline.then], " ", when(entry.deadline.at)) : h("span", { class: "quiet" }, "–")));
+    h("td", { class: "right", "data-label": "Arrived" }, progress),
+    h("td", { "data-label": "Waits for" }, when(entry.since, (text) => text)),
+    h("td", { class: "span", "data-label": "Then" }, entry.deadline ? h("span", {}, SOON[entry.deadline.then], " ", when(entry.deadline.at)) : h("span", { class: "quiet" }, "–")));
 }
 
+const SOON = { overdue: "overdue", expired: "cancelled", orphan: "given up", forgotten: "forgotten" };
 const THEN = { overdue: "reported as overdue", expired: "cancelled", orphan: "given up", forgotten: "forgotten" };
 
 function table(entries, state) {
@@ -121,8 +122,11 @@ function told(story, owner) {
 export function key(main, context, _query, name) {
   const body = h("div", {}, h("p", { class: "quiet" }, "Asking its worker…"));
   const title = h("h1", {}, "Key ", h("span", { class: "mono" }, name));
-  main.replaceChildren(h("div", { class: "head" }, title), body);
+  const records = h("nav", { class: "filters records-of", "aria-label": "Its records" });
+  main.replaceChildren(h("div", { class: "head" }, title), body, records);
   return repeat(async (signal) => {
+    const topics = await ask("topics", signal);
+    show(records, topics, () => [h("p", { class: "quiet" }, "Its records in"), ...topics.map((topic) => h("a", { href: `#/topics/${encodeURIComponent(topic.name)}?text=${encodeURIComponent(name)}` }, topic.name))]);
     try {
       const story = await ask(`keys/${encodeURIComponent(name)}`, signal);
       const owner = context.seen()?.shards.find((shard) => shard.shard === story.shard)?.worker;

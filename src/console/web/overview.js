@@ -70,7 +70,7 @@ function tiles({ shards, history }, page) {
     tile("Records", rate(last?.recordsPerSecond), null, { unit: "/s", line: spark(of("recordsPerSecond")) }),
     tile("Completions", rate(last?.completionsPerSecond), null, { unit: "/s", line: spark(of("completionsPerSecond"), "second") }),
     tile("Open", count(rows("open")), strays ? `and ${count(strays)} not expected yet` : "waiting for their items", { href: "#/waiting" }),
-    tile("Overdue", count(overdue), overdue ? "reported, still open" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
+    tile("Overdue", count(overdue), overdue ? "reported, still open" : overdue === null ? "not known yet" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
     tile("Lag", count(lag), behind >= 1 ? `${duration(behind)} behind` : lag ? "records still to read" : "read to the end", { level: behind > 60 ? "warn" : null }),
     tile("Dead letters", count(letters), "since the start", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
   ];

@@ -1,8 +1,9 @@
 // The topics' latest records, as they stand in Kafka.
 
-import { ask } from "./api.js";
-import { clock, count, empty, folded, h, head, keyLink, refused } from "./dom.js";
+import { ask, repeat } from "./api.js";
+import { clock, count, empty, folded, h, head, keyLink, refused, show } from "./dom.js";
 
+const FOLLOW_EVERY = 3000;
 const ROLES = { expected: "expected", observed: "observed", completed: "completions", overdue: "overdue", deadLetter: "dead letters" };
 
 function recordLine(record) {
@@ -22,39 +23,53 @@ export function topics(main, context, query, name) {
   const tabs = h("nav", { class: "filters", "aria-label": "Topic" });
   const choice = h("select", {}, h("option", { value: "" }, "All partitions"));
   const limit = h("select", {}, [20, 50, 200].map((last) => h("option", { value: last }, `last ${last}`)));
-  const again = h("button", {}, "Refresh");
-  // A link to a record names where to begin; choosing a partition leaves it.
+  const text = h("input", { type: "search", placeholder: "Contains…", autocomplete: "off", spellcheck: "false", value: query.get("text") ?? "" });
+  const follow = h("input", { type: "checkbox" });
+  const again = h("button", { type: "submit" }, "Refresh");
+  // A link to a record names where to begin; choosing a partition or following leaves it.
   let from = query.has("offset") ? { partition: query.get("partition"), offset: query.get("offset") } : null;
-  const place = () => (from ? `&${new URLSearchParams(from)}` : choice.value ? `&partition=${choice.value}` : "");
   const status = h("p", { role: "status" });
   const body = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, "Reading from Kafka…"));
-  main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first."), tabs,
-    h("div", { class: "filters" }, h("label", {}, h("span", { class: "unseen" }, "Partition"), choice), h("label", {}, h("span", { class: "unseen" }, "Records"), limit), again), body, h("div", { class: "pager" }, status));
+  const form = h("form", { class: "filters" },
+    h("label", {}, h("span", { class: "unseen" }, "Partition"), choice),
+    h("label", {}, h("span", { class: "unseen" }, "Records"), limit),
+    h("label", {}, h("span", { class: "unseen" }, "Text that records contain"), text),
+    h("label", {}, follow, " Follow"), again);
+  main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first."), tabs, form, body, h("div", { class: "pager" }, status));
   const control = new AbortController();
-  let topic = name;
-  const load = async () => {
+  let topic = name, end = () => {};
+  const load = async (signal) => {
+    const all = await ask("topics", signal);
+    topic ||= all[0].name;
+    show(tabs, [all, topic], () => all.map((known) => h("a", { href: `#/topics/${encodeURIComponent(known.name)}`, "aria-current": known.name === topic ? "page" : null }, known.name, h("span", { class: "count" }, ROLES[known.role]))));
+    const wanted = new URLSearchParams({ limit: limit.value, partition: choice.value, text: text.value.trim(), ...from });
+    for (const [field, value] of [...wanted]) if (!value) wanted.delete(field);
+    const page = await ask(`topics/${encodeURIComponent(topic)}/records?${wanted}`, signal);
+    if (choice.options.length === 1) choice.append(...page.partitions.map(({ partition, start, end: last }) => h("option", { value: partition }, `Partition ${partition}: ${count(last - start)}`)));
+    if (from) choice.value = from.partition;
+    const total = page.partitions.reduce((sum, { start, end: last }) => sum + last - start, 0);
+    const none = from ? empty("No records", "They are no longer there, or not yet.") : text.value ? empty("No such record", `None of the last ${count(page.lookedAt)} contains that.`) : empty("No records", "The topic is empty, or not there yet.");
+    // Whoever reads a payload is not to lose it.
+    if (follow.checked && body.querySelector("details[open]")) return;
+    show(body, page.records, () => (page.records.length ? h("ol", { class: "records" }, page.records.map(recordLine)) : h("div", { class: "card" }, none)));
+    status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : text.value ? ` of the last ${count(page.lookedAt)}` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
+  };
+  const failed = (error) => show(body, error.message, () => refused(error));
+  const once = async () => {
     again.disabled = true;
     body.setAttribute("aria-busy", "true");
-    try {
-      const all = await ask("topics", control.signal);
-      topic ||= all[0].name;
-      tabs.replaceChildren(...all.map((known) => h("a", { href: `#/topics/${encodeURIComponent(known.name)}`, "aria-current": known.name === topic ? "page" : null }, known.name, h("span", { class: "count" }, ROLES[known.role]))));
-      const page = await ask(`topics/${encodeURIComponent(topic)}/records?limit=${limit.value}${place()}`, control.signal);
-      if (choice.options.length === 1) choice.append(...page.partitions.map(({ partition, start, end }) => h("option", { value: partition }, `Partition ${partition}: ${count(end - start)}`)));
-      if (from) choice.value = from.partition;
-      const total = page.partitions.reduce((sum, { start, end }) => sum + end - start, 0);
-      body.replaceChildren(page.records.length ? h("ol", { class: "records" }, page.records.map(recordLine)) : h("div", { class: "card" }, empty("No records", "The topic is empty, or not there yet.")));
-      status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      body.replaceChildren(refused(error));
-    }
+    await load(control.signal).catch((error) => error.name === "AbortError" || failed(error));
     body.setAttribute("aria-busy", "false");
     again.disabled = false;
   };
-  again.onclick = load;
-  choice.onchange = () => { from = null; load(); };
-  limit.onchange = load;
-  load();
-  return () => control.abort();
+  form.onsubmit = (event) => { event.preventDefault(); once(); };
+  choice.onchange = () => { from = null; once(); };
+  limit.onchange = once;
+  follow.onchange = () => {
+    from = null;
+    end();
+    end = follow.checked ? repeat(load, FOLLOW_EVERY, failed) : () => {};
+  };
+  once();
+  return () => { end(); control.abort(); };
 }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "the one place where librdkafka is called directly")]
 
 mod consumer;
+mod events;
 mod failure;
 mod group;
 mod group_members;
@@ -13,6 +14,7 @@ mod producer;
 mod topic_id;
 
 pub use consumer::{Fetched, Queue};
+pub use events::Events;
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
 pub use group_members::{Member, group_is_live, group_members};

@@ -1,7 +1,7 @@
 //! A transactional producer that takes a whole batch in one call.
 
 use std::{
-    ffi::{CStr, CString, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_void},
     ptr,
     sync::{
         Mutex, MutexGuard,
@@ -13,6 +13,7 @@ use std::{
 use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
 
 use super::{Failure, GroupMetadata, Handle, Native};
+use crate::kafka::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 /// Messages handed to librdkafka in one call.
@@ -26,6 +27,7 @@ struct Deliveries {
     watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
     /// First delivery error.
     error: Mutex<Option<RDKafkaErrorCode>>,
+    meter: Meter,
 }
 
 impl Deliveries {
@@ -57,16 +59,17 @@ unsafe impl Send for NativeProducer {}
 pub struct TopicHandle(usize);
 
 impl NativeProducer {
-    /// Creates the client; nothing is sent yet.
+    /// Creates the client; nothing is sent yet. What it measures goes to `meter`.
     ///
     /// # Errors
     /// Settings that librdkafka refuses.
-    pub fn create(config: &ClientConfig) -> Result<Self, String> {
+    pub fn create(config: &ClientConfig, meter: Meter) -> Result<Self, String> {
         let native = config.create_native_config().map_err(|error| error.to_string())?;
         let deliveries = Box::new(Deliveries {
             watched_offset: AtomicI64::new(-1),
             watched_topic: AtomicPtr::new(ptr::null_mut()),
             error: Mutex::new(None),
+            meter,
         });
         let mut reason = [0; 512];
         // SAFETY: the duplicate is consumed by a successful `rd_kafka_new`, else destroyed by us;
@@ -76,6 +79,7 @@ impl NativeProducer {
             let opaque: *const Deliveries = &raw const *deliveries;
             sys::rd_kafka_conf_set_opaque(conf, opaque.cast_mut().cast());
             sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
+            sys::rd_kafka_conf_set_stats_cb(conf, Some(on_statistics));
             let kind = sys::rd_kafka_type_t::RD_KAFKA_PRODUCER;
             let client = sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason.len());
             if client.is_null() {
@@ -251,7 +255,8 @@ impl NativeProducer {
         }
     }
 
-    fn serve(&self, wait: Duration) {
+    /// Takes what the client has to tell, waiting that long for something.
+    pub fn serve(&self, wait: Duration) {
         // SAFETY: the client is live; delivery reports touch only the deliveries.
         unsafe { sys::rd_kafka_poll(self.client, millis(wait)) };
     }
@@ -351,6 +356,22 @@ unsafe extern "C" fn on_delivery(
     } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed) {
         deliveries.watched_offset.fetch_max(message.offset, Ordering::Relaxed);
     }
+}
+
+unsafe extern "C" fn on_statistics(
+    _: *mut sys::rd_kafka_t,
+    json: *mut c_char,
+    length: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka passes so many bytes, and the opaque of the client, which is a
+    // `Deliveries` that outlives it.
+    let (json, deliveries) = unsafe {
+        (std::slice::from_raw_parts(json.cast::<u8>(), length), &*opaque.cast::<Deliveries>())
+    };
+    deliveries.meter.note(json);
+    // The bytes stay librdkafka's to free.
+    0
 }
 
 fn message(key: &[u8], value: &[u8]) -> sys::rd_kafka_message_t {

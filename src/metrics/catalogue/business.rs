@@ -8,8 +8,19 @@ pub static GROUP: Group = Group {
     about: "What happened to keys. The outcomes are those of [semantics.md](semantics.md): \
             `expected` opens a key, `amended` replaces what it needs, `cancelled`, `overdue`, \
             `orphaned` and `expired` are told as such. The states of `rollcall_rows` exclude each \
-            other: keys that wait for items are `open` plus `overdue`.",
-    metrics: &[&OUTCOMES, &COMPLETIONS, &COMPLETION_SECONDS, &ROWS, &LAST_COMPLETION],
+            other: keys that wait for items are `open` plus `overdue`. Of the oldest open key it is \
+            known within a sixteenth of the time over which open keys have stretched: its age \
+            is at least what the metric tells, so an alert on it never fires too early. The console \
+            lists the keys themselves.",
+    metrics: &[
+        &OUTCOMES,
+        &COMPLETIONS,
+        &COMPLETION_SECONDS,
+        &ROWS,
+        &OLDEST_OPEN,
+        &OVERDUE_AFTER,
+        &LAST_COMPLETION,
+    ],
 };
 
 pub static OUTCOMES: Metric =
@@ -34,6 +45,20 @@ pub static ROWS: Metric =
         SHARD,
         Label { name: "state", values: "`open`, `overdue`, `unexpected`, `finished`" },
     ]);
+
+pub static OLDEST_OPEN: Metric = Metric::gauge(
+    "rollcall_oldest_open_seconds",
+    "seconds",
+    "Time that the oldest open key has waited at least, since its expectation's timestamp; 0 if \
+     none is open",
+)
+.by(&[SHARD]);
+
+pub static OVERDUE_AFTER: Metric = Metric::gauge(
+    "rollcall_overdue_after_seconds",
+    "seconds",
+    "Time after which a key is reported overdue, as the object says; absent where none is",
+);
 
 pub static LAST_COMPLETION: Metric = Metric::gauge(
     "rollcall_last_completion_timestamp_seconds",

@@ -24,6 +24,13 @@ pub struct Group {
     pub metrics: &'static [&'static Metric],
 }
 
+impl Group {
+    /// Tells whether every process that has metrics exposes these, the operator too.
+    pub fn is_of_every_process(&self) -> bool {
+        std::ptr::eq(self, &process::GROUP)
+    }
+}
+
 /// What a worker exposes.
 pub static WORKER: [&Group; 8] = [
     &business::GROUP,
@@ -36,7 +43,7 @@ pub static WORKER: [&Group; 8] = [
     &process::GROUP,
 ];
 
-/// What the operator exposes.
+/// What the operator exposes, beside the metrics of its process.
 pub static OPERATOR: [&Group; 1] = [&operator::GROUP];
 
 const SHARD: Label = Label { name: "shard", values: "the partition's number" };

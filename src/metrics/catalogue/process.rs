@@ -5,10 +5,10 @@ use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Process",
-    about: "The process itself. `process_…` are named as in every other Prometheus client.",
+    about: "The process itself, a worker's as the operator's. `process_…` are named as in every other \
+            Prometheus client.",
     metrics: &[
         &BUILD_INFO,
-        &MEMORY_BUDGET,
         &CPU_SECONDS,
         &RESIDENT_BYTES,
         &VIRTUAL_BYTES,
@@ -22,12 +22,6 @@ pub static GROUP: Group = Group {
 pub static BUILD_INFO: Metric =
     Metric::gauge("rollcall_build_info", "boolean", "1, with the version that runs")
         .by(&[Label { name: "version", values: "one" }]);
-
-pub static MEMORY_BUDGET: Metric = Metric::gauge(
-    "rollcall_memory_budget_bytes",
-    "bytes",
-    "What the process gives to rows, blocks, fetched records and transactions",
-);
 
 pub static CPU_SECONDS: Metric =
     Metric::counter("process_cpu_seconds_total", "seconds", "CPU time, user and system");

@@ -20,7 +20,7 @@ pub static REMAINING: Metric = Metric::gauge(
 pub static RESTORED: Metric = Metric::counter(
     "rollcall_restored_records_total",
     "records",
-    "Changelog records read by shards that were opened since",
+    "Changelog records read to bring rows back, counted as they are read",
 );
 
 pub static OPEN_SECONDS: Metric = Metric::gauge(

@@ -46,14 +46,23 @@ pub static SHARD_FAILURES: Metric = Metric::counter(
 pub static REBALANCES: Metric = Metric::counter(
     "rollcall_rebalances_total",
     "rebalances",
-    "Generations of the group that this worker has seen",
-);
+    "Generations of the group that this worker has seen, by what they brought it",
+)
+.by(&[Label {
+    name: "reason",
+    values: "`joined`: it came; `gained`: shards; `others`: nothing, others came or went",
+}]);
 
 pub static REVOCATIONS: Metric = Metric::counter(
     "rollcall_revocations_total",
     "revocations",
     "Times that the group took shards from this worker",
-);
+)
+.by(&[Label {
+    name: "reason",
+    values: "`rebalance`: others get them; `lost`: its session has ended; `refused`: another \
+             process has its name; `stopping`: it leaves",
+}]);
 
 pub static REVOCATION_SECONDS: Metric = Metric::counter(
     "rollcall_revocation_seconds_total",

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::progress::{PRODUCTS_MAX, Progress};
-use crate::order_demo::event::Order;
+use crate::{codec::input::Limits, order_demo::event::Order};
 
 /// One partition's orders that are not finished.
 #[derive(Debug)]
@@ -122,8 +122,9 @@ impl Workbench {
     }
 }
 
-/// Largest order that is made; a larger one is refused.
-pub(super) const ORDER_PRODUCTS_MAX: usize = 1_000;
+/// Largest order that is made: as many items as a reconciliation accepts for one key. A larger one
+/// is in the dead-letter topic, so what is made of it would be for nobody.
+pub(super) const ORDER_PRODUCTS_MAX: usize = Limits::DEFAULT.items_max;
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,39 @@ pub struct DirtyCursor {
     last: u32,
 }
 
+/// Rows in memory, each counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CachedRows {
+    /// Changed by what is not committed yet.
+    pub overlay: usize,
+    /// Changed since the last spill, and committed or being committed.
+    pub dirty: usize,
+    /// The store has them too, or gets them with the spill that is under way.
+    pub clean: usize,
+}
+
+impl CachedRows {
+    /// Returns the sums of both.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            overlay: self.overlay + other.overlay,
+            dirty: self.dirty + other.dirty,
+            clean: self.clean + other.clean,
+        }
+    }
+}
+
 impl Cache {
+    /// Returns how many rows there are.
+    pub fn rows(&self) -> CachedRows {
+        let (overlay, unspilled) = (self.changed.len(), self.dirty.len());
+        CachedRows {
+            overlay,
+            dirty: unspilled.saturating_sub(overlay),
+            clean: self.table.len().saturating_sub(unspilled),
+        }
+    }
+
     /// Returns the row of `key` in its encoding if it is in memory; nothing of a key that is
     /// known not to be there.
     pub fn peek(&self, key: &[u8]) -> Option<&[u8]> {

@@ -37,7 +37,10 @@ fn offsets(next: Offset) -> Offsets {
     vec![(
         SHARD,
         0,
-        CommittedOffset { next, metadata: Metadata { changelog_id: "1".to_owned(), rows: None } },
+        CommittedOffset {
+            next,
+            metadata: Metadata { changelog_id: "1".to_owned(), ..Metadata::default() },
+        },
     )]
 }
 

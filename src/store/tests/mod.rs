@@ -177,6 +177,20 @@ fn keys_and_rows_may_be_any_bytes() {
 }
 
 #[test]
+fn what_rocksdb_counts_outlives_its_stores() {
+    let (_dir, stores) = temporary();
+    let store = stores.shard(SHARD).expect("opened");
+    store.apply(&spill(1, &[("a", Some("1"))], &[], &[])).expect("applied");
+    let before = stores.counts();
+    assert_eq!(get(&store, &["a"]), [some("1")]);
+    let after = stores.counts();
+    assert!(after.block_hits + after.block_misses > before.block_hits + before.block_misses);
+    assert_eq!((after.background_errors, store.figures().stopped), (0, 0));
+    drop(store);
+    assert_eq!(stores.counts(), after);
+}
+
+#[test]
 fn a_wiped_store_is_new_and_usable() {
     let (_dir, stores) = temporary();
     let mut store = stores.shard(SHARD).expect("opened");

@@ -3,21 +3,21 @@
 use super::Scene;
 use crate::{
     matching::OUTCOMES,
-    metrics::{Page, catalogue::business},
+    metrics::{Families, catalogue::business},
     shard::RowCounts,
 };
 
-pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
+pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let counters = &scene.counters;
-    let mut outcomes = page.family(&business::OUTCOMES);
+    let mut outcomes = families.family(&business::OUTCOMES);
     for ((_, name), count) in OUTCOMES.iter().zip(counters.outcomes) {
         outcomes.sample(&[name], count);
     }
-    let mut completions = page.family(&business::COMPLETIONS);
+    let mut completions = families.family(&business::COMPLETIONS);
     completions.sample(&["false"], counters.completions - counters.late_completions);
     completions.sample(&["true"], counters.late_completions);
-    page.family(&business::COMPLETION_SECONDS).histogram(&[], &counters.completion_ms, 1e3);
-    let mut rows = page.family(&business::ROWS);
+    families.family(&business::COMPLETION_SECONDS).histogram(&[], &counters.completion_ms, 1e3);
+    let mut rows = families.family(&business::ROWS);
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         let RowCounts { open, overdue, unexpected, finished } = report.rows;
@@ -27,7 +27,17 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
         rows.sample(&[&shard, "unexpected"], unexpected);
         rows.sample(&[&shard, "finished"], finished);
     }
+    let mut oldest = families.family(&business::OLDEST_OPEN);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        let waited_ms = report.oldest_open_ms.map_or(0, |since| scene.wall_ms - since);
+        // Records may be dated in the future.
+        oldest.sample(&[&shard], waited_ms.max(0) as f64 / 1e3);
+    }
+    if let Some(after_ms) = scene.overdue_after_ms {
+        families.single(&business::OVERDUE_AFTER, after_ms as f64 / 1e3);
+    }
     if let Some(last_ms) = scene.commits.last_completion_ms {
-        page.single(&business::LAST_COMPLETION, last_ms as f64 / 1e3);
+        families.single(&business::LAST_COMPLETION, last_ms as f64 / 1e3);
     }
 }

@@ -3,11 +3,11 @@
 use super::Scene;
 use crate::{
     codec::REASONS,
-    metrics::{Page, catalogue::input},
+    metrics::{Families, catalogue::input},
 };
 
-pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
-    let mut records = page.family(&input::RECORDS);
+pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
+    let mut records = families.family(&input::RECORDS);
     for (shard, view) in &scene.shards {
         let Some(counters) = view.counters() else { continue };
         let shard = shard.to_string();
@@ -15,14 +15,14 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
             records.sample(&[&shard, topic], count);
         }
     }
-    let mut next_offset = page.family(&input::NEXT_OFFSET);
+    let mut next_offset = families.family(&input::NEXT_OFFSET);
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         for (topic, next) in scene.inputs.iter().zip(&report.next) {
             next_offset.sample(&[&shard, topic], next);
         }
     }
-    let mut lag = page.family(&input::LAG_RECORDS);
+    let mut lag = families.family(&input::LAG_RECORDS);
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         for (topic, lag_records) in scene.inputs.iter().zip(&report.lag) {
@@ -31,7 +31,7 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
             }
         }
     }
-    let mut lag = page.family(&input::LAG_SECONDS);
+    let mut lag = families.family(&input::LAG_SECONDS);
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         for (topic, lag_ms) in scene.inputs.iter().zip(&report.lag_ms) {
@@ -40,9 +40,9 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
             }
         }
     }
-    let mut dead_letters = page.family(&input::DEAD_LETTERS);
+    let mut dead_letters = families.family(&input::DEAD_LETTERS);
     for (reason, count) in REASONS.iter().zip(scene.counters.dead_letters) {
         dead_letters.sample(&[reason], count);
     }
-    page.single(&input::LOST, scene.counters.lost_records);
+    families.single(&input::LOST, scene.counters.lost_records);
 }

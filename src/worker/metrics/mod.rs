@@ -1,4 +1,4 @@
-//! The worker's metrics, read from the view when they are asked for: nothing is counted twice,
+//! The worker's metrics, collected from the view when they are asked for: nothing is counted twice,
 //! and the hot path knows nothing of them. One file for each group of the catalogue.
 //!
 //! Promise: a scrape grows with the shards by what is told of each of them, about a dozen and a
@@ -8,36 +8,61 @@ mod business;
 mod client;
 mod commits;
 mod input;
-mod process;
 mod restore;
 mod sharding;
 mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use prometheus::{
+    core::{Collector, Desc},
+    proto::MetricFamily,
+};
+
 use super::{
     commits::Commits,
+    committer::wall_ms,
     view::{ShardView, View},
 };
 use crate::{
-    metrics::Page,
+    matching::Timestamp,
+    metrics::{Families, Metric, Process, Registry, catalogue},
     shard::{Counters, ShardId},
     spec::Settings,
 };
 
-/// Renders the worker's metrics.
+/// Collects the worker's metrics.
 pub struct Metrics {
     view: Arc<View>,
-    reconciliation: String,
-    worker: String,
     /// Topics, the expected one first.
     inputs: Vec<String>,
+    overdue_after_ms: Option<i64>,
+    descs: Vec<Desc>,
+}
+
+/// Returns all that a worker exposes.
+///
+/// # Errors
+/// Names that are there twice, which is ruled out by the tests.
+pub fn registry(
+    view: Arc<View>,
+    settings: &Settings,
+    instance_id: &str,
+) -> prometheus::Result<Registry> {
+    let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
+    let constant = [("reconciliation", &settings.name[..]), ("worker", instance_id)];
+    let registry = Registry::new(&constant);
+    registry.add(Metrics::new(view, inputs, settings.rules().overdue_after_ms))?;
+    registry.add(Process::default())?;
+    Ok(registry)
 }
 
 /// What one scrape looks at.
 struct Scene<'a> {
     view: &'a View,
     inputs: &'a [String],
+    overdue_after_ms: Option<i64>,
+    wall_ms: Timestamp,
     shards: BTreeMap<ShardId, ShardView>,
     /// Of all shards that the worker has or had.
     counters: Counters,
@@ -45,18 +70,26 @@ struct Scene<'a> {
 }
 
 impl Metrics {
-    pub fn new(view: Arc<View>, settings: &Settings, instance_id: &str) -> Self {
-        let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
-        let (reconciliation, worker) = (settings.name.clone(), instance_id.to_owned());
-        Self { view, reconciliation, worker, inputs }
+    fn new(view: Arc<View>, inputs: Vec<String>, overdue_after_ms: Option<i64>) -> Self {
+        let groups = catalogue::WORKER.iter().filter(|group| !group.is_of_every_process());
+        let descs = groups.flat_map(|group| group.metrics).copied().map(Metric::desc).collect();
+        Self { view, inputs, overdue_after_ms, descs }
+    }
+}
+
+impl Collector for Metrics {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
     }
 
-    /// Returns all metrics in Prometheus' text format. Looks at files, so it may block.
-    pub fn render(&self) -> String {
+    /// Looks at files, so it may block.
+    fn collect(&self) -> Vec<MetricFamily> {
         let shards = self.view.shards();
         let mut scene = Scene {
             view: &self.view,
             inputs: &self.inputs,
+            overdue_after_ms: self.overdue_after_ms,
+            wall_ms: wall_ms(),
             counters: Counters::new(self.inputs.len()),
             commits: Commits::default(),
             shards,
@@ -66,17 +99,15 @@ impl Metrics {
                 shard.counters().iter().fold(scene.counters, |sum, counters| sum.plus(counters));
             scene.commits = scene.commits.plus(shard.commits());
         }
-        let constant = [("reconciliation", &self.reconciliation[..]), ("worker", &self.worker)];
-        let mut page = Page::new(&constant);
-        business::write(&mut page, &scene);
-        input::write(&mut page, &scene);
-        sharding::write(&mut page, &scene);
-        restore::write(&mut page, &scene);
-        commits::write(&mut page, &scene);
-        store::write(&mut page, &scene);
-        client::write(&mut page, &scene);
-        process::write(&mut page, &scene);
-        page.finish()
+        let mut families = Families::default();
+        business::collect(&mut families, &scene);
+        input::collect(&mut families, &scene);
+        sharding::collect(&mut families, &scene);
+        restore::collect(&mut families, &scene);
+        commits::collect(&mut families, &scene);
+        store::collect(&mut families, &scene);
+        client::collect(&mut families, &scene);
+        families.finish()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::Scene;
 use crate::{
-    metrics::{Page, catalogue::restore},
+    metrics::{Families, catalogue::restore},
     worker::view::State,
 };
 
-pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
-    let mut remaining = page.family(&restore::REMAINING);
+pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
+    let mut remaining = families.family(&restore::REMAINING);
     for (shard, view) in scene.owned() {
         // A shard that is up has nothing left: dashboards and alerts see it get there.
         let left = match &view.state {
@@ -16,8 +16,8 @@ pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
         };
         remaining.sample(&[&shard], left);
     }
-    page.single(&restore::RESTORED, scene.view.totals.restored_records());
-    let mut took = page.family(&restore::OPEN_SECONDS);
+    families.single(&restore::RESTORED, scene.view.totals.restored_records());
+    let mut took = families.family(&restore::OPEN_SECONDS);
     for (shard, seconds) in scene.view.totals.openings() {
         took.sample(&[&shard.to_string()], seconds);
     }

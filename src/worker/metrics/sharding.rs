@@ -4,29 +4,38 @@ use std::time::Instant;
 
 use super::Scene;
 use crate::{
-    metrics::{Page, catalogue::sharding},
-    worker::totals::REACTIONS,
+    metrics::{Families, catalogue::sharding},
+    worker::{
+        totals::{LOSSES, REACTIONS},
+        view::CHANGES,
+    },
 };
 
-pub(super) fn write(page: &mut Page, scene: &Scene<'_>) {
+pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let (view, totals) = (scene.view, &scene.view.totals);
     if let Some(partitions) = totals.partitions() {
-        page.single(&sharding::PARTITIONS, partitions);
+        families.single(&sharding::PARTITIONS, partitions);
     }
-    page.single(&sharding::JOINED, u8::from(view.has_joined()));
-    let mut states = page.family(&sharding::SHARD_STATE);
+    families.single(&sharding::JOINED, u8::from(view.has_joined()));
+    let mut states = families.family(&sharding::SHARD_STATE);
     for (shard, view) in scene.owned() {
-        states.sample(&[&shard, view.state.name()], 1);
+        states.sample(&[&shard, view.state.name()], 1_u8);
     }
-    let mut failures = page.family(&sharding::SHARD_FAILURES);
+    let mut failures = families.family(&sharding::SHARD_FAILURES);
     for (reaction, count) in REACTIONS.iter().zip(totals.shard_failures.counts()) {
         failures.sample(&[reaction], count);
     }
-    page.single(&sharding::REBALANCES, view.rebalances());
-    let (revocations, seconds) = totals.revocations();
-    page.single(&sharding::REVOCATIONS, revocations);
-    page.single(&sharding::REVOCATION_SECONDS, seconds);
-    let mut stalls = page.family(&sharding::THREAD_STALLED);
+    let mut rebalances = families.family(&sharding::REBALANCES);
+    for (reason, count) in CHANGES.iter().zip(view.rebalances()) {
+        rebalances.sample(&[reason], count);
+    }
+    let (counts, seconds) = totals.revocations();
+    let mut revocations = families.family(&sharding::REVOCATIONS);
+    for (reason, count) in LOSSES.iter().zip(counts) {
+        revocations.sample(&[reason], count);
+    }
+    families.single(&sharding::REVOCATION_SECONDS, seconds);
+    let mut stalls = families.family(&sharding::THREAD_STALLED);
     for (thread, stall) in view.pulse.stalls(Instant::now()) {
         stalls.sample(&[&thread], stall.as_secs_f64());
     }

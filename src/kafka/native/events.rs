@@ -1,0 +1,113 @@
+//! What a consumer has to tell beside records.
+
+use std::{borrow::Cow, ffi::CStr, ptr};
+
+use rdkafka::{
+    ClientContext, bindings as sys,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::KafkaError,
+};
+
+/// The errors, logs and statistics of a consumer whose records are read in batches.
+///
+/// The Rust client sends them to the queue of records, where only its own poll passes them on to
+/// the context: a batch read drops errors and statistics, and prints logs. Here they have their own
+/// queue again. To be dropped before the consumer.
+#[derive(Debug)]
+pub struct Events(*mut sys::rd_kafka_queue_t);
+
+// SAFETY: librdkafka's queues may be served from any thread.
+unsafe impl Send for Events {}
+
+impl Events {
+    /// Takes what `consumer` has to tell away from its records.
+    pub fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
+        // SAFETY: the consumer is live, and so is the queue until it is destroyed in `drop`.
+        unsafe {
+            let queue = sys::rd_kafka_queue_get_main(consumer.client().native_ptr());
+            sys::rd_kafka_queue_forward(queue, ptr::null_mut());
+            Self(queue)
+        }
+    }
+
+    /// Passes on to `context` what there is, without waiting.
+    pub fn serve(&self, context: &impl ClientContext) {
+        loop {
+            // SAFETY: the queue is live.
+            let event = unsafe { sys::rd_kafka_queue_poll(self.0, 0) };
+            if event.is_null() {
+                return;
+            }
+            // SAFETY: the event is live until it is destroyed, and nothing of it is kept.
+            unsafe {
+                pass_on(event, context);
+                sys::rd_kafka_event_destroy(event);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The event is live.
+unsafe fn pass_on(event: *mut sys::rd_kafka_event_t, context: &impl ClientContext) {
+    // SAFETY: each call is one for events of the type that this one has, and the strings live as
+    // long as the event.
+    unsafe {
+        match sys::rd_kafka_event_type(event) {
+            sys::RD_KAFKA_EVENT_STATS => {
+                context.stats_raw(CStr::from_ptr(sys::rd_kafka_event_stats(event)).to_bytes());
+            }
+            sys::RD_KAFKA_EVENT_ERROR => {
+                let code = sys::rd_kafka_event_error(event);
+                let reason = text(sys::rd_kafka_event_error_string(event));
+                context.error(KafkaError::Global(code.into()), &reason);
+            }
+            sys::RD_KAFKA_EVENT_LOG => {
+                let (mut facility, mut message, mut level) = (ptr::null(), ptr::null(), 0);
+                let told = sys::rd_kafka_event_log(
+                    event,
+                    &raw mut facility,
+                    &raw mut message,
+                    &raw mut level,
+                );
+                if told == 0 {
+                    let (facility, message) = (text(facility), text(message));
+                    context.log(log_level(level), facility.trim(), message.trim());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// # Safety
+/// The pointer is null or leads to a string that lives as long as the answer is used.
+unsafe fn text<'a>(start: *const std::ffi::c_char) -> Cow<'a, str> {
+    if start.is_null() {
+        return Cow::Borrowed("");
+    }
+    // SAFETY: as the caller has promised.
+    unsafe { CStr::from_ptr(start) }.to_string_lossy()
+}
+
+/// Returns the level of syslog that librdkafka means.
+fn log_level(level: i32) -> RDKafkaLogLevel {
+    match level {
+        0 => RDKafkaLogLevel::Emerg,
+        1 => RDKafkaLogLevel::Alert,
+        2 => RDKafkaLogLevel::Critical,
+        3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        5 => RDKafkaLogLevel::Notice,
+        6 => RDKafkaLogLevel::Info,
+        _ => RDKafkaLogLevel::Debug,
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // SAFETY: obtained in `of`, destroyed once.
+        unsafe { sys::rd_kafka_queue_destroy(self.0) }
+    }
+}
