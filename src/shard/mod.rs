@@ -13,6 +13,7 @@ mod counters;
 mod deadlines;
 mod due;
 mod error;
+mod headers;
 mod ids;
 mod known;
 mod metadata;
@@ -37,6 +38,7 @@ pub use batch::{Batch, row_of};
 pub use commit::{Commit, Committed};
 pub use counters::Counters;
 pub use error::{Error, Result};
+pub use headers::{Carried, Header, Headers, Span};
 pub use ids::{InputIndex, Offset, ShardId};
 pub use metadata::Metadata;
 pub use open::Opening;
@@ -45,7 +47,7 @@ pub use ports::{
     Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer, Store,
 };
 pub use query::{Portion, PortionCursor, decode_row, key_hash};
-pub use restore::Progress;
+pub use restore::{Phase, Progress};
 pub use rows::RowCounts;
 pub use running::Running;
 pub use spill::Spill;

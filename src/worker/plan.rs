@@ -87,6 +87,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         // An hour of grace: the broker's clock is not ours.
         tombstones_kept: topics.tombstones_kept.saturating_sub(Duration::from_secs(3_600)),
         log_records: settings.log_records,
+        span_seed: None,
     }
 }
 

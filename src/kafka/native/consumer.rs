@@ -8,6 +8,8 @@ use rdkafka::{
     error::RDKafkaErrorCode,
 };
 
+use super::MessageHeaders;
+
 /// A consumer's queue. For manually assigned consumers only: on a subscribed one a batch read
 /// delivers nothing.
 pub struct Queue<C: ConsumerContext + 'static> {
@@ -32,6 +34,7 @@ pub enum Fetched<'a> {
         timestamp_ms: Option<i64>,
         key: Option<&'a [u8]>,
         value: Option<&'a [u8]>,
+        headers: &'a MessageHeaders,
     },
     /// The partition is read to its end, which may lie past markers that are no records.
     End { topic: &'a CStr, partition: i32, position: i64 },
@@ -129,6 +132,7 @@ fn fetched<'a>(message: *const sys::rd_kafka_message_t) -> Fetched<'a> {
                 timestamp_ms: (timestamp >= 0).then_some(timestamp),
                 key: bytes(message.key, message.key_len),
                 value: bytes(message.payload, message.len),
+                headers: MessageHeaders::of(message),
             };
         }
         if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {

@@ -8,6 +8,7 @@ mod consumer;
 mod failure;
 mod group;
 mod group_members;
+mod headers;
 mod producer;
 mod topic_id;
 
@@ -15,5 +16,6 @@ pub use consumer::{Fetched, Queue};
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
 pub use group_members::{Member, group_members};
+pub use headers::MessageHeaders;
 pub use producer::{NativeProducer, TopicHandle};
 pub use topic_id::{cluster_id, topic_ids};

@@ -11,6 +11,7 @@ use std::{
 };
 
 use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
+use smallvec::SmallVec;
 
 use super::{Failure, GroupMetadata};
 
@@ -205,15 +206,18 @@ impl NativeProducer {
     ///
     /// # Errors
     /// As librdkafka's, except for a full queue, for which it waits.
-    pub fn produce(
+    pub fn produce<'a>(
         &mut self,
         topic: TopicHandle,
         partition: Option<i32>,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         timestamp_ms: i64,
-        headers: &[(&'static str, String)],
+        headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
     ) -> Result<(), Failure> {
+        let headers: SmallVec<[_; 2]> = headers
+            .map(|(name, value)| (CString::new(name).expect("header names hold no NUL"), value))
+            .collect();
         let mut fields = Vec::with_capacity(6 + headers.len());
         // SAFETY: the topic lives as long as the producer.
         let mut add = |vtype, u| fields.push(sys::rd_kafka_vu_s { vtype, u });
@@ -225,15 +229,12 @@ impl NativeProducer {
         add(vtype::RD_KAFKA_VTYPE_TIMESTAMP, value_of { i64_: timestamp_ms });
         add(vtype::RD_KAFKA_VTYPE_KEY, value_of { mem: memory(key) });
         add(vtype::RD_KAFKA_VTYPE_VALUE, value_of { mem: memory(value) });
-        let names: Vec<_> = headers
-            .iter()
-            .map(|(name, _)| CString::new(*name).expect("header names hold no NUL"))
-            .collect();
-        for (name, (_, text)) in names.iter().zip(headers) {
+        for (name, value) in &headers {
+            let value = memory(*value);
             let header = sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_2 {
                 name: name.as_ptr(),
-                val: text.as_ptr().cast(),
-                size: isize::try_from(text.len()).expect("headers are short"),
+                val: value.ptr,
+                size: isize::try_from(value.size).expect("headers are short"),
             };
             add(vtype::RD_KAFKA_VTYPE_HEADER, value_of { header });
         }

@@ -52,8 +52,7 @@ fn completed(plan: &Plan) -> Case<'_> {
 }
 
 fn as_message(output: crate::shard::Output) -> Message {
-    let crate::shard::Output { key, value, timestamp_ms, headers, .. } = output;
-    Message { key, value, timestamp_ms, headers }
+    Message::from(&output)
 }
 
 #[test]
