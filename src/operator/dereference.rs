@@ -19,6 +19,7 @@ pub const CA: &str = "spec.kafka.tls.caSecretRef";
 pub const CERTIFICATE: &str = "spec.kafka.tls.certificateSecretRef";
 pub const LOGIN: &str = "spec.kafka.sasl.secretRef";
 const TOKEN: &str = "spec.console.tokenSecretRef";
+const HEADERS: &str = "spec.tracing.headersSecretRef";
 
 /// A Secret that an object refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,9 @@ pub fn references(spec: &ReconciliationSpec) -> Vec<Reference<'_>> {
     if let Some(login) = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.secret_ref.as_ref()) {
         let keys = vec![&login.username_key[..], &login.password_key];
         add(LOGIN, &login.name, keys, Reader::Worker);
+    }
+    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
+        add(HEADERS, &headers.name, vec![&headers.key[..]], Reader::Worker);
     }
     let token = spec.console.as_ref().and_then(|console| console.token_secret_ref.as_ref());
     if let Some(token) = token {

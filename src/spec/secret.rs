@@ -11,6 +11,8 @@ pub const CA_DIR: &str = "kafka-ca";
 pub const CERTIFICATE_DIR: &str = "kafka-certificate";
 /// Directory below [`SECRETS_DIR`] for `kafka.sasl.secretRef`.
 pub const SASL_DIR: &str = "kafka-sasl";
+/// Directory below [`SECRETS_DIR`] for `tracing.headersSecretRef`.
+pub const OTLP_DIR: &str = "otlp-headers";
 
 /// Where a secret text is found when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::{
     kafka::BrokerFigures,
     shard::{Error, ShardId},
     store::{Budget, Figures, RocksStore, Stores, Volume},
+    telemetry,
 };
 
 /// The names of the reactions that an [`Error`] demands.
@@ -48,6 +49,7 @@ pub struct Totals {
     brokers: Mutex<Vec<BrokerFigures>>,
     partitions: OnceLock<i32>,
     disk: OnceLock<(Arc<Stores>, Budget)>,
+    spans: OnceLock<Arc<telemetry::Figures>>,
     /// The stores of the shards on the lanes, which end with their shards.
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
@@ -97,6 +99,16 @@ impl Totals {
     /// Notes what the client has told of the brokers.
     pub fn told(&self, brokers: Vec<BrokerFigures>) {
         *self.brokers.lock().expect("nothing panics under this lock") = brokers;
+    }
+
+    /// Notes that spans are sent.
+    pub fn telling(&self, figures: &Arc<telemetry::Figures>) {
+        let _ = self.spans.set(Arc::clone(figures));
+    }
+
+    /// Returns what became of spans; `None` when none are sent.
+    pub fn spans(&self) -> Option<&telemetry::Figures> {
+        self.spans.get().map(|figures| &**figures)
     }
 
     pub fn partitions(&self) -> Option<i32> {

@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
+mod collector;
 mod contract;
 mod crashes;
 mod eventually;
@@ -25,5 +26,6 @@ mod reset;
 mod security;
 mod state_api;
 mod topics;
+mod tracing;
 mod watchdog;
 mod worker;

@@ -143,7 +143,7 @@ fn set_password(broker: &Broker, password: &str) {
 }
 
 /// Makes an authority, and certificates of the broker and of a worker, in PEM files.
-fn make_certificates(dir: &Path) {
+pub fn make_certificates(dir: &Path) {
     let script = "
         set -e
         key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out $1.key; }

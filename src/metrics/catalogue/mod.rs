@@ -12,6 +12,7 @@ pub mod process;
 pub mod restore;
 pub mod sharding;
 pub mod store;
+pub mod tracing;
 
 use super::{Label, Metric};
 
@@ -25,7 +26,7 @@ pub struct Group {
 }
 
 /// What a worker exposes.
-pub static WORKER: [&Group; 8] = [
+pub static WORKER: [&Group; 9] = [
     &business::GROUP,
     &input::GROUP,
     &sharding::GROUP,
@@ -33,6 +34,7 @@ pub static WORKER: [&Group; 8] = [
     &commits::GROUP,
     &store::GROUP,
     &client::GROUP,
+    &tracing::GROUP,
     &process::GROUP,
 ];
 

@@ -16,7 +16,7 @@ use super::Plan;
 use super::pod::{self, MountedSecret};
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
 use crate::spec::object::{ReconciliationSpec, StorageSpec};
-use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR};
+use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OTLP_DIR, SASL_DIR};
 
 const STATE: &str = "state";
 /// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
@@ -123,6 +123,13 @@ pub(super) fn secrets(spec: &ReconciliationSpec) -> Vec<MountedSecret<'_>> {
         let mut keys = vec![login.username_key.as_str(), &login.password_key];
         keys.dedup();
         secrets.push(MountedSecret { dir: SASL_DIR, name: &login.name, keys });
+    }
+    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
+        secrets.push(MountedSecret {
+            dir: OTLP_DIR,
+            name: &headers.name,
+            keys: vec![&headers.key],
+        });
     }
     secrets
 }

@@ -232,6 +232,8 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
                  tls: { caSecretRef: { name: ca }, certificateSecretRef: { name: me } }, \
                  sasl: { mechanism: PLAIN, secretRef: { name: login, passwordKey: pw } } }";
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
+    let tracing = "{ endpoint: 'http://collector:4318', headersSecretRef: { name: otlp } }";
+    object.spec.tracing = serde_yaml::from_str(tracing).expect("a collector");
     let settings = crate::spec::parse(&config(&object)).expect("a valid object");
     let wanted = serde_json::to_value(template(&object).spec).expect("plain data");
     let volumes = wanted["volumes"].as_array().expect("volumes").clone();
@@ -254,6 +256,7 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
         certificate.key_file.display().to_string(),
         sasl.username.to_string().replace("file ", ""),
         sasl.password.to_string().replace("file ", ""),
+        settings.tracing.headers.expect("headers").to_string().replace("file ", ""),
     ] {
         assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
     }

@@ -164,7 +164,7 @@ fn sasl(spec: &SaslSpec, problems: &mut Problems) -> Option<Sasl> {
 /// Reads where a secret is: `<what>Env` or `<what>File`, not both.
 ///
 /// A wrong source counts as one, so that it is told once.
-fn source(
+pub(super) fn source(
     path: &str,
     what: &str,
     variable: Option<&String>,

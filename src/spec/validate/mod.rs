@@ -6,6 +6,7 @@
 mod connection;
 mod paths;
 mod scalar;
+mod tracing;
 
 use std::collections::HashMap;
 
@@ -68,6 +69,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
             scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
         }),
         log_records: spec.log_records,
+        tracing: tracing::tracing(spec.tracing.as_ref(), problems),
         paused: spec.paused,
         replicas: scalar::count("spec.replicas", spec.replicas, bounds::REPLICAS, problems)
             .unsigned_abs(),

@@ -335,3 +335,20 @@ fn every_secret_has_one_source() {
           write its bare name, of letters, digits and _"]
     );
 }
+
+#[test]
+fn what_a_collector_is_told_is_checked() {
+    let told =
+        problems_with_more("tracing: { endpoint: collector:4317, headersEnv: A, headersFile: /b }");
+    let [endpoint, headers] = &told[..] else { panic!("{told:?}") };
+    assert!(endpoint.starts_with("spec.tracing.endpoint: \"collector:4317\""), "{endpoint}");
+    assert!(
+        headers.starts_with("spec.tracing: gives both headersEnv and headersFile"),
+        "{headers}"
+    );
+    let told = problems_with_more("tracing: { headersSecretRef: { name: s }, headersFile: /b }");
+    assert!(told.len() == 1 && told[0].contains("names the headers twice"), "{told:?}");
+    for fits in ["{}", "{ endpoint: 'http://[::1]:4318/base' }", "{ endpoint: 'https://c' }"] {
+        assert_eq!(problems_with_more(&format!("tracing: {fits}")), [""; 0], "{fits}");
+    }
+}

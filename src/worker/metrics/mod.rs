@@ -12,6 +12,7 @@ mod process;
 mod restore;
 mod sharding;
 mod store;
+mod tracing;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -75,6 +76,7 @@ impl Metrics {
         commits::write(&mut page, &scene);
         store::write(&mut page, &scene);
         client::write(&mut page, &scene);
+        tracing::write(&mut page, &scene);
         process::write(&mut page, &scene);
         page.finish()
     }
