@@ -10,6 +10,7 @@ mod collector;
 mod contract;
 mod crashes;
 mod eventually;
+mod full;
 mod kafka;
 mod known_answer;
 mod known_failures;
