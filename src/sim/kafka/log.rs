@@ -17,6 +17,13 @@ pub struct Message {
     pub headers: Vec<Header>,
 }
 
+impl Message {
+    /// Tells whether it is part of a trace.
+    pub fn is_traced(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == "traceparent")
+    }
+}
+
 impl From<&Output> for Message {
     fn from(output: &Output) -> Self {
         let Output { key, value, timestamp_ms, .. } = output.clone();

@@ -152,7 +152,8 @@ fn every_mistake_is_told_at_once() {
             "spec.memmory: is an unknown field\n    remove it, or write one of: kafka, expected, \
              observed, completed, overdue, orphans, expire, deadLetter, memory, counting, \
              replicas, commitInterval, startFrom, onTruncation, topics, limits, memoryBudget, \
-             logRecords, paused, resources, storage, pod, console, networkPolicy, deletionPolicy",
+             logRecords, paused, resources, storage, pod, console, networkPolicy, tracing, \
+             deletionPolicy",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -",
             "spec.observed[0].item: \"productId\" is not a JSON path that Rollcall reads, from \
