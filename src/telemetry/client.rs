@@ -36,7 +36,8 @@ impl Http {
     /// # Errors
     /// A certificate that cannot be read, or a header that is none.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self> {
-        let mut tls = SslConnector::builder(SslMethod::tls_client()).map_err(refused)?;
+        let mut tls =
+            SslConnector::builder(SslMethod::tls_client()).map_err(|error| refused(&error))?;
         if let Some(file) = &endpoint.certificate {
             tls.set_ca_file(file).map_err(|error| {
                 Error::Misconfigured(format!(
@@ -47,7 +48,8 @@ impl Http {
         }
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        let connector = HttpsConnector::with_connector(tcp, tls).map_err(refused)?;
+        let connector =
+            HttpsConnector::with_connector(tcp, tls).map_err(|error| refused(&error))?;
         let inner = Client::builder(TokioExecutor::new()).build(connector);
         let headers = headers(&endpoint.headers)?;
         Ok(Self { inner, url: endpoint.url.clone(), headers, timeout: endpoint.timeout })
@@ -95,7 +97,7 @@ fn headers(given: &HashMap<String, String>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
-fn refused(error: openssl::error::ErrorStack) -> Error {
+fn refused(error: &openssl::error::ErrorStack) -> Error {
     Error::Misconfigured(format!("TLS cannot be used: {error}"))
 }
 

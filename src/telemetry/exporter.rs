@@ -40,8 +40,8 @@ impl Exporter {
     ///
     /// # Errors
     /// Settings that cannot be used.
-    pub fn start(endpoint: Endpoint, who: Who) -> Result<(Self, Tracer)> {
-        let http = Http::new(&endpoint)?;
+    pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer)> {
+        let http = Http::new(endpoint)?;
         let author = Author::new(who, endpoint.keys, |name| std::env::var(name).ok());
         let figures = Arc::<Figures>::default();
         let (tracer, received) = Tracer::new(&figures);

@@ -143,7 +143,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         "starting"
     );
     let who = plan::who(settings, &topics, &options.instance_id);
-    let telling = endpoint.map(|endpoint| Exporter::start(endpoint, who)).transpose()?;
+    let telling = endpoint.map(|endpoint| Exporter::start(&endpoint, who)).transpose()?;
     let (exporter, tracer) = telling.unzip();
     if let Some(exporter) = &exporter {
         view.totals.telling(&exporter.figures);
