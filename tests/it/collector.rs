@@ -36,7 +36,7 @@ pub struct Collector {
 
 impl Collector {
     pub fn start() -> Self {
-        Self::listen("http", |stream, kept| serve(stream, kept))
+        Self::listen("http", serve)
     }
 
     /// Starts one that speaks TLS with the certificate in these PEM files.

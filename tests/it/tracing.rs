@@ -239,7 +239,7 @@ fn the_last_spans_are_sent_when_a_worker_stops() {
     // Either record may have completed its order; only one of them is part of a trace.
     let carried = shop.shipped().iter().filter(|record| !record.headers.is_empty()).count();
     let mut spans = collector.spans();
-    spans.retain(|seen| seen.is_producer());
+    spans.retain(Seen::is_producer);
     assert_eq!(spans.len(), carried);
     assert!(carried > 0);
 }

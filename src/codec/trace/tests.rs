@@ -84,7 +84,7 @@ fn the_state_goes_along_and_is_dropped_alone_where_it_is_malformed() {
     for state in
         ["", ",", "a", "=1", "a=", "A=1", "a=b=c", "a=\u{7}", "ä=1", &many.join(","), &long]
     {
-        assert_eq!(all(state), [parent.clone()], "{state:?}");
+        assert_eq!(all(state), std::slice::from_ref(&parent), "{state:?}");
     }
 }
 

@@ -32,7 +32,10 @@ fn shard(span_seed: Option<u64>) -> Running<Memory> {
     open_plan(Plan { span_seed, ..plan(RULES, 1) }, &Kafka(vec![None, None]), &Memory::default())
 }
 
-fn process(shard: &mut Running<Memory>, records: &[(InputIndex, Offset, &str, &dyn Headers)]) {
+/// A record's input, offset, value and headers.
+type Given<'a> = (InputIndex, Offset, &'a str, &'a dyn Headers);
+
+fn process(shard: &mut Running<Memory>, records: &[Given<'_>]) {
     for &(input, offset, value, headers) in records {
         let record = Record { headers: Some(headers), ..record(input, offset, 5, "a", value) };
         shard.process(&[record]).expect("processed");
@@ -54,7 +57,7 @@ fn trace_headers(parent: String) -> Vec<Header> {
 #[test]
 fn whatever_record_completes_a_key_its_trace_goes_on() {
     let known = headers("01");
-    let completing: [&[(InputIndex, Offset, &str, &dyn Headers)]; 3] = [
+    let completing: [&[Given<'_>]; 3] = [
         // An observation, an expectation, an amendment.
         &[(0, 0, ALL, &Unasked), (1, 0, FIRST, &Unasked), (1, 1, SECOND, &known)],
         &[(1, 0, FIRST, &Unasked), (1, 1, SECOND, &Unasked), (0, 0, ALL, &known)],

@@ -212,7 +212,7 @@ mod tests {
             page.records.into_iter().flat_map(|record| record.headers).collect::<Vec<_>>()
         };
         let own = ("rollcall-reason".to_owned(), "null-key".to_owned());
-        assert_eq!(headers(Payload::Withheld), [own.clone()]);
+        assert_eq!(headers(Payload::Withheld), std::slice::from_ref(&own));
         let told = headers(Payload::Told);
         assert_eq!((&told[0], &told[1].0[..]), (&own, "h0"));
         assert!((15..25).contains(&told.len()), "{}", told.len());
