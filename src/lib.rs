@@ -29,4 +29,5 @@ pub mod sim;
 pub mod spec;
 pub mod state_api;
 pub mod store;
+pub mod telemetry;
 pub mod worker;

@@ -10,6 +10,7 @@ mod partition;
 pub mod path;
 mod reason;
 pub mod row;
+pub mod trace;
 
 pub use input::Input;
 pub use output::Outputs;

@@ -16,7 +16,7 @@
 
 use super::Reason;
 use crate::matching::{Emitted, Item, Items, OverdueReason, Timestamp};
-use crate::shard::{Offset, Output, Sink};
+use crate::shard::{Carried, Header, Headers, Offset, Output, Sink};
 
 /// Most items in each list of an overdue record.
 pub const LISTED_MAX: usize = 100;
@@ -58,7 +58,7 @@ pub struct OutputSettings {
     /// The field that holds the key in the values of completions and overdue records.
     pub key_field: String,
     pub facts: Facts,
-    /// Most bytes of a dead letter's key and value together.
+    /// Most bytes of what a dead letter keeps of its record: key, value and headers.
     pub dead_letter_bytes_max: usize,
 }
 
@@ -78,7 +78,7 @@ pub struct Outputs {
 }
 
 /// A record as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     pub topic: &'a str,
     pub partition: i32,
@@ -86,6 +86,7 @@ pub struct Source<'a> {
     pub timestamp_ms: Timestamp,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    pub headers: Option<&'a dyn Headers>,
 }
 
 impl Outputs {
@@ -173,7 +174,8 @@ impl Outputs {
     /// Returns the record, as it was, with the reason why it was refused.
     ///
     /// What is larger than the limit is cut, first the value, and says how large it was in
-    /// `rollcall-truncated` and `rollcall-truncated-key`.
+    /// `rollcall-truncated` and `rollcall-truncated-key`; how many of its headers were left out is
+    /// in `rollcall-truncated-headers`.
     pub fn dead_letter(&self, source: &Source<'_>, reason: &Reason) -> Output {
         let mut headers = vec![
             ("rollcall-reason", reason.name().to_owned()),
@@ -185,6 +187,12 @@ impl Outputs {
             ("rollcall-reconciliation", self.settings.reconciliation.clone()),
         ];
         let mut room = self.settings.dead_letter_bytes_max;
+        let (carried, left_out) = kept_headers(source, room);
+        let bytes = |(name, value): &Header| header_bytes(name, value.as_deref());
+        room -= carried.iter().map(bytes).sum::<usize>();
+        if left_out > 0 {
+            headers.push(("rollcall-truncated-headers", left_out.to_string()));
+        }
         let mut cut = |bytes: Option<&[u8]>, header: &'static str| {
             let bytes = bytes?;
             let kept = &bytes[..bytes.len().min(room)];
@@ -196,7 +204,10 @@ impl Outputs {
         };
         let key = cut(source.key, "rollcall-truncated-key");
         let value = cut(source.value, "rollcall-truncated");
-        Output { sink: Sink::DeadLetter, key, value, timestamp_ms: source.timestamp_ms, headers }
+        let carried =
+            (!carried.is_empty()).then(|| Box::new(Carried { headers: carried, span: None }));
+        let timestamp_ms = source.timestamp_ms;
+        Output { sink: Sink::DeadLetter, key, value, timestamp_ms, headers, carried }
     }
 
     /// Starts an object with the key's field.
@@ -222,7 +233,40 @@ fn output(
     timestamp_ms: Timestamp,
     headers: Vec<(&'static str, String)>,
 ) -> Output {
-    Output { sink, key: key.map(<[u8]>::to_vec), value, timestamp_ms, headers }
+    Output { sink, key: key.map(<[u8]>::to_vec), value, timestamp_ms, headers, carried: None }
+}
+
+/// Returns the headers of a record that its dead letter keeps, and how many others it has. All
+/// are kept where the whole record fits into `room`, and a quarter of the room's worth at least.
+///
+/// Those of an earlier dead letter are not the record's own, and would be taken for this one's.
+fn kept_headers(source: &Source<'_>, room: usize) -> (Vec<Header>, usize) {
+    let (mut kept, mut left_out) = (Vec::new(), 0);
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let payload = length(source.key) + length(source.value);
+    let mut room = room.saturating_sub(payload).max(room / 4);
+    if let Some(headers) = source.headers {
+        headers.each(&mut |name, value| {
+            if name.starts_with("rollcall-") {
+                return;
+            }
+            let bytes = header_bytes(name, value);
+            if bytes <= room {
+                room -= bytes;
+                kept.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+            } else {
+                left_out += 1;
+            }
+        });
+    }
+    (kept, left_out)
+}
+
+/// Returns what a header takes in a record.
+fn header_bytes(name: &str, value: Option<&[u8]>) -> usize {
+    /// The lengths of both.
+    const LENGTHS: usize = 10;
+    name.len() + value.map_or(0, <[u8]>::len) + LENGTHS
 }
 
 fn reason_name(reason: OverdueReason) -> &'static str {

@@ -34,6 +34,10 @@ pub struct Args {
     /// look again until somebody has mended it
     #[arg(long)]
     keep_trying: bool,
+    /// Base URL of the OpenTelemetry collector that spans are sent to by OTLP over HTTP, as in
+    /// http://localhost:4318 [default: OTEL_EXPORTER_OTLP_ENDPOINT, then spec.tracing.endpoint]
+    #[arg(long)]
+    otlp_endpoint: Option<String>,
 }
 
 const LANES_MAX: usize = 4;
@@ -60,6 +64,7 @@ pub fn run(args: Args) -> ExitCode {
         http: args.http,
         instance_id: args.instance_id.unwrap_or_else(host_name),
         give_up_after: args.give_up_after,
+        otlp_endpoint: args.otlp_endpoint,
         on_misfit: if args.keep_trying { OnMisfit::Wait } else { OnMisfit::Exit },
     };
     match worker::run(&settings, &options) {

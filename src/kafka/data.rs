@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
-    shard::{Error, InputIndex, Offset, Record, Result, ShardId},
+    shard::{Error, Headers, InputIndex, Offset, Record, Result, ShardId},
 };
 
 /// Records taken at a time: enough to share the cost of a batch, little enough to stay in cache.
@@ -135,10 +135,12 @@ impl DataConsumer {
             input.expect("only inputs are assigned")
         };
         self.queue.iter().filter_map(move |fetched| match fetched {
-            Fetched::Record { topic, partition, offset, timestamp_ms, key, value } => {
+            Fetched::Record { topic, partition, offset, timestamp_ms, key, value, headers } => {
                 let timestamp_ms = timestamp_ms.unwrap_or(wall_ms);
                 let input = input_of(topic);
-                let record = Record { input, offset, timestamp_ms, key, value };
+                let (headers, read_at_ms) = (Some(headers as &dyn Headers), wall_ms);
+                let record =
+                    Record { input, offset, timestamp_ms, key, value, headers, read_at_ms };
                 Some((ShardId(partition), Input::Record(record)))
             }
             Fetched::End { topic, partition, position } => {

@@ -65,7 +65,7 @@ impl ShardProducer {
                 output.key.as_deref(),
                 output.value.as_deref(),
                 output.timestamp_ms,
-                &output.headers,
+                output.all_headers(),
             )?;
         }
         Ok(())

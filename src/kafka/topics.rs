@@ -44,6 +44,8 @@ pub struct Topics {
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
+    /// How many partitions the completed topic has.
+    pub completed_partitions: i32,
     /// How many shards there are.
     pub partitions: i32,
     pub cluster_id: String,
@@ -100,6 +102,7 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
     Ok(Topics {
         inputs: wanted.inputs.clone(),
         completed: wanted.completed.clone(),
+        completed_partitions: counts.get(&wanted.completed).copied().unwrap_or(partitions),
         overdue: wanted.overdue.clone(),
         dead_letter: wanted.dead_letter.clone(),
         partitions,

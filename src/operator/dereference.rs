@@ -21,6 +21,7 @@ pub const LOGIN: &str = "spec.kafka.sasl.secretRef";
 pub const CLIENT: &str = "spec.kafka.sasl.oauth.secretRef";
 pub const TOKEN_CA: &str = "spec.kafka.sasl.oauth.caSecretRef";
 const TOKEN: &str = "spec.console.tokenSecretRef";
+const HEADERS: &str = "spec.tracing.headersSecretRef";
 
 /// A Secret that an object refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +107,9 @@ pub fn references(spec: &ReconciliationSpec) -> Vec<Reference<'_>> {
     }
     if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
         add(TOKEN_CA, &ca.name, vec![&ca.key[..]], Reader::All);
+    }
+    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
+        add(HEADERS, &headers.name, vec![&headers.key[..]], Reader::All);
     }
     let token = spec.console.as_ref().and_then(|console| console.token_secret_ref.as_ref());
     if let Some(token) = token {

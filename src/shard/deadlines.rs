@@ -7,7 +7,8 @@ use crate::matching::{Event, Timestamp};
 const DUE_INTERVAL_MS: Timestamp = 1_000;
 
 impl<S: Store> Running<S> {
-    /// Fires deadlines that are due by shard time, a bounded number of them.
+    /// Fires deadlines that are due by shard time, a bounded number of them; none while the shard
+    /// is full.
     ///
     /// # Errors
     /// When rows cannot be read; the shard has to be dropped then.
@@ -16,6 +17,9 @@ impl<S: Store> Running<S> {
             self.known.start_over();
         }
         self.known.scan(&*self.store)?;
+        if self.is_full() {
+            return Ok(());
+        }
         let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
         let limit = self.limits.deadlines_max;
         let mut slots = std::mem::take(&mut self.slots);

@@ -14,6 +14,7 @@ mod counters;
 mod deadlines;
 mod due;
 mod error;
+mod headers;
 mod ids;
 mod known;
 mod metadata;
@@ -40,6 +41,7 @@ pub use cache::CachedRows;
 pub use commit::{Commit, Committed};
 pub use counters::Counters;
 pub use error::{Error, Result};
+pub use headers::{Carried, Header, Headers, Span};
 pub use ids::{InputIndex, Offset, ShardId};
 pub use metadata::Metadata;
 pub use open::Opening;
@@ -48,7 +50,7 @@ pub use ports::{
     Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer, Store,
 };
 pub use query::{Portion, PortionCursor, decode_row, key_hash};
-pub use restore::Progress;
+pub use restore::{Phase, Progress};
 pub use rows::RowCounts;
 pub use running::Running;
 pub use spill::Spill;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known,
-    Limits, Offset, OnTruncation, Plan, Progress, Result, RowCounts, Running, ShardId, StartFrom,
-    Store,
+    Limits, Offset, OnTruncation, Phase, Plan, Progress, Result, RowCounts, Running, ShardId,
+    StartFrom, Store,
     running::{KNOWN_SHARE, unreadable},
 };
 use crate::{
@@ -70,6 +70,7 @@ impl<'a> Opening<'a> {
         broker: &B,
         store: S,
     ) -> Result<(Running<S>, B::Producer)> {
+        self.enter(Phase::Fence);
         let producer = broker.fence(self.shard)?;
         Fenced { opening: self, producer }.locate(broker)?.restore(store)
     }
@@ -80,6 +81,7 @@ impl<'a, P> Fenced<'a, P> {
     /// transaction that ends in between would be in the offsets and not in the rows.
     fn locate<B: Broker>(self, broker: &B) -> Result<Located<'a, P, B::Changelog>> {
         let Self { opening, producer } = self;
+        opening.enter(Phase::Locate);
         let committed = broker.committed(opening.shard)?;
         let mut changelog = broker.changelog(opening.shard)?;
         let located_at_ms = (opening.wall_ms)();
@@ -121,6 +123,10 @@ impl<'a, P> Fenced<'a, P> {
 }
 
 impl Opening<'_> {
+    fn enter(&self, phase: Phase) {
+        self.progress.enter(phase, (self.wall_ms)());
+    }
+
     /// Refuses a changelog that is not the one which the committed offsets belong to.
     fn check_changelog(&self, committed: &[Option<CommittedOffset>], topic_id: &str) -> Result<()> {
         let other = committed.iter().flatten().map(|offset| &offset.metadata.changelog_id);
@@ -227,6 +233,7 @@ impl Opening<'_> {
 impl<P, C: ChangelogReader> Located<'_, P, C> {
     /// Brings store and cache up to the changelog's end.
     fn restore<S: Store>(mut self, mut store: S) -> Result<(Running<S>, P)> {
+        self.opening.enter(Phase::Restore);
         let topic_id = self.changelog.topic_id();
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Offset;
+use super::{Headers, Offset};
 use crate::{
     codec::{Input, Outputs},
     matching::Rules,
@@ -29,6 +29,9 @@ pub struct Plan {
     pub tombstones_kept: Duration,
     /// Tell each step of a key in the log, for demonstrations: it costs more than the work.
     pub log_records: bool,
+    /// Makes completions spans of the traces that their records belong to; see
+    /// [`crate::codec::trace::span_id`]. `None` where spans are not told of.
+    pub span_seed: Option<u64>,
 }
 
 /// Where a group without committed offsets starts.
@@ -82,4 +85,8 @@ pub struct Record<'a> {
     pub timestamp_ms: crate::matching::Timestamp,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
+    /// Parsed only when asked for; `None` for a record that has none for certain.
+    pub headers: Option<&'a dyn Headers>,
+    /// Wall time when it was read.
+    pub read_at_ms: crate::matching::Timestamp,
 }

@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use crate::matching::Timestamp;
+
 /// How far a restore has come; shared between the thread that opens a shard and those who ask.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -16,6 +18,28 @@ pub struct Progress {
     began: OnceLock<(Instant, i64)>,
     /// Counts the changes applied by all restores.
     sum: Option<Arc<AtomicU64>>,
+    /// When each phase began; 0 for one that was not come to.
+    phases: [AtomicI64; 3],
+}
+
+/// What there is to opening a shard, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Fence,
+    Locate,
+    Restore,
+}
+
+impl Phase {
+    const ALL: [Self; 3] = [Self::Fence, Self::Locate, Self::Restore];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fence => "fence",
+            Self::Locate => "locate",
+            Self::Restore => "restore",
+        }
+    }
 }
 
 impl Progress {
@@ -45,6 +69,16 @@ impl Progress {
     pub fn seconds_left(&self) -> Option<i64> {
         let per_second = self.per_second();
         (per_second > 0).then(|| self.remaining() / per_second)
+    }
+
+    /// Returns the phases that were come to, and the wall time in milliseconds when each began.
+    pub fn phases(&self) -> impl Iterator<Item = (Phase, Timestamp)> {
+        let began = |phase| (phase, self.phases[phase as usize].load(Ordering::Relaxed));
+        Phase::ALL.into_iter().map(began).filter(|(_, began_ms)| *began_ms != 0)
+    }
+
+    pub(crate) fn enter(&self, phase: Phase, wall_ms: Timestamp) {
+        self.phases[phase as usize].store(wall_ms, Ordering::Relaxed);
     }
 
     pub(super) fn set(&self, remaining: i64, restored: u64) {

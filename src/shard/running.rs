@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
-    Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction,
-    cache::SlotId, story,
+    Ages, Cache, CachedRows, Carried, Clock, Commit, Committed, Counters, Due, Error, InputIndex,
+    Known, Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Span, Store,
+    Transaction, cache::SlotId, story,
 };
 use crate::{
-    codec::{self, Reason, input::Scratch, output::Source},
+    codec::{
+        self, Reason,
+        input::Scratch,
+        output::Source,
+        trace::{self, TraceContext},
+    },
     matching::{Emitted, Event, Origin, Outcome, Row, Step, Timestamp, step},
 };
 
@@ -192,8 +197,12 @@ impl<S: Store> Running<S> {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
             Ok(event) => {
+                let before = self.outputs.len();
                 let origin = Origin { input: input_number(record.input), offset: record.offset };
                 let outcome = self.step(slot, event, record.timestamp_ms, Some(origin))?;
+                if self.outputs.len() > before {
+                    self.carry_trace(record, before);
+                }
                 if let Some(reason) = Reason::of(outcome) {
                     self.dead_letter(record, &reason);
                 }
@@ -239,6 +248,25 @@ impl<S: Store> Running<S> {
         self.outputs.push(self.plan.outputs.emitted(self.cache.key(slot), emitted, at));
     }
 
+    /// Makes the outputs from `first` on part of the trace that their record belongs to.
+    fn carry_trace(&mut self, record: &Record<'_>, first: usize) {
+        let Some(context) = record.headers.and_then(TraceContext::of) else { return };
+        let (parent, offset) = (context.parent, record.offset);
+        let seed = self.plan.span_seed.filter(|_| parent.is_sampled());
+        for output in &mut self.outputs[first..] {
+            let (input, read_at_ms) = (record.input, record.read_at_ms);
+            let span = seed.map(|seed| {
+                let id = trace::span_id(seed, parent, (self.id, input, offset));
+                Box::new(Span { parent, id, input, offset, read_at_ms })
+            });
+            let headers = match &span {
+                Some(span) => context.headers_of_child(span.id),
+                None => context.headers(),
+            };
+            output.carried = Some(Box::new(Carried { headers, span }));
+        }
+    }
+
     fn dead_letter(&mut self, record: &Record<'_>, reason: &Reason) {
         self.counters.dead_letter(reason);
         let source = Source {
@@ -248,6 +276,7 @@ impl<S: Store> Running<S> {
             timestamp_ms: record.timestamp_ms,
             key: record.key,
             value: record.value,
+            headers: record.headers,
         };
         self.outputs.push(self.plan.outputs.dead_letter(&source, reason));
     }

@@ -1,6 +1,8 @@
 //! A shard on ten-line ports: how it is wired up. What it decides is shown by the tests of
 //! `matching/`, what it survives by the simulator.
 
+mod trace;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
@@ -139,7 +141,11 @@ impl Store for Memory {
 }
 
 fn open(kafka: &Kafka, store: &Memory) -> Running<Memory> {
-    let (plan, progress) = (Arc::new(plan(RULES, 1)), Progress::default());
+    open_plan(plan(RULES, 1), kafka, store)
+}
+
+fn open_plan(plan: Plan, kafka: &Kafka, store: &Memory) -> Running<Memory> {
+    let (plan, progress) = (Arc::new(plan), Progress::default());
     let opening = Opening {
         plan: &plan,
         shard: SHARD,
@@ -158,7 +164,7 @@ fn record<'a>(
     value: &'a str,
 ) -> Record<'a> {
     let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-    Record { input, offset, timestamp_ms: at, key, value }
+    Record { input, offset, timestamp_ms: at, key, value, headers: None, read_at_ms: at }
 }
 
 /// Commits what the shard holds and returns it.

@@ -1,6 +1,6 @@
 //! Everything that one commit makes visible, as one value.
 
-use super::{Batch, InputIndex, Metadata, Offset, ShardId};
+use super::{Batch, Carried, InputIndex, Metadata, Offset, ShardId};
 use crate::matching::Timestamp;
 
 /// Everything that one commit makes visible: all of it or nothing.
@@ -25,7 +25,19 @@ pub struct Output {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub timestamp_ms: Timestamp,
+    /// Rollcall's own.
     pub headers: Vec<(&'static str, String)>,
+    pub carried: Option<Box<Carried>>,
+}
+
+impl Output {
+    /// Returns all headers in their order: those carried on, then Rollcall's own.
+    pub fn all_headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        let carried = self.carried.iter().flat_map(|carried| &carried.headers);
+        let carried = carried.map(|(name, value)| (&name[..], value.as_deref()));
+        let own = self.headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
+        carried.chain(own)
+    }
 }
 
 /// Which output topic a record is for.

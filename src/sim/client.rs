@@ -8,8 +8,8 @@ use super::{
     world::Request,
 };
 use crate::shard::{
-    self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, Offset, Output, Result,
-    ShardId, Transaction, row_of,
+    self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, Offset, Result, ShardId,
+    Transaction, row_of,
 };
 
 /// Turns that a client waits for a transaction to end before it gives up.
@@ -123,7 +123,7 @@ impl shard::Producer for Producer {
         let changelog_end = self.write_changes(transaction.shard, &transaction.changes)?;
         for output in &transaction.outputs {
             let place = Place { topic: output.sink.into(), shard: transaction.shard };
-            self.produce(place, &message(output))?;
+            self.produce(place, &output.into())?;
         }
         let held = self.send_offsets(transaction, *authority);
         if let Err(Error::Outdated(why)) = held {
@@ -256,11 +256,6 @@ impl ChangelogReader for Changelog {
 /// Returns the transactional id of a shard.
 pub fn producer_of(shard: ShardId) -> ProducerId {
     ProducerId(u32::try_from(shard.0).expect("shards are numbered from 0"))
-}
-
-fn message(output: &Output) -> Message {
-    let Output { key, value, timestamp_ms, headers, .. } = output.clone();
-    Message { key, value, timestamp_ms, headers }
 }
 
 fn offsets(transaction: &Transaction) -> Offsets {

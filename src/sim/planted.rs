@@ -56,6 +56,37 @@ fn a_store_written_before_the_commit_is_found() {
     assert_found(&StoreBeforeCommit, "R-1");
 }
 
+struct TracesMixedUp;
+
+impl Wiring for TracesMixedUp {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn commit(
+        &self,
+        _client: &Client,
+        commit: &mut Commit,
+        producer: &mut Self::Producer,
+        store: &Disk,
+        authority: &Authority,
+    ) -> Result<Committed> {
+        let mut last = None;
+        for output in &mut commit.transaction.outputs {
+            std::mem::swap(&mut output.carried, &mut last);
+        }
+        commit.run(producer, store, authority)
+    }
+}
+
+#[test]
+fn headers_that_are_carried_on_from_another_record_are_found() {
+    assert_found(&TracesMixedUp, "R-3");
+}
+
 struct NewerGeneration;
 
 impl Wiring for NewerGeneration {

@@ -243,6 +243,8 @@ impl<W: Wiring> Open<W> {
                 timestamp_ms: message.timestamp_ms,
                 key: message.key.as_deref(),
                 value: message.value.as_deref(),
+                headers: Some(&message.headers),
+                read_at_ms: message.timestamp_ms,
             })
             .collect();
         if self.commit.is_some() && !records.is_empty() {

@@ -105,6 +105,7 @@ impl Setting {
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
         let mut plan = plan(rules, observed);
+        plan.span_seed = random.chance(500).then_some(7);
         plan.on_truncation = *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]);
         plan.tombstones_kept = Duration::from_secs(*random.pick(&[8, 20, 60]));
         Self {
@@ -226,5 +227,6 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         on_truncation: OnTruncation::Stop,
         tombstones_kept: Duration::from_secs(60),
         log_records: false,
+        span_seed: None,
     }
 }

@@ -39,6 +39,8 @@ pub enum Situation {
     Completed,
     Overdue,
     DeadLetter,
+    /// A completion or a dead letter carried on a trace.
+    TraceCarried,
     /// A key was forgotten.
     Forgotten,
     /// A shard refused to run, as it should.
@@ -46,7 +48,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 28] = [
+pub const SITUATIONS: [(Situation, &str); 29] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -73,6 +75,7 @@ pub const SITUATIONS: [(Situation, &str); 28] = [
     (Situation::Completed, "completed"),
     (Situation::Overdue, "overdue"),
     (Situation::DeadLetter, "dead letter"),
+    (Situation::TraceCarried, "trace carried"),
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),
 ];

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
-    shard::{InputIndex, ShardId},
+    shard::{Header, InputIndex, ShardId},
 };
 
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
@@ -20,12 +20,13 @@ pub struct Arrival {
     pub place: Place,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
+    pub headers: Vec<Header>,
 }
 
 impl Arrival {
     pub fn at(self, timestamp_ms: Timestamp) -> (Place, Message) {
-        let Self { place, key, value } = self;
-        (place, Message { key, value, timestamp_ms, headers: Vec::new() })
+        let Self { place, key, value, headers } = self;
+        (place, Message { key, value, timestamp_ms, headers })
     }
 }
 
@@ -59,6 +60,9 @@ impl Workload {
         }
         for last in (1..left.len()).rev() {
             left.swap(last, random.below(last + 1));
+        }
+        for arrival in &mut left {
+            arrival.headers = headers(random);
         }
         Self { left, sure }
     }
@@ -134,6 +138,29 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
     arrival
 }
 
+/// What the text of a malformed header has in it, and that of none else.
+pub const MALFORMED: char = '!';
+
+/// Returns the headers of a record: part of a trace, sampled or not, or with something wrong.
+fn headers(random: &mut Random) -> Vec<Header> {
+    let header = |name: &str, text: String| (name.to_owned(), Some(text.into_bytes()));
+    let (trace, span) = (1 + random.below(1_000), 1 + random.below(1_000));
+    let parent =
+        |flags: &str| header("traceparent", format!("00-{trace:032x}-{span:016x}-{flags}"));
+    let other = ("other".to_owned(), None);
+    match random.below(12) {
+        0..3 => Vec::new(),
+        3 => vec![other],
+        4 | 5 => vec![parent("01")],
+        6 => vec![parent("00"), header("tracestate", "a=1".to_owned())],
+        7 => vec![other, parent("01"), header("tracestate", "a=1,b=2".to_owned())],
+        8 => vec![parent("01"), header("tracestate", "a=1,!".to_owned())],
+        9 => vec![parent("0!")],
+        10 => vec![parent("00"), parent("01"), header("rollcall-reason", "old".to_owned())],
+        _ => vec![parent("01"), parent("!!"), header("tracestate", "a=1".to_owned())],
+    }
+}
+
 fn expectation(shard: ShardId, key: &str, items: &[&str]) -> Arrival {
     let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
     let value = format!("{{\"id\":\"{key}\",\"items\":[{}]}}", items.join(","));
@@ -156,6 +183,7 @@ fn arrival(shard: ShardId, input: InputIndex, key: &str, value: String) -> Arriv
         place: Place { topic: Topic::Input(input), shard },
         key: Some(key.as_bytes().to_vec()),
         value: Some(value.into_bytes()),
+        headers: Vec::new(),
     }
 }
 

@@ -32,7 +32,9 @@ pub use error::Error;
 pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
 pub use object::{Reconciliation, ReconciliationSpec};
 pub use problem::Problem;
-pub use settings::{Completed, Deadlines, Expected, Limits, Observed, Settings, Topics};
+pub use settings::{
+    Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, Topics, Tracing,
+};
 pub use validate::validate;
 
 /// Reads and validates the object in a file; `-` stands for standard input.

@@ -15,6 +15,8 @@ pub const SASL_DIR: &str = "kafka-sasl";
 pub const OAUTH_DIR: &str = "kafka-oauth";
 /// Directory below [`SECRETS_DIR`] for `kafka.sasl.oauth.caSecretRef`.
 pub const OAUTH_CA_DIR: &str = "kafka-oauth-ca";
+/// Directory below [`SECRETS_DIR`] for `tracing.headersSecretRef`.
+pub const OTLP_DIR: &str = "otlp-headers";
 
 /// Where a secret text is found when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]

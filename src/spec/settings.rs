@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Kafka;
 use super::object::{FactsSpec, OnTruncation, StartFrom};
+use super::secret::Secret;
 use crate::codec::input::{ExpectedPaths, ObservedPaths};
 use crate::matching::{Counting, Rules, Timestamp};
 use crate::shard::{InputIndex, ShardId, Sink};
@@ -35,6 +36,7 @@ pub struct Settings {
     pub memory_budget_bytes: Option<u64>,
     /// Each step of each record is told in the log.
     pub log_records: bool,
+    pub tracing: Tracing,
     /// No record is to be processed.
     pub paused: bool,
     /// How many workers Kubernetes is to run.
@@ -99,6 +101,24 @@ pub struct Limits {
     pub row_bytes_max: usize,
     pub items_per_expectation_max: usize,
     pub key_bytes_max: usize,
+}
+
+/// What a collector is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tracing {
+    /// Base URL; `None` where only the command line or the environment may give one.
+    pub endpoint: Option<String>,
+    /// HTTP headers to send along, as `name=value,name=value`.
+    pub headers: Option<Secret>,
+    pub keys: Keys,
+}
+
+/// Whether spans name the keys that they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keys {
+    Told,
+    #[default]
+    Withheld,
 }
 
 impl Settings {

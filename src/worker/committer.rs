@@ -14,6 +14,7 @@ use crate::{
     kafka::{Current, ShardProducer},
     shard::{Commit, Committed, Error, Result, Running, ShardId},
     store::RocksStore,
+    telemetry::Tracer,
 };
 
 /// Work that blocks on Kafka or on the disk.
@@ -45,6 +46,7 @@ pub fn start(
     threads: usize,
     current: &Arc<Current>,
     view: &Arc<View>,
+    tracer: Option<&Tracer>,
 ) -> (Sender<Job>, Vec<thread::JoinHandle<()>>) {
     let (sender, receiver) = channel();
     let mut handles = Vec::with_capacity(threads);
@@ -52,15 +54,22 @@ pub fn start(
     for index in 0..threads {
         let name = format!("commit-{index}");
         let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
-        let view = Arc::clone(view);
+        let (view, tracer) = (Arc::clone(view), tracer.cloned());
         let builder = thread::Builder::new().name(name.clone());
-        let spawned = builder.spawn(move || run(&receiver, &current, &view, &name));
+        let spawned =
+            builder.spawn(move || run(&receiver, &current, &view, tracer.as_ref(), &name));
         handles.push(spawned.expect("a thread can be started"));
     }
     (sender, handles)
 }
 
-fn run(jobs: &Mutex<Receiver<Job>>, current: &Current, view: &View, name: &str) {
+fn run(
+    jobs: &Mutex<Receiver<Job>>,
+    current: &Current,
+    view: &View,
+    tracer: Option<&Tracer>,
+    name: &str,
+) {
     loop {
         view.pulse.end(name);
         let next = jobs.lock().expect("nothing panics under this lock").recv();
@@ -72,6 +81,9 @@ fn run(jobs: &Mutex<Receiver<Job>>, current: &Current, view: &View, name: &str) 
                 pending.took = start.elapsed();
                 if let Err(error) = &pending.result {
                     view.totals.commit_failures.add(error);
+                }
+                if let Some(tracer) = tracer {
+                    tell(tracer, &mut pending);
                 }
                 let lane = pending.lane.clone();
                 // A lane that has ended has no use for the answer.
@@ -89,6 +101,17 @@ fn run(jobs: &Mutex<Receiver<Job>>, current: &Current, view: &View, name: &str) 
                 return;
             }
         }
+    }
+}
+
+/// Tells of a commit and, once it is in, of the completions in it.
+fn tell(tracer: &Tracer, pending: &mut Pending) {
+    let Pending { shard, commit, result, took, .. } = pending;
+    let transaction = &mut commit.transaction;
+    let size = (transaction.changes.len(), transaction.outputs.len());
+    tracer.commit(*shard, size, *took, result.as_ref().err().map(ToString::to_string));
+    if result.is_ok() {
+        tracer.committed(*shard, &mut transaction.outputs);
     }
 }
 

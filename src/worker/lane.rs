@@ -122,13 +122,13 @@ impl Lane {
                     Ok(command) => self.command(command),
                     Err(_) => {}
                 }
-                if self.shards.is_empty() {
-                    // Serves what librdkafka has to tell.
-                    self.data.poll(Duration::ZERO);
-                }
-                continue;
+            } else {
+                self.process();
             }
-            self.process();
+            if self.shards.is_empty() {
+                self.data.poll(Duration::ZERO); // what librdkafka has to tell
+            }
+            // Also of a full shard: its commit may have been refused, or be stuck.
             self.tick();
             self.commit();
         }

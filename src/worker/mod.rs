@@ -42,14 +42,16 @@ use supervisor::{Event, Opener, Supervisor};
 use view::{Change, View};
 
 use crate::{
+    codec::trace::span_seed,
     kafka::{
         self, Connection, Current, DataConsumer, KafkaBroker, Loss, Membership, Owner, Topics,
         Unfit,
     },
-    shard::{Error, Result, ShardId},
+    shard::{Error, Plan, Result, ShardId},
     spec::Settings,
     state_api::Trouble,
     store::{Budget, Identity, Stores},
+    telemetry::{Endpoint, Exporter, Tracer},
 };
 
 pub use plan::{connection, wanted};
@@ -80,6 +82,8 @@ pub struct Options {
     /// How long to look for Kafka before giving up; `None` for ever.
     pub give_up_after: Option<Duration>,
     pub on_misfit: OnMisfit,
+    /// Base URL of the collector that spans are sent to; wins over environment and object.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// What to do when the topics do not fit the reconciliation, which somebody has to mend.
@@ -118,6 +122,8 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         server.abort();
         return Ok(());
     }
+    let given = options.otlp_endpoint.as_deref();
+    let endpoint = Endpoint::find(given, &settings.tracing, |name| std::env::var(name).ok())?;
     let connection = Arc::new(plan::connection(settings, &options.instance_id)?);
     let topics = tokio::select! {
         topics = find_topics(settings, &connection, options, &view) => topics?,
@@ -129,7 +135,13 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         shards = topics.partitions,
         "starting"
     );
-    let worker = start(settings, options, &connection, topics, &desk, &stop)?;
+    let who = plan::who(settings, &topics, &options.instance_id);
+    let telling = endpoint.map(|endpoint| Exporter::start(&endpoint, who)).transpose()?;
+    let (exporter, tracer) = telling.unzip();
+    if let Some(exporter) = &exporter {
+        view.totals.telling(&exporter.figures);
+    }
+    let worker = start(settings, options, &connection, topics, &desk, &stop, tracer)?;
     let mut membership = tokio::task::spawn_blocking(move || worker.join());
     let result = tokio::select! {
         ended = &mut membership => ended,
@@ -140,6 +152,9 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
             membership.await
         }
     };
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
     server.abort();
     result.map_err(|error| Error::Interrupted(format!("the worker's threads ended: {error}")))?
 }
@@ -209,6 +224,7 @@ fn start(
     topics: Topics,
     desk: &Desk,
     stop: &Arc<AtomicBool>,
+    tracer: Option<Tracer>,
 ) -> Result<Threads> {
     let view = &desk.view;
     let budget = Budget::of_process(settings.memory_budget_bytes);
@@ -222,11 +238,12 @@ fn start(
     prune(&stores);
     let brokers = Arc::clone(&connection.brokers);
     view.totals.started(topics.partitions, Arc::clone(&stores), budget, brokers);
-    let plan = Arc::new(plan::plan(settings, &topics));
+    let seed = tracer.as_ref().map(|_| span_seed(&connection.group));
+    let plan = Arc::new(Plan { span_seed: seed, ..plan::plan(settings, &topics) });
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();
-    let (committers, committing) = committer::start(COMMITTERS, &current, view);
+    let (committers, committing) = committer::start(COMMITTERS, &current, view, tracer.as_ref());
     let shared = lane::Shared {
         committers,
         events: events.clone(),
@@ -246,6 +263,7 @@ fn start(
         broker: KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics)),
         stores,
         events: events.clone(),
+        tracer,
     };
     let supervisor = Supervisor::new(opener, lanes, Arc::clone(view), budget.row_cache_bytes);
     let supervisor = spawn("supervisor", move || supervisor.run(&received));

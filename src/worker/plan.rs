@@ -16,6 +16,7 @@ use crate::{
         Settings,
         object::{self, FactsSpec, GroupProtocol},
     },
+    telemetry::Who,
 };
 
 /// Returns how to reach the cluster.
@@ -93,6 +94,19 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         // An hour of grace: the broker's clock is not ours.
         tombstones_kept: topics.tombstones_kept.saturating_sub(Duration::from_secs(3_600)),
         log_records: settings.log_records,
+        span_seed: None,
+    }
+}
+
+/// Returns whose spans the worker's are.
+pub fn who(settings: &Settings, topics: &Topics, instance_id: &str) -> Who {
+    Who {
+        reconciliation: settings.name.clone(),
+        group: settings.group_id().to_owned(),
+        worker: instance_id.to_owned(),
+        inputs: topics.inputs.clone(),
+        completed: topics.completed.clone(),
+        completed_partitions: topics.completed_partitions.unsigned_abs(),
     }
 }
 

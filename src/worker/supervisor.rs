@@ -30,6 +30,7 @@ use crate::{
     log::Limiter,
     shard::{Error, Limits, Opening, Plan, Progress, Result, Running, ShardId},
     store::{RocksStore, Stores},
+    telemetry::Tracer,
 };
 
 /// Shards opened at a time: `init_transactions` mostly waits, restoring takes a core.
@@ -70,6 +71,7 @@ pub struct Opener {
     pub broker: KafkaBroker,
     pub stores: Arc<Stores>,
     pub events: Sender<Event>,
+    pub tracer: Option<Tracer>,
 }
 
 /// Keeps the shards of this process running; see the module.
@@ -296,6 +298,9 @@ impl Opener {
             let start = Instant::now();
             let result = opener.open(shard, store, limits, &progress);
             let took = start.elapsed();
+            if let Some(tracer) = &opener.tracer {
+                tracer.opened(shard, &progress, result.as_ref().err().map(ToString::to_string));
+            }
             if let Ok((running, _)) = &result {
                 let (shard, next) = (shard.0, running.next_offsets());
                 let (seconds, restored) = (took.as_secs_f64(), progress.restored());

@@ -13,6 +13,7 @@ use crate::{
     kafka::{BrokerFigures, Brokers, Loss},
     shard::{Error, Progress, ShardId},
     store::{Budget, Counts, Figures, RocksStore, Stores, Volume},
+    telemetry,
 };
 
 /// The names of the reactions that an [`Error`] demands.
@@ -51,6 +52,7 @@ pub struct Totals {
     brokers: OnceLock<Arc<Brokers>>,
     partitions: OnceLock<i32>,
     disk: OnceLock<(Arc<Stores>, Budget)>,
+    spans: OnceLock<Arc<telemetry::Figures>>,
     /// The stores of the shards on the lanes, which end with their shards.
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
@@ -101,6 +103,16 @@ impl Totals {
     pub fn stored(&self, shard: ShardId, store: &Arc<RocksStore>) {
         let mut stores = self.stores.lock().expect("nothing panics under this lock");
         stores.insert(shard, Arc::downgrade(store));
+    }
+
+    /// Notes that spans are sent.
+    pub fn telling(&self, figures: &Arc<telemetry::Figures>) {
+        let _ = self.spans.set(Arc::clone(figures));
+    }
+
+    /// Returns what became of spans; `None` when none are sent.
+    pub fn spans(&self) -> Option<&telemetry::Figures> {
+        self.spans.get().map(|figures| &**figures)
     }
 
     pub fn partitions(&self) -> Option<i32> {

@@ -6,11 +6,13 @@
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
+mod collector;
 mod consumer_protocol;
 mod contract;
 mod crashes;
 #[path = "../shared/eventually.rs"]
 mod eventually;
+mod full;
 #[path = "../shared/http.rs"]
 mod http;
 mod kafka;
@@ -33,5 +35,6 @@ mod security;
 mod state_api;
 mod token_server;
 mod topics;
+mod tracing;
 mod watchdog;
 mod worker;

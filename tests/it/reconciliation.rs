@@ -137,6 +137,11 @@ impl Reconciliation {
         self.writer.send(&self.manufactured(), key.map(str::as_bytes), value.map(str::as_bytes));
     }
 
+    /// Sends any record with headers.
+    pub fn send(&self, topic: &str, key: &str, value: &str, headers: &[(&str, &str)]) {
+        self.writer.send_with(topic, key.as_bytes(), value.as_bytes(), headers);
+    }
+
     /// Waits until everything sent so far was processed, which the offsets tell that are committed
     /// together with what came of it.
     pub fn settle(&self) {

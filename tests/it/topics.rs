@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, Message};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
@@ -75,6 +75,16 @@ impl Writer {
     pub fn send_to(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let record = BaseRecord::to(topic).partition(partition);
         self.hand_over(with(record, key, value));
+    }
+
+    /// Like [`Self::send`], with headers.
+    pub fn send_with(&self, topic: &str, key: &[u8], value: &[u8], headers: &[(&str, &str)]) {
+        let insert = |all: OwnedHeaders, (key, value): &(&str, &str)| {
+            all.insert(Header { key, value: Some(*value) })
+        };
+        let headers = headers.iter().fold(OwnedHeaders::new(), insert);
+        let record = BaseRecord::to(topic).headers(headers);
+        self.hand_over(with(record, Some(key), Some(value)));
     }
 
     fn hand_over(&self, mut record: BaseRecord<'_, [u8], [u8]>) {

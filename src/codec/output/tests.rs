@@ -151,7 +151,15 @@ fn an_instant_outside_of_the_calendar_is_its_end() {
 }
 
 fn source<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Source<'a> {
-    Source { topic: "orders", partition: 3, offset: 42, timestamp_ms: 99, key, value }
+    Source {
+        topic: "orders",
+        partition: 3,
+        offset: 42,
+        timestamp_ms: 99,
+        key,
+        value,
+        headers: None,
+    }
 }
 
 #[test]
@@ -201,4 +209,61 @@ fn a_dead_letter_that_is_too_large_is_cut_and_says_so() {
     assert_eq!(header(&output, "rollcall-truncated"), Some("1"));
     assert_eq!(output.key.map(|key| key.len()), Some(20));
     assert_eq!(output.value, Some(vec![]));
+}
+
+fn header_list(headers: &[(&str, &str)]) -> Vec<Header> {
+    let header =
+        |(name, value): &(&str, &str)| ((*name).to_owned(), Some((*value).as_bytes().to_vec()));
+    headers.iter().map(header).collect()
+}
+
+/// Returns the headers of the dead letter of a record with these, Rollcall's left out but for
+/// those that tell of a cut.
+fn kept(
+    value: &[u8],
+    headers: &[Header],
+    room: usize,
+) -> (Vec<Header>, Vec<(&'static str, String)>) {
+    let settings = OutputSettings {
+        reconciliation: "shipping".to_owned(),
+        key_field: "orderId".to_owned(),
+        facts: Facts::default(),
+        dead_letter_bytes_max: room,
+    };
+    let headers = headers.to_vec();
+    let source = Source { headers: Some(&headers), ..source(None, Some(value)) };
+    let output =
+        Outputs::new(settings).expect("settings that fit").dead_letter(&source, &Reason::NullKey);
+    let all: Vec<Header> = output
+        .all_headers()
+        .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+        .collect();
+    let carried = all.len() - output.headers.len();
+    let cuts = output.headers.into_iter().filter(|(name, _)| name.contains("truncated"));
+    (all[..carried].to_vec(), cuts.collect())
+}
+
+#[test]
+fn a_dead_letter_keeps_the_headers_of_its_record_before_its_own() {
+    let mut headers = header_list(&[("traceparent", "00-1"), ("twice", "1"), ("twice", "2")]);
+    headers.push(("null".to_owned(), None));
+    headers.push(("binary".to_owned(), Some(vec![0, 0xff])));
+    assert_eq!(kept(b"v", &headers, 1_000), (headers, vec![]));
+}
+
+#[test]
+fn what_an_earlier_dead_letter_said_is_not_taken_for_this_ones() {
+    let headers = header_list(&[("rollcall-reason", "malformed-json"), ("a", "1")]);
+    assert_eq!(kept(b"v", &headers, 1_000), (header_list(&[("a", "1")]), vec![]));
+}
+
+#[test]
+fn headers_get_the_room_that_the_payload_leaves_and_a_quarter_at_least() {
+    // Each takes 20 bytes.
+    let headers = header_list(&[("12345", "67890"); 5]);
+    assert_eq!(kept(&[0; 100], &headers, 200), (headers.clone(), vec![]));
+    let cut = |left_out: &str| ("rollcall-truncated-headers", left_out.to_owned());
+    assert_eq!(kept(&[0; 101], &headers, 200), (headers[..4].to_vec(), vec![cut("1")]));
+    let value_cut = ("rollcall-truncated", "200".to_owned());
+    assert_eq!(kept(&[0; 200], &headers, 200), (headers[..2].to_vec(), vec![cut("3"), value_cut]));
 }

@@ -8,7 +8,7 @@ use rdkafka::{
     error::RDKafkaErrorCode,
 };
 
-use super::Kept;
+use super::{Kept, MessageHeaders, millis};
 
 /// A consumer's queue. For manually assigned consumers only: on a subscribed one a batch read
 /// delivers nothing.
@@ -34,6 +34,7 @@ pub enum Fetched<'a> {
         timestamp_ms: Option<i64>,
         key: Option<&'a [u8]>,
         value: Option<&'a [u8]>,
+        headers: &'a MessageHeaders,
     },
     /// The partition is read to its end, which may lie past markers that are no records.
     End { topic: &'a CStr, partition: i32, position: i64 },
@@ -108,10 +109,6 @@ impl<C: ConsumerContext> Queue<C> {
     }
 }
 
-fn millis(wait: Duration) -> i32 {
-    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
-}
-
 fn fetched<'a>(message: *const sys::rd_kafka_message_t) -> Fetched<'a> {
     // SAFETY: the message is live until `release`, and the lifetime is tied to the queue by
     // `Queue::iter`; key and payload point into it; a live topic has a name.
@@ -131,6 +128,7 @@ fn fetched<'a>(message: *const sys::rd_kafka_message_t) -> Fetched<'a> {
                 timestamp_ms: (timestamp >= 0).then_some(timestamp),
                 key: bytes(message.key, message.key_len),
                 value: bytes(message.payload, message.len),
+                headers: MessageHeaders::of(message),
             };
         }
         if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF {

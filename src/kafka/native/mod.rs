@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod group;
 mod group_members;
+mod headers;
 mod logins;
 mod producer;
 mod topic_id;
@@ -18,6 +19,12 @@ pub use events::Events;
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
 pub use group_members::{Member, group_is_live, group_members};
+pub use headers::MessageHeaders;
 pub use logins::{Handle, Kept, Logins, Native, Token};
 pub use producer::{NativeProducer, TopicHandle};
 pub use topic_id::{cluster_id, topic_ids};
+
+/// Returns a time as librdkafka takes it, in milliseconds.
+fn millis(time: std::time::Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
+}

@@ -11,8 +11,9 @@ use std::{
 };
 
 use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
+use smallvec::SmallVec;
 
-use super::{Failure, GroupMetadata, Handle, Native};
+use super::{Failure, GroupMetadata, Handle, Native, millis};
 use crate::kafka::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -209,15 +210,18 @@ impl NativeProducer {
     ///
     /// # Errors
     /// As librdkafka's, except for a full queue, for which it waits.
-    pub fn produce(
+    pub fn produce<'a>(
         &mut self,
         topic: TopicHandle,
         partition: Option<i32>,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
         timestamp_ms: i64,
-        headers: &[(&'static str, String)],
+        headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
     ) -> Result<(), Failure> {
+        let headers: SmallVec<[_; 2]> = headers
+            .map(|(name, value)| (CString::new(name).expect("header names hold no NUL"), value))
+            .collect();
         let mut fields = Vec::with_capacity(6 + headers.len());
         // SAFETY: the topic lives as long as the producer.
         let mut add = |vtype, u| fields.push(sys::rd_kafka_vu_s { vtype, u });
@@ -229,15 +233,12 @@ impl NativeProducer {
         add(vtype::RD_KAFKA_VTYPE_TIMESTAMP, value_of { i64_: timestamp_ms });
         add(vtype::RD_KAFKA_VTYPE_KEY, value_of { mem: memory(key) });
         add(vtype::RD_KAFKA_VTYPE_VALUE, value_of { mem: memory(value) });
-        let names: Vec<_> = headers
-            .iter()
-            .map(|(name, _)| CString::new(*name).expect("header names hold no NUL"))
-            .collect();
-        for (name, (_, text)) in names.iter().zip(headers) {
+        for (name, value) in &headers {
+            let value = memory(*value);
             let header = sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_2 {
                 name: name.as_ptr(),
-                val: text.as_ptr().cast(),
-                size: isize::try_from(text.len()).expect("headers are short"),
+                val: value.ptr,
+                size: isize::try_from(value.size).expect("headers are short"),
             };
             add(vtype::RD_KAFKA_VTYPE_HEADER, value_of { header });
         }
@@ -394,8 +395,4 @@ fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_
         ptr: bytes.map_or(ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast()),
         size: bytes.map_or(0, <[u8]>::len),
     }
-}
-
-fn millis(timeout: Duration) -> c_int {
-    c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }

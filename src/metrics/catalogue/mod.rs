@@ -12,6 +12,7 @@ pub mod process;
 pub mod restore;
 pub mod sharding;
 pub mod store;
+pub mod tracing;
 
 use super::{Label, Metric};
 
@@ -32,7 +33,7 @@ impl Group {
 }
 
 /// What a worker exposes.
-pub static WORKER: [&Group; 8] = [
+pub static WORKER: [&Group; 9] = [
     &business::GROUP,
     &input::GROUP,
     &sharding::GROUP,
@@ -40,6 +41,7 @@ pub static WORKER: [&Group; 8] = [
     &commits::GROUP,
     &store::GROUP,
     &client::GROUP,
+    &tracing::GROUP,
     &process::GROUP,
 ];
 

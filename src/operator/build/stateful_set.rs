@@ -16,7 +16,7 @@ use super::Plan;
 use super::pod::{self, MountedSecret};
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
 use crate::spec::object::{ReconciliationSpec, StorageSpec};
-use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OAUTH_CA_DIR, OAUTH_DIR, SASL_DIR};
+use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OAUTH_CA_DIR, OAUTH_DIR, OTLP_DIR, SASL_DIR};
 
 const STATE: &str = "state";
 /// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
@@ -132,6 +132,13 @@ pub(super) fn secrets(spec: &ReconciliationSpec) -> Vec<MountedSecret<'_>> {
     }
     if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
         secrets.push(MountedSecret { dir: OAUTH_CA_DIR, name: &ca.name, keys: vec![&ca.key] });
+    }
+    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
+        secrets.push(MountedSecret {
+            dir: OTLP_DIR,
+            name: &headers.name,
+            keys: vec![&headers.key],
+        });
     }
     secrets
 }

@@ -233,6 +233,8 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
                  tls: { caSecretRef: { name: ca }, certificateSecretRef: { name: me } }, \
                  sasl: { mechanism: PLAIN, secretRef: { name: login, passwordKey: pw } } }";
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
+    let tracing = "{ endpoint: 'http://collector:4318', headersSecretRef: { name: otlp } }";
+    object.spec.tracing = serde_yaml::from_str(tracing).expect("a collector");
     let settings = crate::spec::parse(&config(&object)).expect("a valid object");
     let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
     let tls = settings.kafka.tls.expect("TLS");
@@ -244,6 +246,7 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
         certificate.key_file.display().to_string(),
         login.username.to_string().replace("file ", ""),
         login.password.to_string().replace("file ", ""),
+        settings.tracing.headers.expect("headers").to_string().replace("file ", ""),
     ] {
         assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
     }

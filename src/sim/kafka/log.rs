@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use super::{Decision, TransactionId};
 use crate::{
     matching::Timestamp,
-    shard::{Bounds, Offset},
+    shard::{Bounds, Header, Offset, Output},
 };
 
 /// A record as a reader gets it.
@@ -14,7 +14,23 @@ pub struct Message {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub timestamp_ms: Timestamp,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<Header>,
+}
+
+impl Message {
+    /// Tells whether it is part of a trace.
+    pub fn is_traced(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == "traceparent")
+    }
+}
+
+impl From<&Output> for Message {
+    fn from(output: &Output) -> Self {
+        let Output { key, value, timestamp_ms, .. } = output.clone();
+        let header =
+            |(name, value): (&str, Option<&[u8]>)| (name.to_owned(), value.map(<[u8]>::to_vec));
+        Self { key, value, timestamp_ms, headers: output.all_headers().map(header).collect() }
+    }
 }
 
 impl fmt::Debug for Message {
@@ -24,7 +40,7 @@ impl fmt::Debug for Message {
             None => "null".to_owned(),
         };
         write!(f, "{} = {} at {}", text(&self.key), text(&self.value), self.timestamp_ms)?;
-        if self.headers.is_empty() { Ok(()) } else { write!(f, " {:?}", self.headers) }
+        self.headers.iter().try_for_each(|(name, value)| write!(f, " {name}: {}", text(value)))
     }
 }
 

@@ -93,7 +93,7 @@ impl Case<'_> {
         if let Some(reason) = Reason::of(step.outcome) {
             next = self.tell(next, &fact.dead_letter(self.plan, &reason))?;
         }
-        self.emit(next, step.emitted.as_ref(), fact.timestamp_ms)
+        self.emit(next, step.emitted.as_ref(), fact.timestamp_ms, Some(fact))
     }
 
     /// Returns the point after the row's earliest deadline has fired.
@@ -108,14 +108,21 @@ impl Case<'_> {
         };
         let step = step(&self.plan.rules, point.row.clone(), Event::Tick, at);
         let next = Point { row: step.row, ..point.clone() };
-        self.emit(next, step.emitted.as_ref(), at)
+        self.emit(next, step.emitted.as_ref(), at, None)
     }
 
-    fn emit(&self, next: Point, emitted: Option<&Emitted>, at: Timestamp) -> Option<Point> {
-        match emitted {
-            Some(emitted) => self.tell(next, &self.plan.outputs.emitted(&self.key, emitted, at)),
-            None => Some(next),
-        }
+    /// Accounts for what the core has emitted; `cause` is the record that made it do so.
+    fn emit(
+        &self,
+        next: Point,
+        emitted: Option<&Emitted>,
+        at: Timestamp,
+        cause: Option<&Fact>,
+    ) -> Option<Point> {
+        let Some(emitted) = emitted else { return Some(next) };
+        let mut output = self.plan.outputs.emitted(&self.key, emitted, at);
+        output.carried = cause.and_then(|fact| fact.carried(self.plan)).map(Box::new);
+        self.tell(next, &output)
     }
 
     /// Accounts for `output`, if it is the next one of its topic.
@@ -128,10 +135,6 @@ impl Case<'_> {
         debug_assert_eq!(OUTPUTS[index], output.sink.into());
         let message = self.outputs[index].get(next.told[index])?;
         next.told[index] += 1;
-        let same = message.key == output.key
-            && message.value == output.value
-            && message.timestamp_ms == output.timestamp_ms
-            && message.headers == output.headers;
-        same.then_some(next)
+        (*message == Message::from(output)).then_some(next)
     }
 }

@@ -2,11 +2,19 @@
 
 use std::fmt;
 
-use super::super::kafka::{Message, Place, Topic};
+use super::super::{
+    kafka::{Message, Place, Topic},
+    workload::MALFORMED,
+};
 use crate::{
-    codec::{Reason, input::Scratch, output::Source},
+    codec::{
+        Reason,
+        input::Scratch,
+        output::Source,
+        trace::{TraceParent, span_id},
+    },
     matching::{Event, Items, Origin, Timestamp},
-    shard::{Offset, Output, Plan},
+    shard::{Carried, Header, InputIndex, Offset, Output, Plan, ShardId},
 };
 
 /// What an input record says.
@@ -37,6 +45,8 @@ struct Input {
     offset: Offset,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
+    headers: Vec<Header>,
+    place: (ShardId, InputIndex),
 }
 
 impl fmt::Debug for Fact {
@@ -60,6 +70,8 @@ pub fn facts(plan: &Plan, place: Place, offset: Offset, message: &Message) -> Fa
         offset,
         key: message.key.clone(),
         value: message.value.clone(),
+        headers: message.headers.clone(),
+        place: (place.shard, input),
     };
     let mut scratch = Scratch::default();
     let (key, value) = (message.key.as_deref(), message.value.as_deref());
@@ -94,6 +106,29 @@ impl Fact {
         Origin { input, offset: self.source.offset }
     }
 
+    /// Returns what a completion carries on of the record, if that is part of a trace. The
+    /// workload marks what is malformed, so nothing has to be understood here.
+    pub fn carried(&self, plan: &Plan) -> Option<Carried> {
+        let last = |wanted: &str| {
+            let found = self.source.headers.iter().rev().find(|(name, _)| name == wanted);
+            let text = String::from_utf8(found?.1.clone()?).expect("the workload writes text");
+            (!text.contains(MALFORMED)).then_some(text)
+        };
+        let parent = last("traceparent")?;
+        let text = match plan.span_seed.filter(|_| parent.ends_with("-01")) {
+            Some(seed) => {
+                let parent = TraceParent::parse(parent.as_bytes())?;
+                let (shard, input) = self.source.place;
+                let span = span_id(seed, parent, (shard, input, self.source.offset));
+                format!("00-{:032x}-{span:016x}-01", parent.trace_id)
+            }
+            None => parent,
+        };
+        let mut headers = vec![("traceparent".to_owned(), Some(text.into_bytes()))];
+        headers.extend(last("tracestate").map(|text| ("tracestate".to_owned(), Some(text.into()))));
+        Some(Carried { headers, span: None })
+    }
+
     /// Returns the record's dead letter.
     pub fn dead_letter(&self, plan: &Plan, reason: &Reason) -> Output {
         dead_letter(plan, &self.source, self.timestamp_ms, reason)
@@ -108,6 +143,7 @@ fn dead_letter(plan: &Plan, source: &Input, timestamp_ms: Timestamp, reason: &Re
         timestamp_ms,
         key: source.key.as_deref(),
         value: source.value.as_deref(),
+        headers: Some(&source.headers),
     };
     plan.outputs.dead_letter(&source, reason)
 }

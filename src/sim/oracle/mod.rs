@@ -133,10 +133,12 @@ impl Oracle {
         }
         let forgotten = changes.values().filter(|(_, row)| row.phase == Phase::Absent).count();
         let told = |index: usize| outputs.values().map(move |topics| topics[index].len()).sum();
+        let traces = outputs.values().flatten().flatten().filter(|message| message.is_traced());
         let counts = [
             (Situation::Completed, told(0)),
             (Situation::Overdue, told(1)),
             (Situation::DeadLetter, told(2)),
+            (Situation::TraceCarried, traces.count()),
             (Situation::Forgotten, forgotten),
         ];
         for (situation, count) in counts {

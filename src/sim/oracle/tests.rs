@@ -48,14 +48,13 @@ fn completed(plan: &Plan) -> Case<'_> {
         first: Row::default(),
         last: last.row,
         facts: vec![vec![order], vec![arrival]],
-        outputs: [vec![as_message(completion)], Vec::new(), Vec::new()],
+        outputs: [vec![as_message(&completion)], Vec::new(), Vec::new()],
         tick_until_ms: 50,
     }
 }
 
-fn as_message(output: crate::shard::Output) -> Message {
-    let crate::shard::Output { key, value, timestamp_ms, headers, .. } = output;
-    Message { key, value, timestamp_ms, headers }
+fn as_message(output: &crate::shard::Output) -> Message {
+    Message::from(output)
 }
 
 #[test]
@@ -107,7 +106,7 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     let completion = |at| {
         let expected_at = 10;
         let emitted = crate::matching::Emitted::Completion { late: false, expected_at };
-        as_message(plan.outputs.emitted(b"k", &emitted, at))
+        as_message(&plan.outputs.emitted(b"k", &emitted, at))
     };
     case.outputs[0] = vec![completion(10)];
     case.last.changed_at = 20;
@@ -129,7 +128,7 @@ fn a_deadline_fires_when_it_is_due_and_only_once() {
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
     let fired = step(&plan.rules, open.clone(), Event::Tick, 120);
-    let overdue = as_message(plan.outputs.emitted(b"k", &fired.emitted.unwrap(), 120));
+    let overdue = as_message(&plan.outputs.emitted(b"k", &fired.emitted.unwrap(), 120));
     let case = |outputs: Vec<Message>, tick_until_ms| Case {
         plan: &plan,
         key: b"k".to_vec(),
@@ -161,9 +160,9 @@ fn a_dead_letter_belongs_to_its_record() {
         outputs: [Vec::new(), Vec::new(), outputs],
         tick_until_ms: 50,
     };
-    assert_eq!(case(vec![as_message(output)]).explain(), Ok(()));
+    assert_eq!(case(vec![as_message(&output)]).explain(), Ok(()));
     assert!(case(Vec::new()).explain().is_err());
     let other = facts(&plan, OBSERVED, 8, &record(Some("{"), 20));
     let facts::Says::Refused(other) = other.says else { panic!("broken JSON was understood") };
-    assert!(case(vec![as_message(other)]).explain().is_err());
+    assert!(case(vec![as_message(&other)]).explain().is_err());
 }

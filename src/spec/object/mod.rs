@@ -10,6 +10,7 @@ mod oauth;
 mod operation;
 mod records;
 mod status;
+mod tracing;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -31,6 +32,7 @@ pub use records::{
     OrphansSpec, OverdueSpec,
 };
 pub use status::{ReconciliationStatus, WorkerShards};
+pub use tracing::{HeadersSecretRef, TracingSpec};
 
 use super::{bounds, cel};
 
@@ -201,6 +203,11 @@ pub struct ReconciliationSpec {
     /// in Kubernetes. Left out, the network decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicySpec>,
+    /// Tells what workers do as spans to an OpenTelemetry collector, by OTLP over HTTP. Left out,
+    /// nothing is told, unless the workers' environment says so. Whether or not, completions carry
+    /// on the trace context of their records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<TracingSpec>,
     /// What becomes of the changelog topic and the consumer group when the object is deleted.
     /// `Retain`: they stay, and an object of the same name goes on where this one stopped.
     /// `DeleteTopics`: they are deleted, and with them all memory of what was completed. Inputs

@@ -7,6 +7,7 @@ mod connection;
 mod oauth;
 mod paths;
 mod scalar;
+mod tracing;
 
 use std::collections::HashMap;
 
@@ -69,6 +70,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
             scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
         }),
         log_records: spec.log_records,
+        tracing: tracing::tracing(spec.tracing.as_ref(), problems),
         paused: spec.paused,
         replicas: scalar::count("spec.replicas", spec.replicas, bounds::REPLICAS, problems)
             .unsigned_abs(),

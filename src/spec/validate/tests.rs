@@ -153,7 +153,8 @@ fn every_mistake_is_told_at_once() {
             "spec.memmory: is an unknown field\n    remove it, or write one of: kafka, expected, \
              observed, completed, overdue, orphans, expire, deadLetter, memory, counting, \
              replicas, commitInterval, startFrom, onTruncation, topics, limits, memoryBudget, \
-             logRecords, paused, resources, storage, pod, console, networkPolicy, deletionPolicy",
+             logRecords, paused, resources, storage, pod, console, networkPolicy, tracing, \
+             deletionPolicy",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -",
             "spec.observed[0].item: \"productId\" is not a JSON path that Rollcall reads, from \
@@ -341,4 +342,21 @@ fn every_secret_has_one_source() {
         ["spec.kafka.sasl.usernameEnv: \"$USER\" cannot name an environment variable\n    \
           write its bare name, of letters, digits and _"]
     );
+}
+
+#[test]
+fn what_a_collector_is_told_is_checked() {
+    let told =
+        problems_with_more("tracing: { endpoint: collector:4317, headersEnv: A, headersFile: /b }");
+    let [endpoint, headers] = &told[..] else { panic!("{told:?}") };
+    assert!(endpoint.starts_with("spec.tracing.endpoint: \"collector:4317\""), "{endpoint}");
+    assert!(
+        headers.starts_with("spec.tracing: gives both headersEnv and headersFile"),
+        "{headers}"
+    );
+    let told = problems_with_more("tracing: { headersSecretRef: { name: s }, headersFile: /b }");
+    assert!(told.len() == 1 && told[0].contains("names the headers twice"), "{told:?}");
+    for fits in ["{}", "{ endpoint: 'http://[::1]:4318/base' }", "{ endpoint: 'https://c' }"] {
+        assert_eq!(problems_with_more(&format!("tracing: {fits}")), [""; 0], "{fits}");
+    }
 }

@@ -11,6 +11,7 @@ mod input;
 mod restore;
 mod sharding;
 mod store;
+mod tracing;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -107,6 +108,7 @@ impl Collector for Metrics {
         commits::collect(&mut families, &scene);
         store::collect(&mut families, &scene);
         client::collect(&mut families, &scene);
+        tracing::collect(&mut families, &scene);
         families.finish()
     }
 }

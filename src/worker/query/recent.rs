@@ -20,6 +20,8 @@ const KEPT_MAX: usize = 50;
 /// Most bytes that are kept of a value, and of a key.
 const VALUE_BYTES_MAX: usize = 4 << 10;
 const KEY_BYTES_MAX: usize = 512;
+/// Most bytes of headers that were the record's own.
+const HEADERS_BYTES_MAX: usize = 2 << 10;
 
 /// Whether the values of records are told as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,16 @@ impl Ring {
         let value_bytes = output.value.as_ref().map(|value| value.len() as u64);
         cut(&mut output.value, VALUE_BYTES_MAX);
         cut(&mut output.key, KEY_BYTES_MAX);
+        if let Some(carried) = &mut output.carried {
+            let mut room = HEADERS_BYTES_MAX;
+            carried.headers.retain(|(name, value)| {
+                let bytes = name.len() + value.as_ref().map_or(0, Vec::len);
+                let kept = bytes <= room;
+                room -= if kept { bytes } else { 0 };
+                kept
+            });
+            carried.headers.shrink_to_fit();
+        }
         if self.0.len() == KEPT_MAX {
             self.0.pop_front();
         }
@@ -125,17 +137,20 @@ fn cut(bytes: &mut Option<Vec<u8>>, bytes_max: usize) {
 
 impl Kept {
     fn record(&self, shard: ShardId, payload: Payload) -> RecentRecord {
-        let Output { key, value, timestamp_ms, headers, .. } = &self.output;
+        let Output { key, value, timestamp_ms, headers, carried, .. } = &self.output;
         let told = value.as_ref().filter(|_| payload == Payload::Told);
+        let own = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        // What others have written into a record is its content.
+        let carried = carried.iter().filter(|_| payload == Payload::Told);
+        let carried = carried.flat_map(|carried| &carried.headers);
+        let carried = carried
+            .map(|(name, value)| (name.clone(), value.as_deref().map(text).unwrap_or_default()));
         RecentRecord {
             shard: shard.0.unsigned_abs(),
             key: key.as_deref().map(text),
             timestamp: time(*timestamp_ms),
             committed_at: time(self.committed_at_ms),
-            headers: headers
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
+            headers: own.chain(carried).collect(),
             value: told.map(|value| text(value)),
             value_bytes: self.value_bytes,
         }
@@ -153,10 +168,18 @@ fn kind(sink: Sink) -> RecentKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::{Carried, Header};
 
     fn output(sink: Sink, key: usize, value: &[u8]) -> Output {
         let key = Some(key.to_string().into_bytes());
-        Output { sink, key, value: Some(value.to_vec()), timestamp_ms: 7, headers: vec![] }
+        Output {
+            sink,
+            key,
+            value: Some(value.to_vec()),
+            timestamp_ms: 7,
+            headers: vec![],
+            carried: None,
+        }
     }
 
     fn keys(page: &RecentPage) -> Vec<&str> {
@@ -173,6 +196,26 @@ mod tests {
         assert_eq!(keys(&page), ["77", "9999", "9998"]);
         let all = recent.page(RecentKind::Completions, usize::MAX, Payload::Told);
         assert_eq!(all.records.len(), KEPT_MAX + 1);
+    }
+
+    #[test]
+    fn headers_of_the_record_itself_are_told_with_its_content_only_and_bounded() {
+        let headers: Vec<Header> =
+            (0..100).map(|index| (format!("h{index}"), Some(vec![b'x'; 100]))).collect();
+        let carried = Some(Box::new(Carried { headers, span: None }));
+        let own = vec![("rollcall-reason", "null-key".to_owned())];
+        let letter = Output { carried, headers: own, ..output(Sink::DeadLetter, 1, b"broken") };
+        let recent = Recent::default();
+        recent.keep(ShardId(0), vec![letter], 1);
+        let headers = |payload| {
+            let page = recent.page(RecentKind::DeadLetters, 9, payload);
+            page.records.into_iter().flat_map(|record| record.headers).collect::<Vec<_>>()
+        };
+        let own = ("rollcall-reason".to_owned(), "null-key".to_owned());
+        assert_eq!(headers(Payload::Withheld), std::slice::from_ref(&own));
+        let told = headers(Payload::Told);
+        assert_eq!((&told[0], &told[1].0[..]), (&own, "h0"));
+        assert!((15..25).contains(&told.len()), "{}", told.len());
     }
 
     #[test]
