@@ -20,8 +20,6 @@ pub enum Client {
     Data,
     /// Commits a shard's transactions.
     Producer,
-    /// Reads the changelog of a shard that opens.
-    Reader,
 }
 
 impl Client {
@@ -31,7 +29,6 @@ impl Client {
             Self::Member => "member",
             Self::Data => "data",
             Self::Producer => "producer",
-            Self::Reader => "reader",
         }
     }
 }

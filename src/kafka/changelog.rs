@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, consumer::Consumer};
 
 use super::{
-    Client, Connection,
+    Connection,
     context::Context,
-    native::{Events, Fetched, Queue},
+    native::{Fetched, Queue},
 };
 use crate::shard::{Bounds, Change, ChangelogReader, Error, Offset, Result, ShardId};
 
@@ -22,8 +22,6 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 /// since most shards have nothing to read.
 pub struct Reader {
     connection: Arc<Connection>,
-    // Before the queue, which ends the consumer.
-    events: Option<Events>,
     queue: Option<Queue<Context>>,
     topic: String,
     topic_id: String,
@@ -40,8 +38,7 @@ impl Reader {
         shard: ShardId,
         bounds: Bounds,
     ) -> Self {
-        let (events, queue, position) = (None, None, bounds.start);
-        Self { connection, events, queue, topic, topic_id, shard, bounds, position }
+        Self { connection, queue: None, topic, topic_id, shard, bounds, position: bounds.start }
     }
 
     fn failed(&self, error: impl std::fmt::Display) -> Error {
@@ -59,8 +56,7 @@ impl ChangelogReader for Reader {
     }
 
     fn seek(&mut self, from: Offset) -> Result<()> {
-        let context = self.connection.context(Client::Reader);
-        let consumer = self.connection.consumer(&self.connection.changelog_reader(), context)?;
+        let consumer = self.connection.consumer(&self.connection.reader(), Context::default())?;
         // Knowing the topic before it is assigned saves half a second until the first record.
         consumer
             .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
@@ -69,7 +65,6 @@ impl ChangelogReader for Reader {
         list.add_partition_offset(&self.topic, self.shard.0, KafkaOffset::Offset(from))
             .and_then(|()| consumer.assign(&list))
             .map_err(|error| self.failed(error))?;
-        self.events = Some(Events::of(&consumer));
         self.queue = Some(Queue::new(consumer, READ_RECORDS));
         self.position = from;
         Ok(())
@@ -78,9 +73,6 @@ impl ChangelogReader for Reader {
     fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset> {
         let queue = self.queue.as_mut().expect("it was told where to start");
         queue.poll(READ_WAIT, FILL_WAIT);
-        if let Some(events) = &self.events {
-            events.serve(&**queue.consumer().context());
-        }
         for fetched in queue.iter() {
             match fetched {
                 Fetched::Record { offset, key, value, .. } => {

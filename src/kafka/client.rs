@@ -123,14 +123,7 @@ impl Connection {
         config
     }
 
-    /// Reads a changelog while its shard opens.
-    pub fn changelog_reader(&self) -> ClientConfig {
-        let mut config = self.reader();
-        set(&mut config, &[MEASURED]);
-        config
-    }
-
-    /// Reads offsets and watermarks, now and then.
+    /// Reads offsets, watermarks and changelogs while shards open.
     pub fn reader(&self) -> ClientConfig {
         let mut config = self.client("reader");
         set(

@@ -15,7 +15,10 @@ use rdkafka::{
 /// the context: a batch read drops errors and statistics, and prints logs. Here they have their own
 /// queue again. To be dropped before the consumer.
 #[derive(Debug)]
-pub struct Events(*mut sys::rd_kafka_queue_t);
+pub struct Events {
+    main: *mut sys::rd_kafka_queue_t,
+    records: *mut sys::rd_kafka_queue_t,
+}
 
 // SAFETY: librdkafka's queues may be served from any thread.
 unsafe impl Send for Events {}
@@ -25,9 +28,11 @@ impl Events {
     pub fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
         // SAFETY: the consumer is live, and so is the queue until it is destroyed in `drop`.
         unsafe {
-            let queue = sys::rd_kafka_queue_get_main(consumer.client().native_ptr());
-            sys::rd_kafka_queue_forward(queue, ptr::null_mut());
-            Self(queue)
+            let client = consumer.client().native_ptr();
+            let main = sys::rd_kafka_queue_get_main(client);
+            let records = sys::rd_kafka_queue_get_consumer(client);
+            sys::rd_kafka_queue_forward(main, ptr::null_mut());
+            Self { main, records }
         }
     }
 
@@ -35,7 +40,7 @@ impl Events {
     pub fn serve(&self, context: &impl ClientContext) {
         loop {
             // SAFETY: the queue is live.
-            let event = unsafe { sys::rd_kafka_queue_poll(self.0, 0) };
+            let event = unsafe { sys::rd_kafka_queue_poll(self.main, 0) };
             if event.is_null() {
                 return;
             }
@@ -107,7 +112,12 @@ fn log_level(level: i32) -> RDKafkaLogLevel {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        // SAFETY: obtained in `of`, destroyed once.
-        unsafe { sys::rd_kafka_queue_destroy(self.0) }
+        // SAFETY: obtained in `of`, destroyed once. The Rust client serves one queue while it
+        // closes the consumer, so the two are joined again.
+        unsafe {
+            sys::rd_kafka_queue_forward(self.main, self.records);
+            sys::rd_kafka_queue_destroy(self.records);
+            sys::rd_kafka_queue_destroy(self.main);
+        }
     }
 }

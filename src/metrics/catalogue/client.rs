@@ -14,7 +14,7 @@ pub static GROUP: Group = Group {
 };
 
 const BROKER: Label = Label { name: "broker", values: "the brokers' ids" };
-const CLIENT: Label = Label { name: "client", values: "`member`, `data`, `producer`, `reader`" };
+const CLIENT: Label = Label { name: "client", values: "`member`, `data`, `producer`" };
 
 pub static ROUND_TRIP: Metric = Metric::gauge(
     "rollcall_broker_round_trip_seconds",
