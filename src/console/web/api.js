@@ -30,6 +30,7 @@ export async function ask(path, signal) {
       continue;
     }
     const body = await response.json().catch(() => ({}));
+    signal?.throwIfAborted();
     if (response.ok) return body;
     throw new Refused(response.status, body.title ?? "Failed", body.detail ?? response.statusText);
   }

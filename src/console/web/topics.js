@@ -36,7 +36,8 @@ export function topics(main, context, query, name) {
     h("label", {}, h("span", { class: "unseen" }, "Text that records contain"), text),
     h("label", {}, follow, " Follow"), again);
   main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first."), tabs, form, body, h("div", { class: "pager" }, status));
-  const control = new AbortController();
+  // The question under way: a newer one ends it, so that no late answer covers what was asked last.
+  let control = new AbortController();
   let topic = name, end = () => {};
   const load = async (signal) => {
     const all = await ask("topics", signal);
@@ -56,11 +57,11 @@ export function topics(main, context, query, name) {
   };
   const failed = (error) => show(body, error.message, () => refused(error));
   const once = async () => {
-    again.disabled = true;
+    control.abort();
+    const { signal } = (control = new AbortController());
     body.setAttribute("aria-busy", "true");
-    await load(control.signal).catch((error) => error.name === "AbortError" || failed(error));
-    body.setAttribute("aria-busy", "false");
-    again.disabled = false;
+    await load(signal).catch((error) => error.name === "AbortError" || failed(error));
+    if (!signal.aborted) body.setAttribute("aria-busy", "false");
   };
   form.onsubmit = (event) => { event.preventDefault(); once(); };
   choice.onchange = () => { from = null; once(); };
