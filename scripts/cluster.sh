@@ -122,5 +122,5 @@ start_controllers() {
   begin controllers kube-controller-manager --kubeconfig "$CLUSTER_DATA/controllers.kubeconfig" --leader-elect=false \
     --use-service-account-credentials --service-account-private-key-file "$pki/sa.key" --root-ca-file "$pki/ca.crt" \
     --cluster-signing-cert-file "$pki/ca.crt" --cluster-signing-key-file "$pki/ca.key" \
-    --kube-api-qps 300 --kube-api-burst 600 --bind-address 127.0.0.1 --secure-port "$1"
+    --kube-api-qps 300 --kube-api-burst 600 --horizontal-pod-autoscaler-sync-period 2s --bind-address 127.0.0.1 --secure-port "$1"
 }
