@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode, body::Bytes, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use hyper::StatusCode;
 use serde::de::DeserializeOwned;
-use tokio::net::TcpStream;
 
-use crate::state_api::Problem;
+use crate::{
+    http::client::{self, Client},
+    state_api::Problem,
+};
 
 /// The largest answer that is taken: a page of two hundred keys is a tenth of that.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -16,10 +16,10 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// Why a worker has not answered.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
-    #[error("no answer within {0:?}")]
-    TimedOut(Duration),
-    #[error("{0}")]
-    Unreachable(String),
+    #[error(transparent)]
+    Unanswered(#[from] client::Failure),
+    #[error("it answers {0}")]
+    Failed(StatusCode),
     /// The worker says why it cannot answer.
     #[error("{}", .0.detail)]
     Refused(Problem),
@@ -36,40 +36,12 @@ pub async fn get<T: DeserializeOwned>(
     path: &str,
     patience: Duration,
 ) -> Result<T, Failure> {
-    let (status, body) = tokio::time::timeout(patience, fetch(address, path))
-        .await
-        .map_err(|_| Failure::TimedOut(patience))??;
-    let unreadable = |error: serde_json::Error| Failure::Unreadable(error.to_string());
-    if status == StatusCode::OK {
-        return serde_json::from_slice(&body).map_err(unreadable);
+    let client = Client::plain(patience, ANSWER_BYTES_MAX);
+    let answer = client.get(&format!("http://{address}{path}")).await?;
+    if answer.status == StatusCode::OK {
+        let read = serde_json::from_slice(&answer.body);
+        return read.map_err(|error| Failure::Unreadable(error.to_string()));
     }
-    let refused = serde_json::from_slice(&body);
-    Err(refused.map_or(Failure::Unreachable(format!("it answers {status}")), Failure::Refused))
-}
-
-async fn fetch(address: SocketAddr, path: &str) -> Result<(StatusCode, Bytes), Failure> {
-    let unreachable = |error: &dyn std::fmt::Display| Failure::Unreachable(error.to_string());
-    let stream = TcpStream::connect(address).await.map_err(|error| unreachable(&error))?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(&error))?;
-    let request = Request::get(path)
-        .header(header::HOST, address.to_string())
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| unreachable(&error))?;
-    // Ends with the answer; dropped with this future when there is none in time.
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok((status, body.map_err(|error| unreachable(&error))?.to_bytes()))
-    };
-    tokio::pin!(exchange);
-    tokio::select! {
-        answered = &mut exchange => answered,
-        ended = connection => {
-            ended.map_err(|error| unreachable(&error))?;
-            exchange.await
-        }
-    }
+    let refused = serde_json::from_slice(&answer.body);
+    Err(refused.map_or(Failure::Failed(answer.status), Failure::Refused))
 }

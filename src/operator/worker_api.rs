@@ -6,59 +6,34 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::StatusCode;
 
+use crate::http::client::Client;
 use crate::state_api::WorkerStatus;
 
-const TIMEOUT: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// A worker with 10,000 shards says about 3 MB.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const AT_ONCE: usize = 32;
 
 /// Asks all workers that have an address; `None` for those that do not answer, in the same order.
 pub async fn ask_all(addresses: &[Option<String>]) -> Vec<Option<WorkerStatus>> {
-    let questions = addresses.iter().cloned().map(|address| async move { ask(&address?).await });
+    let client = &Client::plain(PATIENCE, ANSWER_BYTES_MAX);
+    let questions = addresses.iter().cloned().map(|address| async move {
+        let address = address?;
+        let status = ask(client, &address).await;
+        status.inspect_err(|why| tracing::debug!(worker = address, error = why, "no status")).ok()
+    });
     futures::stream::iter(questions).buffered(AT_ONCE).collect().await
 }
 
-async fn ask(address: &str) -> Option<WorkerStatus> {
-    match tokio::time::timeout(TIMEOUT, get(address)).await {
-        Ok(Ok(status)) => Some(status),
-        Ok(Err(error)) => {
-            tracing::debug!(worker = address, %error, "no status");
-            None
-        }
-        Err(_) => {
-            tracing::debug!(worker = address, "no status in time");
-            None
-        }
+async fn ask(client: &Client, address: &str) -> Result<WorkerStatus, String> {
+    let answer = client.get(&format!("http://{address}/v1/status")).await;
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    if answer.status != StatusCode::OK {
+        return Err(format!("it answers {}", answer.status));
     }
-}
-
-async fn get(address: &str) -> Result<WorkerStatus, Box<dyn std::error::Error + Send + Sync>> {
-    let stream = TcpStream::connect(address).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get("/v1/status")
-        .header(header::HOST, address)
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())?;
-    let answer = async move {
-        let answer = sender.send_request(request).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(format!("it answers {}", answer.status()).into());
-        }
-        Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await
-    };
-    // The connection has to be driven, and dropping it closes it.
-    let (body, ()) = tokio::join!(answer, async {
-        let _ = connection.await;
-    });
-    Ok(serde_json::from_slice(&body?.to_bytes())?)
+    serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,27 +1,17 @@
 //! Asks an OAuth 2.0 server for a token by client credentials (RFC 6749, section 4.4).
 
-use std::{collections::BTreeMap, fmt, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{
-    Request as HttpRequest, StatusCode, Uri,
-    body::Bytes,
-    client::conn::http1,
-    header,
-    rt::{Read, Write},
-};
-use hyper_openssl::SslStream;
-use hyper_util::rt::TokioIo;
-use openssl::{
-    error::ErrorStack,
-    ssl::{Ssl, SslConnector, SslMethod},
-    x509::{X509, store::X509StoreBuilder},
-};
+use http_body_util::Full;
+use hyper::{Request as HttpRequest, StatusCode, Uri, body::Bytes, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::net::TcpStream;
 
 use super::answer;
-use crate::{kafka::native::Token, spec::secret::SecretError};
+use crate::{
+    http::client::{self, Answer, Client, Failure, Trusted},
+    kafka::native::Token,
+    spec::secret::SecretError,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Tokens that list many groups have some ten thousand bytes.
@@ -83,8 +73,15 @@ impl Refusal {
         }
     }
 
-    fn unreachable(request: &Request, cause: &dyn fmt::Display) -> Self {
-        Self::Unreachable { endpoint: request.endpoint.to_string(), cause: cause.to_string() }
+    fn of(failure: &Failure, endpoint: &Uri) -> Self {
+        let (endpoint, cause) = (endpoint.to_string(), failure.to_string());
+        match failure {
+            Failure::Tls(_) => Self::Tls { endpoint, cause },
+            Failure::TimedOut(_)
+            | Failure::Unreachable(_)
+            | Failure::NotHttp(_)
+            | Failure::TooLarge(_) => Self::Unreachable { endpoint, cause },
+        }
     }
 }
 
@@ -94,19 +91,11 @@ impl Refusal {
 /// # Errors
 /// Why there is none.
 pub fn fetch(request: &Request) -> Result<(Token, Duration), Refusal> {
-    let unreachable = |cause: &dyn fmt::Display| Refusal::unreachable(request, cause);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| unreachable(&error))?;
-    let answered = runtime.block_on(async {
-        let late = format!("no answer within {PATIENCE:?}");
-        tokio::time::timeout(PATIENCE, ask(request)).await.map_err(|_| unreachable(&late))?
-    });
-    // Looking up a name may hang for longer than anybody waits for it.
-    runtime.shutdown_background();
-    let (status, body) = answered?;
+    let asked = ask(request).map_err(|failure| Refusal::of(&failure, &request.endpoint));
+    let Answer { status, body } = asked?;
     let endpoint = request.endpoint.to_string();
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(unreachable(&format!("it answers {status}")));
+        return Err(Refusal::Unreachable { endpoint, cause: format!("it answers {status}") });
     }
     if !status.is_success() {
         return Err(Refusal::Refused { endpoint, answer: answer::refusal(status, &body) });
@@ -121,74 +110,19 @@ pub fn fetch(request: &Request) -> Result<(Token, Duration), Refusal> {
     Ok((token, given.lifetime))
 }
 
-async fn ask(request: &Request) -> Result<(StatusCode, Bytes), Refusal> {
-    let unreachable = |cause: &dyn fmt::Display| Refusal::unreachable(request, cause);
-    let host = request.endpoint.host().unwrap_or_default();
-    // An address of version 6 has its brackets in a URL only.
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let encrypted = request.endpoint.scheme_str() != Some("http");
-    let port = request.endpoint.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| unreachable(&error))?;
-    let stream = TokioIo::new(stream);
-    if !encrypted {
-        return exchange(request, stream).await;
-    }
-    let tls = |cause: &dyn fmt::Display| {
-        let endpoint = request.endpoint.to_string();
-        Refusal::Tls { endpoint, cause: cause.to_string() }
-    };
-    let ssl = ssl(request, host).map_err(|error| tls(&error))?;
-    let mut stream = Box::pin(SslStream::new(ssl, stream).map_err(|error| tls(&error))?);
-    stream.as_mut().connect().await.map_err(|error| tls(&error))?;
-    exchange(request, Pin::into_inner(stream)).await
+fn ask(request: &Request) -> Result<Answer, Failure> {
+    let trusted = request.ca_pem.clone().map_or(Trusted::System, Trusted::Pem);
+    let client = Client::new(trusted, PATIENCE, ANSWER_BYTES_MAX)?;
+    client::wait(client.send(question(request)))
 }
 
-fn ssl(request: &Request, host: &str) -> Result<Ssl, ErrorStack> {
-    let mut connector = SslConnector::builder(SslMethod::tls_client())?;
-    if let Some(pem) = &request.ca_pem {
-        let mut trusted = X509StoreBuilder::new()?;
-        for certificate in X509::stack_from_pem(pem.as_bytes())? {
-            trusted.add_cert(certificate)?;
-        }
-        connector.set_cert_store(trusted.build());
-    }
-    connector.build().configure()?.into_ssl(host)
-}
-
-async fn exchange<S: Read + Write + Unpin>(
-    request: &Request,
-    stream: S,
-) -> Result<(StatusCode, Bytes), Refusal> {
-    let unreachable = |cause: &dyn fmt::Display| Refusal::unreachable(request, cause);
-    let (mut sender, connection) =
-        http1::handshake(stream).await.map_err(|error| unreachable(&error))?;
-    let asked = question(request).map_err(|error| unreachable(&error))?;
-    let exchange = async {
-        let answer = sender.send_request(asked).await.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok((status, body.map_err(|error| unreachable(&error))?.to_bytes()))
-    };
-    tokio::pin!(exchange);
-    tokio::select! {
-        answered = &mut exchange => answered,
-        ended = connection => {
-            ended.map_err(|error| unreachable(&error))?;
-            exchange.await
-        }
-    }
-}
-
-fn question(request: &Request) -> Result<HttpRequest<Full<Bytes>>, hyper::http::Error> {
-    let path = request.endpoint.path_and_query().map_or("/", |path| path.as_str());
-    let authority = request.endpoint.authority().map_or("", |authority| authority.as_str());
-    HttpRequest::post(path)
-        .header(header::HOST, authority)
+fn question(request: &Request) -> HttpRequest<Full<Bytes>> {
+    HttpRequest::post(request.endpoint.clone())
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .header(header::CONNECTION, "close")
         .header(header::AUTHORIZATION, authorization(request))
-        .body(Full::new(Bytes::from(form(request))))
+        .body(Full::from(form(request)))
+        .expect("the URL is one, and base64 fits into a header")
 }
 
 fn authorization(request: &Request) -> String {
@@ -239,5 +173,16 @@ mod tests {
         assert_eq!(form(&request()), "grant_type=client_credentials&scope=kafka%20read");
         let request = Request { scope: None, audience: Some("kafka".to_owned()), ..request() };
         assert_eq!(form(&request), "grant_type=client_credentials&audience=kafka");
+    }
+
+    #[test]
+    fn trouble_with_tls_has_another_remedy_than_with_the_network() {
+        let told = |failure| Refusal::of(&failure, &request().endpoint).to_string();
+        let tls = told(Failure::Tls("certificate verify failed".to_owned()));
+        assert!(tls.contains("https://login/token: certificate verify failed: "), "{tls}");
+        assert!(tls.contains("caSecretRef or caFile"), "{tls}");
+        let late = told(Failure::TimedOut(PATIENCE));
+        assert!(late.contains("https://login/token: no answer within 10s: "), "{late}");
+        assert!(late.contains("tokenEndpoint, the server and the network"), "{late}");
     }
 }

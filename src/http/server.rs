@@ -1,7 +1,5 @@
 //! What every process that answers over HTTP has in common: it listens, answers probes and scrapes,
 //! and ends at a signal.
-//!
-//! Ban: nothing here knows what is asked for.
 
 use std::{fmt::Display, future::Future, net::SocketAddr};
 
