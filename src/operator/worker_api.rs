@@ -62,8 +62,9 @@ mod tests {
         let old = serve(Router::new()).await;
         let garbled = serve(Router::new().route("/v1/status", get(|| async { "{" }))).await;
         // Nobody listens at a port that was free a moment ago.
-        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let gone = gone.local_addr().expect("it was bound").to_string();
+        let held = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let gone = held.local_addr().expect("it is bound").to_string();
+        drop(held);
         let asked = [None, Some(old), Some(garbled), Some(gone), Some(well)];
         let answers = ask_all(&asked).await;
         assert_eq!(answers.len(), asked.len());
