@@ -83,7 +83,7 @@ impl Connection {
                     ("partition.assignment.strategy", "cooperative-sticky"),
                     ("session.timeout.ms", "10000"),
                     // How soon a survivor learns that shards are free.
-                    ("heartbeat.interval.ms", "300"),
+                    ("heartbeat.interval.ms", "200"),
                 ],
             ),
             Protocol::Consumer => set(
@@ -217,6 +217,8 @@ impl Connection {
             &mut config,
             &[
                 ("client.id", &format!("rollcall-{}-{role}", self.instance_id)),
+                // Also how long a new client waits before it connects at all: half of it.
+                ("reconnect.backoff.ms", "20"),
                 // A broker that comes back is found within a second, not ten.
                 ("reconnect.backoff.max.ms", "1000"),
                 ("socket.keepalive.enable", "true"),
@@ -270,7 +272,7 @@ mod tests {
     fn what_the_user_sets_wins() {
         let connection = connection(Protocol::Classic, &[("session.timeout.ms", "20000")]);
         assert_eq!(connection.member().get("session.timeout.ms"), Some("20000"));
-        assert_eq!(connection.member().get("heartbeat.interval.ms"), Some("300"));
+        assert_eq!(connection.member().get("heartbeat.interval.ms"), Some("200"));
     }
 
     #[test]

@@ -136,9 +136,12 @@ fn create(
 
 fn init_transactions(native: &mut NativeProducer) -> Result<()> {
     let deadline = Instant::now() + FENCE_TIMEOUT;
-    // Asked for a coordinator before it knows any broker, librdkafka asks again only after half a
-    // second. What goes wrong here goes wrong below as well, and is told there.
-    let _ = native.meet_broker(MEETING_TIMEOUT);
+    // Asked for a coordinator while it is connected to no broker, librdkafka asks again only after
+    // half a second. The first answer may make it connect anew, by the name that brokers have for
+    // themselves. What goes wrong here goes wrong below as well, and is told there.
+    for _ in 0..2 {
+        let _ = native.meet_broker(MEETING_TIMEOUT);
+    }
     until(deadline, || native.init_transactions(FENCE_TIMEOUT))
         .map_err(|failure| error(&failure, native))
 }

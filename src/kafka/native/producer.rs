@@ -106,7 +106,7 @@ impl NativeProducer {
         self.deliveries.watched_topic.store(self.topics[topic.0], Ordering::Relaxed);
     }
 
-    /// Waits until a broker has answered.
+    /// Waits until a broker is connected, and has answered.
     ///
     /// # Errors
     /// When none does in time.
