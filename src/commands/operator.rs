@@ -23,9 +23,14 @@ pub struct Args {
     /// When to pull it [default: as Kubernetes decides by its tag]
     #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
     image_pull_policy: Option<String>,
-    /// Where to answer probes and metrics
+    /// Where to answer probes, metrics, and workers that are told to stop
     #[arg(long, default_value = "0.0.0.0:8080")]
     http: SocketAddr,
+    /// Where workers reach that, as in http://rollcall.rollcall-system.svc:8080: a worker that is
+    /// told to stop asks there whether it is started again, and keeps its shards if so
+    /// [default: workers do not ask, and hand their shards over]
+    #[arg(long, value_name = "URL", env = "ROLLCALL_SERVICE_URL")]
+    service_url: Option<String>,
     /// Namespace of the Lease by which several operators agree on who acts
     /// [default: that of the pod or of the kubeconfig's context]
     #[arg(long, env = "POD_NAMESPACE")]
@@ -47,6 +52,7 @@ pub fn run(args: Args) -> ExitCode {
         namespaces: args.namespaces.into_iter().filter(|name| !name.is_empty()).collect(),
         image: Image { name: args.image, pull_policy: args.image_pull_policy },
         http: args.http,
+        service_url: args.service_url,
         lease_namespace: args.lease_namespace,
         lease_name: args.lease_name,
         instance_id: args.instance_id.unwrap_or_else(host_name),

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, 
 use super::host_name;
 use crate::{
     spec,
-    worker::{self, OnMisfit},
+    worker::{self, AtStop, OnMisfit},
 };
 
 /// Run a reconciliation in this process, outside Kubernetes as inside
@@ -34,6 +34,11 @@ pub struct Args {
     /// look again until somebody has mended it
     #[arg(long)]
     keep_trying: bool,
+    /// When told to stop: leave, so that others take the shards over at once; or stay a member, so
+    /// that nothing moves if this process is back within the session; or a URL to ask, which answers
+    /// {"wanted": true} for staying
+    #[arg(long, value_name = "leave|stay|URL", default_value = "leave")]
+    at_stop: AtStop,
     /// Base URL of the OpenTelemetry collector that spans are sent to by OTLP over HTTP, as in
     /// http://localhost:4318 [default: OTEL_EXPORTER_OTLP_ENDPOINT, then spec.tracing.endpoint]
     #[arg(long)]
@@ -65,6 +70,7 @@ pub fn run(args: Args) -> ExitCode {
         instance_id: args.instance_id.unwrap_or_else(host_name),
         give_up_after: args.give_up_after,
         otlp_endpoint: args.otlp_endpoint,
+        at_stop: args.at_stop,
         on_misfit: if args.keep_trying { OnMisfit::Wait } else { OnMisfit::Exit },
     };
     match worker::run(&settings, &options) {

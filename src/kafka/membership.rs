@@ -30,7 +30,9 @@ use super::{
 };
 use crate::shard::{Assignment, Error, Result, ShardId};
 
-const POLL: Duration = Duration::from_millis(100);
+/// How long anything that the client does by time may be late: it sends a heartbeat, which says that
+/// shards are free, only when something wakes it, and left alone it wakes twice a second.
+const POLL: Duration = Duration::from_millis(50);
 /// The coordinator may make a new epoch without telling anybody, and refuses commits of the one
 /// before: so soon it is found out.
 const EPOCH_POLL: Duration = Duration::from_millis(20);
@@ -88,6 +90,8 @@ struct Callbacks<O> {
     current: Arc<Current>,
     client: Context,
     leaving: AtomicBool,
+    /// All shards are given up; what the client says of them at its end is no news.
+    parted: AtomicBool,
 }
 
 impl<O: Owner> Membership<O> {
@@ -102,8 +106,9 @@ impl<O: Owner> Membership<O> {
         owner: O,
     ) -> Result<Self> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
-        let (client, leaving) = (connection.context(Client::Member), AtomicBool::new(false));
-        let callbacks = Callbacks { owner, current, client, leaving };
+        let client = connection.context(Client::Member);
+        let (leaving, parted) = (AtomicBool::new(false), AtomicBool::new(false));
+        let callbacks = Callbacks { owner, current, client, leaving, parted };
         let consumer = connection.consumer(&connection.member(), callbacks)?;
         consumer.subscribe(&[lead_topic]).map_err(refused)?;
         Ok(Self { consumer, protocol: connection.protocol })
@@ -122,8 +127,10 @@ impl<O: Owner> Membership<O> {
         if let Some(Err(error)) = self.consumer.poll(wait) {
             tracing::debug!(%error, "membership");
         }
+        // Asking for it wakes the client.
+        let group = GroupMetadata::of(&self.consumer);
         if self.protocol == Protocol::Consumer {
-            self.consumer.context().follow_epoch(&self.consumer);
+            self.consumer.context().follow_epoch(&self.consumer, group.as_ref());
         }
         match self.consumer.client().fatal_error() {
             None => Ok(()),
@@ -139,9 +146,19 @@ impl<O: Owner> Membership<O> {
         let callbacks = self.consumer.context();
         let owned = callbacks.owned();
         callbacks.current.set(None);
-        if !owned.is_empty() {
-            callbacks.owner.losing(&owned, Loss::Refused);
+        callbacks.part(&owned, Loss::Refused);
+    }
+
+    /// Gives all shards up and ends without leaving the group: a static member that is back within
+    /// its session has them again, and nothing moves. A dynamic one is never back, so it leaves.
+    pub fn stay(self) {
+        if self.protocol == Protocol::Consumer {
+            return self.leave();
         }
+        let callbacks = self.consumer.context();
+        // While they can still commit. The client goes on with its heartbeats meanwhile.
+        callbacks.part(&callbacks.owned(), Loss::Stopping);
+        callbacks.current.set(None);
     }
 
     /// Gives all shards up and leaves the group, so that others take over at once. A plain close
@@ -164,22 +181,43 @@ impl<O: Owner> Membership<O> {
 impl<O: Owner> Callbacks<O> {
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
         let gained = shards(partitions);
-        let mut owned = self.owned();
-        owned.extend(&gained);
-        // First the assignment, so that a shard that opens finds its authority.
-        self.publish(consumer, owned);
+        let parted = self.parted.load(Ordering::Relaxed);
+        if !parted {
+            let mut owned = self.owned();
+            owned.extend(&gained);
+            // First the assignment, so that a shard that opens finds its authority.
+            self.publish(consumer, owned);
+        }
+        // The client waits for this in any case.
         if let Err(failure) = native::incremental_assign_paused(consumer, partitions) {
             tracing::error!(%failure, "the group's assignment could not be taken");
         }
-        self.owner.gained(&gained);
+        if !parted {
+            self.owner.gained(&gained);
+        }
+    }
+
+    fn part(&self, owned: &BTreeSet<ShardId>, why: Loss) {
+        if !owned.is_empty() {
+            self.owner.losing(owned, why);
+        }
+        self.parted.store(true, Ordering::Relaxed);
     }
 
     fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
-        let lost = shards(partitions);
+        if !self.parted.load(Ordering::Relaxed) {
+            self.give_up(consumer, &shards(partitions));
+        }
+        if let Err(failure) = native::incremental_unassign(consumer, partitions) {
+            tracing::error!(%failure, "partitions could not be given back");
+        }
+    }
+
+    fn give_up(&self, consumer: &BaseConsumer<Self>, lost: &BTreeSet<ShardId>) {
         let (gone, leaving) =
             (native::assignment_lost(consumer), self.leaving.load(Ordering::Relaxed));
         self.owner.losing(
-            &lost,
+            lost,
             match (gone, leaving) {
                 (true, _) => Loss::Lost,
                 (false, true) => Loss::Stopping,
@@ -189,11 +227,8 @@ impl<O: Owner> Callbacks<O> {
         if gone || native::assignment_lost(consumer) {
             self.current.set(None);
         } else {
-            let owned = self.owned().difference(&lost).copied().collect();
+            let owned = self.owned().difference(lost).copied().collect();
             self.publish(consumer, owned);
-        }
-        if let Err(failure) = native::incremental_unassign(consumer, partitions) {
-            tracing::error!(%failure, "partitions could not be given back");
         }
     }
 
@@ -201,9 +236,9 @@ impl<O: Owner> Callbacks<O> {
     ///
     /// The shards are still those of the last callback: the coordinator gives none of them to others
     /// before this member has said that it gave it back, which it does after the callback.
-    fn follow_epoch(&self, consumer: &BaseConsumer<Self>) {
+    fn follow_epoch(&self, consumer: &BaseConsumer<Self>, group: Option<&GroupMetadata>) {
         let known = self.current.get().map(|current| current.generation);
-        let epoch = GroupMetadata::of(consumer).map_or(-1, |group| group.generation());
+        let epoch = group.map_or(-1, GroupMetadata::generation);
         if epoch > 0 && known != Some(epoch) {
             self.publish(consumer, self.owned());
             // Being a member without shards is told by no callback either.

@@ -1,6 +1,5 @@
 //! Probes and metrics over HTTP.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,9 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use tokio::task::JoinHandle;
 
-use super::error::Result;
 use super::metrics::Metrics;
 use crate::http;
 
@@ -51,22 +48,13 @@ impl Health {
     }
 }
 
-/// Answers on `address` until the handle is aborted.
-///
-/// # Errors
-/// When the address cannot be used.
-pub async fn serve(
-    address: SocketAddr,
-    health: Arc<Health>,
-    metrics: &Metrics,
-) -> Result<JoinHandle<()>> {
-    let listener = http::listen(address).await?;
-    let router = Router::new()
+/// Returns what answers probes and scrapes.
+pub fn router(health: Arc<Health>, metrics: &Metrics) -> Router {
+    Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .with_state(health)
-        .merge(http::metrics(metrics.registry()));
-    Ok(http::serve(listener, router))
+        .merge(http::metrics(metrics.registry()))
 }
 
 /// Liveness: the loop comes round. Waiting for the API server, or for a definition, is life.

@@ -26,6 +26,7 @@ mod queue;
 mod reconcile;
 mod remove;
 mod status;
+mod wanted;
 mod watch;
 mod worker_api;
 
@@ -52,8 +53,10 @@ pub struct Options {
     pub namespaces: Vec<String>,
     /// What workers and consoles run.
     pub image: Image,
-    /// Where to answer probes and metrics.
+    /// Where to answer probes, metrics, and workers that are told to stop.
     pub http: SocketAddr,
+    /// The base URL of that for workers; without it they do not ask.
+    pub service_url: Option<String>,
     /// Where the lease is; `None` for the namespace of the process.
     pub lease_namespace: Option<String>,
     pub lease_name: String,
@@ -92,7 +95,8 @@ async fn serve(options: &Options) -> Result<()> {
     let client = Client::try_from(config).map_err(|error| Error::Start(error.to_string()))?;
     let metrics = Metrics::new().map_err(|error| Error::Start(error.to_string()))?;
     let health = Arc::new(Health::new());
-    let server = http::serve(options.http, Arc::clone(&health), &metrics).await?;
+    let answers = http::router(Arc::clone(&health), &metrics).merge(wanted::routes(client.clone()));
+    let server = crate::http::serve(crate::http::listen(options.http).await?, answers);
     let Options { instance_id, lease_name, .. } = options;
     let mut election = Election::new(client.clone(), &namespace, lease_name, instance_id);
     let reporter =
@@ -102,6 +106,7 @@ async fn serve(options: &Options) -> Result<()> {
         recorder: Recorder::new(client, reporter),
         metrics: metrics.clone(),
         image: options.image.clone(),
+        service_url: options.service_url.clone(),
         monitors: options.pod_monitors,
     };
     loop {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
+
 /// Owns the fields that the operator applies.
 pub const MANAGER: &str = "rollcall-operator";
 /// Keeps an object whose topics are to be deleted with it, and nothing else.
@@ -21,6 +23,7 @@ pub const PORT_NAME: &str = "http";
 pub const USER: i64 = 65532;
 
 const NAME: &str = "rollcall";
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
 /// What a pod does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Component {
 /// Returns the labels of the object's children.
 pub fn labels(object: &str, component: Component) -> BTreeMap<String, String> {
     let mut labels = selector(object, component);
-    labels.insert("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned());
+    labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
     labels
 }
 
@@ -68,7 +71,12 @@ pub fn selector_text(object: &str, component: Component) -> String {
 
 /// Returns the selector of everything that an operator has made.
 pub fn managed_selector() -> String {
-    format!("app.kubernetes.io/managed-by={MANAGER}")
+    format!("{MANAGED_BY}={MANAGER}")
+}
+
+/// Tells whether an operator has made it.
+pub fn is_managed(object: &impl ResourceExt) -> bool {
+    object.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER)
 }
 
 /// Returns the name of the ConfigMap.

@@ -42,6 +42,7 @@ pub struct Context {
     pub recorder: Recorder,
     pub metrics: Metrics,
     pub image: Image,
+    pub service_url: Option<String>,
     pub monitors: PodMonitors,
 }
 
@@ -162,7 +163,7 @@ async fn act(
     before: &ReconciliationStatus,
     memory: &mut Memory,
 ) -> Result<std::result::Result<Acted, Missing>> {
-    let Context { cluster, image, monitors, .. } = context;
+    let Context { cluster, image, service_url, monitors, .. } = context;
     let metadata = &object.metadata;
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     if remove::wants_finalizer(&object.spec) != remove::has_finalizer(metadata) {
@@ -178,6 +179,7 @@ async fn act(
     let plan = Plan {
         object,
         image,
+        operator_url: service_url.as_deref(),
         hashes: fingerprint::hashes(&config, &secrets),
         config,
         replicas: replicas(object, before),

@@ -9,6 +9,7 @@
 //! opening it again. Transactions and RocksDB block, so all of this is plain threads; only HTTP,
 //! signals and the check of the topics are asynchronous.
 
+mod at_stop;
 mod cadence;
 mod command;
 mod commits;
@@ -29,8 +30,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock,
         mpsc::{Sender, channel},
     },
     thread,
@@ -54,6 +54,7 @@ use crate::{
     telemetry::{Endpoint, Exporter, Tracer},
 };
 
+pub use at_stop::{AtStop, Parting, Wanted};
 pub use plan::{connection, wanted};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
@@ -82,6 +83,7 @@ pub struct Options {
     /// How long to look for Kafka before giving up; `None` for ever.
     pub give_up_after: Option<Duration>,
     pub on_misfit: OnMisfit,
+    pub at_stop: AtStop,
     /// Base URL of the collector that spans are sent to; wins over environment and object.
     pub otlp_endpoint: Option<String>,
 }
@@ -105,7 +107,7 @@ pub fn run(settings: &Settings, options: &Options) -> Result<()> {
 
 async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let view = Arc::new(View::default());
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(OnceLock::new());
     let signal = crate::http::stop_signal()?;
     let desk = Desk::new(Arc::clone(&view), settings, options.state_dir.clone());
     let desk = Arc::new(desk);
@@ -146,9 +148,10 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let result = tokio::select! {
         ended = &mut membership => ended,
         () = &mut signal => {
-            tracing::info!("stopping: giving all shards up");
+            let parting = options.at_stop.decide().await;
+            tracing::info!(?parting, "stopping: giving all shards up");
             view.stopping();
-            stop.store(true, Ordering::Relaxed);
+            let _ = stop.set(parting);
             membership.await
         }
     };
@@ -223,7 +226,7 @@ fn start(
     connection: &Arc<Connection>,
     topics: Topics,
     desk: &Desk,
-    stop: &Arc<AtomicBool>,
+    stop: &Arc<OnceLock<Parting>>,
     tracer: Option<Tracer>,
 ) -> Result<Threads> {
     let view = &desk.view;
@@ -294,10 +297,13 @@ fn be_member<O: Owner>(
     mut membership: Membership<O>,
     join: impl Fn() -> Result<Membership<O>>,
     view: &View,
-    stop: &AtomicBool,
+    stop: &OnceLock<Parting>,
 ) -> Result<()> {
     let mut refused_at: Option<Instant> = None;
-    while !stop.load(Ordering::Relaxed) {
+    let parting = loop {
+        if let Some(parting) = stop.get() {
+            break parting;
+        }
         view.pulse.beat("membership");
         let Err(error) = membership.poll() else { continue };
         membership.abandon();
@@ -307,8 +313,11 @@ fn be_member<O: Owner>(
         refused_at = Some(Instant::now());
         tracing::warn!("joining the group anew: {error}");
         membership = join()?;
+    };
+    match parting {
+        Parting::Leave => membership.leave(),
+        Parting::Stay => membership.stay(),
     }
-    membership.leave();
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 
 use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE};
@@ -202,4 +203,34 @@ fn a_worker_restarted_with_its_state_goes_on_where_it_was() {
     shop.settle();
     check(&expected, &shop.shipped());
     drop(worker);
+}
+
+#[test]
+fn a_worker_that_stays_a_member_while_it_is_restarted_moves_nothing() {
+    // Longer than a restart takes on any machine.
+    let session = json!({"session.timeout.ms": "45000"});
+    let shop = Reconciliation::new(&Broker::shared(), "stays").with("kafka/properties", session);
+    let load = Load::start(&shop, 8, 2_000);
+    let other = shop.worker("w-1");
+    let start = || Worker::start_with(&shop, "w-2", &["--at-stop", "stay"]).ready();
+    let mut restarted = start();
+    load.pass(4_000);
+    let rebalances = || {
+        let (_, metrics) = other.get("/metrics").expect("it answers");
+        let lines = metrics.lines().filter(|line| line.starts_with("rollcall_rebalances_total"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = rebalances();
+    assert!(!before.is_empty());
+    for _ in 0..2 {
+        assert_eq!(restarted.process.terminate().code(), Some(0));
+        load.pass(1_000);
+        restarted = start();
+        load.pass(2_000);
+    }
+    assert_eq!(rebalances(), before, "the other worker has noticed");
+    let expected = load.finish();
+    shop.settle();
+    check(&expected, &shop.shipped());
+    drop(restarted);
 }

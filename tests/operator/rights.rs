@@ -40,6 +40,8 @@ fn the_rights_that_come_with_the_operator_are_enough() {
     // It may read no Secret, which is said and stops nobody.
     let object = namespace.until_ready("True", "Running");
     assert_eq!(condition(&object, "Degraded")["reason"], "SecretForbidden");
+    let wanted = format!("/v1/namespaces/{}/workers/shipping-0", namespace.name);
+    assert_eq!(operator.ask(&wanted), Some((200, r#"{"wanted":true}"#.to_owned())));
     assert_eq!(object["metadata"]["finalizers"], json!(["rollcall.dev/topics"]));
     // Made anew, which needs the right to delete.
     namespace.apply(&DEMO.replacen("spec:\n", "spec:\n  storage: { size: 2Gi }\n", 1));

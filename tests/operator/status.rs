@@ -52,7 +52,7 @@ fn an_object_whose_workers_run_is_ready_for_people_and_tools() {
 #[test]
 fn an_object_is_scaled_by_its_scale_and_never_beyond_its_partitions() {
     let namespace = Cluster::shared().namespace("scales");
-    let _operator = Operator::start(&namespace, "a");
+    let operator = Operator::start(&namespace, "a");
     let mut node = Node::new(&namespace);
     namespace.apply(DEMO);
     node.run("shipping-0", worker(&[0, 1, 2, 3]));
@@ -83,6 +83,17 @@ fn an_object_is_scaled_by_its_scale_and_never_beyond_its_partitions() {
         node.run(&format!("shipping-{number}"), worker(&[number]));
     }
     namespace.until_ready("True", "ReplicasExceedPartitions");
+
+    // A worker that is told to stop asks whether it is back.
+    namespace.run(&["scale", "recon/shipping", "--replicas=2"]);
+    namespace.until("sts/shipping", "it is scaled down", |set| set["spec"]["replicas"] == 2);
+    let answer = |pod: &str| operator.ask(&format!("/v1/namespaces/scales/workers/{pod}"));
+    let wanted = |wanted: bool| Some((200, json!({ "wanted": wanted }).to_string()));
+    assert_eq!(answer("shipping-1"), wanted(true), "it is restarted");
+    assert_eq!(answer("shipping-2"), wanted(false), "it is scaled away");
+    let status = |pod: &str| answer(pod).map(|(status, _)| status);
+    assert_eq!(status("billing-0"), Some(404));
+    assert_eq!(status("shipping"), Some(404));
 }
 
 #[test]

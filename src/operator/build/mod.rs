@@ -55,6 +55,8 @@ pub struct Plan<'a> {
     /// Valid, and with the metadata that the API server gave it.
     pub object: &'a Reconciliation,
     pub image: &'a Image,
+    /// Where workers reach an operator; `None` when they do not.
+    pub operator_url: Option<&'a str>,
     /// The file that workers read.
     pub config: String,
     pub hashes: Hashes,

@@ -15,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use super::Plan;
 use super::pod::{self, MountedSecret};
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
+use crate::operator::wanted;
 use crate::spec::object::{ReconciliationSpec, StorageSpec};
 use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OAUTH_CA_DIR, OAUTH_DIR, OTLP_DIR, SASL_DIR};
 
@@ -38,7 +39,7 @@ pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
     });
     let volumes = scratch.into_iter().collect();
     let mut template =
-        pod::template(plan, Component::Worker, container(spec), &secrets(spec), volumes);
+        pod::template(plan, Component::Worker, container(plan), &secrets(spec), volumes);
     if let Some(pod) = &mut template.spec {
         pod.termination_grace_period_seconds = Some(TERMINATION_SECONDS);
     }
@@ -69,19 +70,24 @@ pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
     }
 }
 
-fn container(spec: &ReconciliationSpec) -> Container {
+fn container(plan: &Plan<'_>) -> Container {
+    let mut args = vec![
+        "worker".to_owned(),
+        format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
+        format!("--state-dir={STATE_DIR}"),
+        "--http=0.0.0.0:8080".to_owned(),
+        // The same after every restart, so that restarting moves no shard.
+        "--instance-id=$(POD_NAME)".to_owned(),
+        // Topics that do not fit become a condition of the object, not a crash loop.
+        "--keep-trying".to_owned(),
+    ];
+    // It cannot know itself whether it is restarted or scaled away.
+    args.extend(plan.operator_url.map(|operator| {
+        format!("--at-stop={}", wanted::url(operator, plan.namespace(), "$(POD_NAME)"))
+    }));
     Container {
         name: Component::Worker.label().to_owned(),
-        args: Some(vec![
-            "worker".to_owned(),
-            format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
-            format!("--state-dir={STATE_DIR}"),
-            "--http=0.0.0.0:8080".to_owned(),
-            // The same after every restart, so that restarting moves no shard.
-            "--instance-id=$(POD_NAME)".to_owned(),
-            // Topics that do not fit become a condition of the object, not a crash loop.
-            "--keep-trying".to_owned(),
-        ]),
+        args: Some(args),
         env: Some(vec![EnvVar {
             name: "POD_NAME".to_owned(),
             value_from: Some(EnvVarSource {
@@ -97,7 +103,7 @@ fn container(spec: &ReconciliationSpec) -> Container {
         startup_probe: Some(pod::probe("/startupz", STARTUP_PERIOD_SECONDS, STARTUP_FAILURES)),
         readiness_probe: Some(pod::probe("/readyz", 5, 2)),
         liveness_probe: Some(pod::probe("/healthz", 10, 6)),
-        resources: spec.resources.clone(),
+        resources: plan.object.spec.resources.clone(),
         volume_mounts: Some(vec![VolumeMount {
             name: STATE.to_owned(),
             mount_path: STATE_DIR.to_owned(),

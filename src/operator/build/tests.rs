@@ -29,6 +29,7 @@ fn with_plan<T>(object: &Reconciliation, test: impl FnOnce(&Plan<'_>) -> T) -> T
     test(&Plan {
         object,
         image: &image,
+        operator_url: Some("http://rollcall.system.svc:8080"),
         hashes,
         config,
         replicas: object.spec.replicas,
@@ -174,6 +175,7 @@ fn a_worker_keeps_its_name_and_finds_its_files() {
             "--http=0.0.0.0:8080",
             "--instance-id=$(POD_NAME)",
             "--keep-trying",
+            "--at-stop=http://rollcall.system.svc:8080/v1/namespaces/shop/workers/$(POD_NAME)",
         ])
     );
     assert_eq!(container["env"][0]["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");

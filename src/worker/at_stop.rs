@@ -1,0 +1,120 @@
+//! What becomes of the shards of a worker that is told to stop.
+//!
+//! A worker cannot know whether it is stopped for good, as when it is scaled away, or is back in a
+//! moment, as when it is restarted. In the first case others should have its shards at once; in the
+//! second they should stay where their stores are.
+
+use std::{str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::http::client::Client;
+
+/// A worker that waits for longer holds up its own end.
+const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_BYTES_MAX: usize = 4 << 10;
+
+/// What to do when told to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtStop {
+    /// Always the same.
+    Part(Parting),
+    /// What is answered at this URL decides, a [`Wanted`]. Without an answer the worker leaves.
+    Ask(String),
+}
+
+/// How a worker parts from its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// Others take its shards over at once.
+    Leave,
+    /// It stays a member until its session ends: back before that, it has its shards again, and
+    /// nobody else has noticed.
+    Stay,
+}
+
+/// The answer to a worker that is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// It is started again.
+    pub wanted: bool,
+}
+
+impl FromStr for AtStop {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "leave" => Ok(Self::Part(Parting::Leave)),
+            "stay" => Ok(Self::Part(Parting::Stay)),
+            url if url.starts_with("http://") => Ok(Self::Ask(url.to_owned())),
+            _ => Err("say leave, stay, or an http:// URL to ask".to_owned()),
+        }
+    }
+}
+
+impl AtStop {
+    /// Decides, within a second.
+    pub(super) async fn decide(&self) -> Parting {
+        match self {
+            Self::Part(parting) => *parting,
+            Self::Ask(url) => match ask(url).await {
+                Ok(Wanted { wanted: true }) => Parting::Stay,
+                Ok(Wanted { wanted: false }) => Parting::Leave,
+                Err(why) => {
+                    tracing::warn!(url, "nobody says whether this worker comes back: {why}");
+                    Parting::Leave
+                }
+            },
+        }
+    }
+}
+
+async fn ask(url: &str) -> Result<Wanted, String> {
+    let answer = Client::plain(PATIENCE, ANSWER_BYTES_MAX).get(url).await;
+    let answer = answer.map_err(|failure| failure.to_string())?;
+    if !answer.status.is_success() {
+        return Err(format!("it answers {}", answer.status));
+    }
+    serde_json::from_slice(&answer.body).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, Router, http::StatusCode, routing::get};
+
+    use super::*;
+    use crate::http;
+
+    #[test]
+    fn an_option_says_what_it_may_be() {
+        assert_eq!("leave".parse(), Ok(AtStop::Part(Parting::Leave)));
+        assert_eq!("stay".parse(), Ok(AtStop::Part(Parting::Stay)));
+        let url = "http://rollcall:8080/v1";
+        assert_eq!(url.parse(), Ok(AtStop::Ask(url.to_owned())));
+        assert!("go".parse::<AtStop>().is_err());
+    }
+
+    #[tokio::test]
+    async fn only_who_is_wanted_stays() {
+        let wanted = |wanted| get(move || async move { Json(Wanted { wanted }) });
+        let router = Router::new()
+            .route("/back", wanted(true))
+            .route("/gone", wanted(false))
+            .route("/unwell", get(|| async { (StatusCode::SERVICE_UNAVAILABLE, "true") }))
+            .route("/other", get(|| async { "welcome" }));
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let listener = http::listen(any).await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let server = http::serve(listener, router);
+        let decided =
+            async |path: &str| AtStop::Ask(format!("http://{address}{path}")).decide().await;
+        assert_eq!(decided("/back").await, Parting::Stay);
+        for path in ["/gone", "/unwell", "/other", "/unknown"] {
+            assert_eq!(decided(path).await, Parting::Leave, "{path}");
+        }
+        server.abort();
+        let _ = server.await;
+        assert_eq!(decided("/back").await, Parting::Leave, "nobody is there");
+    }
+}
