@@ -26,7 +26,7 @@ pub struct Args {
     /// Where to answer probes, metrics, and workers that are told to stop
     #[arg(long, default_value = "0.0.0.0:8080")]
     http: SocketAddr,
-    /// Where workers reach that, as in http://rollcall.rollcall-system.svc:8080: a worker that is
+    /// Where workers reach that, as in http://rollcall-operator:8080: a worker that is
     /// told to stop asks there whether it is started again, and keeps its shards if so
     /// [default: workers do not ask, and hand their shards over]
     #[arg(long, value_name = "URL", env = "ROLLCALL_SERVICE_URL")]
