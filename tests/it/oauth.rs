@@ -123,9 +123,10 @@ fn a_server_that_is_away_for_longer_than_a_token_lives_loses_nothing() {
     shop.made("b", 1);
     shop.flush();
     let server = TokenServer::start(guarded.path(), server.port());
+    // A connection may outlive its token for a moment, and serve these records without another.
+    server.await_given(1);
     shop.settle();
     drop(worker);
-    assert!(server.given() >= 1);
     assert_eq!(shop.shipped_ids(), ["a", "b"]);
 }
 
