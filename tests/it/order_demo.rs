@@ -81,7 +81,11 @@ fn manufacturers_that_join_and_leave_make_every_product_once() {
     first.says(&["makes the products of partitions", "0, 1, 2, 3"]);
     let mut second = None;
     let products = send_orders(&shop, 6, |batch| match batch {
-        1 => second = Some(manufacturer(&shop, "m-2")),
+        1 => {
+            // The first can make every order of a batch before the other has its partitions.
+            let joined = second.insert(manufacturer(&shop, "m-2"));
+            joined.says(&["makes the products of partitions"]);
+        }
         3 => {
             let second = second.as_mut().expect("it was started");
             second.says(&["manufactured product"]);
