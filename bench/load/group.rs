@@ -42,7 +42,6 @@ impl Observer {
             list.add_partition(&self.inputs.manufactured, partition);
         }
         let committed = match self.consumer.committed_offsets(list, PATIENCE) {
-            // A new cluster gives the group its coordinator only now.
             Err(error) if has_no_coordinator(&error) => return Ok(0),
             committed => committed?,
         };
@@ -60,7 +59,10 @@ impl Observer {
     /// Returns the partitions of the orders topic that each member holds, by member id. A static
     /// member's id begins with its instance's name.
     pub(crate) fn holders(&self) -> Result<BTreeMap<String, Vec<i32>>, Failure> {
-        let list = self.consumer.fetch_group_list(Some(&self.group), PATIENCE)?;
+        let list = match self.consumer.fetch_group_list(Some(&self.group), PATIENCE) {
+            Err(error) if has_no_coordinator(&error) => return Ok(BTreeMap::new()),
+            list => list?,
+        };
         let mut holders = BTreeMap::new();
         for member in list.groups().iter().flat_map(GroupInfo::members) {
             let partitions = member.assignment().and_then(|bytes| self.partitions(bytes));
@@ -87,6 +89,7 @@ impl Observer {
     }
 }
 
+/// Tells whether the cluster has not given the group its coordinator yet.
 fn has_no_coordinator(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
