@@ -140,8 +140,9 @@ impl Connection {
                 ("fetch.wait.max.ms", "20"),
                 ("fetch.queue.backoff.ms", "10"),
                 ("fetch.message.max.bytes", "1048576"),
-                ("queued.min.messages", "100000"),
-                // Several shards may restore at once, and the bytes of a record are the least of it.
+                // Several shards may restore at once, and a record that is fetched ahead takes some
+                // 500 bytes, of which the limit below counts its own hundred or two.
+                ("queued.min.messages", "20000"),
                 ("queued.max.messages.kbytes", "4096"),
             ],
         );
