@@ -13,6 +13,17 @@ use super::*;
 
 const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
+#[test]
+fn every_example_of_the_tree_is_valid() {
+    for text in [
+        DEMO,
+        include_str!("../../manifests/compose/shipping.yaml"),
+        include_str!("../../manifests/demo/shipping.yaml"),
+    ] {
+        parse(text).expect("it is valid");
+    }
+}
+
 fn schema() -> JSONSchemaProps {
     let version = Reconciliation::crd().spec.versions.swap_remove(0);
     version.schema.and_then(|schema| schema.open_api_v3_schema).expect("a schema")

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod catalogue;
+mod compose;
 mod dashboards;
 
 use std::fs;
