@@ -93,6 +93,7 @@ mod tests {
             state: WorkerState::Joined,
             partitions: Some(1),
             trouble: None,
+            troubles: vec![],
             shards: vec![ShardStatus {
                 shard: 0,
                 state: Phase::Running,

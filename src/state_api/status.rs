@@ -19,6 +19,9 @@ pub struct WorkerStatus {
     /// Why nothing runs, with the remedy: the broker is unreachable, topics are not
     /// co-partitioned and so on. `None` when nothing is wrong with the worker as a whole.
     pub trouble: Option<Trouble>,
+    /// Everything that is wrong with the worker as a whole, `trouble` included.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
     /// In the order of their numbers.
     pub shards: Vec<ShardStatus>,
 }

@@ -23,6 +23,7 @@ mod query;
 mod status;
 mod supervisor;
 mod totals;
+mod troubles;
 mod view;
 
 use std::{
@@ -39,6 +40,7 @@ use std::{
 
 use query::Desk;
 use supervisor::{Event, Opener, Supervisor};
+use troubles::{Concern, Severity};
 use view::{Change, View};
 
 use crate::{
@@ -49,7 +51,6 @@ use crate::{
     },
     shard::{Error, Plan, Result, ShardId},
     spec::Settings,
-    state_api::Trouble,
     store::{Budget, Identity, Stores},
     telemetry::{Endpoint, Exporter, Tracer},
 };
@@ -175,7 +176,7 @@ async fn find_topics(
         let Unfit { reason, error } = match kafka::ensure(connection, &plan::wanted(settings)).await
         {
             Ok(topics) => {
-                view.set_trouble(None);
+                view.troubles.resolve(Concern::Start);
                 view.set_partitions(topics.partitions.unsigned_abs());
                 return Ok(topics);
             }
@@ -186,7 +187,7 @@ async fn find_topics(
             _ if options.on_misfit == OnMisfit::Wait => error.to_string(),
             _ => return Err(error),
         };
-        view.set_trouble(Some(Trouble { reason: reason.to_owned(), message: message.clone() }));
+        view.troubles.report(Concern::Start, Severity::Unready, reason, &message);
         if options.give_up_after.is_some_and(|limit| start.elapsed() > limit) {
             return Err(Error::Misconfigured(format!("given up: {message}")));
         }

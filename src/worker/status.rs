@@ -48,7 +48,8 @@ impl About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.view.state(),
             partitions: self.view.partitions(),
-            trouble: self.view.trouble(),
+            trouble: self.view.troubles.first(),
+            troubles: self.view.troubles.all(),
             shards: ours.map(|(id, view)| self.shard(id, &view)).collect(),
         }
     }
@@ -114,7 +115,10 @@ mod tests {
     use super::*;
     use crate::{
         state_api::{Trouble, WorkerState},
-        worker::view::Change,
+        worker::{
+            troubles::{Concern, Severity},
+            view::Change,
+        },
     };
 
     fn about(view: &Arc<View>) -> About {
@@ -133,11 +137,12 @@ mod tests {
             reason: "TopicsNotCoPartitioned".to_owned(),
             message: "orders has 3".to_owned(),
         };
-        view.set_trouble(Some(trouble.clone()));
+        let Trouble { reason, message } = &trouble;
+        view.troubles.report(Concern::Start, Severity::Unready, reason, message);
         let status = about(&view).status();
         assert_eq!(status.state, WorkerState::Joining);
         assert_eq!((status.trouble, status.partitions), (Some(trouble), None));
-        view.set_trouble(None);
+        view.troubles.resolve(Concern::Start);
         view.set_partitions(4);
         view.joined(Change::Gained);
         let status = about(&view).status();

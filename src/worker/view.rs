@@ -8,11 +8,13 @@ use std::{
     },
 };
 
-use super::{commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals};
+use super::{
+    commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals, troubles::Troubles,
+};
 use crate::{
     matching::Timestamp,
     shard::{CachedRows, Counters, Offset, Progress, RowCounts, Running, ShardId, Store},
-    state_api::{Trouble, WorkerState},
+    state_api::WorkerState,
 };
 
 /// Where a shard stands in this worker.
@@ -120,7 +122,8 @@ pub struct View {
     paused: AtomicBool,
     /// 0 until Kafka has told.
     partitions: AtomicU32,
-    trouble: Mutex<Option<Trouble>>,
+    /// What keeps the whole worker from its work.
+    pub troubles: Troubles,
     /// By [`Change`].
     rebalances: [AtomicU64; CHANGES.len()],
     pub pulse: Pulse,
@@ -192,16 +195,6 @@ impl View {
         }
     }
 
-    /// Notes what keeps the whole worker from its work, or that nothing does any more.
-    pub fn set_trouble(&self, trouble: Option<Trouble>) {
-        *self.trouble.lock().expect("nothing panics under this lock") = trouble;
-    }
-
-    /// Returns what keeps the whole worker from its work.
-    pub fn trouble(&self) -> Option<Trouble> {
-        self.trouble.lock().expect("nothing panics under this lock").clone()
-    }
-
     /// Notes how many partitions the topics have.
     pub fn set_partitions(&self, partitions: u32) {
         self.partitions.store(partitions, Ordering::Relaxed);
@@ -231,6 +224,9 @@ impl View {
     pub fn unready(&self) -> Option<String> {
         if self.stopping.load(Ordering::Relaxed) {
             return Some("stopping".to_owned());
+        }
+        if let Some(trouble) = self.troubles.unready() {
+            return Some(format!("{}: {}", trouble.reason, trouble.message));
         }
         if !self.has_joined() {
             return Some("not yet in the group".to_owned());

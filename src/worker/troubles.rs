@@ -1,0 +1,96 @@
+//! What keeps the whole worker from its work: at most one trouble for each concern.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use crate::state_api::Trouble;
+
+/// What a trouble is about. Whoever watches over a concern reports its trouble and takes it back.
+///
+/// In the order in which they are told: what comes first usually explains what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// The worker has not started yet: no broker answered, or the topics do not fit.
+    Start,
+    /// The system refuses threads, processes or descriptors.
+    System,
+    /// The brokers do not take the login, or its files cannot be read.
+    Login,
+    /// No broker is reachable.
+    Brokers,
+    /// The group does not let this worker in, or has let it go.
+    Membership,
+    /// The topics no longer fit the reconciliation.
+    Topics,
+    /// Transactions do not commit.
+    Commits,
+}
+
+/// What a trouble means for readiness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The worker cannot do its work: `/readyz` answers 503 with the message.
+    Unready,
+    /// It works, but somebody should look: the object is Degraded.
+    Degraded,
+}
+
+/// The troubles of a worker, see the module.
+#[derive(Debug, Default)]
+pub struct Troubles(Mutex<BTreeMap<Concern, (Severity, Trouble)>>);
+
+impl Troubles {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Concern, (Severity, Trouble)>> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+
+    /// Notes what is wrong; it replaces what was wrong about the same concern.
+    pub fn report(&self, concern: Concern, severity: Severity, reason: &str, message: &str) {
+        let trouble = Trouble { reason: reason.to_owned(), message: message.to_owned() };
+        self.lock().insert(concern, (severity, trouble));
+    }
+
+    /// Notes that nothing is wrong about this concern any more.
+    pub fn resolve(&self, concern: Concern) {
+        self.lock().remove(&concern);
+    }
+
+    /// Returns the first trouble: one that keeps the worker from being ready before all others.
+    pub fn first(&self) -> Option<Trouble> {
+        let troubles = self.lock();
+        let unready = troubles.values().find(|(severity, _)| *severity == Severity::Unready);
+        let (_, trouble) = unready.or_else(|| troubles.values().next())?;
+        Some(trouble.clone())
+    }
+
+    /// Returns the first trouble that keeps the worker from being ready.
+    pub fn unready(&self) -> Option<Trouble> {
+        let troubles = self.lock();
+        let unready = troubles.values().find(|(severity, _)| *severity == Severity::Unready);
+        unready.map(|(_, trouble)| trouble.clone())
+    }
+
+    /// Returns all troubles, in the order of their concerns.
+    pub fn all(&self) -> Vec<Trouble> {
+        self.lock().values().map(|(_, trouble)| trouble.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_from_being_ready_is_told_first() {
+        let troubles = Troubles::default();
+        troubles.report(Concern::System, Severity::Degraded, "TooFewThreads", "raise the limit");
+        troubles.report(Concern::Topics, Severity::Unready, "TopicMissing", "create it");
+        assert_eq!(troubles.first().expect("a trouble").reason, "TopicMissing");
+        assert_eq!(troubles.all().len(), 2);
+        troubles.resolve(Concern::Topics);
+        assert_eq!(troubles.first().expect("a trouble").reason, "TooFewThreads");
+        assert_eq!(troubles.unready(), None);
+    }
+}
