@@ -134,17 +134,34 @@ impl Admin {
         let results = self.client.describe_configs(&wanted, &options()).await;
         let first = results.map_err(|error| failed(error.to_string()))?.into_iter().next();
         match first {
-            Some(Ok(resource)) => Ok(resource
-                .entries
-                .into_iter()
-                .filter_map(|ConfigEntry { name, value, .. }| Some((name, value?)))
-                .collect()),
+            Some(Ok(resource)) => Ok(settings(resource.entries)),
             // Not all are allowed to read settings; then the defaults are assumed.
             Some(Err(RDKafkaErrorCode::TopicAuthorizationFailed)) => Ok(BTreeMap::new()),
             Some(Err(code)) => Err(failed(code.to_string())),
             None => Err(failed("no answer".to_owned())),
         }
     }
+
+    /// Returns the settings of one of the brokers, those that it does not share with the others
+    /// too; none when they may not be read, as in many managed clusters.
+    ///
+    /// The broker is the one that answers about `topic`.
+    pub(super) async fn broker_config(&self, topic: &str) -> BTreeMap<String, String> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT);
+        let Ok(broker) = metadata.map(|metadata| metadata.orig_broker_id()) else {
+            return BTreeMap::new();
+        };
+        let wanted = [ResourceSpecifier::Broker(broker)];
+        let results = self.client.describe_configs(&wanted, &options()).await;
+        match results.map(|results| results.into_iter().next()) {
+            Ok(Some(Ok(resource))) => settings(resource.entries),
+            Ok(Some(Err(_)) | None) | Err(_) => BTreeMap::new(),
+        }
+    }
+}
+
+fn settings(entries: Vec<ConfigEntry>) -> BTreeMap<String, String> {
+    entries.into_iter().filter_map(|ConfigEntry { name, value, .. }| Some((name, value?))).collect()
 }
 
 pub(super) fn options() -> AdminOptions {

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::shard::Error;
 
+/// The brokers' setting for how long they keep offsets that nobody renews.
+const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
+
 type Result<T> = std::result::Result<T, Unfit>;
 
 /// The topics that a reconciliation wants.
@@ -50,6 +53,8 @@ pub struct Topics {
     pub partitions: i32,
     pub cluster_id: String,
     pub changelog_id: String,
+    /// Topic ids of `inputs`, in their order: a recreated topic has another one.
+    pub input_ids: Vec<String>,
     /// Largest record that any topic we write to takes, in bytes.
     pub message_bytes_max: usize,
     /// Largest key and value together that the dead-letter topic takes, in bytes.
@@ -58,6 +63,9 @@ pub struct Topics {
     pub row_bytes_max: usize,
     /// How long the changelog keeps tombstones.
     pub tombstones_kept: Duration,
+    /// How long the brokers keep offsets of topics that no member subscribes to; `None` when that
+    /// may not be read.
+    pub offsets_retention: Option<Duration>,
 }
 
 /// Creates what is missing, as far as `wanted` says that topics are managed, and checks the rest.
@@ -97,8 +105,9 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
     flaw::check_dead_letters(&wanted.dead_letter, &dead_letter_config)?;
     let dead_letter_max = bytes_max(&dead_letter_config);
     let kept_ms = config.get("delete.retention.ms").and_then(|text| text.parse().ok());
-    let ids = native::topic_ids(&admin.consumer, &[&changelog], TIMEOUT)
-        .map_err(|failure| Error::Interrupted(format!("topic {changelog}: {failure}")))?;
+    let (input_ids, changelog_id) = admin.ids(&wanted.inputs, &changelog)?;
+    let broker_config = admin.broker_config(&changelog).await;
+    let offsets_retention = broker_config.get(OFFSETS_RETENTION).and_then(minutes);
     Ok(Topics {
         inputs: wanted.inputs.clone(),
         completed: wanted.completed.clone(),
@@ -107,12 +116,18 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
         dead_letter: wanted.dead_letter.clone(),
         partitions,
         cluster_id,
-        changelog_id: ids.into_iter().next().unwrap_or_default(),
+        changelog_id,
+        input_ids,
         message_bytes_max: bytes_max(&config).max(dead_letter_max),
         dead_letter_bytes_max: dead_letter_max.saturating_sub(RECORD_OVERHEAD_BYTES),
         row_bytes_max,
         tombstones_kept: Duration::from_millis(kept_ms.unwrap_or(86_400_000)),
+        offsets_retention,
     })
+}
+
+fn minutes(text: &String) -> Option<Duration> {
+    Some(Duration::from_secs(text.parse::<u64>().ok()?.saturating_mul(60)))
 }
 
 fn bytes_max(config: &BTreeMap<String, String>) -> usize {
@@ -137,6 +152,15 @@ impl Admin {
         }
         flaw::check_co_partitioned(&wanted.inputs, counts)?;
         Ok(counts[&wanted.inputs[0]])
+    }
+
+    /// Returns the ids of the inputs, in their order, and of the changelog.
+    fn ids(&self, inputs: &[String], changelog: &str) -> Result<(Vec<String>, String)> {
+        let all: Vec<&str> = inputs.iter().map(String::as_str).chain([changelog]).collect();
+        let mut ids = native::topic_ids(&self.consumer, &all, TIMEOUT)
+            .map_err(|failure| Error::Interrupted(failure.to_string()))?;
+        let changelog_id = ids.pop().unwrap_or_default();
+        Ok((ids, changelog_id))
     }
 
     async fn missing(

@@ -62,8 +62,15 @@ unsafe fn read_ids(event: *mut sys::rd_kafka_event_t) -> Result<Vec<String>, Fai
         let mut ids = Vec::with_capacity(count);
         for index in 0..count {
             let topic = *topics.add(index);
+            if topic.is_null() {
+                Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__BAD_MSG)?;
+            }
             let error = sys::rd_kafka_TopicDescription_error(topic);
-            Failure::of_code(sys::rd_kafka_error_code(error))?;
+            if let Err(failure) = Failure::of_code(sys::rd_kafka_error_code(error)) {
+                let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic));
+                let text = format!("topic {}: {}", name.to_string_lossy(), failure.text);
+                return Err(Failure { text, ..failure });
+            }
             let id = sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic));
             ids.push(CStr::from_ptr(id).to_string_lossy().into_owned());
         }
