@@ -13,6 +13,9 @@
 //! `reason` is `overdue`, `expired` (both `since` the expectation's arrival) or `orphan` (`since`
 //! the key's last change; all that was observed is then unexpected). The totals count different
 //! items; the lists hold the first [`LISTED_MAX`] of them at most.
+//!
+//! All records of a transaction bear the time of its commit, see [`Outputs::stamp`]: topics delete
+//! by timestamp, so one that bore an old record's time would be gone before it is read.
 
 use super::Reason;
 use crate::matching::{Emitted, Item, Items, OverdueReason, Timestamp};
@@ -23,6 +26,9 @@ pub const LISTED_MAX: usize = 100;
 
 /// An overdue record lists no further items beyond this size.
 pub const LISTED_BYTES_MAX: usize = 64 * 1024;
+
+/// The header that says what the record's own timestamp was, in milliseconds since the epoch.
+const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
 
 /// Fields that an overdue record or a completion with facts has beside the key's.
 pub const RESERVED_FIELDS: [&str; 9] = [
@@ -40,14 +46,24 @@ pub const RESERVED_FIELDS: [&str; 9] = [
 /// Where a completion tells more than that the key is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Facts {
-    /// A header `rollcall-late` where the overdue record went out before, nothing on the others:
-    /// a record without headers costs half.
+    /// A header `rollcall-late` where the overdue record went out before.
     #[default]
     LateHeader,
     /// Headers `rollcall-expected-at` and, where it applies, `rollcall-late`.
     Headers,
     /// Fields `expectedAt` and `late` in the value.
     Value,
+}
+
+/// Which timestamp output records bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stamp {
+    /// The commit's; a header says which one the record has that they come from.
+    #[default]
+    Commit,
+    /// That of the record which they come from, where it can be used (S30) and is not after the
+    /// commit.
+    Source,
 }
 
 /// What output records are made with.
@@ -58,6 +74,7 @@ pub struct OutputSettings {
     /// The field that holds the key in the values of completions and overdue records.
     pub key_field: String,
     pub facts: Facts,
+    pub stamp: Stamp,
     /// Most bytes of what a dead letter keeps of its record: key, value and headers.
     pub dead_letter_bytes_max: usize,
 }
@@ -77,13 +94,30 @@ pub struct Outputs {
     settings: OutputSettings,
 }
 
+/// When something happened that an output tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// The time that counts, in milliseconds since the epoch: the record's where it can be used
+    /// (S30); for a deadline, the shard time at which it fired.
+    pub at_ms: Timestamp,
+    /// The record's timestamp as it came, usable or not; for a deadline, as `at_ms`.
+    pub source_ms: Timestamp,
+}
+
+impl Time {
+    /// Returns the time of a deadline that fired at `at_ms`, or of a record with a usable timestamp.
+    pub fn of(at_ms: Timestamp) -> Self {
+        Self { at_ms, source_ms: at_ms }
+    }
+}
+
 /// A record as it was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: Offset,
-    pub timestamp_ms: Timestamp,
+    pub time: Time,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: Option<&'a dyn Headers>,
@@ -104,31 +138,46 @@ impl Outputs {
         Ok(Self { head, settings })
     }
 
-    /// Returns the record for what the core emitted about `key` at `at`.
-    pub fn emitted(&self, key: &[u8], emitted: &Emitted, at: Timestamp) -> Output {
-        match emitted {
+    /// Returns the record for what the core emitted about `key` at `time`, not yet stamped.
+    pub fn emitted(&self, key: &[u8], emitted: &Emitted, time: Time) -> Output {
+        let mut headers = Vec::new();
+        if self.settings.stamp == Stamp::Commit {
+            headers.push((SOURCE_TIMESTAMP, time.source_ms.to_string()));
+        }
+        let (sink, value) = match emitted {
             Emitted::Completion { late, expected_at } => {
                 let lateness = if *late { Lateness::Late } else { Lateness::InTime };
-                self.completion(key, lateness, *expected_at, at)
+                let value = self.completion_value(key, lateness, *expected_at, &mut headers);
+                (Sink::Completed, value)
             }
             Emitted::Overdue { reason, since, items } => {
-                let value = self.overdue_value(key, *reason, *since, items);
-                let headers = Vec::new();
-                output(Sink::Overdue, Some(key), Some(value), at, headers)
+                (Sink::Overdue, self.overdue_value(key, *reason, *since, items))
             }
+        };
+        let (key, value) = (Some(key.to_vec()), Some(value));
+        Output { sink, key, value, timestamp_ms: time.at_ms, headers, carried: None }
+    }
+
+    /// Gives the outputs of a transaction the timestamps that they bear, once and for all.
+    pub fn stamp(&self, outputs: &mut [Output], commit_ms: Timestamp) {
+        for output in outputs {
+            output.timestamp_ms = match self.settings.stamp {
+                Stamp::Commit => commit_ms,
+                // Brokers refuse what is further ahead of their clock than a topic allows.
+                Stamp::Source => output.timestamp_ms.min(commit_ms),
+            };
         }
     }
 
-    fn completion(
+    fn completion_value(
         &self,
         key: &[u8],
         lateness: Lateness,
         expected_at: Timestamp,
-        at: Timestamp,
-    ) -> Output {
+        headers: &mut Vec<(&'static str, String)>,
+    ) -> Vec<u8> {
         let late = lateness == Lateness::Late;
         let mut value = self.start(key);
-        let mut headers = Vec::new();
         match self.settings.facts {
             Facts::LateHeader => {}
             Facts::Headers => headers.push(("rollcall-expected-at", expected_at.to_string())),
@@ -141,7 +190,7 @@ impl Outputs {
             headers.push(("rollcall-late", "true".to_owned()));
         }
         value.push(b'}');
-        output(Sink::Completed, Some(key), Some(value), at, headers)
+        value
     }
 
     fn overdue_value(
@@ -171,7 +220,7 @@ impl Outputs {
         value
     }
 
-    /// Returns the record, as it was, with the reason why it was refused.
+    /// Returns the record, as it was, with the reason why it was refused; not yet stamped.
     ///
     /// What is larger than the limit is cut, first the value, and says how large it was in
     /// `rollcall-truncated` and `rollcall-truncated-key`; how many of its headers were left out is
@@ -183,7 +232,7 @@ impl Outputs {
             ("rollcall-source-topic", source.topic.to_owned()),
             ("rollcall-source-partition", source.partition.to_string()),
             ("rollcall-source-offset", source.offset.to_string()),
-            ("rollcall-source-timestamp", source.timestamp_ms.to_string()),
+            (SOURCE_TIMESTAMP, source.time.source_ms.to_string()),
             ("rollcall-reconciliation", self.settings.reconciliation.clone()),
         ];
         let mut room = self.settings.dead_letter_bytes_max;
@@ -206,7 +255,7 @@ impl Outputs {
         let value = cut(source.value, "rollcall-truncated");
         let carried =
             (!carried.is_empty()).then(|| Box::new(Carried { headers: carried, span: None }));
-        let timestamp_ms = source.timestamp_ms;
+        let timestamp_ms = source.time.at_ms;
         Output { sink: Sink::DeadLetter, key, value, timestamp_ms, headers, carried }
     }
 
@@ -224,16 +273,6 @@ impl Outputs {
 enum Lateness {
     InTime,
     Late,
-}
-
-fn output(
-    sink: Sink,
-    key: Option<&[u8]>,
-    value: Option<Vec<u8>>,
-    timestamp_ms: Timestamp,
-    headers: Vec<(&'static str, String)>,
-) -> Output {
-    Output { sink, key: key.map(<[u8]>::to_vec), value, timestamp_ms, headers, carried: None }
 }
 
 /// Returns the headers of a record that its dead letter keeps, and how many others it has. All

@@ -126,8 +126,8 @@ impl DataConsumer {
         got
     }
 
-    /// Returns the batch, each thing with its shard, in the order of each partition. Records
-    /// without a timestamp get `wall_ms`.
+    /// Returns the batch, which was read at `wall_ms`, each thing with its shard, in the order of
+    /// each partition.
     pub fn batch(&self, wall_ms: Timestamp) -> impl Iterator<Item = (ShardId, Input<'_>)> {
         let input_of = |topic: &CStr| {
             let name = topic.to_bytes();
@@ -136,7 +136,6 @@ impl DataConsumer {
         };
         self.queue.iter().filter_map(move |fetched| match fetched {
             Fetched::Record { topic, partition, offset, timestamp_ms, key, value, headers } => {
-                let timestamp_ms = timestamp_ms.unwrap_or(wall_ms);
                 let input = input_of(topic);
                 let (headers, read_at_ms) = (Some(headers as &dyn Headers), wall_ms);
                 let record =

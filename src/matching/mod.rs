@@ -13,6 +13,7 @@ mod rules;
 mod step;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use event::Event;
 pub use items::{ITEM_BYTES_MAX, Item, Items};
@@ -20,6 +21,7 @@ pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};
 pub use rules::{Counting, Rules};
 pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};
+pub use times::Times;
 
 /// Milliseconds since the Unix epoch, as Kafka's record timestamps are.
 pub type Timestamp = i64;

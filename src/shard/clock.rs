@@ -8,6 +8,8 @@ use crate::matching::Timestamp;
 ///
 /// So an idle shard still reports on time, and one that catches up after days does not call every
 /// order overdue whose items stand further on in the backlog. Shard time never runs backwards.
+///
+/// Records whose timestamps cannot be used (S30) say nothing of how far their input has come.
 #[derive(Debug)]
 pub struct Clock {
     inputs: Vec<Reading>,
@@ -28,9 +30,14 @@ impl Clock {
         Self { inputs: vec![Reading::Unknown; inputs], now_ms: None }
     }
 
-    /// Notes a processed record.
-    pub fn record(&mut self, input: InputIndex, timestamp_ms: Timestamp) {
-        self.inputs[input] = Reading::Behind(timestamp_ms);
+    /// Notes a processed record; `None` if its timestamp cannot be used. Then shard time stands
+    /// still until the input's end, or another record, tells more.
+    pub fn record(&mut self, input: InputIndex, timestamp_ms: Option<Timestamp>) {
+        match (timestamp_ms, &mut self.inputs[input]) {
+            (Some(timestamp_ms), reading) => *reading = Reading::Behind(timestamp_ms),
+            (None, reading @ Reading::AtEnd) => *reading = Reading::Unknown,
+            (None, Reading::Unknown | Reading::Behind(_)) => {}
+        }
     }
 
     /// Notes that every record of the input was processed.
@@ -90,8 +97,8 @@ mod tests {
     #[test]
     fn a_backlog_holds_time_at_its_slowest_input() {
         let mut clock = Clock::new(2);
-        clock.record(0, 7);
-        clock.record(1, 3);
+        clock.record(0, Some(7));
+        clock.record(1, Some(3));
         assert_eq!(clock.now(100), Some(3));
         clock.reached_end(1);
         assert_eq!(clock.now(100), Some(7));
@@ -101,11 +108,27 @@ mod tests {
     fn lag_is_the_age_of_the_last_record_and_nothing_at_the_end() {
         let mut clock = Clock::new(2);
         assert_eq!(clock.lag_ms(100), [None, None]);
-        clock.record(0, 30);
-        clock.record(1, 120);
+        clock.record(0, Some(30));
+        clock.record(1, Some(120));
         assert_eq!(clock.lag_ms(100), [Some(70), Some(0)]);
         clock.reached_end(0);
         assert_eq!(clock.lag_ms(200), [Some(0), Some(80)]);
+    }
+
+    #[test]
+    fn a_record_without_a_usable_time_neither_holds_time_back_nor_moves_it() {
+        let mut clock = Clock::new(1);
+        clock.record(0, None);
+        assert_eq!((clock.now(50), clock.lag_ms(50)), (None, vec![None]));
+        clock.record(0, Some(20));
+        clock.record(0, None);
+        assert_eq!((clock.now(50), clock.lag_ms(50)), (Some(20), vec![Some(30)]));
+        clock.reached_end(0);
+        assert_eq!(clock.now(60), Some(60));
+        clock.record(0, None);
+        assert_eq!(clock.now(70), Some(60), "more may follow");
+        clock.reached_end(0);
+        assert_eq!(clock.now(80), Some(80));
     }
 
     #[test]
@@ -113,7 +136,7 @@ mod tests {
         let mut clock = Clock::new(1);
         clock.reached_end(0);
         assert_eq!(clock.now(50), Some(50));
-        clock.record(0, 20);
+        clock.record(0, Some(20));
         assert_eq!(clock.now(60), Some(50));
         clock.lost_sight();
         assert_eq!(clock.now(40), Some(50));

@@ -27,6 +27,8 @@ static COMPLETION_BOUNDS_MS: [u64; 12] = [
 pub struct Counters {
     /// Records taken from each input.
     pub records: Vec<u64>,
+    /// Those of them whose timestamp cannot be used (S30), by input.
+    pub unusable_times: Vec<u64>,
     /// By outcome, in the order of [`OUTCOMES`].
     pub outcomes: [u64; OUTCOMES.len()],
     /// By reason, in the order of [`REASONS`].
@@ -49,6 +51,7 @@ impl Counters {
     pub fn new(inputs: usize) -> Self {
         Self {
             records: vec![0; inputs],
+            unusable_times: vec![0; inputs],
             outcomes: [0; OUTCOMES.len()],
             dead_letters: [0; REASONS.len()],
             completions: 0,
@@ -68,6 +71,7 @@ impl Counters {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         };
         add(&mut sum.records, &other.records);
+        add(&mut sum.unusable_times, &other.unusable_times);
         add(&mut sum.outcomes, &other.outcomes);
         add(&mut sum.dead_letters, &other.dead_letters);
         sum.completions += other.completions;
@@ -89,7 +93,8 @@ impl Counters {
         if let Emitted::Completion { late, expected_at } = emitted {
             self.completions += 1;
             self.late_completions += u64::from(*late);
-            self.completion_ms.observe(u64::try_from(at - expected_at).unwrap_or(0));
+            let took_ms = at.saturating_sub(*expected_at);
+            self.completion_ms.observe(u64::try_from(took_ms).unwrap_or(0));
         }
     }
 

@@ -1,7 +1,10 @@
 //! Deadlines that have passed: those of dirty rows are listed in memory, all others on disk.
 
 use super::{Due, Result, Running, Store, cache::SlotId};
-use crate::matching::{Event, Timestamp};
+use crate::{
+    codec::output::Time,
+    matching::{Event, Timestamp},
+};
 
 /// How often the index of deadlines on disk is looked at, in shard time.
 const DUE_INTERVAL_MS: Timestamp = 1_000;
@@ -58,7 +61,7 @@ impl<S: Store> Running<S> {
     /// Fires every deadline of the row that is due.
     fn fire(&mut self, slot: SlotId, now: Timestamp) -> Result<()> {
         while self.cache.due(slot, &self.plan.rules).is_some_and(|due| due <= now) {
-            self.step(slot, Event::Tick, now, None)?;
+            self.step(slot, Event::Tick, Time::of(now), None)?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ mod rows;
 mod running;
 mod spill;
 mod spilling;
+mod stepping;
 mod story;
 mod transaction;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Headers, Offset};
 use crate::{
     codec::{Input, Outputs},
-    matching::Rules,
+    matching::{Rules, Times},
 };
 
 /// A reconciliation, compiled.
@@ -13,6 +13,8 @@ pub struct Plan {
     /// Name of the reconciliation, for headers and logs.
     pub name: String,
     pub rules: Rules,
+    /// Which timestamps of records can be used.
+    pub times: Times,
     /// The expected topic's decoder, then those of the observed topics by name.
     pub inputs: Vec<Input>,
     /// The input topics' names, in the same order.
@@ -82,6 +84,7 @@ impl Default for Limits {
 pub struct Record<'a> {
     pub input: super::InputIndex,
     pub offset: Offset,
+    /// As it came, usable or not; −1 where there is none.
     pub timestamp_ms: crate::matching::Timestamp,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,

@@ -3,24 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Cache, CachedRows, Carried, Clock, Commit, Committed, Counters, Due, Error, InputIndex,
-    Known, Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Span, Store,
-    Transaction, cache::SlotId, story,
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
+    Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction,
+    cache::SlotId,
 };
 use crate::{
-    codec::{
-        self, Reason,
-        input::Scratch,
-        output::Source,
-        trace::{self, TraceContext},
-    },
-    matching::{Emitted, Event, Origin, Outcome, Row, Step, Timestamp, step},
+    codec::{self, input::Scratch},
+    matching::{Row, Timestamp},
 };
 
 /// The part of the memory for rows that telling new keys may take.
 pub(super) const KNOWN_SHARE: usize = 8;
 /// Marks a record that has no row: it has no usable key.
-const NO_SLOT: SlotId = SlotId::MAX;
+pub(super) const NO_SLOT: SlotId = SlotId::MAX;
 
 /// A shard that is restored and processes records.
 ///
@@ -182,105 +177,6 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    fn record(&mut self, record: &Record<'_>, slot: SlotId, scratch: &mut Scratch) -> Result<()> {
-        if record.offset < self.next[record.input] {
-            return Ok(());
-        }
-        let plan = Arc::clone(&self.plan);
-        self.next[record.input] = record.offset + 1;
-        self.moved = true;
-        self.clock.record(record.input, record.timestamp_ms);
-        self.counters.records[record.input] += 1;
-        match plan.inputs[record.input].decode(record.key, record.value, scratch) {
-            Err(reason) => self.dead_letter(record, &reason),
-            Ok(_) if slot == NO_SLOT => {
-                unreachable!("a decoder accepts only records whose key is within the limit")
-            }
-            Ok(event) => {
-                let before = self.outputs.len();
-                let origin = Origin { input: input_number(record.input), offset: record.offset };
-                let outcome = self.step(slot, event, record.timestamp_ms, Some(origin))?;
-                if self.outputs.len() > before {
-                    self.carry_trace(record, before);
-                }
-                if let Some(reason) = Reason::of(outcome) {
-                    self.dead_letter(record, &reason);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn step(
-        &mut self,
-        slot: SlotId,
-        event: Event<'_>,
-        at: Timestamp,
-        origin: Option<Origin>,
-    ) -> Result<Outcome> {
-        let mut row = std::mem::take(&mut self.row);
-        self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
-        let (before, since) = (RowCounts::of(&row), Ages::since(&row));
-        let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
-        let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
-        self.counters.outcome(outcome);
-        if let Some(told) = told {
-            told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
-        }
-        if changed {
-            if let Some(origin) = origin {
-                row.touched_by(outcome, origin);
-            }
-            self.rows.remove(before);
-            self.rows.add(RowCounts::of(&row));
-            self.ages.moved(since, Ages::since(&row));
-            self.cache.write(slot, &row);
-        }
-        self.row = row;
-        if let Some(emitted) = emitted {
-            self.emit(slot, &emitted, at);
-        }
-        Ok(outcome)
-    }
-
-    fn emit(&mut self, slot: SlotId, emitted: &Emitted, at: Timestamp) {
-        self.counters.emitted(emitted, at);
-        self.outputs.push(self.plan.outputs.emitted(self.cache.key(slot), emitted, at));
-    }
-
-    /// Makes the outputs from `first` on part of the trace that their record belongs to.
-    fn carry_trace(&mut self, record: &Record<'_>, first: usize) {
-        let Some(context) = record.headers.and_then(TraceContext::of) else { return };
-        let (parent, offset) = (context.parent, record.offset);
-        let seed = self.plan.span_seed.filter(|_| parent.is_sampled());
-        for output in &mut self.outputs[first..] {
-            let (input, read_at_ms) = (record.input, record.read_at_ms);
-            let span = seed.map(|seed| {
-                let id = trace::span_id(seed, parent, (self.id, input, offset));
-                Box::new(Span { parent, id, input, offset, read_at_ms })
-            });
-            let headers = match &span {
-                Some(span) => context.headers_of_child(span.id),
-                None => context.headers(),
-            };
-            output.carried = Some(Box::new(Carried { headers, span }));
-        }
-    }
-
-    fn dead_letter(&mut self, record: &Record<'_>, reason: &Reason) {
-        self.counters.dead_letter(reason);
-        let source = Source {
-            topic: &self.plan.topics[record.input],
-            partition: self.id.0,
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-        };
-        self.outputs.push(self.plan.outputs.dead_letter(&source, reason));
-    }
-
     /// Notes that every record of `input` before `position` was handed over, and no other is
     /// there. The position may lie past transaction markers, which count as lag elsewhere.
     pub fn reached_end(&mut self, input: InputIndex, position: Offset) {
@@ -311,10 +207,12 @@ impl<S: Store> Running<S> {
         if self.committing || !(self.has_work() || self.wants_spill(wall_ms)) {
             return None;
         }
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.plan.outputs.stamp(&mut outputs, wall_ms);
         let transaction = Transaction {
             shard: self.id,
             changes: self.cache.take_changes(&self.plan.rules),
-            outputs: std::mem::take(&mut self.outputs),
+            outputs,
             offsets: self.next.iter().copied().enumerate().collect(),
             metadata: Metadata {
                 changelog_id: self.changelog_id.clone(),
@@ -352,11 +250,6 @@ impl<S: Store> Running<S> {
             self.evict(self.limits.cache_bytes / 4 * 3);
         }
     }
-}
-
-/// Returns an input's number as rows have it.
-fn input_number(input: InputIndex) -> u8 {
-    u8::try_from(input).expect("a reconciliation has at most 17 inputs")
 }
 
 /// Says that bytes of the changelog or the store are no row that this version knows.

@@ -24,6 +24,7 @@ pub struct Output {
     pub sink: Sink,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
+    /// What it bears, once it is part of a transaction; see [`crate::codec::Outputs::stamp`].
     pub timestamp_ms: Timestamp,
     /// Rollcall's own.
     pub headers: Vec<(&'static str, String)>,

@@ -224,7 +224,9 @@ impl World {
         let mut at_ms = BACKLOG_START_MS;
         while let Some(arrival) = self.workload.left.pop() {
             at_ms += Workload::backlog_pace_ms(&mut self.random, &self.setting);
-            let (place, message) = arrival.at(at_ms.min(START_MS));
+            let written_at = at_ms.min(START_MS);
+            let at = Workload::timestamp(&mut self.random, &self.setting, written_at);
+            let (place, message) = arrival.at(at);
             let _offset = self.cluster.log(place).append(message, None);
         }
         debug_assert!(self.setting.deadlines == Deadlines::Backlog);

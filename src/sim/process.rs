@@ -235,6 +235,7 @@ impl<W: Wiring> Open<W> {
             self.running.lost_sight();
             return Ok(Found::Unknown);
         };
+        let read_at_ms = client.stage.world().wall_ms(client.process);
         let records: Vec<Record<'_>> = fetched
             .iter()
             .map(|(input, offset, message)| Record {
@@ -244,12 +245,13 @@ impl<W: Wiring> Open<W> {
                 key: message.key.as_deref(),
                 value: message.value.as_deref(),
                 headers: Some(&message.headers),
-                read_at_ms: message.timestamp_ms,
+                read_at_ms,
             })
             .collect();
         if self.commit.is_some() && !records.is_empty() {
             client.stage.world().seen.count(Situation::OverlaysOverlapped);
         }
+        client.stage.world().note_read(self.running.id(), &records);
         self.running.process(&records)?;
         let all_read = ends.len() == self.cursor.len() && records.is_empty();
         for (input, position) in ends {

@@ -8,9 +8,9 @@ use crate::{
     codec::{
         Input, Outputs, Path,
         input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
-        output::{Facts, OutputSettings},
+        output::{Facts, OutputSettings, Stamp},
     },
-    matching::{Counting, Rules, Timestamp},
+    matching::{Counting, Rules, Times, Timestamp},
     shard::{Limits, OnTruncation, Plan, ShardId, StartFrom},
 };
 
@@ -18,6 +18,9 @@ use crate::{
 pub const START_MS: Timestamp = 1_700_000_000_000;
 /// How far the clock of a process may be off, either way.
 pub const SKEW_MS: Timestamp = 1_500;
+
+/// Which timestamps count: those of the backlog do.
+const TIMES: Times = Times { min_ms: 946_684_800_000, ahead_max_ms: 24 * 3_600_000 };
 
 /// How deadlines and faults go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,8 @@ pub struct Setting {
     /// How soon markers follow a decision.
     pub marker: PerMille,
     pub transaction_timeout_ms: Timestamp,
+    /// Input records whose timestamp cannot be used.
+    pub unusable_times: PerMille,
 }
 
 impl Setting {
@@ -105,6 +110,8 @@ impl Setting {
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
         let mut plan = plan(rules, observed);
+        plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]));
+        plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
         plan.on_truncation = *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]);
         plan.tombstones_kept = Duration::from_secs(*random.pick(&[8, 20, 60]));
@@ -121,6 +128,7 @@ impl Setting {
             stay: *random.pick(&[0, 500, 800, 950]),
             marker: *random.pick(&[50, 200, 500, 900]),
             transaction_timeout_ms: 10_000,
+            unusable_times: *random.pick(&[0, 30, 300, 1_000]),
         }
     }
 
@@ -209,19 +217,14 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity };
     let mut inputs = vec![Input::expected(&expected, counting, input_limits)];
     inputs.resize_with(1 + observed, || Input::observed(&arrival, counting, input_limits));
-    let outputs = Outputs::new(OutputSettings {
-        reconciliation: "simulated".to_owned(),
-        key_field: "orderId".to_owned(),
-        facts: Facts::Headers,
-        dead_letter_bytes_max: 4_096,
-    });
     Plan {
         name: "simulated".to_owned(),
         deadlines: format!("{rules:?}"),
         topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
         inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),
-        outputs: outputs.expect("the key field is no fact"),
+        outputs: outputs(Stamp::Commit),
         rules,
+        times: Times::ANY,
         key_bytes_max: input_limits.key_bytes_max,
         start_from: StartFrom::Earliest,
         on_truncation: OnTruncation::Stop,
@@ -229,4 +232,15 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         log_records: false,
         span_seed: None,
     }
+}
+
+fn outputs(stamp: Stamp) -> Outputs {
+    let outputs = Outputs::new(OutputSettings {
+        reconciliation: "simulated".to_owned(),
+        key_field: "orderId".to_owned(),
+        facts: Facts::Headers,
+        stamp,
+        dead_letter_bytes_max: 4_096,
+    });
+    outputs.expect("the key field is no fact")
 }

@@ -36,6 +36,8 @@ pub enum Situation {
     StoreWiped,
     /// Opening a shard read changes from its changelog.
     Restored,
+    /// A record was read whose timestamp cannot be used.
+    UnusableTime,
     Completed,
     Overdue,
     DeadLetter,
@@ -48,7 +50,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 29] = [
+pub const SITUATIONS: [(Situation, &str); 30] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -72,6 +74,7 @@ pub const SITUATIONS: [(Situation, &str); 29] = [
     (Situation::StoreOld, "store old"),
     (Situation::StoreWiped, "store wiped"),
     (Situation::Restored, "restored"),
+    (Situation::UnusableTime, "unusable time"),
     (Situation::Completed, "completed"),
     (Situation::Overdue, "overdue"),
     (Situation::DeadLetter, "dead letter"),

@@ -67,8 +67,12 @@ impl Workload {
         Self { left, sure }
     }
 
-    /// Returns the timestamp of a record that is written at `now_ms`.
+    /// Returns the timestamp of a record that is written at `now_ms`; some cannot be used.
     pub fn timestamp(random: &mut Random, setting: &Setting, now_ms: Timestamp) -> Timestamp {
+        if random.chance(setting.unusable_times) {
+            // None, the start of the epoch, seconds, microseconds, nanoseconds.
+            return *random.pick(&[-1, 0, now_ms / 1_000, now_ms * 1_000, now_ms * 1_000_000]);
+        }
         match setting.deadlines {
             Deadlines::Backlog => now_ms,
             _ if random.chance(100) => now_ms - random.between(0, 6_000),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
-    shard::{Error, Result, ShardId, Spill},
+    shard::{Error, Record, Result, ShardId, Spill},
 };
 
 /// Turns that every process has to find nothing to do before it is quiet.
@@ -368,6 +368,17 @@ impl World {
                 "R-4: {member:?} commits for shard {shard} in generation {generation}, which did \
                  not give it the shard"
             ));
+        }
+    }
+
+    /// Notes which records a process was handed, and when: the time that counts for some (S30).
+    pub fn note_read(&mut self, shard: ShardId, records: &[Record<'_>]) {
+        for record in records {
+            let Record { input, offset, timestamp_ms, read_at_ms, .. } = *record;
+            if self.setting.plan.times.usable(timestamp_ms, read_at_ms).is_none() {
+                self.seen.count(Situation::UnusableTime);
+                self.oracle.note_read((shard, input, offset), read_at_ms);
+            }
         }
     }
 

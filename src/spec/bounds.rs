@@ -26,6 +26,12 @@ pub const COMMIT_INTERVAL: Bounds<Duration> =
 pub const DELETE_RETENTION: Bounds<Duration> =
     Bounds { min: Duration::from_secs(60), max: Duration::from_secs(90 * DAY.as_secs()) };
 
+/// `limits.timestampMin`, in milliseconds since the epoch: from there to 2100.
+pub const TIMESTAMP_MIN: Bounds<i64> = Bounds { min: 0, max: 4_102_444_800_000 };
+/// `limits.timestampAhead`.
+pub const TIMESTAMP_AHEAD: Bounds<Duration> =
+    Bounds { min: Duration::from_secs(1), max: TEN_YEARS };
+
 /// `limits.rowBytes`, in bytes.
 pub const ROW_BYTES: Bounds<u64> = Bounds { min: KIB, max: 16 * MIB };
 /// `limits.keyBytes`, in bytes.

@@ -14,6 +14,7 @@ mod bytes;
 mod cel;
 pub mod duration;
 mod error;
+mod instant;
 mod kafka;
 mod names;
 pub mod object;

@@ -7,7 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
-use super::{Reconciliation, duration, names};
+use super::{Reconciliation, duration, instant, names};
 
 const INTRODUCTION: &str = "\
 # The Reconciliation object
@@ -28,6 +28,7 @@ Notation:
 
 - A **duration** is one or more numbers with the units `ms`, `s`, `m`, `h`, `d` or `w`, such as
   `90s`, `1h30m` or `7d`.
+- An **instant** is a day and a time in UTC as RFC 3339 writes them: `2000-01-01T00:00:00Z`.
 - **Bytes** are written as Kubernetes does: `512Ki`, `64Mi`, `1.5Gi`, `1048576`.
 - A **JSON path** is the part of RFC 9535 that has no choice to make: `$`, `.name`, `['name']`,
   `[0]`, and where several places are meant `[*]` or `.*`.
@@ -131,6 +132,7 @@ fn type_of(name: &str, field: &JSONSchemaProps) -> String {
     }
     match (field.type_.as_deref(), field.pattern.as_deref()) {
         (_, Some(duration::PATTERN)) => "duration".to_owned(),
+        (_, Some(instant::PATTERN)) => "instant".to_owned(),
         (_, Some(names::TOPIC_PATTERN)) => "name".to_owned(),
         (Some("array"), _) => "list".to_owned(),
         (Some("object"), _) if field.properties.is_none() => "map of texts".to_owned(),

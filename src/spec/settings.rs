@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use super::Kafka;
-use super::object::{FactsSpec, OnTruncation, StartFrom};
+use super::object::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use crate::codec::input::{ExpectedPaths, ObservedPaths};
-use crate::matching::{Counting, Rules, Timestamp};
+use crate::matching::{Counting, Rules, Times, Timestamp};
 use crate::shard::{InputIndex, ShardId, Sink};
 
 /// The settings of one reconciliation.
@@ -30,6 +30,7 @@ pub struct Settings {
     pub commit_interval: Duration,
     pub start_from: StartFrom,
     pub on_truncation: OnTruncation,
+    pub output_timestamp: OutputTimestamp,
     pub topics: Topics,
     pub limits: Limits,
     /// Bytes that one worker may use; `None` when it follows from the container's limit.
@@ -95,12 +96,16 @@ pub struct Topics {
     pub changelog_segment_bytes: u64,
 }
 
-/// Sizes beyond which a record is a dead letter.
+/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
+/// count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub row_bytes_max: usize,
     pub items_per_expectation_max: usize,
     pub key_bytes_max: usize,
+    /// In milliseconds since the epoch.
+    pub timestamp_min_ms: Timestamp,
+    pub timestamp_ahead_max: Duration,
 }
 
 /// What a collector is told.
@@ -134,6 +139,12 @@ impl Settings {
             memory_ms: millis(memory),
             row_bytes_max: self.limits.row_bytes_max,
         }
+    }
+
+    /// Returns which timestamps of records can be used.
+    pub fn times(&self) -> Times {
+        let Limits { timestamp_min_ms, timestamp_ahead_max, .. } = self.limits;
+        Times { min_ms: timestamp_min_ms, ahead_max_ms: millis(timestamp_ahead_max) }
     }
 
     /// Returns the consumer group.

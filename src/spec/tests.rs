@@ -79,6 +79,7 @@ fn descriptions_tell_the_bounds_that_are_checked() {
     let durations =
         |bounds: Bounds<Duration>| (duration::format(bounds.min), duration::format(bounds.max));
     let amounts = |bounds: Bounds<u64>| (bytes::format(bounds.min), bytes::format(bounds.max));
+    let instants = |bounds: Bounds<i64>| (instant::format(bounds.min), instant::format(bounds.max));
     let counts = |bounds: Bounds<i32>| (bounds.min.to_string(), bounds.max.to_string());
     let told = [
         (".spec.overdue.after", durations(bounds::DEADLINE)),
@@ -93,6 +94,8 @@ fn descriptions_tell_the_bounds_that_are_checked() {
         (".spec.limits.rowBytes", amounts(bounds::ROW_BYTES)),
         (".spec.limits.keyBytes", amounts(bounds::KEY_BYTES)),
         (".spec.limits.itemsPerExpectation", counts(bounds::ITEMS)),
+        (".spec.limits.timestampMin", instants(bounds::TIMESTAMP_MIN)),
+        (".spec.limits.timestampAhead", durations(bounds::TIMESTAMP_AHEAD)),
         (".spec.memoryBudget", amounts(bounds::MEMORY_BUDGET)),
         (".spec.replicas", counts(bounds::REPLICAS)),
         (".spec.console.replicas", counts(bounds::CONSOLES)),

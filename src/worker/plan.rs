@@ -8,13 +8,13 @@ use crate::{
     codec::{
         Input, Outputs,
         input::Limits,
-        output::{Facts, OutputSettings},
+        output::{Facts, OutputSettings, Stamp},
     },
     kafka::{Connection, Login, Protocol, Topics, Wanted},
     shard::{Error, OnTruncation, Plan, Result, StartFrom},
     spec::{
         Settings,
-        object::{self, FactsSpec, GroupProtocol},
+        object::{self, FactsSpec, GroupProtocol, OutputTimestamp},
     },
     telemetry::Who,
 };
@@ -73,11 +73,16 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
             FactsSpec::Headers => Facts::Headers,
             FactsSpec::Value => Facts::Value,
         },
+        stamp: match settings.output_timestamp {
+            OutputTimestamp::Commit => Stamp::Commit,
+            OutputTimestamp::Source => Stamp::Source,
+        },
         dead_letter_bytes_max: topics.dead_letter_bytes_max,
     });
     Plan {
         name: settings.name.clone(),
         rules,
+        times: settings.times(),
         inputs: inputs(settings),
         topics: topics.inputs.clone(),
         outputs: outputs.expect("validation has checked the key field"),

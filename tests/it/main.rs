@@ -33,6 +33,7 @@ mod refusals;
 mod reset;
 mod security;
 mod state_api;
+mod times;
 mod token_server;
 mod topics;
 mod tracing;

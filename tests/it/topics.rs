@@ -77,6 +77,12 @@ impl Writer {
         self.hand_over(with(record, key, value));
     }
 
+    /// Like [`Self::send`], with a timestamp in milliseconds; −1 for none.
+    pub fn send_at(&self, topic: &str, key: &[u8], value: &[u8], timestamp_ms: i64) {
+        let record = BaseRecord::to(topic).timestamp(timestamp_ms);
+        self.hand_over(with(record, Some(key), Some(value)));
+    }
+
     /// Like [`Self::send`], with headers.
     pub fn send_with(&self, topic: &str, key: &[u8], value: &[u8], headers: &[(&str, &str)]) {
         let insert = |all: OwnedHeaders, (key, value): &(&str, &str)| {

@@ -9,6 +9,7 @@ fn outputs(facts: Facts) -> Outputs {
         reconciliation: "shipping".to_owned(),
         key_field: "orderId".to_owned(),
         facts,
+        stamp: Stamp::default(),
         dead_letter_bytes_max: 20,
     })
     .expect("settings that fit")
@@ -32,29 +33,57 @@ fn header<'o>(output: &'o Output, name: &str) -> Option<&'o str> {
 
 #[test]
 fn a_completion_is_exactly_the_keys_field() {
-    let output = outputs(Facts::LateHeader).emitted(b"o-1", &IN_TIME, 77);
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &IN_TIME, Time::of(77));
     assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
     assert_eq!((output.sink, output.timestamp_ms), (Sink::Completed, 77));
     assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
-    assert!(output.headers.is_empty());
+    assert_eq!(output.headers, [source_timestamp("77")]);
+}
+
+fn source_timestamp(text: &str) -> (&'static str, String) {
+    ("rollcall-source-timestamp", text.to_owned())
 }
 
 #[test]
 fn a_late_completion_says_so() {
-    let output = outputs(Facts::LateHeader).emitted(b"o-1", &LATE, 77);
+    let output = outputs(Facts::LateHeader).emitted(b"o-1", &LATE, Time::of(77));
     assert_eq!(value_of(&output), r#"{"orderId":"o-1"}"#);
-    assert_eq!(output.headers, [("rollcall-late", "true".to_owned())]);
+    assert_eq!(output.headers, [source_timestamp("77"), ("rollcall-late", "true".to_owned())]);
 }
 
 #[test]
 fn facts_come_as_headers_or_in_the_value_where_that_is_asked_for() {
-    let output = outputs(Facts::Headers).emitted(b"o-1", &LATE, 77);
+    let output = outputs(Facts::Headers).emitted(b"o-1", &LATE, Time::of(77));
     assert_eq!(header(&output, "rollcall-expected-at"), Some("1683581858571"));
     assert_eq!(header(&output, "rollcall-late"), Some("true"));
-    let output = outputs(Facts::Value).emitted(b"o-1", &IN_TIME, 77);
+    let output = outputs(Facts::Value).emitted(b"o-1", &IN_TIME, Time::of(77));
     let expected = r#"{"orderId":"o-1","expectedAt":"2023-05-08T21:37:38.571Z","late":false}"#;
     assert_eq!(value_of(&output), expected);
-    assert!(output.headers.is_empty());
+    assert_eq!(output.headers, [source_timestamp("77")]);
+}
+
+#[test]
+fn outputs_bear_the_time_of_their_commit_and_name_that_of_their_record() {
+    let outputs = outputs(Facts::default());
+    let time = Time { at_ms: 50, source_ms: 1_683_581_858_571_000 };
+    let dead = outputs.dead_letter(&Source { time, ..source(None, None) }, &Reason::NullKey);
+    let mut all = [outputs.emitted(b"o-1", &IN_TIME, time), dead];
+    outputs.stamp(&mut all, 90);
+    for output in &all {
+        assert_eq!(output.timestamp_ms, 90);
+        assert_eq!(header(output, "rollcall-source-timestamp"), Some("1683581858571000"));
+    }
+}
+
+#[test]
+fn outputs_bear_the_time_of_their_record_where_that_is_asked_for_and_never_a_later_one() {
+    let mut outputs = outputs(Facts::default());
+    outputs.settings.stamp = Stamp::Source;
+    let at = |at_ms| outputs.emitted(b"o-1", &IN_TIME, Time { at_ms, source_ms: -1 });
+    let mut all = [at(50), at(95)];
+    outputs.stamp(&mut all, 90);
+    assert_eq!(all.each_ref().map(|output| output.timestamp_ms), [50, 90]);
+    assert!(all.iter().all(|output| output.headers.is_empty()), "as before there was a choice");
 }
 
 #[test]
@@ -63,10 +92,11 @@ fn names_and_keys_are_escaped() {
         reconciliation: String::new(),
         key_field: "the \"key\"".to_owned(),
         facts: Facts::default(),
+        stamp: Stamp::default(),
         dead_letter_bytes_max: 0,
     };
     let outputs = Outputs::new(settings).expect("settings that fit");
-    let output = outputs.emitted("ü\"\\\n".as_bytes(), &IN_TIME, 0);
+    let output = outputs.emitted("ü\"\\\n".as_bytes(), &IN_TIME, Time::of(0));
     assert_eq!(value_of(&output), r#"{"the \"key\"":"ü\"\\\n"}"#);
     assert_eq!(parsed(&output), json!({"the \"key\"": "ü\"\\\n"}));
 }
@@ -78,6 +108,7 @@ fn a_key_field_that_would_come_twice_is_refused() {
             reconciliation: String::new(),
             key_field: name.to_owned(),
             facts: Facts::default(),
+            stamp: Stamp::default(),
             dead_letter_bytes_max: 0,
         };
         let refusal = Outputs::new(settings).expect_err("a reserved name");
@@ -87,7 +118,7 @@ fn a_key_field_that_would_come_twice_is_refused() {
 
 fn overdue(reason: OverdueReason, since: Timestamp, items: Items) -> Output {
     let emitted = Emitted::Overdue { reason, since, items };
-    outputs(Facts::default()).emitted(b"o-1", &emitted, 5)
+    outputs(Facts::default()).emitted(b"o-1", &emitted, Time::of(5))
 }
 
 #[test]
@@ -103,7 +134,7 @@ fn an_overdue_record_says_what_is_missing() {
     assert_eq!(value_of(&output), expected);
     assert_eq!((output.sink, output.timestamp_ms), (Sink::Overdue, 5));
     assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
-    assert!(output.headers.is_empty());
+    assert_eq!(output.headers, [source_timestamp("5")]);
 }
 
 #[test]
@@ -155,7 +186,7 @@ fn source<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Source<'a> {
         topic: "orders",
         partition: 3,
         offset: 42,
-        timestamp_ms: 99,
+        time: Time { at_ms: 99, source_ms: -1 },
         key,
         value,
         headers: None,
@@ -176,7 +207,7 @@ fn a_dead_letter_is_the_record_as_it_was_with_the_reason() {
         ("rollcall-source-topic", "orders"),
         ("rollcall-source-partition", "3"),
         ("rollcall-source-offset", "42"),
-        ("rollcall-source-timestamp", "99"),
+        ("rollcall-source-timestamp", "-1"),
         ("rollcall-reconciliation", "shipping"),
     ];
     let headers: Vec<_> =
@@ -228,6 +259,7 @@ fn kept(
         reconciliation: "shipping".to_owned(),
         key_field: "orderId".to_owned(),
         facts: Facts::default(),
+        stamp: Stamp::default(),
         dead_letter_bytes_max: room,
     };
     let headers = headers.to_vec();

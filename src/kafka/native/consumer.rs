@@ -30,8 +30,9 @@ pub enum Fetched<'a> {
         topic: &'a CStr,
         partition: i32,
         offset: i64,
-        /// Milliseconds; `None` when the record has none.
-        timestamp_ms: Option<i64>,
+        /// Milliseconds since the epoch as the producer wrote them, whatever they mean; −1 when
+        /// the record has none.
+        timestamp_ms: i64,
         key: Option<&'a [u8]>,
         value: Option<&'a [u8]>,
         headers: &'a MessageHeaders,
@@ -125,7 +126,7 @@ fn fetched<'a>(message: *const sys::rd_kafka_message_t) -> Fetched<'a> {
                 topic: CStr::from_ptr(sys::rd_kafka_topic_name(message.rkt)),
                 partition: message.partition,
                 offset: message.offset,
-                timestamp_ms: (timestamp >= 0).then_some(timestamp),
+                timestamp_ms: timestamp,
                 key: bytes(message.key, message.key_len),
                 value: bytes(message.payload, message.len),
                 headers: MessageHeaders::of(message),

@@ -7,7 +7,15 @@ pub static GROUP: Group = Group {
     title: "Input",
     about: "How far the input is processed. Lag in seconds is the age of the newest record that \
             was processed, while there is more to read; where all is read it is 0.",
-    metrics: &[&RECORDS, &NEXT_OFFSET, &LAG_RECORDS, &LAG_SECONDS, &DEAD_LETTERS, &LOST],
+    metrics: &[
+        &RECORDS,
+        &NEXT_OFFSET,
+        &LAG_RECORDS,
+        &LAG_SECONDS,
+        &UNUSABLE_TIMES,
+        &DEAD_LETTERS,
+        &LOST,
+    ],
 };
 
 pub static RECORDS: Metric =
@@ -28,6 +36,14 @@ pub static LAG_SECONDS: Metric = Metric::gauge(
     "Age of the newest record processed while there are offsets to read, else 0",
 )
 .by(&[SHARD, TOPIC]);
+
+pub static UNUSABLE_TIMES: Metric = Metric::counter(
+    "rollcall_records_unusable_time_total",
+    "records",
+    "Input records without a timestamp, or with one outside of `spec.limits`: the wall clock counts \
+     for them",
+)
+.by(&[TOPIC]);
 
 pub static DEAD_LETTERS: Metric = Metric::counter(
     "rollcall_dead_letters_total",

@@ -18,6 +18,13 @@ pub struct Message {
 }
 
 impl Message {
+    /// Returns the timestamp that an output says its record has.
+    pub fn source_timestamp(&self) -> Option<Timestamp> {
+        let (_, value) =
+            self.headers.iter().find(|(name, _)| name == "rollcall-source-timestamp")?;
+        std::str::from_utf8(value.as_deref()?).ok()?.parse().ok()
+    }
+
     /// Tells whether it is part of a trace.
     pub fn is_traced(&self) -> bool {
         self.headers.iter().any(|(name, _)| name == "traceparent")

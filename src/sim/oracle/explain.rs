@@ -9,7 +9,7 @@ use super::{
     text,
 };
 use crate::{
-    codec::Reason,
+    codec::{Reason, output::Time},
     matching::{Emitted, Event, Phase, Row, Timestamp, step},
     shard::{Output, Plan, Sink},
 };
@@ -28,6 +28,8 @@ pub struct Case<'a> {
     pub outputs: [Vec<Message>; 3],
     /// Latest time at which a deadline may have fired.
     pub tick_until_ms: Timestamp,
+    /// When the transaction was taken, as its outputs say.
+    pub commit_ms: Timestamp,
 }
 
 /// A point on the way from the first row to the last.
@@ -55,7 +57,7 @@ impl Case<'_> {
             }
             if seen.insert((point.used.clone(), point.told, encoded(&point.row))) {
                 left.extend(self.tick(&point));
-                left.extend((0..point.used.len()).filter_map(|input| self.take(&point, input)));
+                left.extend((0..point.used.len()).flat_map(|input| self.take(&point, input)));
             }
         }
         Err(format!(
@@ -76,39 +78,56 @@ impl Case<'_> {
         used && told && point.row == self.last
     }
 
-    /// Returns the point after the next record of `input`.
-    fn take(&self, point: &Point, input: usize) -> Option<Point> {
-        let fact = self.facts[input].get(point.used[input])?;
+    /// Returns the points after the next record of `input`, by the time that counts for it.
+    fn take(&self, point: &Point, input: usize) -> Vec<Point> {
+        let Some(fact) = self.facts[input].get(point.used[input]) else { return Vec::new() };
+        let times = fact.counts_ms.iter();
+        times.filter_map(|at_ms| self.take_at(point, input, fact, *at_ms)).collect()
+    }
+
+    fn take_at(&self, point: &Point, input: usize, fact: &Fact, at_ms: Timestamp) -> Option<Point> {
         let mut next = point.clone();
         next.used[input] += 1;
         let Some(event) = fact.event() else {
-            let Says::Refused(output) = &fact.says else { return None };
-            return self.tell(next, output);
+            let Says::Refused(reason) = &fact.says else { return None };
+            return self.tell(next, fact.dead_letter(self.plan, reason, at_ms));
         };
-        let step = step(&self.plan.rules, point.row.clone(), event, fact.timestamp_ms);
+        let step = step(&self.plan.rules, point.row.clone(), event, at_ms);
         next.row = step.row;
         if step.changed {
             next.row.touched_by(step.outcome, fact.origin(input));
         }
         if let Some(reason) = Reason::of(step.outcome) {
-            next = self.tell(next, &fact.dead_letter(self.plan, &reason))?;
+            next = self.tell(next, fact.dead_letter(self.plan, &reason, at_ms))?;
         }
-        self.emit(next, step.emitted.as_ref(), fact.timestamp_ms, Some(fact))
+        let time = Time { at_ms, source_ms: fact.source_ms };
+        self.emit(next, step.emitted.as_ref(), time, Some(fact))
     }
 
-    /// Returns the point after the row's earliest deadline has fired.
-    fn tick(&self, point: &Point) -> Option<Point> {
-        let due = point.row.due(&self.plan.rules).filter(|due| *due <= self.tick_until_ms)?;
-        let at = if point.row.phase == Phase::Open {
-            // When it fired is told by the record that it made.
-            let overdue = self.outputs[1].get(point.told[1])?;
-            Some(overdue.timestamp_ms).filter(|at| (due..=self.tick_until_ms).contains(at))?
+    /// Returns the points after the row's earliest deadline has fired, by when it did.
+    fn tick(&self, point: &Point) -> Vec<Point> {
+        let Some(due) = point.row.due(&self.plan.rules) else { return Vec::new() };
+        let mut times = if point.row.phase == Phase::Open {
+            let Some(overdue) = self.outputs[1].get(point.told[1]) else { return Vec::new() };
+            match overdue.source_timestamp() {
+                Some(at) => vec![at],
+                // The clock may have been set back before the transaction was taken.
+                None => {
+                    let told = overdue.timestamp_ms;
+                    vec![told, told.max(due), self.last.changed_at]
+                }
+            }
         } else {
-            due
+            vec![due]
         };
+        times.retain(|at| (due..=self.tick_until_ms).contains(at));
+        times.into_iter().filter_map(|at| self.tick_at(point, at)).collect()
+    }
+
+    fn tick_at(&self, point: &Point, at: Timestamp) -> Option<Point> {
         let step = step(&self.plan.rules, point.row.clone(), Event::Tick, at);
         let next = Point { row: step.row, ..point.clone() };
-        self.emit(next, step.emitted.as_ref(), at, None)
+        self.emit(next, step.emitted.as_ref(), Time::of(at), None)
     }
 
     /// Accounts for what the core has emitted; `cause` is the record that made it do so.
@@ -116,17 +135,18 @@ impl Case<'_> {
         &self,
         next: Point,
         emitted: Option<&Emitted>,
-        at: Timestamp,
+        time: Time,
         cause: Option<&Fact>,
     ) -> Option<Point> {
         let Some(emitted) = emitted else { return Some(next) };
-        let mut output = self.plan.outputs.emitted(&self.key, emitted, at);
+        let mut output = self.plan.outputs.emitted(&self.key, emitted, time);
         output.carried = cause.and_then(|fact| fact.carried(self.plan)).map(Box::new);
-        self.tell(next, &output)
+        self.tell(next, output)
     }
 
     /// Accounts for `output`, if it is the next one of its topic.
-    fn tell(&self, mut next: Point, output: &Output) -> Option<Point> {
+    fn tell(&self, mut next: Point, mut output: Output) -> Option<Point> {
+        self.plan.outputs.stamp(std::slice::from_mut(&mut output), self.commit_ms);
         let index = match output.sink {
             Sink::Completed => 0,
             Sink::Overdue => 1,
@@ -135,6 +155,6 @@ impl Case<'_> {
         debug_assert_eq!(OUTPUTS[index], output.sink.into());
         let message = self.outputs[index].get(next.told[index])?;
         next.told[index] += 1;
-        (*message == Message::from(output)).then_some(next)
+        (*message == Message::from(&output)).then_some(next)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     codec::{
         Reason,
         input::Scratch,
-        output::Source,
+        output::{Source, Time},
         trace::{TraceParent, span_id},
     },
     matching::{Event, Items, Origin, Timestamp},
@@ -21,7 +21,10 @@ use crate::{
 #[derive(Clone)]
 pub struct Fact {
     pub says: Says,
-    pub timestamp_ms: Timestamp,
+    /// The times of which one counts for it.
+    pub counts_ms: Vec<Timestamp>,
+    /// Its timestamp as it came.
+    pub source_ms: Timestamp,
     /// The record, should the core refuse what it says.
     source: Input,
 }
@@ -35,7 +38,7 @@ pub enum Says {
         quantity: u32,
     },
     /// Nothing that can be understood.
-    Refused(Output),
+    Refused(Reason),
 }
 
 #[derive(Debug, Clone)]
@@ -54,13 +57,19 @@ impl fmt::Debug for Fact {
         let offset = self.source.offset;
         match &self.says {
             Says::Refused(_) => write!(f, "{offset}: refused"),
-            says => write!(f, "{offset}: {says:?} at {}", self.timestamp_ms),
+            says => write!(f, "{offset}: {says:?} at {:?}", self.counts_ms),
         }
     }
 }
 
-/// Decodes one input record.
-pub fn facts(plan: &Plan, place: Place, offset: Offset, message: &Message) -> Fact {
+/// Decodes one input record, for which one of these times counts.
+pub fn facts(
+    plan: &Plan,
+    place: Place,
+    offset: Offset,
+    message: &Message,
+    counts_ms: Vec<Timestamp>,
+) -> Fact {
     let Topic::Input(input) = place.topic else {
         unreachable!("only inputs hold facts");
     };
@@ -82,9 +91,9 @@ pub fn facts(plan: &Plan, place: Place, offset: Offset, message: &Message) -> Fa
             Says::Observation { item: item.to_owned(), quantity }
         }
         Ok(Event::Tick) => unreachable!("a decoder makes no ticks"),
-        Err(reason) => Says::Refused(dead_letter(plan, &source, message.timestamp_ms, &reason)),
+        Err(reason) => Says::Refused(reason),
     };
-    Fact { says, timestamp_ms: message.timestamp_ms, source }
+    Fact { says, counts_ms, source_ms: message.timestamp_ms, source }
 }
 
 impl Fact {
@@ -129,21 +138,17 @@ impl Fact {
         Some(Carried { headers, span: None })
     }
 
-    /// Returns the record's dead letter.
-    pub fn dead_letter(&self, plan: &Plan, reason: &Reason) -> Output {
-        dead_letter(plan, &self.source, self.timestamp_ms, reason)
+    /// Returns the record's dead letter, if `at_ms` is the time that counts for it.
+    pub fn dead_letter(&self, plan: &Plan, reason: &Reason, at_ms: Timestamp) -> Output {
+        let source = Source {
+            topic: &self.source.topic,
+            partition: self.source.partition,
+            offset: self.source.offset,
+            time: Time { at_ms, source_ms: self.source_ms },
+            key: self.source.key.as_deref(),
+            value: self.source.value.as_deref(),
+            headers: Some(&self.source.headers),
+        };
+        plan.outputs.dead_letter(&source, reason)
     }
-}
-
-fn dead_letter(plan: &Plan, source: &Input, timestamp_ms: Timestamp, reason: &Reason) -> Output {
-    let source = Source {
-        topic: &source.topic,
-        partition: source.partition,
-        offset: source.offset,
-        timestamp_ms,
-        key: source.key.as_deref(),
-        value: source.value.as_deref(),
-        headers: Some(&source.headers),
-    };
-    plan.outputs.dead_letter(&source, reason)
 }

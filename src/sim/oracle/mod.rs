@@ -5,6 +5,7 @@
 //! partition's, and with deadlines that were due, the core gives exactly its rows and outputs.
 //! Ban: nothing here knows what a process has in memory; it looks at Kafka and at the disks.
 
+mod commit;
 mod counts;
 mod explain;
 mod facts;
@@ -15,6 +16,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::{
+    commit::Commit,
     explain::Case,
     facts::{Fact, facts},
 };
@@ -66,17 +68,13 @@ struct Shard {
 #[derive(Debug, Default)]
 pub struct Oracle {
     shards: BTreeMap<ShardId, Shard>,
+    /// When records whose timestamp cannot be used were handed to a process.
+    read_at_ms: Readings,
     seen: Seen,
 }
 
-/// What a transaction, or a commit of offsets alone, changes.
-struct Commit<'a> {
-    shard: ShardId,
-    transaction: Option<TransactionId>,
-    offsets: &'a [(ShardId, InputIndex, CommittedOffset)],
-    /// The latest time that any process has seen.
-    wall_max_ms: Timestamp,
-}
+/// When each of some records was read.
+type Readings = BTreeMap<(ShardId, InputIndex, Offset), BTreeSet<Timestamp>>;
 
 impl Oracle {
     /// Judges a transaction as it commits; its markers are not yet written.
@@ -91,6 +89,12 @@ impl Oracle {
         let transaction = Some(transaction);
         let commit = Commit { shard, transaction, offsets: &offsets, wall_max_ms };
         self.commit(setting, cluster, &commit)
+    }
+
+    /// Notes when a process was handed a record whose timestamp cannot be used: one of these times
+    /// counts for it (S30).
+    pub fn note_read(&mut self, record: (ShardId, InputIndex, Offset), read_at_ms: Timestamp) {
+        self.read_at_ms.entry(record).or_default().insert(read_at_ms);
     }
 
     /// Judges offsets that are committed outside any transaction.
@@ -110,7 +114,9 @@ impl Oracle {
         let known = self.shards.entry(commit.shard).or_default();
         let changes = commit.changes(cluster)?;
         let outputs = commit.outputs(cluster);
-        let (mut events, tick_until_ms) = known.events(setting, cluster, commit)?;
+        let commit_ms = commit.taken_at_ms(&outputs)?;
+        let (mut events, tick_until_ms) =
+            known.events(setting, cluster, commit, &self.read_at_ms)?;
         let keys: BTreeSet<Key> = events
             .keys()
             .chain(outputs.keys())
@@ -128,6 +134,7 @@ impl Oracle {
                 facts: events.remove(&key).unwrap_or_default(),
                 outputs: outputs.get(&key).cloned().unwrap_or_default(),
                 tick_until_ms,
+                commit_ms,
             };
             case.explain().map_err(|why| format!("R-3: shard {}: {why}", commit.shard))?;
         }
@@ -252,6 +259,7 @@ impl Shard {
         setting: &Setting,
         cluster: &mut Cluster,
         commit: &Commit<'_>,
+        read_at_ms: &Readings,
     ) -> Result<(Events, Timestamp), String> {
         let mut events = Events::new();
         let mut tick_until_ms = commit.wall_max_ms;
@@ -277,8 +285,13 @@ impl Shard {
             }
             let passed_ms = self.passed_ms.entry(input).or_insert(Timestamp::MIN);
             for (at, message) in log.messages(from, offset.next) {
-                *passed_ms = message.timestamp_ms.max(*passed_ms);
-                let fact = facts(&setting.plan, place, at, message);
+                let usable = setting.plan.times.usable(message.timestamp_ms, commit.wall_max_ms);
+                *passed_ms = usable.map_or(*passed_ms, |usable| usable.max(*passed_ms));
+                let counts_ms = match (usable, read_at_ms.get(&(shard, input, at))) {
+                    (Some(usable), _) => vec![usable],
+                    (None, read) => read.into_iter().flatten().copied().collect(),
+                };
+                let fact = facts(&setting.plan, place, at, message, counts_ms);
                 let of_key = events.entry(message.key.clone()).or_default();
                 of_key.resize_with(setting.inputs(), Vec::new);
                 of_key[input].push(fact);
@@ -337,37 +350,6 @@ impl Shard {
             }
         }
         Ok(())
-    }
-}
-
-impl Commit<'_> {
-    fn changes(&self, cluster: &mut Cluster) -> Result<BTreeMap<Vec<u8>, (Offset, Row)>, String> {
-        let mut changes = BTreeMap::new();
-        let Some(transaction) = self.transaction else { return Ok(changes) };
-        let place = Place { topic: Topic::Changelog, shard: self.shard };
-        for (offset, message) in cluster.log(place).of_transaction(transaction) {
-            let key = message.key.clone().unwrap_or_default();
-            let row = match &message.value {
-                Some(bytes) => codec::row::decode(bytes).map_err(|error| error.to_string())?,
-                None => Row::default(),
-            };
-            if changes.insert(key, (offset, row)).is_some() {
-                return Err("R-7: a transaction changes a row twice".to_owned());
-            }
-        }
-        Ok(changes)
-    }
-
-    fn outputs(&self, cluster: &mut Cluster) -> Told {
-        let mut outputs = Told::new();
-        let Some(transaction) = self.transaction else { return outputs };
-        for (index, topic) in OUTPUTS.into_iter().enumerate() {
-            let log = cluster.log(Place { topic, shard: self.shard });
-            for (_, message) in log.of_transaction(transaction) {
-                outputs.entry(message.key.clone()).or_default()[index].push((**message).clone());
-            }
-        }
-        outputs
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
+    codec::output::Time,
     matching::{Counting, Event, Items, Origin, Outcome, Rules, step},
-    shard::Plan,
+    shard::{Output, Plan},
     sim::setting,
 };
 
@@ -33,15 +34,15 @@ fn record(value: Option<&str>, timestamp_ms: Timestamp) -> Message {
 
 /// Returns the case of an order and the arrival of its item, and what the core makes of it.
 fn completed(plan: &Plan) -> Case<'_> {
-    let order = facts(plan, EXPECTED, 0, &record(Some(ORDER), 10));
-    let arrival = facts(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
+    let order = fact(plan, EXPECTED, 0, &record(Some(ORDER), 10));
+    let arrival = fact(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
     let event = Event::Observation { item: "1", quantity: 1 };
     let mut last = step(&plan.rules, open, event, 20);
     last.row.touched_by(Outcome::Expected, Origin { input: 0, offset: 0 });
     last.row.touched_by(Outcome::Observed, Origin { input: 1, offset: 0 });
-    let completion = plan.outputs.emitted(b"k", &last.emitted.unwrap(), 20);
+    let completion = plan.outputs.emitted(b"k", &last.emitted.unwrap(), Time::of(20));
     Case {
         plan,
         key: b"k".to_vec(),
@@ -50,11 +51,20 @@ fn completed(plan: &Plan) -> Case<'_> {
         facts: vec![vec![order], vec![arrival]],
         outputs: [vec![as_message(&completion)], Vec::new(), Vec::new()],
         tick_until_ms: 50,
+        commit_ms: 60,
     }
 }
 
-fn as_message(output: &crate::shard::Output) -> Message {
-    Message::from(output)
+/// Returns what a reader gets of an output of a transaction that was taken at 60.
+fn as_message(output: &Output) -> Message {
+    let mut output = output.clone();
+    plan().outputs.stamp(std::slice::from_mut(&mut output), 60);
+    Message::from(&output)
+}
+
+/// Returns what a record says for which its own timestamp counts.
+fn fact(plan: &Plan, place: Place, offset: Offset, record: &Message) -> Fact {
+    facts(plan, place, offset, record, vec![record.timestamp_ms])
 }
 
 #[test]
@@ -106,14 +116,14 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     let completion = |at| {
         let expected_at = 10;
         let emitted = crate::matching::Emitted::Completion { late: false, expected_at };
-        as_message(&plan.outputs.emitted(b"k", &emitted, at))
+        as_message(&plan.outputs.emitted(b"k", &emitted, Time::of(at)))
     };
     case.outputs[0] = vec![completion(10)];
     case.last.changed_at = 20;
     case.last.changed_by = Some(Origin { input: 0, offset: 0 });
     assert_eq!(case.explain(), Ok(()), "the arrival came first");
     case.last.changed_by = Some(Origin { input: 1, offset: 0 });
-    let cancellation = facts(&plan, EXPECTED, 1, &record(None, 30));
+    let cancellation = fact(&plan, EXPECTED, 1, &record(None, 30));
     case.facts[0].insert(0, cancellation);
     case.outputs[0] = vec![completion(20)];
     assert_eq!(case.explain(), Ok(()), "cancelled, then expected anew, then complete");
@@ -128,7 +138,7 @@ fn a_deadline_fires_when_it_is_due_and_only_once() {
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
     let fired = step(&plan.rules, open.clone(), Event::Tick, 120);
-    let overdue = as_message(&plan.outputs.emitted(b"k", &fired.emitted.unwrap(), 120));
+    let overdue = as_message(&plan.outputs.emitted(b"k", &fired.emitted.unwrap(), Time::of(120)));
     let case = |outputs: Vec<Message>, tick_until_ms| Case {
         plan: &plan,
         key: b"k".to_vec(),
@@ -137,6 +147,7 @@ fn a_deadline_fires_when_it_is_due_and_only_once() {
         facts: vec![Vec::new(), Vec::new()],
         outputs: [Vec::new(), outputs, Vec::new()],
         tick_until_ms,
+        commit_ms: 60,
     };
     assert_eq!(case(vec![overdue.clone()], 120).explain(), Ok(()));
     assert!(case(vec![overdue.clone()], 119).explain().is_err(), "nobody's clock was there");
@@ -147,9 +158,10 @@ fn a_deadline_fires_when_it_is_due_and_only_once() {
 #[test]
 fn a_dead_letter_belongs_to_its_record() {
     let plan = plan();
-    let broken = facts(&plan, OBSERVED, 7, &record(Some("{"), 20));
-    let facts::Says::Refused(output) = broken.says.clone() else {
-        panic!("broken JSON was understood");
+    let broken = fact(&plan, OBSERVED, 7, &record(Some("{"), 20));
+    let refused = |fact: &Fact| {
+        let facts::Says::Refused(reason) = &fact.says else { panic!("it was understood") };
+        as_message(&fact.dead_letter(&plan, reason, 20))
     };
     let case = |outputs| Case {
         plan: &plan,
@@ -159,10 +171,20 @@ fn a_dead_letter_belongs_to_its_record() {
         facts: vec![Vec::new(), vec![broken.clone()]],
         outputs: [Vec::new(), Vec::new(), outputs],
         tick_until_ms: 50,
+        commit_ms: 60,
     };
-    assert_eq!(case(vec![as_message(&output)]).explain(), Ok(()));
+    assert_eq!(case(vec![refused(&broken)]).explain(), Ok(()));
     assert!(case(Vec::new()).explain().is_err());
-    let other = facts(&plan, OBSERVED, 8, &record(Some("{"), 20));
-    let facts::Says::Refused(other) = other.says else { panic!("broken JSON was understood") };
-    assert!(case(vec![as_message(&other)]).explain().is_err());
+    let other = fact(&plan, OBSERVED, 8, &record(Some("{"), 20));
+    assert!(case(vec![refused(&other)]).explain().is_err());
+}
+
+#[test]
+fn one_of_the_times_of_reading_counts_where_the_records_own_cannot() {
+    let plan = plan();
+    let mut case = completed(&plan);
+    case.facts[0][0].counts_ms = vec![10, 30];
+    assert_eq!(case.explain(), Ok(()), "it was read at 10, and at 30 again");
+    case.facts[0][0].counts_ms = vec![30];
+    assert!(case.explain().is_err(), "it was not read at 10");
 }

@@ -25,7 +25,8 @@ pub use connection::{
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{
-    ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, StartFrom, StorageSpec, TopicsSpec,
+    ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, OutputTimestamp, StartFrom,
+    StorageSpec, TopicsSpec,
 };
 pub use records::{
     CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec, FactsSpec, ObservedSpec,
@@ -166,10 +167,17 @@ pub struct ReconciliationSpec {
     /// it, and go on with the oldest record that is left.
     #[serde(default)]
     pub on_truncation: OnTruncation,
+    /// Which timestamp completions, overdue records and dead letters bear, by which Kafka deletes
+    /// them. `commit`: the time of the commit; a header `rollcall-source-timestamp` has the
+    /// timestamp of the record that they come from. `source`: that timestamp itself, as before
+    /// there was a choice; with old input they may be deleted before they are read.
+    #[serde(default)]
+    pub output_timestamp: OutputTimestamp,
     /// How topics are made.
     #[serde(default)]
     pub topics: TopicsSpec,
-    /// Sizes beyond which a record is a dead letter.
+    /// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
+    /// count.
     #[serde(default)]
     pub limits: LimitsSpec,
     /// Memory that one worker may use, such as 512Mi. Left out, it follows from the container's

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{bounds, duration};
+use crate::spec::{bounds, duration, instant};
 
 /// Where a consumer group without committed offsets begins.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,17 @@ pub enum OnTruncation {
     Stop,
     /// Accept the loss, count it, and go on with the oldest record that is left.
     Continue,
+}
+
+/// Which timestamp the records that Rollcall writes bear.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum OutputTimestamp {
+    /// The time of the commit.
+    #[default]
+    Commit,
+    /// That of the record which they come from.
+    Source,
 }
 
 /// What becomes of the changelog topic and the consumer group when the object is deleted.
@@ -90,7 +101,8 @@ impl Default for ChangelogSpec {
     }
 }
 
-/// Sizes beyond which a record is a dead letter.
+/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
+/// count.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LimitsSpec {
@@ -103,6 +115,16 @@ pub struct LimitsSpec {
     /// Longest key. Between 16 and 32Ki.
     #[schemars(extend("nullable" = false))]
     pub key_bytes: Quantity,
+    /// Earliest timestamp of a record that can be meant, as RFC 3339 in UTC. The wall clock counts
+    /// for records with an earlier one or none, and they are counted. Between 1970-01-01T00:00:00Z
+    /// and 2100-01-01T00:00:00Z.
+    #[schemars(extend("pattern" = instant::PATTERN, "maxLength" = 32))]
+    pub timestamp_min: String,
+    /// How far ahead of the worker's clock a record's timestamp may be. The wall clock counts for
+    /// records that are further ahead, such as those in microseconds, and they are counted.
+    /// Between 1s and 3650d.
+    #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
+    pub timestamp_ahead: String,
 }
 
 impl Default for LimitsSpec {
@@ -111,6 +133,8 @@ impl Default for LimitsSpec {
             row_bytes: Quantity("512Ki".to_owned()),
             items_per_expectation: 10_000,
             key_bytes: Quantity("1Ki".to_owned()),
+            timestamp_min: "2000-01-01T00:00:00Z".to_owned(),
+            timestamp_ahead: "1d".to_owned(),
         }
     }
 }

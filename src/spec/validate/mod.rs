@@ -64,6 +64,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         .unwrap_or_default(),
         start_from: spec.start_from,
         on_truncation: spec.on_truncation,
+        output_timestamp: spec.output_timestamp,
         topics: topics(spec, problems),
         limits: limits(spec, problems),
         memory_budget_bytes: spec.memory_budget.as_ref().and_then(|budget| {
@@ -194,6 +195,18 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
         bounds::ITEMS,
         problems,
     );
+    let timestamp_min_ms = scalar::instant(
+        "spec.limits.timestampMin",
+        &limits.timestamp_min,
+        bounds::TIMESTAMP_MIN,
+        problems,
+    );
+    let timestamp_ahead_max = scalar::duration(
+        "spec.limits.timestampAhead",
+        &limits.timestamp_ahead,
+        bounds::TIMESTAMP_AHEAD,
+        problems,
+    );
     let message_max = spec.kafka.properties.get("message.max.bytes");
     let message_max = message_max.map_or(Some(MESSAGE_MAX_BYTES_DEFAULT), |max| max.parse().ok());
     if let (Some(row), Some(key), Some(message_max)) = (row, key, message_max)
@@ -214,6 +227,8 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
         row_bytes_max: size(row),
         items_per_expectation_max: usize::try_from(items).unwrap_or_default(),
         key_bytes_max: size(key),
+        timestamp_min_ms: timestamp_min_ms.unwrap_or_default(),
+        timestamp_ahead_max: timestamp_ahead_max.unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::spec::bounds::Bounds;
 use crate::spec::problem::Problems;
-use crate::spec::{bytes, duration};
+use crate::spec::{bytes, duration, instant};
 
 pub(super) fn duration(
     path: &str,
@@ -23,6 +23,24 @@ pub(super) fn duration(
         return None;
     };
     within(path, text, value, bounds, duration::format, problems)
+}
+
+/// Returns milliseconds since the epoch.
+pub(super) fn instant(
+    path: &str,
+    text: &str,
+    bounds: Bounds<i64>,
+    problems: &mut Problems,
+) -> Option<i64> {
+    let Some(value) = instant::parse(text) else {
+        problems.add(
+            path,
+            format!("\"{text}\" is not an instant"),
+            "write it as RFC 3339 in UTC, such as 2000-01-01T00:00:00Z",
+        );
+        return None;
+    };
+    within(path, text, value, bounds, instant::format, problems)
 }
 
 pub(super) fn bytes(

@@ -6,7 +6,7 @@ mod paths;
 use std::fmt::Write;
 
 use super::*;
-use crate::spec::object::{OnTruncation, StartFrom};
+use crate::spec::object::{OnTruncation, OutputTimestamp, StartFrom};
 use crate::spec::parse;
 
 /// The object as it stands in the architecture, with nothing optional but what is shown there.
@@ -121,13 +121,20 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(settings.commit_interval.as_millis(), 100);
     assert_eq!(settings.start_from, StartFrom::Earliest);
     assert_eq!(settings.on_truncation, OnTruncation::Stop);
+    assert_eq!(settings.output_timestamp, OutputTimestamp::Commit);
     assert_eq!(settings.replicas, 1);
     assert_eq!(settings.memory_budget_bytes, None);
     let Topics { manage, partitions, replication_factor, .. } = settings.topics;
     assert_eq!((manage, partitions, replication_factor), (true, None, None));
     assert_eq!(
         settings.limits,
-        Limits { row_bytes_max: 524_288, items_per_expectation_max: 10_000, key_bytes_max: 1024 }
+        Limits {
+            row_bytes_max: 524_288,
+            items_per_expectation_max: 10_000,
+            key_bytes_max: 1024,
+            timestamp_min_ms: 946_684_800_000,
+            timestamp_ahead_max: std::time::Duration::from_secs(86_400),
+        }
     );
     assert!(!settings.log_records && !settings.paused);
 }
@@ -152,8 +159,8 @@ fn every_mistake_is_told_at_once() {
         [
             "spec.memmory: is an unknown field\n    remove it, or write one of: kafka, expected, \
              observed, completed, overdue, orphans, expire, deadLetter, memory, counting, \
-             replicas, commitInterval, startFrom, onTruncation, topics, limits, memoryBudget, \
-             logRecords, paused, resources, storage, pod, console, networkPolicy, tracing, \
+             replicas, commitInterval, startFrom, onTruncation, outputTimestamp, topics, limits, \
+             memoryBudget, logRecords, paused, resources, storage, pod, console, networkPolicy, tracing, \
              deletionPolicy",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -",
@@ -235,6 +242,19 @@ fn durations_and_amounts_keep_their_bounds() {
         ]
     );
     assert_eq!(problems_with_more("limits: { rowBytes: 65536 }"), [""; 0]);
+    assert_eq!(
+        problems_with_more("limits: { timestampMin: \"2000-01-01\", timestampAhead: 0s }"),
+        [
+            "spec.limits.timestampMin: \"2000-01-01\" is not an instant\n    \
+             write it as RFC 3339 in UTC, such as 2000-01-01T00:00:00Z",
+            "spec.limits.timestampAhead: 0s is too small\n    write 1s or more",
+        ]
+    );
+    assert_eq!(
+        problems_with_more("limits: { timestampMin: \"1969-12-31T23:59:59Z\" }"),
+        ["spec.limits.timestampMin: 1969-12-31T23:59:59Z is too small\n    \
+          write 1970-01-01T00:00:00Z or more"]
+    );
     assert_eq!(
         problems_with_more(
             "topics: { partitions: 0, replicationFactor: 101, \

@@ -40,6 +40,10 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
             }
         }
     }
+    let mut unusable_times = families.family(&input::UNUSABLE_TIMES);
+    for (topic, count) in scene.inputs.iter().zip(&scene.counters.unusable_times) {
+        unusable_times.sample(&[topic], count);
+    }
     let mut dead_letters = families.family(&input::DEAD_LETTERS);
     for (reason, count) in REASONS.iter().zip(scene.counters.dead_letters) {
         dead_letters.sample(&[reason], count);

@@ -1,0 +1,149 @@
+//! What one record, or one deadline, does to its row, and what comes out of it.
+
+use std::sync::Arc;
+
+use super::{
+    Ages, Carried, InputIndex, Record, Result, RowCounts, Running, Span, Store,
+    cache::SlotId,
+    running::{NO_SLOT, unreadable},
+    story,
+};
+use crate::{
+    codec::{
+        Reason,
+        input::Scratch,
+        output::{Source, Time},
+        trace::{self, TraceContext},
+    },
+    matching::{Emitted, Event, Origin, Outcome, Step, step},
+};
+
+impl<S: Store> Running<S> {
+    pub(super) fn record(&mut self, record: &Record<'_>, slot: SlotId, scratch: &mut Scratch) -> Result<()> {
+        if record.offset < self.next[record.input] {
+            return Ok(());
+        }
+        let plan = Arc::clone(&self.plan);
+        self.next[record.input] = record.offset + 1;
+        self.moved = true;
+        let time = self.time_of(record);
+        self.counters.records[record.input] += 1;
+        match plan.inputs[record.input].decode(record.key, record.value, scratch) {
+            Err(reason) => self.dead_letter(record, time, &reason),
+            Ok(_) if slot == NO_SLOT => {
+                unreachable!("a decoder accepts only records whose key is within the limit")
+            }
+            Ok(event) => {
+                let before = self.outputs.len();
+                let origin = Origin { input: input_number(record.input), offset: record.offset };
+                let outcome = self.step(slot, event, time, Some(origin))?;
+                if self.outputs.len() > before {
+                    self.carry_trace(record, before);
+                }
+                if let Some(reason) = Reason::of(outcome) {
+                    self.dead_letter(record, time, &reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when a record happened, and lets it move shard time if its timestamp can be used
+    /// (S30). The time that counts becomes part of the row, so it is fixed once that is committed.
+    fn time_of(&mut self, record: &Record<'_>) -> Time {
+        let Record { input, timestamp_ms: source_ms, read_at_ms, .. } = *record;
+        let usable = self.plan.times.usable(source_ms, read_at_ms);
+        self.clock.record(input, usable);
+        if usable.is_none() {
+            let told = self.counters.unusable_times[input] > 0;
+            self.counters.unusable_times[input] += 1;
+            if !told {
+                tracing::warn!(
+                    shard = self.id.0,
+                    topic = self.plan.topics[input],
+                    offset = record.offset,
+                    timestamp_ms = source_ms,
+                    "a record's timestamp cannot be used, and the wall clock counts for it; \
+                     rollcall_records_unusable_time_total counts others"
+                );
+            }
+        }
+        Time { at_ms: usable.unwrap_or(read_at_ms), source_ms }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        slot: SlotId,
+        event: Event<'_>,
+        time: Time,
+        origin: Option<Origin>,
+    ) -> Result<Outcome> {
+        let mut row = std::mem::take(&mut self.row);
+        self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
+        let (before, since) = (RowCounts::of(&row), Ages::since(&row));
+        let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
+        let at = time.at_ms;
+        let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
+        self.counters.outcome(outcome);
+        if let Some(told) = told {
+            told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
+        }
+        if changed {
+            if let Some(origin) = origin {
+                row.touched_by(outcome, origin);
+            }
+            self.rows.remove(before);
+            self.rows.add(RowCounts::of(&row));
+            self.ages.moved(since, Ages::since(&row));
+            self.cache.write(slot, &row);
+        }
+        self.row = row;
+        if let Some(emitted) = emitted {
+            self.emit(slot, &emitted, time);
+        }
+        Ok(outcome)
+    }
+
+    fn emit(&mut self, slot: SlotId, emitted: &Emitted, time: Time) {
+        self.counters.emitted(emitted, time.at_ms);
+        self.outputs.push(self.plan.outputs.emitted(self.cache.key(slot), emitted, time));
+    }
+
+    /// Makes the outputs from `first` on part of the trace that their record belongs to.
+    fn carry_trace(&mut self, record: &Record<'_>, first: usize) {
+        let Some(context) = record.headers.and_then(TraceContext::of) else { return };
+        let (parent, offset) = (context.parent, record.offset);
+        let seed = self.plan.span_seed.filter(|_| parent.is_sampled());
+        for output in &mut self.outputs[first..] {
+            let (input, read_at_ms) = (record.input, record.read_at_ms);
+            let span = seed.map(|seed| {
+                let id = trace::span_id(seed, parent, (self.id, input, offset));
+                Box::new(Span { parent, id, input, offset, read_at_ms })
+            });
+            let headers = match &span {
+                Some(span) => context.headers_of_child(span.id),
+                None => context.headers(),
+            };
+            output.carried = Some(Box::new(Carried { headers, span }));
+        }
+    }
+
+    fn dead_letter(&mut self, record: &Record<'_>, time: Time, reason: &Reason) {
+        self.counters.dead_letter(reason);
+        let source = Source {
+            topic: &self.plan.topics[record.input],
+            partition: self.id.0,
+            offset: record.offset,
+            time,
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        };
+        self.outputs.push(self.plan.outputs.dead_letter(&source, reason));
+    }
+}
+
+/// Returns an input's number as rows have it.
+fn input_number(input: InputIndex) -> u8 {
+    u8::try_from(input).expect("a reconciliation has at most 17 inputs")
+}
