@@ -112,9 +112,15 @@ impl DataConsumer {
         self.events.serve(&**self.queue.consumer().context());
     }
 
-    /// Returns the offsets between `next` and the end of the input that the last fetch has seen.
+    /// Returns the end of the input that the last fetch has seen: its high watermark, which is
+    /// behind what can be read while a transaction is open.
+    pub fn end(&self, shard: ShardId, input: InputIndex) -> Option<Offset> {
+        self.queue.cached_end(&self.names[input], shard.0)
+    }
+
+    /// Returns the offsets between `next` and [`Self::end`].
     pub fn lag(&self, shard: ShardId, input: InputIndex, next: Offset) -> Option<i64> {
-        self.queue.cached_end(&self.names[input], shard.0).map(|end| (end - next).max(0))
+        self.end(shard, input).map(|end| (end - next).max(0))
     }
 
     /// Fetches the next batch and returns how much there is; waits up to `first` for anything.

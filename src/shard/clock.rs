@@ -9,6 +9,9 @@ use crate::matching::Timestamp;
 /// So an idle shard still reports on time, and one that catches up after days does not call every
 /// order overdue whose items stand further on in the backlog. Shard time never runs backwards.
 ///
+/// An input that goes on behind what can be read is not at its end: its records are hidden by an open
+/// transaction, and shard time stands still until they are not.
+///
 /// Records whose timestamps cannot be used (S30) say nothing of how far their input has come.
 #[derive(Debug)]
 pub struct Clock {
@@ -23,6 +26,8 @@ enum Reading {
     /// Records follow; the last one had this timestamp.
     Behind(Timestamp),
     AtEnd,
+    /// As [`Self::AtEnd`], but the log goes on since this wall time.
+    Hidden(Timestamp),
 }
 
 impl Clock {
@@ -35,7 +40,7 @@ impl Clock {
     pub fn record(&mut self, input: InputIndex, timestamp_ms: Option<Timestamp>) {
         match (timestamp_ms, &mut self.inputs[input]) {
             (Some(timestamp_ms), reading) => *reading = Reading::Behind(timestamp_ms),
-            (None, reading @ Reading::AtEnd) => *reading = Reading::Unknown,
+            (None, reading @ (Reading::AtEnd | Reading::Hidden(_))) => *reading = Reading::Unknown,
             (None, Reading::Unknown | Reading::Behind(_)) => {}
         }
     }
@@ -43,6 +48,22 @@ impl Clock {
     /// Notes that every record of the input was processed.
     pub fn reached_end(&mut self, input: InputIndex) {
         self.inputs[input] = Reading::AtEnd;
+    }
+
+    /// Notes whether the log goes on behind what could be read of an input that is read to its end,
+    /// and since which wall time.
+    pub fn goes_on(&mut self, input: InputIndex, since_ms: Option<Timestamp>) {
+        if let reading @ (Reading::AtEnd | Reading::Hidden(_)) = &mut self.inputs[input] {
+            *reading = since_ms.map_or(Reading::AtEnd, Reading::Hidden);
+        }
+    }
+
+    /// Tells since which wall time the log of an input goes on behind what can be read of it.
+    pub fn hidden_since(&self, input: InputIndex) -> Option<Timestamp> {
+        match self.inputs[input] {
+            Reading::Hidden(since_ms) => Some(since_ms),
+            Reading::Unknown | Reading::Behind(_) | Reading::AtEnd => None,
+        }
     }
 
     /// Notes that the end of the inputs is out of sight, as when no broker answers.
@@ -55,11 +76,13 @@ impl Clock {
     }
 
     /// Returns how old the last record of each input is: 0 where the input is read to its end,
-    /// `None` where nothing is known of it.
+    /// `None` where nothing is known of it; where the rest is hidden, for how long it is.
     pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {
         let lag = |reading: &Reading| match *reading {
             Reading::Unknown => None,
-            Reading::Behind(timestamp) => Some(wall_ms.saturating_sub(timestamp).max(0)),
+            Reading::Behind(since) | Reading::Hidden(since) => {
+                Some(wall_ms.saturating_sub(since).max(0))
+            }
             Reading::AtEnd => Some(0),
         };
         self.inputs.iter().map(lag).collect()
@@ -70,7 +93,7 @@ impl Clock {
         let mut now = wall_ms;
         for reading in &self.inputs {
             match *reading {
-                Reading::Unknown => return self.now_ms,
+                Reading::Unknown | Reading::Hidden(_) => return self.now_ms,
                 Reading::Behind(timestamp) => now = now.min(timestamp),
                 Reading::AtEnd => {}
             }
@@ -129,6 +152,23 @@ mod tests {
         assert_eq!(clock.now(70), Some(60), "more may follow");
         clock.reached_end(0);
         assert_eq!(clock.now(80), Some(80));
+    }
+
+    #[test]
+    fn an_input_that_goes_on_behind_what_can_be_read_holds_time_and_ages() {
+        let mut clock = Clock::new(1);
+        clock.goes_on(0, Some(5));
+        assert_eq!((clock.now(10), clock.hidden_since(0)), (None, None), "its end is not known");
+        clock.reached_end(0);
+        assert_eq!(clock.now(10), Some(10));
+        clock.goes_on(0, Some(20));
+        assert_eq!((clock.now(30), clock.hidden_since(0)), (Some(10), Some(20)));
+        assert_eq!(clock.lag_ms(50), [Some(30)]);
+        clock.goes_on(0, None);
+        assert_eq!((clock.now(60), clock.hidden_since(0)), (Some(60), None));
+        clock.goes_on(0, Some(60));
+        clock.record(0, Some(25));
+        assert_eq!((clock.now(70), clock.lag_ms(70)), (Some(60), vec![Some(45)]));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub use ports::{
 pub use query::{Portion, PortionCursor, decode_row, key_hash};
 pub use restore::{Phase, Progress};
 pub use rows::RowCounts;
-pub use running::Running;
+pub use running::{Hidden, Running};
 pub use spill::Spill;
 pub use transaction::{Output, Sink, Transaction};
 

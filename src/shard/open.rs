@@ -253,6 +253,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
                 Known::of_empty_store(known_bytes_max)
             },
             clock: Clock::new(inputs),
+            hidden: vec![None; inputs],
             next: self.next.clone(),
             // What nothing was committed for is committed soon, so that a restart starts there.
             moved: self.fresh || self.lost_records > 0,

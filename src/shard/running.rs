@@ -29,6 +29,8 @@ pub struct Running<S> {
     /// Tells new keys from those that have to be looked up in the store.
     pub(super) known: Known,
     pub(super) clock: Clock,
+    /// Where the rest of each input is hidden, or was last, and since which wall time.
+    pub(super) hidden: Vec<Option<Hidden>>,
     /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
     /// The offsets differ from the committed ones.
@@ -61,6 +63,15 @@ pub struct Running<S> {
     pub(super) slots: Vec<SlotId>,
     /// Memory for the row that is stepped.
     pub(super) row: Row,
+}
+
+/// The rest of an input that cannot be read, since a transaction is open on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hidden {
+    /// First offset that cannot be read.
+    pub from: Offset,
+    /// Wall time, in milliseconds, since when more is known to be there.
+    pub since_ms: Timestamp,
 }
 
 impl<S: Store> Running<S> {
@@ -189,6 +200,28 @@ impl<S: Store> Running<S> {
             self.next[input] = position;
             self.moved = true;
         }
+    }
+
+    /// Notes where the log of an input ends, read or not. Where that is behind the place up to which
+    /// it can be read, an open transaction hides the rest: shard time waits for it.
+    pub fn ends_at(&mut self, input: InputIndex, end: Offset, wall_ms: Timestamp) {
+        let from = self.next[input];
+        let hidden = (end > from).then(|| {
+            // Its end may have been told again meanwhile, as after an outage.
+            let same = self.hidden[input].filter(|hidden| hidden.from == from);
+            same.unwrap_or(Hidden { from, since_ms: wall_ms })
+        });
+        self.hidden[input] = hidden;
+        self.clock.goes_on(input, hidden.map(|hidden| hidden.since_ms));
+    }
+
+    /// Returns for each input where and since when an open transaction hides what follows, if one
+    /// does.
+    pub fn hidden(&self) -> Vec<Option<Hidden>> {
+        let known = |(input, hidden): (InputIndex, &Option<Hidden>)| {
+            hidden.filter(|_| self.clock.hidden_since(input).is_some())
+        };
+        self.hidden.iter().enumerate().map(known).collect()
     }
 
     /// Notes that the ends of the inputs are out of sight, as when no broker answers.

@@ -257,6 +257,9 @@ impl<W: Wiring> Open<W> {
         for (input, position) in ends {
             self.running.reached_end(input, position);
         }
+        for (input, end) in self.log_ends(client).into_iter().enumerate() {
+            self.running.ends_at(input, end, read_at_ms);
+        }
         Ok(if all_read { Found::Nothing } else { Found::Work })
     }
 
@@ -293,6 +296,16 @@ impl<W: Wiring> Open<W> {
             }
         }
         Some((fetched, ends))
+    }
+
+    /// Returns where the logs of the inputs end, whether all of it may be read or not.
+    fn log_ends(&self, client: &Client) -> Vec<Offset> {
+        let (mut world, shard) = (client.stage.world(), self.running.id());
+        let log_end = |input| {
+            let place = Place { topic: Topic::Input(input), shard };
+            world.cluster.log(place).bounds().end
+        };
+        (0..self.cursor.len()).map(log_end).collect()
     }
 
     fn tick(&mut self, client: &Client) -> Result<()> {

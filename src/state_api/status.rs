@@ -95,6 +95,9 @@ pub struct InputStatus {
     pub lag_records: Option<i64>,
     /// Age of the newest record processed, in seconds, while there are offsets to read; else 0.
     pub lag_seconds: Option<f64>,
+    /// Since when an open transaction of a producer hides what follows, if one does: RFC 3339, UTC.
+    #[serde(default)]
+    pub open_transaction_since: Option<String>,
 }
 
 /// What a shard has done while this worker had it; counts only grow.

@@ -242,8 +242,14 @@ impl Lane {
                 failed.push((*id, Error::Interrupted(text)));
                 continue;
             }
+            let now_ms = wall_ms();
+            for input in 0..shard.running.next_offsets().len() {
+                if let Some(end) = self.data.end(*id, input) {
+                    shard.running.ends_at(input, end, now_ms);
+                }
+            }
             if shard.releasing.is_none()
-                && let Err(error) = shard.running.tick(wall_ms())
+                && let Err(error) = shard.running.tick(now_ms)
             {
                 failed.push((*id, error));
                 continue;

@@ -15,6 +15,7 @@ mod command;
 mod commits;
 mod committer;
 mod http;
+mod inputs;
 mod lane;
 mod metrics;
 mod plan;

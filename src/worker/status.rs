@@ -80,6 +80,10 @@ impl About {
                 let lag_ms = report.lag_ms.get(input).copied().flatten();
                 lag_ms.map(|lag_ms| lag_ms as f64 / 1e3)
             }),
+            open_transaction_since: report.and_then(|report| {
+                let hidden = report.hidden.get(input).copied().flatten()?;
+                Some(time(hidden.since_ms))
+            }),
         };
         self.inputs.iter().enumerate().map(input).collect()
     }

@@ -21,6 +21,7 @@ use std::{
 use super::{
     command::Command,
     committer::wall_ms,
+    inputs,
     lane::Handle,
     totals,
     view::{State, View},
@@ -42,7 +43,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 const FENCED_PAUSE: Duration = Duration::from_secs(1);
 /// How often a shard is tried that needs someone to mend something.
 const STOPPED_PAUSE: Duration = Duration::from_secs(30);
-/// How often restores are told about.
+/// How often restores are reported, and inputs looked at.
 const RESTORE_INTERVAL: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
@@ -209,7 +210,9 @@ impl Supervisor {
             return;
         }
         self.told_at = Instant::now();
-        for (shard, view) in self.view.shards() {
+        let shards = self.view.shards();
+        inputs::watch(&self.view.troubles, &self.opener.plan.topics, &shards, wall_ms());
+        for (shard, view) in shards {
             let State::Opening(progress) = view.state else { continue };
             if progress.restored() > 0 {
                 let (restored, per_second) = (progress.restored(), progress.per_second());

@@ -24,6 +24,8 @@ pub enum Concern {
     Membership,
     /// The topics no longer fit the reconciliation.
     Topics,
+    /// Inputs cannot be read to their end.
+    Inputs,
     /// Transactions do not commit.
     Commits,
 }

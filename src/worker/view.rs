@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
-    shard::{CachedRows, Counters, Offset, Progress, RowCounts, Running, ShardId, Store},
+    shard::{CachedRows, Counters, Hidden, Offset, Progress, RowCounts, Running, ShardId, Store},
     state_api::WorkerState,
 };
 
@@ -77,6 +77,8 @@ pub struct Report {
     pub lag: Vec<Option<i64>>,
     /// Age of the last record processed, by input: 0 at its end, `None` where unknown.
     pub lag_ms: Vec<Option<i64>>,
+    /// What an open transaction hides, by input.
+    pub hidden: Vec<Option<Hidden>>,
     pub rows: RowCounts,
     /// At least one key waits since then, if any does; see `Running::oldest_open_ms`.
     pub oldest_open_ms: Option<Timestamp>,
@@ -94,6 +96,7 @@ impl Report {
             next: running.next_offsets().to_vec(),
             lag,
             lag_ms: running.lag_ms(wall_ms()),
+            hidden: running.hidden(),
             rows: running.rows(),
             oldest_open_ms: running.oldest_open_ms(),
             cache_bytes: running.cache_bytes(),

@@ -85,7 +85,8 @@ impl<C: ConsumerContext> Queue<C> {
         self.messages[..self.filled].iter().map(|&message| fetched(message))
     }
 
-    /// Returns the partition's end as the last fetch has seen it.
+    /// Returns the partition's high watermark as the last fetch has seen it. A `read_committed`
+    /// reader comes no further than the last stable offset, which may be before it.
     pub fn cached_end(&self, topic: &CStr, partition: i32) -> Option<i64> {
         let (mut start, mut end) = (0, 0);
         // SAFETY: the consumer is live and the pointers are to locals.

@@ -6,12 +6,14 @@ use crate::metrics::{Label, Metric};
 pub static GROUP: Group = Group {
     title: "Input",
     about: "How far the input is processed. Lag in seconds is the age of the newest record that \
-            was processed, while there is more to read; where all is read it is 0.",
+            was processed, while there is more to read; where all is read it is 0, and \
+            where an open transaction hides the rest it is the time since that began.",
     metrics: &[
         &RECORDS,
         &NEXT_OFFSET,
         &LAG_RECORDS,
         &LAG_SECONDS,
+        &OPEN_TRANSACTION_SECONDS,
         &UNUSABLE_TIMES,
         &DEAD_LETTERS,
         &LOST,
@@ -34,6 +36,13 @@ pub static LAG_SECONDS: Metric = Metric::gauge(
     "rollcall_lag_seconds",
     "seconds",
     "Age of the newest record processed while there are offsets to read, else 0",
+)
+.by(&[SHARD, TOPIC]);
+
+pub static OPEN_TRANSACTION_SECONDS: Metric = Metric::gauge(
+    "rollcall_open_transaction_seconds",
+    "seconds",
+    "Time for which an open transaction of a producer has hidden what follows in the input, else 0",
 )
 .by(&[SHARD, TOPIC]);
 

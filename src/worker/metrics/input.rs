@@ -40,6 +40,14 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
             }
         }
     }
+    let mut open = families.family(&input::OPEN_TRANSACTION_SECONDS);
+    for (shard, view) in scene.owned() {
+        let Some(report) = &view.report else { continue };
+        for (topic, hidden) in scene.inputs.iter().zip(&report.hidden) {
+            let open_ms = hidden.map_or(0, |hidden| scene.wall_ms.saturating_sub(hidden.since_ms));
+            open.sample(&[&shard, topic], open_ms.max(0) as f64 / 1e3);
+        }
+    }
     let mut unusable_times = families.family(&input::UNUSABLE_TIMES);
     for (topic, count) in scene.inputs.iter().zip(&scene.counters.unusable_times) {
         unusable_times.sample(&[topic], count);

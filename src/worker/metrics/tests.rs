@@ -40,6 +40,7 @@ fn report() -> Report {
         next: vec![1_234_567; INPUTS],
         lag: vec![Some(4_321); INPUTS],
         lag_ms: vec![Some(12_345); INPUTS],
+        hidden: vec![None; INPUTS],
         rows: RowCounts { open: 5_000, overdue: 12, unexpected: 3, finished: 70_000 },
         oldest_open_ms: Some(wall_ms() - 7_200_000),
         cache_bytes: 1 << 20,
