@@ -1,20 +1,23 @@
 //! The items of one key: how often each is needed and how often it has arrived.
 
+mod entry;
+mod index;
+
 use std::fmt;
 
 use smallvec::SmallVec;
 
+use self::{
+    entry::{COUNTED, COUNTS_BYTES, Entry, KNOWN_TAGS, push_entry, push_padded, tag},
+    index::{Index, Layout},
+};
 use super::Counting;
 
 /// Longest item, in bytes of its text.
 pub const ITEM_BYTES_MAX: usize = 255;
 
-const NEED_ONE: u8 = 1;
-const HAVE_ONE: u8 = 2;
-/// Two little-endian `u32` follow the text: need, have.
-const COUNTED: u8 = 4;
-const KNOWN_TAGS: u8 = NEED_ONE | HAVE_ONE | COUNTED;
-const COUNTS_BYTES: usize = 8;
+/// Items that take more than this are many: what is done to all of them at each record shows.
+pub const LARGE_ITEMS_BYTES: usize = 4_096;
 
 /// One item of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +40,12 @@ impl Item<'_> {
 ///
 /// An entry is `[length u8][tag u8][text]`, and for counts above one `[need u32][have u32]`.
 /// Keeping the encoding in memory makes a row a few dozen bytes and writing it a copy.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Items(SmallVec<[u8; 24]>);
+#[derive(Default)]
+pub struct Items {
+    bytes: SmallVec<[u8; 24]>,
+    /// Only while a row of many items is worked on; see [`Self::index`].
+    index: Option<Box<Index>>,
+}
 
 impl Items {
     /// Returns the items that `bytes` encode, or `None` when they are not well formed.
@@ -51,9 +58,9 @@ impl Items {
     /// memory it has.
     pub fn assign(&mut self, bytes: &[u8]) -> bool {
         let valid = Self::are_valid(bytes);
-        self.0.clear();
+        self.clear();
         if valid {
-            self.0.extend_from_slice(bytes);
+            self.bytes.extend_from_slice(bytes);
         }
         valid
     }
@@ -78,22 +85,63 @@ impl Items {
 
     /// Returns the encoding.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        debug_assert!(!self.is_padded(), "padded items are not what is written");
+        &self.bytes
+    }
+
+    /// Returns how many bytes the items take, which may be more than their encoding does.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Makes finding and changing an item take the same time however many there are, until
+    /// [`Self::unindex`]. Costs about as much as looking an item up a few dozen times.
+    pub fn index(&mut self, counting: Counting) {
+        if self.index.is_some() {
+            return;
+        }
+        let layout = match counting {
+            Counting::Distinct => Layout::Packed,
+            Counting::Quantity => Layout::Padded,
+        };
+        if layout == Layout::Padded {
+            self.bytes = self.recoded(push_padded);
+        }
+        self.index = Some(Box::new(Index::of(&self.bytes, layout)));
+    }
+
+    /// Forgets the index, so that the items can be written.
+    pub fn unindex(&mut self) {
+        if self.is_padded() {
+            self.bytes = self.recoded(push_entry);
+        }
+        self.index = None;
+    }
+
+    fn is_padded(&self) -> bool {
+        self.index.as_ref().is_some_and(|index| index.layout == Layout::Padded)
+    }
+
+    fn recoded(&self, push: fn(&mut SmallVec<[u8; 24]>, Item<'_>)) -> SmallVec<[u8; 24]> {
+        let mut bytes = SmallVec::with_capacity(self.bytes.len());
+        self.iter().for_each(|item| push(&mut bytes, item));
+        bytes
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bytes.is_empty()
     }
 
     /// Forgets all items and keeps the memory.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.bytes.clear();
+        self.index = None;
     }
 
     /// Returns the items in the order in which they were first seen.
     pub fn iter(&self) -> impl Iterator<Item = Item<'_>> {
         self.entries().map(|entry| Item {
-            text: entry.text(&self.0),
+            text: entry.text(&self.bytes),
             need: entry.need,
             have: entry.have,
         })
@@ -142,7 +190,8 @@ impl Items {
     /// counted on: an expectation that was accepted is never refused what it waits for.
     pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
         match counting {
-            Counting::Distinct => self.0.len(),
+            Counting::Distinct => self.bytes.len(),
+            Counting::Quantity if self.is_padded() => self.bytes.len(),
             Counting::Quantity => self.entries().map(|entry| 2 + entry.length + COUNTS_BYTES).sum(),
         }
     }
@@ -181,34 +230,37 @@ impl Items {
     /// # Panics
     /// When `text` is longer than [`ITEM_BYTES_MAX`], as in [`Self::set`].
     pub fn push(&mut self, text: &str, need: u32, have: u32) {
-        let length = u8::try_from(text.len()).expect("decoders refuse items over ITEM_BYTES_MAX");
-        self.0.push(length);
-        self.0.push(tag(need, have));
-        self.0.extend_from_slice(text.as_bytes());
-        if tag(need, have) & COUNTED != 0 {
-            self.0.extend_from_slice(&need.to_le_bytes());
-            self.0.extend_from_slice(&have.to_le_bytes());
+        let start = self.bytes.len();
+        let push = if self.is_padded() { push_padded } else { push_entry };
+        push(&mut self.bytes, Item { text, need, have });
+        if let Some(index) = &mut self.index {
+            index.insert(&self.bytes, start);
         }
     }
 
     fn rewrite(&mut self, entry: Entry, need: u32, have: u32) {
         let counts_at = entry.start + 2 + entry.length;
-        let tag_now = self.0[entry.start + 1];
+        let tag_now = self.bytes[entry.start + 1];
         if tag_now & COUNTED == 0 {
             let tag = tag(need, have);
-            self.0[entry.start + 1] = tag;
+            self.bytes[entry.start + 1] = tag;
             if tag & COUNTED == 0 {
                 return;
             }
-            self.0.insert_from_slice(counts_at, &[0; COUNTS_BYTES]);
+            self.bytes.insert_from_slice(counts_at, &[0; COUNTS_BYTES]);
+            // Those behind it have moved.
+            self.index = None;
         }
-        let counts = &mut self.0[counts_at..counts_at + COUNTS_BYTES];
+        let counts = &mut self.bytes[counts_at..counts_at + COUNTS_BYTES];
         counts[..4].copy_from_slice(&need.to_le_bytes());
         counts[4..].copy_from_slice(&have.to_le_bytes());
     }
 
     fn find(&self, text: &str) -> Option<Entry> {
-        let (bytes, wanted) = (self.0.as_slice(), text.as_bytes());
+        let (bytes, wanted) = (self.bytes.as_slice(), text.as_bytes());
+        if let Some(index) = &self.index {
+            return index.find(bytes, wanted);
+        }
         let last = wanted.last();
         let mut start = 0;
         while start < bytes.len() {
@@ -227,7 +279,7 @@ impl Items {
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
-        let bytes = self.0.as_slice();
+        let bytes = self.bytes.as_slice();
         let mut start = 0;
         std::iter::from_fn(move || {
             let entry = (start < bytes.len()).then(|| Entry::read(bytes, start))?;
@@ -252,44 +304,25 @@ impl Slot {
     }
 }
 
-/// Where an item stands in the encoding.
-#[derive(Clone, Copy)]
-struct Entry {
-    start: usize,
-    length: usize,
-    end: usize,
-    need: u32,
-    have: u32,
+impl Clone for Items {
+    /// The clone has no index.
+    fn clone(&self) -> Self {
+        let bytes = if self.is_padded() { self.recoded(push_entry) } else { self.bytes.clone() };
+        Self { bytes, index: None }
+    }
 }
 
-impl Entry {
-    fn read(bytes: &[u8], start: usize) -> Self {
-        let (length, tag) = (usize::from(bytes[start]), bytes[start + 1]);
-        let text_end = start + 2 + length;
-        if tag & COUNTED == 0 {
-            let (need, have) = (u32::from(tag & NEED_ONE != 0), u32::from(tag & HAVE_ONE != 0));
-            return Self { start, length, end: text_end, need, have };
+impl PartialEq for Items {
+    fn eq(&self, other: &Self) -> bool {
+        if self.is_padded() == other.is_padded() {
+            self.bytes == other.bytes
+        } else {
+            self.iter().eq(other.iter())
         }
-        let count = |at: usize| {
-            u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes were sliced"))
-        };
-        let end = text_end + COUNTS_BYTES;
-        Self { start, length, end, need: count(text_end), have: count(text_end + 4) }
-    }
-
-    fn text<'a>(&self, bytes: &'a [u8]) -> &'a str {
-        std::str::from_utf8(&bytes[self.start + 2..self.start + 2 + self.length])
-            .expect("items are made from str")
     }
 }
 
-fn tag(need: u32, have: u32) -> u8 {
-    if need > 1 || have > 1 {
-        return COUNTED;
-    }
-    let bit = |count: u32, bit: u8| if count == 1 { bit } else { 0 };
-    bit(need, NEED_ONE) | bit(have, HAVE_ONE)
-}
+impl Eq for Items {}
 
 impl fmt::Debug for Items {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ mod tests;
 mod times;
 
 pub use event::Event;
-pub use items::{ITEM_BYTES_MAX, Item, Items};
+pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES};
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};
 pub use rules::{Counting, Rules};

@@ -52,6 +52,9 @@ pub struct Cache {
     stale: Vec<Due>,
     hand: SlotId,
     scratch: Vec<u8>,
+    /// How often a row was encoded.
+    #[cfg(test)]
+    pub writes: u64,
 }
 
 impl Cache {
@@ -114,6 +117,10 @@ impl Cache {
     /// Sets the changed row: it belongs to the running overlay now.
     #[inline]
     pub fn write(&mut self, id: SlotId, row: &Row) {
+        #[cfg(test)]
+        {
+            self.writes += 1;
+        }
         self.scratch.clear();
         if row.phase != Phase::Absent {
             row::encode(row, &mut self.scratch);

@@ -17,6 +17,7 @@ mod error;
 mod headers;
 mod ids;
 mod known;
+mod large;
 mod metadata;
 mod open;
 mod plan;

@@ -13,6 +13,7 @@ use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known,
     Limits, Offset, OnTruncation, Phase, Plan, Progress, Result, RowCounts, Running, ShardId,
     StartFrom, Store,
+    large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
 };
 use crate::{
@@ -274,6 +275,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             scratch: Scratch::default(),
             slots: Vec::new(),
             row: Row::default(),
+            large: LargeRows::default(),
         };
         self.replay(&mut shard)?;
         if self.opening.is_outdated(known_end_ms) {

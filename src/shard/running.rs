@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
     Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction,
-    cache::SlotId,
+    cache::SlotId, large::LargeRows,
 };
 use crate::{
     codec::{self, input::Scratch},
@@ -63,6 +63,8 @@ pub struct Running<S> {
     pub(super) slots: Vec<SlotId>,
     /// Memory for the row that is stepped.
     pub(super) row: Row,
+    /// Only while a batch is processed.
+    pub(super) large: LargeRows,
 }
 
 /// The rest of an input that cannot be read, since a transaction is open on it.
@@ -146,6 +148,7 @@ impl<S: Store> Running<S> {
             let mut records = records.iter().zip(&slots);
             records.try_for_each(|(record, &slot)| self.record(record, slot, &mut scratch))
         });
+        self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
         processed
     }

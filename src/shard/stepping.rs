@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Ages, Carried, InputIndex, Record, Result, RowCounts, Running, Span, Store,
     cache::SlotId,
+    large::{LargeRows, Past},
     running::{NO_SLOT, unreadable},
     story,
 };
@@ -19,7 +20,12 @@ use crate::{
 };
 
 impl<S: Store> Running<S> {
-    pub(super) fn record(&mut self, record: &Record<'_>, slot: SlotId, scratch: &mut Scratch) -> Result<()> {
+    pub(super) fn record(
+        &mut self,
+        record: &Record<'_>,
+        slot: SlotId,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         if record.offset < self.next[record.input] {
             return Ok(());
         }
@@ -78,8 +84,14 @@ impl<S: Store> Running<S> {
         time: Time,
         origin: Option<Origin>,
     ) -> Result<Outcome> {
-        let mut row = std::mem::take(&mut self.row);
-        self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
+        let (row, past) = match self.large.take(slot) {
+            Some((row, past)) => (row, past),
+            None => {
+                let mut row = std::mem::take(&mut self.row);
+                self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
+                (row, Past::default())
+            }
+        };
         let (before, since) = (RowCounts::of(&row), Ages::since(&row));
         let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
         let at = time.at_ms;
@@ -95,9 +107,19 @@ impl<S: Store> Running<S> {
             self.rows.remove(before);
             self.rows.add(RowCounts::of(&row));
             self.ages.moved(since, Ages::since(&row));
-            self.cache.write(slot, &row);
         }
-        self.row = row;
+        // Deadlines fire between batches, and look at the cache.
+        if origin.is_some() && LargeRows::wants(&row) {
+            let counting = self.plan.rules.counting;
+            let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
+            self.large.keep(slot, row, past, counting, &mut self.cache);
+        } else {
+            if changed {
+                row.items.unindex();
+                self.cache.write(slot, &row);
+            }
+            self.row = row;
+        }
         if let Some(emitted) = emitted {
             self.emit(slot, &emitted, time);
         }

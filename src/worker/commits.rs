@@ -13,6 +13,9 @@ static BOUNDS_MICROS: [u64; 12] = [
     5_000_000, 15_000_000,
 ];
 
+/// A row above this size is large: each commit that changes it writes all of it.
+const LARGE_ROW_BYTES: usize = 64 << 10;
+
 /// What a shard's commits have taken since it was opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Commits {
@@ -22,6 +25,10 @@ pub struct Commits {
     pub outputs: u64,
     /// Keys and values of both.
     pub bytes: u64,
+    /// Rows above [`LARGE_ROW_BYTES`], their bytes, and the most that one had.
+    pub large_rows: u64,
+    pub large_row_bytes: u64,
+    pub largest_row_bytes: usize,
     /// Wall time in milliseconds when a completion was last committed.
     pub last_completion_ms: Option<i64>,
 }
@@ -33,6 +40,9 @@ impl Default for Commits {
             changes: 0,
             outputs: 0,
             bytes: 0,
+            large_rows: 0,
+            large_row_bytes: 0,
+            largest_row_bytes: 0,
             last_completion_ms: None,
         }
     }
@@ -49,8 +59,26 @@ impl Commits {
         let output_bytes: usize =
             outputs.map(|output| length(&output.key) + length(&output.value)).sum();
         self.bytes += (transaction.changes.bytes() + output_bytes) as u64;
+        self.add_large_rows(transaction);
         if transaction.outputs.iter().any(|output| output.sink == Sink::Completed) {
             self.last_completion_ms = Some(wall_ms);
+        }
+    }
+
+    /// Counts the large rows of a transaction; says so for the first, and when one has doubled.
+    fn add_large_rows(&mut self, transaction: &Transaction) {
+        let rows = transaction.changes.iter().map(|(_, row)| row.len());
+        for bytes in rows.filter(|bytes| *bytes > LARGE_ROW_BYTES) {
+            self.large_rows += 1;
+            self.large_row_bytes += bytes as u64;
+            if bytes / 2 >= self.largest_row_bytes {
+                self.largest_row_bytes = bytes;
+                tracing::warn!(
+                    shard = transaction.shard.0,
+                    bytes,
+                    "a key has very many items, and each commit that changes it writes all of them"
+                );
+            }
         }
     }
 
@@ -61,7 +89,36 @@ impl Commits {
             changes: self.changes + other.changes,
             outputs: self.outputs + other.outputs,
             bytes: self.bytes + other.bytes,
+            large_rows: self.large_rows + other.large_rows,
+            large_row_bytes: self.large_row_bytes + other.large_row_bytes,
+            largest_row_bytes: self.largest_row_bytes.max(other.largest_row_bytes),
             last_completion_ms: self.last_completion_ms.max(other.last_completion_ms),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::{Batch, Metadata, ShardId};
+
+    fn transaction(rows: &[usize]) -> Transaction {
+        let mut changes = Batch::default();
+        for (key, bytes) in rows.iter().enumerate() {
+            changes.push(key.to_string().as_bytes(), &vec![1; *bytes]);
+        }
+        let (offsets, metadata) = (Vec::new(), Metadata::default());
+        Transaction { shard: ShardId(0), changes, outputs: Vec::new(), offsets, metadata }
+    }
+
+    #[test]
+    fn rows_that_are_large_are_counted_apart() {
+        let mut commits = Commits::default();
+        commits.add(&transaction(&[30, LARGE_ROW_BYTES]), Duration::ZERO, 0);
+        assert_eq!((commits.large_rows, commits.large_row_bytes), (0, 0));
+        commits.add(&transaction(&[100_000, 30]), Duration::ZERO, 0);
+        commits.add(&transaction(&[100_010]), Duration::ZERO, 0);
+        assert_eq!((commits.large_rows, commits.large_row_bytes), (2, 200_010));
+        assert_eq!(commits.largest_row_bytes, 100_000, "it has not doubled");
     }
 }

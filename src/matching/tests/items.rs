@@ -96,3 +96,48 @@ proptest! {
         }
     }
 }
+
+/// A change of an item: its number, and what is set.
+fn changes() -> impl Strategy<Value = Vec<(u8, u32, u32)>> {
+    vec((0..40_u8, 0..4_u32, 0..4_u32), 0..200)
+}
+
+proptest! {
+    #[test]
+    fn an_index_changes_nothing_but_the_time_that_it_takes(
+        before in changes(),
+        after in changes(),
+        quantities in any::<bool>(),
+    ) {
+        let counting = if quantities { Counting::Quantity } else { Counting::Distinct };
+        let most = if quantities { u32::MAX } else { 1 };
+        let set = |items: &mut Items, changes: &[(u8, u32, u32)]| {
+            for (number, need, have) in changes {
+                // What is needed or there never becomes less.
+                let text = format!("item {number}");
+                let known = items.get(&text);
+                let (need, have) = (known.need.max(*need), known.have.max(*have));
+                items.set(&text, need.min(most), have.min(most));
+            }
+        };
+        let mut plain = Items::default();
+        set(&mut plain, &before);
+        let mut indexed = plain.clone();
+        indexed.index(counting);
+        prop_assert_eq!(&indexed, &plain);
+        set(&mut plain, &after);
+        set(&mut indexed, &after);
+        prop_assert_eq!(&indexed, &plain);
+        prop_assert_eq!(&plain, &indexed);
+        prop_assert_eq!(indexed.reserved_bytes(counting), plain.reserved_bytes(counting));
+        prop_assert_eq!(indexed.missing(), plain.missing());
+        for number in 0..45 {
+            let text = format!("item {number}");
+            prop_assert_eq!(indexed.get(&text), plain.get(&text));
+        }
+        let clone = indexed.clone();
+        prop_assert_eq!(clone.as_bytes(), plain.as_bytes());
+        indexed.unindex();
+        prop_assert_eq!(indexed.as_bytes(), plain.as_bytes());
+    }
+}

@@ -7,7 +7,15 @@ pub static GROUP: Group = Group {
     title: "Commits",
     about: "Transactions. Their number is `rollcall_commit_seconds_count`; the records and bytes of \
             one are the rates of the counters divided by its rate.",
-    metrics: &[&SECONDS, &FAILURES, &CHANGELOG_RECORDS, &OUTPUT_RECORDS, &BYTES],
+    metrics: &[
+        &SECONDS,
+        &FAILURES,
+        &CHANGELOG_RECORDS,
+        &OUTPUT_RECORDS,
+        &BYTES,
+        &LARGE_ROWS,
+        &LARGE_ROW_BYTES,
+    ],
 };
 
 pub static SECONDS: Metric = Metric::histogram(
@@ -37,3 +45,12 @@ pub static BYTES: Metric = Metric::counter(
     "bytes",
     "Keys and values of rows and outputs committed",
 );
+
+pub static LARGE_ROWS: Metric = Metric::counter(
+    "rollcall_large_rows_total",
+    "records",
+    "Rows of more than 64 KiB committed: keys with very many items",
+);
+
+pub static LARGE_ROW_BYTES: Metric =
+    Metric::counter("rollcall_large_row_bytes_total", "bytes", "What those rows took");

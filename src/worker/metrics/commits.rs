@@ -15,4 +15,6 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     families.single(&commits::CHANGELOG_RECORDS, scene.commits.changes);
     families.single(&commits::OUTPUT_RECORDS, scene.commits.outputs);
     families.single(&commits::BYTES, scene.commits.bytes);
+    families.single(&commits::LARGE_ROWS, scene.commits.large_rows);
+    families.single(&commits::LARGE_ROW_BYTES, scene.commits.large_row_bytes);
 }

@@ -1,0 +1,84 @@
+//! Rows of many items, kept as they are while a batch is processed: to read, search and write such
+//! a row for each of its records would cost the square of its items.
+
+use std::collections::BTreeMap;
+
+use super::cache::{Cache, SlotId};
+use crate::matching::{Counting, LARGE_ITEMS_BYTES, Row};
+
+/// Bytes of rows that are kept beside each other.
+const KEPT_BYTES_MAX: usize = 8 << 20;
+/// A row that is used so often gets an index of its items.
+const INDEXED_USES: u32 = 8;
+
+/// The large rows of a batch, by their place in the cache, which has them as they were before it.
+#[derive(Debug, Default)]
+pub struct LargeRows {
+    rows: BTreeMap<SlotId, Kept>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    row: Row,
+    bytes: usize,
+    past: Past,
+}
+
+/// What has happened to a row in this batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// It differs from what the cache has.
+    pub changed: bool,
+    pub uses: u32,
+}
+
+impl LargeRows {
+    /// Takes the slot's row out, if it is kept.
+    #[inline]
+    pub fn take(&mut self, slot: SlotId) -> Option<(Row, Past)> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let Kept { row, bytes, past } = self.rows.remove(&slot)?;
+        self.bytes -= bytes;
+        Some((row, past))
+    }
+
+    /// Tells whether a row is large enough to be kept.
+    #[inline]
+    pub fn wants(row: &Row) -> bool {
+        row.items.size() > LARGE_ITEMS_BYTES
+    }
+
+    /// Keeps a row, and writes others back if they become too many.
+    pub fn keep(
+        &mut self,
+        slot: SlotId,
+        mut row: Row,
+        past: Past,
+        counting: Counting,
+        cache: &mut Cache,
+    ) {
+        if past.uses >= INDEXED_USES {
+            row.items.index(counting);
+        }
+        let bytes = row.items.size();
+        if self.bytes + bytes > KEPT_BYTES_MAX {
+            self.write_back(cache);
+        }
+        self.bytes += bytes;
+        self.rows.insert(slot, Kept { row, bytes, past });
+    }
+
+    /// Writes all rows that have changed to the cache, and keeps none.
+    pub fn write_back(&mut self, cache: &mut Cache) {
+        self.bytes = 0;
+        for (slot, mut kept) in std::mem::take(&mut self.rows) {
+            if kept.past.changed {
+                kept.row.items.unindex();
+                cache.write(slot, &kept.row);
+            }
+        }
+    }
+}

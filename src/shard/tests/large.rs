@@ -1,0 +1,76 @@
+//! Keys of very many items.
+
+use super::*;
+
+const LARGE: Rules = Rules { row_bytes_max: 1 << 20, ..RULES };
+
+fn large(counting: Counting) -> Running<Memory> {
+    let rules = Rules { counting, ..LARGE };
+    open_plan(plan(rules, 1), &Kafka(vec![None, None]), &Memory::default())
+}
+
+/// Returns an order of so many items and the arrival of each, two of them between those of others.
+fn values(items: usize) -> (String, Vec<(String, String)>) {
+    let list: Vec<String> = (0..items).map(|item| format!("{{\"id\":{item}}}")).collect();
+    let order = format!("{{\"id\":\"a\",\"items\":[{}]}}", list.join(","));
+    let made = |key: &str, item: usize| {
+        let value =
+            format!("{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{}}}", 1 + item % 2);
+        (key.to_owned(), value)
+    };
+    let mut arrivals = Vec::new();
+    for item in 0..items {
+        arrivals.push(made("a", item));
+        if item % 3 == 0 {
+            arrivals.push(made("b", item));
+            arrivals.push(made("a", item));
+        }
+    }
+    (order, arrivals)
+}
+
+/// What comes of an order and its arrivals.
+#[derive(PartialEq)]
+struct Done {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    outputs: Vec<Output>,
+}
+
+/// Processes an order and its arrivals in batches of this many records, and returns what is
+/// committed, with the number of rows that were encoded for it.
+fn run(shard: &mut Running<Memory>, items: usize, batch: usize) -> (Done, u64) {
+    let (order, arrivals) = values(items);
+    shard.process(&[record(ORDERS, 0, 1, "a", &order)]).expect("processed");
+    let before = shard.cache.writes;
+    let records: Vec<Record<'_>> = (0_i64..)
+        .zip(&arrivals)
+        .map(|(offset, (key, value))| record(MANUFACTURED, offset, 2 + offset, key, value))
+        .collect();
+    for batch in records.chunks(batch) {
+        shard.process(batch).expect("processed");
+    }
+    let writes = shard.cache.writes - before;
+    let transaction = commit(shard, 1_000_000);
+    let rows = transaction.changes.iter().map(|(key, row)| (key.to_vec(), row.to_vec()));
+    (Done { rows: rows.collect(), outputs: transaction.outputs }, writes)
+}
+
+#[test]
+fn a_batch_does_to_a_key_of_many_items_what_its_records_do_one_by_one() {
+    for counting in [Counting::Distinct, Counting::Quantity] {
+        let (alone, _) = run(&mut large(counting), 3_000, 1);
+        for batch in [7, 500, 100_000] {
+            let (together, _) = run(&mut large(counting), 3_000, batch);
+            assert!(together == alone, "batches of {batch}");
+        }
+        assert_eq!(alone.outputs.len(), 1, "it is complete");
+    }
+}
+
+#[test]
+fn a_key_of_many_items_is_written_once_a_batch_and_not_for_each_of_them() {
+    let mut shard = large(Counting::Distinct);
+    let (_, writes) = run(&mut shard, 3_000, 500);
+    // Of 5,000 records; the other key is written for each of its first 740, until it is large, too.
+    assert!(writes < 900, "{writes} writes");
+}
