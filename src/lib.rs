@@ -17,6 +17,7 @@
 pub mod codec;
 pub mod commands;
 pub mod console;
+pub mod escape;
 pub mod http;
 pub mod kafka;
 pub mod log;

@@ -9,11 +9,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::failed;
 use crate::codec::row::RowError;
+use crate::escape::printable;
 use crate::shard::{self, ShardId};
 use crate::store::{self, Identity, OpenError, Snapshot};
 
@@ -55,10 +58,7 @@ pub fn run(args: Args) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             exit
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
@@ -98,11 +98,12 @@ enum Error {
     Unreadable { dir: PathBuf, source: io::Error },
     #[error("shard {shard}: {error}")]
     Store { shard: ShardId, error: shard::Error },
-    #[error("shard {shard}: row of key `{key}`: {error}")]
+    #[error("shard {shard}: row of key `{}`: {error}", printable(key))]
     Row { shard: ShardId, key: String, error: RowError },
     #[error(
-        "no row of key `{0}` on disk: it was never seen, is forgotten, or the worker has not \
-         written it down yet"
+        "no row of key `{}` on disk: it was never seen, is forgotten, or the worker has not \
+         written it down yet",
+        printable(.0)
     )]
     UnknownKey(String),
 }
@@ -131,6 +132,12 @@ impl Directory {
 fn time(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms)
         .map_or_else(|_| format!("{at_ms} ms"), |time| format!("{time:.3}"))
+}
+
+/// Returns a key as the first line of its story: text of others, which may be nothing at all.
+fn heading(key: &str) -> Cow<'_, str> {
+    let is_bare = key.trim() == key && !key.is_empty();
+    if is_bare { printable(key) } else { Cow::Owned(format!("\"{}\"", printable(key))) }
 }
 
 /// Returns a key as text; bytes that are none are replaced.

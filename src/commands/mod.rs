@@ -16,8 +16,9 @@ pub mod validate;
 pub mod watch;
 pub mod worker;
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
+use crate::escape::printable_lines;
 use crate::order_demo::{Error, Result};
 use crate::shard;
 
@@ -25,11 +26,19 @@ use crate::shard;
 fn finish(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) | Err(Error::Stopped) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says on standard error why a command failed: brokers, workers and files have a say in that.
+fn failed(error: &dyn Display) -> ExitCode {
+    complain(error);
+    ExitCode::FAILURE
+}
+
+/// Says on standard error what is wrong.
+fn complain(error: &dyn Display) {
+    eprintln!("error: {}", printable_lines(&error.to_string()));
 }
 
 /// Runs what asks Kafka and ends.

@@ -4,6 +4,8 @@ use std::{process::ExitCode, time::Duration};
 
 use hyper::{StatusCode, Uri};
 
+use super::complain;
+use crate::escape::printable_lines;
 use crate::http::client::{self, Answer, Client};
 
 /// Enough for a busy machine, and less than what asks gives this program.
@@ -27,12 +29,12 @@ pub fn run(args: Args) -> ExitCode {
             let said = String::from_utf8_lossy(&body);
             let said = said.trim_end();
             if status == StatusCode::OK {
-                println!("{said}");
+                println!("{}", printable_lines(said));
                 return ExitCode::SUCCESS;
             }
-            eprintln!("error: {url} answers {}: {said}", status.as_u16());
+            complain(&format!("{url} answers {}: {said}", status.as_u16()));
         }
-        Err(error) => eprintln!("error: {url}: {error}"),
+        Err(error) => complain(&format!("{url}: {error}")),
     }
     ExitCode::FAILURE
 }

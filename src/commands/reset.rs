@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::ask;
+use super::{ask, failed};
+use crate::escape::printable_lines;
 use crate::kafka::{self, Connection, Remains};
 use crate::shard::{Error, Result};
 use crate::spec::object::StartFrom;
@@ -35,21 +36,15 @@ pub fn run(args: Args) -> ExitCode {
     let Args { file, state_dir, yes } = args;
     let settings = match spec::load(&file) {
         Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let answer = if yes { Answer::Given } else { Answer::Asked };
     match reset(&settings, state_dir.as_deref(), answer) {
         Ok(done) => {
-            println!("{done}");
+            println!("{}", printable_lines(&done));
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
@@ -71,7 +66,7 @@ fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Resul
     if remains.is_empty() && local.is_none() {
         return Ok(format!("{} has nothing to delete", settings.name));
     }
-    println!("{}", plan(settings, &remains, local.as_ref()));
+    println!("{}", printable_lines(&plan(settings, &remains, local.as_ref())));
     if answer == Answer::Asked {
         confirm()?;
     }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::ask;
+use super::{ask, complain, failed};
+use crate::escape::printable_lines;
 use crate::kafka::{self, Role, Surveyed};
 use crate::shard::Result;
 use crate::spec::{self, Settings};
@@ -25,17 +26,14 @@ pub fn run(args: Args) -> ExitCode {
     let Args { file, create: shall_create } = args;
     let settings = match spec::load(&file) {
         Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let created = if shall_create { create(&settings) } else { Ok(()) };
     // Also when creating has failed: what is there may tell why.
     let mut wrong: Vec<String> = created.err().iter().map(ToString::to_string).collect();
     match look(&settings) {
         Ok(topics) => {
-            print!("{}", table(&topics));
+            print!("{}", printable_lines(&table(&topics)));
             let flaws = topics.iter().flat_map(|surveyed| &surveyed.flaws);
             wrong.extend(flaws.map(ToString::to_string));
         }
@@ -45,7 +43,7 @@ pub fn run(args: Args) -> ExitCode {
     wrong.sort_unstable();
     wrong.dedup();
     for text in &wrong {
-        eprintln!("error: {text}");
+        complain(text);
     }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

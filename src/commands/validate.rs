@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::failed;
 use crate::spec::{self, Settings, duration};
 
 /// Check a Reconciliation object and tell what would run
@@ -22,10 +23,7 @@ pub fn run(args: Args) -> ExitCode {
             println!("{}", summary(&settings));
             ExitCode::SUCCESS
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 

@@ -12,6 +12,7 @@ use kube::Api;
 use super::build::{Monitoring, pod_monitors};
 use super::cluster::Cluster;
 use super::error::{Doing, Error, Result};
+use super::names;
 use crate::spec::object::ReconciliationSpec;
 
 /// Fields that name a Secret.
@@ -138,10 +139,14 @@ pub async fn dereference(
     for reference in references(spec) {
         let Reference { field, name, reader, .. } = reference;
         let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
-        let found = match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
-            Ok(found) => select(found, &reference).map(Some),
-            Err(Error::Forbidden { .. }) => Ok(None),
-            Err(error) => return Err(error),
+        let found = if names::is_subdomain(name) {
+            match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
+                Ok(found) => select(found, &reference).map(Some),
+                Err(Error::Forbidden { .. }) => Ok(None),
+                Err(error) => return Err(error),
+            }
+        } else {
+            Err(misnamed(field, name))
         };
         let Referred { secrets, missing, forbidden, aside, .. } = &mut referred;
         let (place, finding) = match (found, reader) {
@@ -158,6 +163,15 @@ pub async fn dereference(
         place.get_or_insert(finding);
     }
     Ok(referred)
+}
+
+/// The API server is not asked: the name would be a part of the path.
+fn misnamed(field: &str, name: &str) -> Missing {
+    let message = format!(
+        "{field}: no Secret can be called {name:?}: use a-z, 0-9, - and ., as in `kubectl get \
+         secrets`"
+    );
+    Missing { reason: "SecretNotFound", message }
 }
 
 fn unreadable(field: &str, name: &str) -> Missing {

@@ -79,6 +79,23 @@ pub fn is_managed(object: &impl ResourceExt) -> bool {
     object.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER)
 }
 
+/// Tells whether a namespace, a pod or a StatefulSet may have this name: a DNS label (RFC 1123).
+///
+/// To be asked before a name that somebody gives becomes part of a path of the API: a client puts
+/// it there as it is, with the operator's own rights.
+pub fn is_label(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(legal)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Tells whether an object such as a Secret may have this name: DNS labels with dots in between.
+pub fn is_subdomain(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(is_label)
+}
+
 /// Returns the name of the ConfigMap.
 pub fn config_map(object: &str) -> String {
     format!("{object}-config")
@@ -92,4 +109,24 @@ pub fn workers(object: &str) -> String {
 /// Returns the name of the console's Deployment and Service.
 pub fn console(object: &str) -> String {
     format!("{object}-console")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_path() {
+        for name in ["a", "shipping-0", "2x", &"x".repeat(63)] {
+            assert!(is_label(name) && is_subdomain(name), "{name}");
+        }
+        assert!(is_subdomain("tls.shipping.example") && !is_label("a.b"));
+        let long = "x".repeat(64);
+        for name in ["", ".", "..", "../secrets", "a/b", "a?b", "a#b", "a%2fb", "-a", "a-", &long] {
+            assert!(!is_label(name) && !is_subdomain(name), "{name}");
+        }
+        for name in ["A", "a..b", "a b", "ä", "a\n", &"a.".repeat(127)] {
+            assert!(!is_label(name) && !is_subdomain(name), "{name}");
+        }
+    }
 }

@@ -34,7 +34,7 @@ async fn answer(
     State(client): State<Client>,
     Path((namespace, pod)): Path<(String, String)>,
 ) -> Response {
-    let Some((name, ordinal)) = parts(&pod) else {
+    let Some((name, ordinal)) = parts(&pod).filter(|_| names::is_label(&namespace)) else {
         return (StatusCode::NOT_FOUND, "no name of a worker\n").into_response();
     };
     let sets: Api<StatefulSet> = Api::namespaced(client, &namespace);
@@ -51,10 +51,11 @@ async fn answer(
     }
 }
 
-/// Returns the StatefulSet's name and the pod's number in it.
+/// Returns the StatefulSet's name and the pod's number in it; `None` for what is no such pod.
 fn parts(pod: &str) -> Option<(&str, i32)> {
-    let (name, ordinal) = pod.rsplit_once('-')?;
-    Some((name, ordinal.parse().ok()?))
+    let (name, ordinal) = pod.rsplit_once('-').filter(|(name, _)| names::is_label(name))?;
+    let is_number = ordinal.bytes().all(|b| b.is_ascii_digit());
+    Some((name, ordinal.parse().ok().filter(|_| is_number)?))
 }
 
 fn is_wanted(set: &StatefulSet, ordinal: i32) -> bool {
@@ -64,17 +65,59 @@ fn is_wanted(set: &StatefulSet, ordinal: i32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::http::Uri;
     use k8s_openapi::api::apps::v1::StatefulSetSpec;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
     use k8s_openapi::jiff::Timestamp;
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::http;
 
     #[test]
     fn pods_are_told_apart_by_their_numbers() {
         assert_eq!(parts("shipping-eu-12"), Some(("shipping-eu", 12)));
         assert_eq!(parts("shipping"), None);
         assert_eq!(parts("shipping-console-7d9f"), None);
+        assert_eq!(parts("../../secrets/a-0"), None);
+        assert_eq!(parts("a-+1"), None);
+    }
+
+    async fn served(router: Router) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_a_path_never_reaches_the_api_server() {
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&asked);
+        let api_server = Router::new().fallback(move |url: Uri| async move {
+            log.lock().expect("nothing panics here").push(url.path().to_owned());
+            StatusCode::NOT_FOUND
+        });
+        let config = kube::Config::new(served(api_server).await.parse().expect("a URL"));
+        let operator = served(routes(Client::try_from(config).expect("no TLS"))).await;
+        let client = http::client::Client::plain(PATIENCE * 10, 1 << 20);
+        let ask = async |path: &str| client.get(&format!("{operator}{path}")).await;
+        for path in [
+            "/v1/namespaces/..%2f..%2f..%2fapi%2fv1%2fnamespaces%2fshop%2fsecrets/workers/a-0",
+            "/v1/namespaces/shop/workers/..%2f..%2fsecrets%2fa-0",
+            "/v1/namespaces/shop%3fwatch=1/workers/a-0",
+            "/v1/namespaces/%2e%2e/workers/a-0",
+            "/v1/namespaces/shop%0a/workers/a-0",
+        ] {
+            let answer = ask(path).await.expect("it answers");
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        assert!(asked.lock().expect("as above").is_empty(), "{asked:?}");
+        ask("/v1/namespaces/shop/workers/shipping-0").await.expect("it answers");
+        let wanted = ["/apis/apps/v1/namespaces/shop/statefulsets/shipping"];
+        assert_eq!(*asked.lock().expect("as above"), wanted);
     }
 
     #[test]

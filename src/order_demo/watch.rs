@@ -14,6 +14,7 @@ use super::connection::Cluster;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
+use crate::escape::printable;
 use crate::kafka::Kept;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -97,23 +98,15 @@ fn line(label: &str, message: &BorrowedMessage<'_>) -> String {
     line.push_str(&text(message.payload()));
     let headers = message.headers().into_iter().flat_map(Headers::iter);
     for header in headers.filter(|header| header.key.starts_with("rollcall-")) {
-        line.push_str(&format!(" {}={}", header.key, text(header.value)));
+        let name = printable(header.key);
+        line.push_str(&format!(" {name}={}", text(header.value)));
     }
     line
 }
 
 fn text(bytes: Option<&[u8]>) -> String {
     let Some(bytes) = bytes else { return "null".into() };
-    let text = String::from_utf8_lossy(bytes);
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
+    printable(&String::from_utf8_lossy(bytes)).into_owned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Form, SUCCESS, as_json, table::Table};
+use super::{Form, SUCCESS, as_json, heading, table::Table};
+use crate::escape::printable;
 use crate::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
 use crate::{console, spec};
 
@@ -19,14 +20,16 @@ pub(super) fn tell(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let story = runtime.block_on(console::story(&settings, servers, key));
-    let story = story.map_err(|Problem { detail, .. }| format!("key `{key}`: {detail}"))?;
+    let story = story.map_err(|Problem { detail, .. }| {
+        format!("key `{}`: {}", printable(key), printable(&detail))
+    })?;
     Ok((if form == Form::Json { as_json(&story) } else { text(&story) }, SUCCESS))
 }
 
 fn text(story: &KeyStory) -> String {
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
-        writeln!(out, "  {name:<9} {value}").expect("a String takes everything");
+        writeln!(out, "  {name:<9} {}", printable(value)).expect("a String takes everything");
     };
     let (expected, missing) = (story.expected_total, story.missing_total);
     let state = match story.state {
@@ -58,7 +61,7 @@ fn text(story: &KeyStory) -> String {
         };
         line("deadline", &format!("{}: {then}", deadline.at));
     }
-    let mut told = format!("{}\n{out}", story.key);
+    let mut told = format!("{}\n{out}", heading(&story.key));
     if !story.items.is_empty() {
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
         for item in &story.items {
@@ -74,6 +77,31 @@ fn text(story: &KeyStory) -> String {
 mod tests {
     use super::*;
     use crate::state_api::{Deadline, ItemStory};
+
+    #[test]
+    fn a_key_forges_no_lines_and_does_not_talk_to_the_terminal() {
+        let key = "a\n  state     completed\x1b[2J\x07";
+        let item = ItemStory { item: key.to_owned(), needed: 1, observed: 0, missing: 1 };
+        let story = KeyStory {
+            key: key.to_owned(),
+            shard: 0,
+            state: KeyState::Unexpected,
+            expected_at: None,
+            expectation: None,
+            changed_at: "2026-01-01T00:00:05.000Z".to_owned(),
+            changed_by: None,
+            deadline: None,
+            expected_total: 0,
+            missing_total: 0,
+            items_total: 1,
+            items: vec![item],
+        };
+        let text = text(&story);
+        assert!(text.starts_with("a\\n  state     completed\\u{1b}[2J\\u{7}\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("  state")).count(), 1, "{text}");
+        assert!(!text.contains(['\x1b', '\x07']), "{text}");
+        assert!(super::text(&KeyStory { key: String::new(), ..story }).starts_with("\"\"\n"));
+    }
 
     #[test]
     fn the_story_says_what_a_key_waits_for_and_what_happens_next() {

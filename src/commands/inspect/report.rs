@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Directory, Error, text, time};
 use crate::codec::row;
+use crate::escape::printable;
 use crate::matching::{Phase, Row, Timestamp};
 use crate::shard::{self, ShardId};
 use crate::store::{Identity, Snapshot};
@@ -173,9 +174,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.directory.display())?;
-        writeln!(f, "  group      {}", self.owner.group)?;
-        writeln!(f, "  cluster    {}", self.owner.cluster_id)?;
-        writeln!(f, "  changelog  {}", self.owner.changelog)?;
+        writeln!(f, "  group      {}", printable(&self.owner.group))?;
+        writeln!(f, "  cluster    {}", printable(&self.owner.cluster_id))?;
+        writeln!(f, "  changelog  {}", printable(&self.owner.changelog))?;
         match self.used_by {
             None => writeln!(f, "  used by    no process")?,
             Some(0) => writeln!(f, "  used by    a process; what it still caches is not shown")?,
@@ -204,7 +205,7 @@ impl fmt::Display for Report {
         write!(f, "{table}")?;
         writeln!(f, "\nOPEN rows know their items, UNEXPECTED ones wait for their expectation.")?;
         for Unreadable { error, .. } in &self.unreadable {
-            writeln!(f, "\nerror: {error}")?;
+            writeln!(f, "\nerror: {}", printable(error))?;
         }
         Ok(())
     }

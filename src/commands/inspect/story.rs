@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::table::Table;
-use super::{Directory, Error, time};
+use super::{Directory, Error, heading, time};
 use crate::codec::row;
 use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
 use crate::shard::ShardId;
@@ -102,7 +102,7 @@ impl fmt::Display for Story {
         let expected = told(self.expected_at.as_deref().unwrap_or("not yet"), expectation);
         let changed_by = self.changed_by.as_ref().map(|Record { input, offset }| (*input, *offset));
         let changed = told(&self.changed_at, changed_by);
-        writeln!(f, "{}", self.key)?;
+        writeln!(f, "{}", heading(&self.key))?;
         writeln!(f, "  shard     {}", self.shard)?;
         writeln!(f, "  phase     {}", self.phase)?;
         writeln!(f, "  expected  {expected}")?;

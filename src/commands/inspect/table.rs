@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::escape::printable;
+
 /// Lines of cells under a heading; numbers stand to the right, the last column to the left.
 pub(super) struct Table {
     lines: Vec<Vec<String>>,
@@ -12,8 +14,9 @@ impl Table {
         Self { lines: vec![heading.iter().copied().map(str::to_owned).collect()] }
     }
 
+    /// Adds a line. What cells hold was written by others: it is made printable.
     pub(super) fn line(&mut self, cells: Vec<String>) {
-        self.lines.push(cells);
+        self.lines.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
     }
 }
 
