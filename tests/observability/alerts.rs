@@ -101,6 +101,20 @@ fn every_alert_is_tested_to_fire_and_not_to_fire() {
 }
 
 #[test]
+fn rules_tell_clusters_apart() {
+    let mut findings = Vec::new();
+    for rule in rules() {
+        let query = rule["expr"].as_str().expect("a rule has an expression");
+        for grouping in ["by (", "on (", "by(", "on(", "without (", "ignoring ("] {
+            let groups = query.split(grouping).skip(1);
+            let blind = groups.filter(|rest| !rest.starts_with("cluster, "));
+            findings.extend(blind.map(|rest| format!("{grouping}{rest}")));
+        }
+    }
+    assert_none("groups without the label cluster", &findings);
+}
+
+#[test]
 fn rules_ask_for_metrics_of_the_catalogue() {
     let mut findings = Vec::new();
     for rule in rules() {

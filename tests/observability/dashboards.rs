@@ -157,6 +157,27 @@ fn queries_ask_for_metrics_of_the_catalogue_and_for_counters_by_their_rate() {
 }
 
 #[test]
+fn a_dashboard_shows_one_cluster_at_a_time() {
+    let mut findings = Vec::new();
+    for board in boards() {
+        let list = board.json["templating"]["list"].as_array().expect("a list");
+        let definitions = list.iter().map(|variable| {
+            let name = text(&variable["name"]);
+            (format!("{}: ${name}", board.name), text(&variable["definition"]), name == "cluster")
+        });
+        let of_one =
+            definitions.filter(|(_, definition, is_cluster)| !is_cluster && !definition.is_empty());
+        let of_one = of_one.map(|(name, definition, _)| (name, definition));
+        for (name, query) in board.queries().chain(of_one) {
+            let metrics = catalogue::named(query).into_iter();
+            let others = metrics.filter(|it| !it.after.starts_with("{cluster=\"$cluster\""));
+            findings.extend(others.map(|metric| format!("{name}: {}", metric.name)));
+        }
+    }
+    assert_none("queries of all clusters at once", &findings);
+}
+
+#[test]
 fn every_variable_of_a_query_is_one_of_the_dashboard() {
     let mut findings = Vec::new();
     for board in boards() {
