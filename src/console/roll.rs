@@ -1,7 +1,9 @@
 //! Who is there: every worker's status, asked again and again.
 //!
 //! Promise: a worker that stops answering is told within seconds, and stays listed for a while; its
-//! shards are shown as nobody's until another worker says that it has them.
+//! shards are shown as nobody's until another worker says that it has them. One that has left on
+//! purpose is told apart: it has said that it stops, or its name no longer leads to it, as that of a
+//! headless Service does not lead to pods that were scaled away.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +16,10 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{client, history::History};
-use crate::state_api::{ShardStatus, WorkerState, WorkerStatus};
+use crate::{
+    http::client::plain,
+    state_api::{ShardStatus, WorkerState, WorkerStatus},
+};
 
 /// How often all workers are asked.
 const ROUND: Duration = Duration::from_secs(1);
@@ -27,6 +32,8 @@ const ASKED_MAX: usize = 16;
 const WORKERS_MAX: usize = 256;
 /// How long a worker that is gone stays listed.
 const GONE_AFTER: Duration = Duration::from_secs(600);
+/// How long one stays listed that has left on purpose.
+const LEFT_AFTER: Duration = Duration::from_secs(60);
 
 /// All workers of the reconciliation.
 pub struct Roll {
@@ -46,6 +53,8 @@ pub struct Worker {
     /// Why it does not answer; `None` when it does.
     pub failure: Option<String>,
     pub seen: Option<Instant>,
+    /// The name that stands for it led to it when it was looked up last.
+    named: bool,
     first_asked: Instant,
 }
 
@@ -56,6 +65,8 @@ pub struct WorkerView {
     pub name: String,
     pub address: Option<String>,
     pub up: bool,
+    /// It does not answer since it was told to stop.
+    pub left: bool,
     pub failure: Option<String>,
     /// Seconds since its last answer; `None` if there was none.
     pub seen_seconds_ago: Option<f64>,
@@ -78,12 +89,31 @@ pub struct ShardView {
 impl Worker {
     fn new(server: &str) -> Self {
         let (status, failure, seen) = (None, None, None);
-        Self { server: server.to_owned(), status, failure, seen, first_asked: Instant::now() }
+        let (server, first_asked) = (server.to_owned(), Instant::now());
+        Self { server, status, failure, seen, named: true, first_asked }
     }
 
     /// Returns what it says of itself, if it answers.
     pub fn up(&self) -> Option<&WorkerStatus> {
         self.status.as_ref().filter(|_| self.failure.is_none())
+    }
+
+    /// Tells whether it does not answer since it was told to stop.
+    fn left(&self) -> bool {
+        let said = self.status.as_ref().map(|status| status.state);
+        self.failure.is_some() && (!self.named || said == Some(WorkerState::Stopping))
+    }
+
+    /// Tells whether it is listed still.
+    fn is_listed(&self) -> bool {
+        let silent_for = self.seen.unwrap_or(self.first_asked).elapsed();
+        self.failure.is_none()
+            || match self.left() {
+                // Its name would bring it back as one that has never answered.
+                true if self.named => true,
+                true => silent_for < LEFT_AFTER,
+                false => silent_for < GONE_AFTER,
+            }
     }
 
     fn name(&self) -> String {
@@ -127,7 +157,8 @@ impl Roll {
             let found = match found {
                 Ok(Ok(found)) => found.collect::<Vec<_>>(),
                 Ok(Err(error)) => {
-                    self.note_unresolved(server, Some(error.to_string()));
+                    let why = plain(&error).map_or_else(|| error.to_string(), str::to_owned);
+                    self.note_unresolved(server, Some(why));
                     continue;
                 }
                 Err(_) => {
@@ -137,6 +168,11 @@ impl Roll {
             };
             self.note_unresolved(server, None);
             let mut workers = self.workers();
+            for (address, worker) in workers.iter_mut() {
+                if worker.server == *server {
+                    worker.named = found.contains(address);
+                }
+            }
             for address in found {
                 if workers.len() < WORKERS_MAX {
                     workers.entry(address).or_insert_with(|| Worker::new(server));
@@ -161,10 +197,7 @@ impl Roll {
         };
         stream::iter(addresses).map(ask).buffer_unordered(ASKED_MAX).collect::<()>().await;
         let mut workers = self.workers();
-        workers.retain(|_, worker| {
-            worker.failure.is_none()
-                || worker.seen.unwrap_or(worker.first_asked).elapsed() < GONE_AFTER
-        });
+        workers.retain(|_, worker| worker.is_listed());
         let up: Vec<&WorkerStatus> = workers.values().filter_map(Worker::up).collect();
         self.history.lock().expect("nothing panics under this lock").add(&up);
     }
@@ -213,6 +246,7 @@ impl Roll {
                 name: worker.name(),
                 address: Some(address.to_string()),
                 up: worker.up().is_some(),
+                left: worker.left(),
                 failure: worker.failure.clone(),
                 seen_seconds_ago: worker.seen.map(|seen| seen.elapsed().as_secs_f64()),
                 state: worker.up().map(|status| status.state),
@@ -226,6 +260,7 @@ impl Roll {
             name: server.clone(),
             address: None,
             up: false,
+            left: false,
             failure: Some(why.clone()),
             seen_seconds_ago: None,
             state: None,
@@ -259,5 +294,62 @@ impl Roll {
     /// Runs `look` on the rates of the last minutes.
     pub fn history<T>(&self, look: impl FnOnce(&History) -> T) -> T {
         look(&self.history.lock().expect("nothing panics under this lock"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(instance: &str, state: WorkerState) -> WorkerStatus {
+        WorkerStatus {
+            reconciliation: "shipping".to_owned(),
+            instance: instance.to_owned(),
+            version: "0".to_owned(),
+            state,
+            partitions: Some(1),
+            trouble: None,
+            troubles: vec![],
+            shards: vec![],
+        }
+    }
+
+    fn silent() -> Result<WorkerStatus, client::Failure> {
+        let failure = crate::http::client::Failure::TimedOut(PATIENCE);
+        Err(client::Failure::Unanswered(failure))
+    }
+
+    /// One worker that answered once, and does not answer any more.
+    fn gone(state: WorkerState) -> (Roll, SocketAddr) {
+        let roll = Roll::new("shipping", &["workers:8080".to_owned()]);
+        let address = "10.0.0.1:8080".parse().expect("an address");
+        roll.workers().insert(address, Worker::new("workers:8080"));
+        roll.note(address, Ok(status("shipping-0", state)));
+        roll.note(address, silent());
+        (roll, address)
+    }
+
+    #[test]
+    fn a_worker_that_does_not_answer_is_down_unless_it_was_told_to_stop() {
+        let shown = |roll: &Roll| roll.worker_views().remove(0);
+        let (roll, _) = gone(WorkerState::Joined);
+        assert!(!shown(&roll).up && !shown(&roll).left);
+        let (roll, _) = gone(WorkerState::Stopping);
+        assert!(!shown(&roll).up && shown(&roll).left);
+    }
+
+    #[test]
+    fn a_worker_that_its_name_leads_to_no_longer_has_left_and_is_soon_forgotten() {
+        let (roll, address) = gone(WorkerState::Joined);
+        let listed = |seen_ago: Duration, named: bool| {
+            let mut workers = roll.workers();
+            let worker = workers.get_mut(&address).expect("it is listed");
+            (worker.named, worker.seen) = (named, Instant::now().checked_sub(seen_ago));
+            (worker.left(), worker.is_listed())
+        };
+        assert_eq!(listed(LEFT_AFTER * 2, true), (false, true), "it is down");
+        assert_eq!(listed(GONE_AFTER * 2, true), (false, false));
+        assert_eq!(listed(Duration::ZERO, false), (true, true), "it was scaled away");
+        assert_eq!(listed(LEFT_AFTER * 2, false), (true, false));
     }
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
+import { createServer, get } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -54,6 +55,25 @@ checked("a key is looked up by keyboard and its story is followed to the end", a
   assert.deepEqual(page.errors, []);
 });
 
+checked("keys of any characters are opened, and shown such that all of them is seen", async (t) => {
+  const page = await shop.page(t);
+  for (const [key, shown] of [[".", "."], ["..", ".."], ["100%", "100%"], [" x ", "␣x␣"], ["a+b&key=c", "a+b&key=c"], ["a\u001b[2Jb\u200b", "a\\u{1b}[2Jb\\u{200b}"]]) {
+    await shop.record("orders", key, JSON.stringify({ id: key, items: [{ id: 1, name: "x" }] }));
+    await page.goto(`http://${shop.address}/#/key?key=${encodeURIComponent(key)}`);
+    await seen(page.getByText("It waits for one more item."));
+    assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), `Key ${shown}`);
+  }
+  await page.goto(`http://${shop.address}/#/key?key=`);
+  await seen(page.getByText("Not known"));
+  // An address of an older version, which is none of a URL's.
+  await page.goto(`http://${shop.address}/#/key/100%`);
+  await seen(page.getByText("It waits for one more item."));
+  await page.getByRole("searchbox").fill(" nobody ");
+  await page.keyboard.press("Enter");
+  await seen(page.getByRole("link", { name: "nobody", exact: true }));
+  assert.deepEqual(page.errors, []);
+});
+
 checked("a key that nobody knows is said to be unknown", async (t) => {
   const page = await shop.page(t, "#/key/no%20such%2Fkey");
   await seen(page.getByRole("heading", { name: "Key no such/key" }));
@@ -98,6 +118,46 @@ checked("a dead letter is shown with reason, source and payload, as text", async
   await seen(letter.locator("pre", { hasText: "<img src=x onerror=alert(1)>{" }));
   assert.equal(await page.locator("main img").count(), 0, "a payload is never markup");
   assert.deepEqual(page.errors, []);
+});
+
+checked("what is no text is shown as bytes, and dead letters come first until they were looked at", async (t) => {
+  const page = await shop.page(t);
+  await shop.record("orders", "binary-1", "\u0001\u0002\u0003order");
+  await seen(page.getByRole("link", { name: /^Dead letters [1-9]/ }));
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Emitted" }).click();
+  await seen(page.getByRole("heading", { name: "Dead letters" }));
+  const letter = page.getByRole("listitem").filter({ hasText: "binary-1" });
+  await letter.locator("summary").click();
+  await seen(letter.locator("pre", { hasText: /^0000 {2}01 02 03 6f 72 64 65 72 .*···order/ }));
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Overview" }).click();
+  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Emitted" }).click();
+  await seen(page.getByRole("heading", { name: "Completions" }));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("the page works below a path of a proxy", async (t) => {
+  const proxy = createServer((request, response) => {
+    if (!request.url.startsWith("/tools/rollcall/")) return response.writeHead(404).end();
+    const url = `http://${shop.address}${request.url.slice("/tools/rollcall".length)}`;
+    fetch(url).then(async (answer) => response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") }).end(Buffer.from(await answer.arrayBuffer())));
+  });
+  await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  t.after(() => proxy.close());
+  const page = await shop.page(t, "tools/rollcall/", { address: `127.0.0.1:${proxy.address().port}` });
+  await seen(health(page).filter({ hasText: "All running" }));
+  await page.getByRole("link", { name: "Topics" }).click();
+  await seen(page.getByRole("link", { name: /^orders/ }));
+  assert.deepEqual(page.errors, []);
+});
+
+checked("a page of another name is not answered", async () => {
+  const [host, port] = shop.address.split(":");
+  const ask = (name) => new Promise((resolve) => get({ host, port, path: "/api/overview", headers: { host: name } }, (answer) => resolve(answer)));
+  assert.equal((await ask("evil.example")).statusCode, 421);
+  const answer = await ask("localhost:1");
+  assert.equal(answer.statusCode, 200);
+  assert.equal(answer.headers["cache-control"], "no-store");
+  assert.equal(answer.headers["x-content-type-options"], "nosniff");
 });
 
 checked("the topics are browsed with keys, values and headers", async (t) => {
@@ -153,6 +213,11 @@ checked("a phone shows all views without scrolling sideways, in the dark too", a
       await seen(page.locator("main :is(section, ol, .card, .tile)").first());
       const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(inner <= outer, `${view} is ${inner} wide on ${outer}`);
+      if (view === "Topics") {
+        await seen(page.locator(".records > li").first());
+        const { y } = await page.locator(".records > li").first().boundingBox();
+        assert.ok(y < 740 * 0.45, `the records begin at ${y}`);
+      }
     }
     colours[colorScheme] = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     assert.deepEqual(page.errors, []);
@@ -182,6 +247,9 @@ checked("a token is asked for, refused when wrong, and kept for the tab", async 
   const address = await shop.console("--token-file", file);
   const page = await shop.page(t, "", { address });
   const token = page.getByRole("textbox", { name: "Token" });
+  await token.fill("токен");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await seen(page.getByText("A token has letters of ASCII"));
   await token.fill("wrong");
   await page.getByRole("button", { name: "Go on" }).click();
   await seen(page.getByText("That is not the token."));

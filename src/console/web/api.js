@@ -1,6 +1,9 @@
 // Asks the console, with the token where one is asked for.
 
-const TOKEN = "rollcall-token";
+// Of this console: another one may be served below another path of the same host.
+const TOKEN = `rollcall-token:${location.pathname}`;
+// What a header can carry; the console refuses a file that holds anything else.
+const SENDABLE = /^[\x20-\x7e]+$/;
 
 /** A request that was refused or has no answer; `status` is 0 without any. */
 export class Refused extends Error {
@@ -16,11 +19,11 @@ let asking = null;
 /** Returns the answer to `path` below /api; asks for the token when it is needed. */
 export async function ask(path, signal) {
   for (;;) {
-    const token = sessionStorage.getItem(TOKEN);
+    const token = storedToken();
     const headers = token ? { authorization: `Bearer ${token}` } : {};
     let response;
     try {
-      response = await fetch(`/api/${path}`, { headers, signal, cache: "no-store" });
+      response = await fetch(`api/${path}`, { headers, signal, cache: "no-store" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Refused(0, "NoAnswer", "the console does not answer");
@@ -36,17 +39,33 @@ export async function ask(path, signal) {
   }
 }
 
+function storedToken() {
+  const token = sessionStorage.getItem(TOKEN);
+  if (token === null || SENDABLE.test(token)) return token;
+  sessionStorage.removeItem(TOKEN);
+  return null;
+}
+
 /** Shows the dialog once, whoever asks meanwhile. */
 function askForToken(tried) {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("token");
     const text = document.getElementById("token-text");
-    document.getElementById("token-wrong").hidden = !tried;
-    text.value = "";
+    const wrong = document.getElementById("token-wrong");
+    const refuse = (why) => {
+      wrong.textContent = why;
+      wrong.hidden = !why;
+      text.value = "";
+    };
+    refuse(tried ? "That is not the token." : "");
     dialog.oncancel = (event) => event.preventDefault();
-    dialog.onclose = () => {
-      sessionStorage.setItem(TOKEN, text.value);
+    document.getElementById("token-form").onsubmit = (event) => {
+      event.preventDefault();
+      const token = text.value.trim();
+      if (!SENDABLE.test(token)) return refuse("A token has letters of ASCII, digits and signs only: that is another text.");
+      sessionStorage.setItem(TOKEN, token);
       asking = null;
+      dialog.close();
       resolve();
     };
     dialog.showModal();

@@ -1,6 +1,7 @@
 // The page's frame: which view is shown, how all is, what is looked up.
 
 import { ask, repeat } from "./api.js";
+import { keyAddress } from "./dom.js";
 import { emitted } from "./recent.js";
 import { health, overview } from "./overview.js";
 import { key, waiting } from "./keys.js";
@@ -8,6 +9,14 @@ import { missing } from "./missing.js";
 import { topics } from "./topics.js";
 
 const OVERVIEW_EVERY = 1500;
+// As it was written in addresses before keys stood in the query.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
 const VIEWS = { "": ["overview", overview, "Overview"], waiting: ["waiting", waiting, "Waiting"], key: ["waiting", key, "Key"], missing: ["missing", missing, "Missing"], emitted: ["emitted", emitted, "Emitted"], topics: ["topics", topics, "Topics"] };
 
 const main = document.getElementById("main");
@@ -26,7 +35,9 @@ const context = {
 };
 
 function route() {
-  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const address = location.hash.replace(/^#\/?/, "");
+  const [path] = address.split("?");
+  const query = new URLSearchParams(address.slice(path.length + 1));
   const [name, ...rest] = path.split("/");
   const [view, start, title] = VIEWS[name] ?? VIEWS[""];
   end();
@@ -34,8 +45,8 @@ function route() {
     if (tab.dataset.view === view) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
-  const argument = decodeURIComponent(rest.join("/"));
-  end = start(main, context, new URLSearchParams(query ?? ""), argument);
+  const argument = name === "key" && query.has("key") ? query.get("key") : decoded(rest.join("/"));
+  end = start(main, context, query, argument);
   document.title = [argument || title, seen?.reconciliation, "Rollcall"].filter(Boolean).join(" · ");
   // Not at the first view: the reader's place is the top of the page then.
   if (shown !== null) {
@@ -54,8 +65,8 @@ function tell(level, text) {
 
 document.getElementById("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = event.target.elements.key.value.trim();
-  if (text) location.hash = `#/key/${encodeURIComponent(text)}`;
+  const text = event.target.elements.key.value;
+  if (text) location.hash = keyAddress(text);
 });
 
 document.addEventListener("keydown", (event) => {

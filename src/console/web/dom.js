@@ -79,8 +79,59 @@ export function tag(state) {
   return h("span", { class: "tag", "data-tone": tone }, text);
 }
 
+// Control characters, and those that take no place or change the order of what is read.
+const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]|^ +| +$/gu;
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+/** Returns what others have written such that all of it is seen, as parts of an element. */
+export function visible(text, kept = "") {
+  if (text === "") return [h("span", { class: "unseen-mark" }, "empty")];
+  const parts = [];
+  let from = 0;
+  for (const { 0: found, index } of text.matchAll(UNSEEN)) {
+    if (kept.includes(found)) continue;
+    const marks = found.startsWith(" ") ? "␣".repeat(found.length) : (SHORT[found] ?? `\\u{${found.codePointAt(0).toString(16)}}`);
+    parts.push(text.slice(from, index), h("span", { class: "unseen-mark" }, marks));
+    from = index + found.length;
+  }
+  return [...parts, text.slice(from)].filter((part) => part !== "");
+}
+
+/** Returns where the page shows a key. */
+export function keyAddress(key) {
+  return `#/key?key=${encodeURIComponent(key)}`;
+}
+
 export function keyLink(key) {
-  return h("a", { class: "mono", href: `#/key/${encodeURIComponent(key)}` }, key);
+  return h("a", { class: "mono", href: keyAddress(key) }, visible(key));
+}
+
+/** Returns the key of a record: one that is no text cannot be looked up. */
+export function keyOf({ key, keyHex }) {
+  if (key === null) return h("span", { class: "quiet" }, "without a key");
+  return keyHex ? h("span", { class: "mono", title: "The key is no text; its bytes in hexadecimal" }, `0x${keyHex}`) : keyLink(key);
+}
+
+/** Returns the value of a record, folded: as text, or as its bytes where it is no text. */
+export function valueOf(record, attributes) {
+  if (record.value === null) return null;
+  return record.valueHex ? bytes(record, attributes) : folded(record.value, attributes);
+}
+
+const LINE = 16;
+
+/** Returns bytes as numbers, with the letters that are among them. */
+function bytes({ valueHex, valueBytes }, attributes) {
+  const pairs = valueHex.match(/../g);
+  const lines = [];
+  for (let at = 0; at < pairs.length; at += LINE) {
+    const line = pairs.slice(at, at + LINE);
+    const letters = line.map((pair) => { const code = parseInt(pair, 16); return code > 31 && code < 127 ? String.fromCharCode(code) : "·"; });
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${line.join(" ").padEnd(3 * LINE)} ${letters.join("")}`);
+  }
+  const rest = valueBytes - pairs.length;
+  if (rest > 0) lines.push(`and ${count(rest)} bytes more`);
+  return h("details", { class: "value", ...attributes }, h("summary", {}, `${count(valueBytes)} bytes, no text: ${pairs.slice(0, 24).join(" ")}${pairs.length > 24 ? " …" : ""}`), h("pre", { class: "bytes", tabindex: 0 }, lines.join("\n")));
 }
 
 /** Returns where an input record stands, with the way to it. */
@@ -88,8 +139,9 @@ export function recordLink({ topic, partition, offset }) {
   return h("a", { href: `#/topics/${encodeURIComponent(topic)}?partition=${partition}&offset=${offset}` }, `${topic} · partition ${partition} · offset ${offset}`);
 }
 
-export function head(title, text) {
-  return h("div", { class: "head" }, h("h1", {}, title), text && h("p", {}, text));
+/** Returns a view's title; where there is little room, one that is `brief` goes without the text. */
+export function head(title, text, brief = false) {
+  return h("div", { class: brief ? "head brief" : "head" }, h("h1", {}, title), text && h("p", {}, text));
 }
 
 export function empty(title, text) {
@@ -111,7 +163,7 @@ export function refused(error) {
 /** Returns a value in one line, all of it behind a click. */
 export function folded(value, attributes) {
   const line = value.length > 400 ? `${value.slice(0, 400)}…` : value;
-  return h("details", { class: "value", ...attributes }, h("summary", {}, line.replace(/\s+/g, " ")), h("pre", { tabindex: 0 }, pretty(value)));
+  return h("details", { class: "value", ...attributes }, h("summary", {}, visible(line.replace(/\s+/g, " "))), h("pre", { tabindex: 0 }, visible(pretty(value), "\n\r\t")));
 }
 
 /** Returns text as JSON with line breaks, if it is JSON. */

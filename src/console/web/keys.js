@@ -1,14 +1,16 @@
 // Keys that wait, by age; and one key's story.
 
 import { ask, repeat } from "./api.js";
-import { STATES, clock, count, empty, h, head, keyLink, lacks, recordLink, refused, show, tag, when } from "./dom.js";
+import { STATES, clock, count, empty, h, head, keyLink, lacks, recordLink, refused, show, tag, visible, when } from "./dom.js";
 
 const PAGE = 50;
 const STORY_EVERY = 3000;
 const LISTED = ["open", "overdue", "unexpected"];
+// Overdue keys are open, and so in both lists.
+const TABS = { open: "All open", overdue: "Overdue among them", unexpected: "Not expected yet" };
 const HINTS = {
-  open: "Expected, and not all of their items have arrived. The oldest come first.",
-  overdue: "Open for longer than they may be; reported once, and they can still complete.",
+  open: "Expected, and not all of their items have arrived: all of them, those that are overdue too. The oldest come first.",
+  overdue: "Those of the open keys that have waited for longer than they may; reported once, and they can still complete.",
   unexpected: "Items have arrived for them, and nobody has said yet what is expected.",
 };
 
@@ -18,7 +20,7 @@ function line(entry) {
   return h("tr", {},
     h("td", {}, keyLink(entry.key)),
     h("td", {}, tag(entry.state)),
-    h("td", { class: "span" }, h("div", { class: "items" }, entry.items.map((item) => h("span", { class: "item" }, item)), more > 0 && h("span", { class: "quiet" }, `and ${count(more)} more`))),
+    h("td", { class: "span" }, h("div", { class: "items" }, entry.items.map((item) => h("span", { class: "item" }, visible(item))), more > 0 && h("span", { class: "quiet" }, `and ${count(more)} more`))),
     h("td", { class: "right", "data-label": "Arrived" }, progress),
     h("td", { "data-label": "Waits for" }, when(entry.since, (text) => text)),
     h("td", { class: "span", "data-label": "Then" }, entry.deadline ? h("span", {}, SOON[entry.deadline.then], " ", when(entry.deadline.at)) : h("span", { class: "quiet" }, "–")));
@@ -46,7 +48,7 @@ export function waiting(main, context, query) {
   main.replaceChildren(head("Waiting keys", HINTS[state]), filters, note, body, h("div", { class: "pager" }, back, on, again, status));
   const control = new AbortController();
   let after = null, next = null, number = 1;
-  const tabs = (census) => filters.replaceChildren(...LISTED.map((name) => h("a", { href: `#/waiting?state=${name}`, "aria-current": name === state ? "page" : null }, STATES[name][0], census && h("span", { class: "count" }, count(census[name])))));
+  const tabs = (census) => filters.replaceChildren(...LISTED.map((name) => h("a", { href: `#/waiting?state=${name}`, "aria-current": name === state ? "page" : null }, TABS[name], census && h("span", { class: "count" }, count(census[name])))));
   const load = async () => {
     body.setAttribute("aria-busy", "true");
     for (const button of [back, again, on]) button.disabled = true;
@@ -91,7 +93,7 @@ function check(item) {
   const stray = item.needed === 0;
   const [tone, mark, said] = stray ? ["second", "?", "not expected"] : done ? ["good", "✓", "arrived"] : ["warn", "…", "missing"];
   const times = item.needed > 1 || item.observed > 1 ? `${count(item.observed)} of ${count(item.needed)}` : said;
-  return h("li", { class: "check", "data-tone": tone }, h("span", { class: "mark", "aria-hidden": "true" }, mark), h("span", { class: "mono" }, item.item), h("span", { class: "times" }, times));
+  return h("li", { class: "check", "data-tone": tone }, h("span", { class: "mark", "aria-hidden": "true" }, mark), h("span", { class: "mono" }, visible(item.item)), h("span", { class: "times" }, times));
 }
 
 function told(story, owner) {
@@ -121,20 +123,21 @@ function told(story, owner) {
 /** Shows one key's story, and follows it. */
 export function key(main, context, _query, name) {
   const body = h("div", {}, h("p", { class: "quiet" }, "Asking its worker…"));
-  const title = h("h1", {}, "Key ", h("span", { class: "mono" }, name));
+  const title = h("h1", {}, "Key ", h("span", { class: "mono" }, visible(name)));
   const records = h("nav", { class: "filters records-of", "aria-label": "Its records" });
   main.replaceChildren(h("div", { class: "head" }, title), body, records);
   return repeat(async (signal) => {
     const topics = await ask("topics", signal);
     show(records, topics, () => [h("p", { class: "quiet" }, "Its records in"), ...topics.map((topic) => h("a", { href: `#/topics/${encodeURIComponent(topic.name)}?text=${encodeURIComponent(name)}` }, topic.name))]);
     try {
-      const story = await ask(`keys/${encodeURIComponent(name)}`, signal);
+      const story = await ask(`key?key=${encodeURIComponent(name)}`, signal);
       const owner = context.seen()?.shards.find((shard) => shard.shard === story.shard)?.worker;
       // The minute is part of what is shown: "3 min ago".
       show(body, [story, owner, Math.floor(Date.now() / 10000)], () => told(story, owner));
     } catch (error) {
       if (error.status !== 404) throw error;
-      show(body, error.message, () => h("div", { class: "card" }, empty("Not known", "It was never seen, or it is finished and forgotten. Check the key's spelling: it is the record's key.")));
+      show(body, error.message, () => h("div", { class: "card" }, empty("Not known", "It was never seen, or it is finished and forgotten. Check the key's spelling: it is the record's key."),
+        name.trim() && name.trim() !== name && h("p", { class: "hint" }, "There are spaces around it. Without them: ", keyLink(name.trim()))));
     }
   }, STORY_EVERY, (error) => show(body, error.message, () => refused(error)));
 }

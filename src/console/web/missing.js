@@ -1,13 +1,13 @@
 // Items ranked by how many keys wait for them.
 
 import { ask } from "./api.js";
-import { clock, count, empty, h, head, lacks, refused, when } from "./dom.js";
+import { clock, count, empty, h, head, lacks, refused, visible, when } from "./dom.js";
 
 function line(item, most) {
   const fill = h("span", { class: "fill" });
   fill.style.width = `${Math.round((item.keys / most) * 100)}%`;
   return h("tr", {},
-    h("td", {}, h("span", { class: "item" }, item.item)),
+    h("td", {}, h("span", { class: "item" }, visible(item.item))),
     h("td", { class: "bar-cell span", "aria-hidden": "true" }, h("div", { class: "bar" }, fill)),
     h("td", { class: "right" }, count(item.keys)),
     h("td", { class: "right" }, count(item.units)),

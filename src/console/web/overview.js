@@ -2,7 +2,7 @@
 
 import { ask, repeat } from "./api.js";
 import { flow, spark } from "./chart.js";
-import { count, duration, empty, h, keyLink, lacks, rate, show, tag, when } from "./dom.js";
+import { count, duration, empty, h, keyLink, lacks, rate, show, tag, visible, when } from "./dom.js";
 
 const LISTS_EVERY = 10000;
 
@@ -22,7 +22,7 @@ export function allShards({ shards, partitions }) {
 
 /** Returns how it is in a few words, and how grave. */
 export function health(overview) {
-  const down = overview.workers.filter((worker) => !worker.up);
+  const down = overview.workers.filter((worker) => !worker.up && !worker.left);
   const trouble = overview.workers.find((worker) => worker.trouble);
   const shards = allShards(overview);
   const of = (test) => shards.filter(test).length;
@@ -59,6 +59,12 @@ function tile(label, value, note, { level, line, href, unit } = {}) {
     : h("div", { class: "card tile", "data-level": level }, inside);
 }
 
+/** Says how the open keys are made up: overdue ones are open, too. */
+function openNote(open, overdue, strays) {
+  const late = overdue ? (overdue === open ? (open === 1 ? "and overdue" : "all of them overdue") : `${count(overdue)} of them overdue`) : open ? "none of them overdue" : "nothing waits";
+  return strays ? `${late}; besides, ${count(strays)} not expected yet` : late;
+}
+
 function tiles({ shards, history }, page) {
   const last = history.at(-1);
   const of = (name) => history.map((sample) => sample[name]);
@@ -69,8 +75,8 @@ function tiles({ shards, history }, page) {
   return [
     tile("Records", rate(last?.recordsPerSecond), null, { unit: "/s", line: spark(of("recordsPerSecond")) }),
     tile("Completions", rate(last?.completionsPerSecond), null, { unit: "/s", line: spark(of("completionsPerSecond"), "second") }),
-    tile("Open", count(rows("open")), strays ? `and ${count(strays)} not expected yet` : "waiting for their items", { href: "#/waiting" }),
-    tile("Overdue", count(overdue), overdue ? "reported, still open" : overdue === null ? "not known yet" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
+    tile("Open", count(rows("open")), openNote(rows("open"), overdue, strays), { href: "#/waiting" }),
+    tile("Overdue", count(overdue), overdue ? "of the open keys; reported" : overdue === null ? "not known yet" : "nothing is late", { level: overdue ? "bad" : null, href: "#/waiting?state=overdue" }),
     tile("Lag", count(lag), behind >= 1 ? `${duration(behind)} behind` : lag ? "records still to read" : "read to the end", { level: behind > 60 ? "warn" : null }),
     tile("Dead letters", count(letters), "since the start", { level: letters ? "warn" : null, href: "#/emitted?kind=dead-letters" }),
   ];
@@ -108,11 +114,12 @@ function bar(part, label) {
 const WORKER_STATES = { joining: ["Joining", "warn"], joined: ["Up", "good"], paused: ["Paused", "warn"], stopping: ["Stopping", "warn"] };
 
 function workerLine(worker) {
-  const [text, tone] = worker.up ? (WORKER_STATES[worker.state] ?? [worker.state, null]) : ["Down", "bad"];
+  const gone = worker.left ? ["Left", null] : ["Down", "bad"];
+  const [text, tone] = worker.up ? (WORKER_STATES[worker.state] ?? [worker.state, null]) : gone;
   const seen = worker.seenSecondsAgo === null ? "never answered" : `last answer ${duration(worker.seenSecondsAgo)} ago`;
   const facts = worker.up
     ? [`${worker.shards} ${worker.shards === 1 ? "shard" : "shards"}`, worker.address, `version ${worker.version}`]
-    : [seen, worker.address, worker.failure];
+    : [worker.left ? "it was told to stop or scaled away" : null, seen, worker.address, worker.left ? null : worker.failure];
   return h("li", { class: "worker", "data-tone": tone, "data-worker": worker.name },
     h("span", { class: "name" }, worker.name), h("span", { class: "state" }, text),
     h("p", { class: "more" }, facts.filter(Boolean).join(" · ")),
@@ -139,7 +146,7 @@ function wantedLines(page) {
   const most = page.items[0].keys;
   return h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th", { scope: "col" }, h("span", { class: "unseen" }, "Share")), h("th", { class: "right", scope: "col" }, "Keys"))),
-    h("tbody", {}, page.items.map((item) => h("tr", {}, h("td", {}, h("span", { class: "item" }, item.item)), h("td", { class: "bar-cell", "aria-hidden": "true" }, bar(item.keys / most, item.item)), h("td", { class: "right" }, count(item.keys))))));
+    h("tbody", {}, page.items.map((item) => h("tr", {}, h("td", {}, h("span", { class: "item" }, visible(item.item))), h("td", { class: "bar-cell", "aria-hidden": "true" }, bar(item.keys / most, item.item)), h("td", { class: "right" }, count(item.keys))))));
 }
 
 /** Shows the view and returns a function that ends it. */
@@ -162,7 +169,7 @@ export function overview(main, context) {
     show(flowing.body, seen.history.at(-1) ?? null, () => (seen.history.length > 1 ? flow(seen.history) : empty("Measuring", "The first rates are there in a few seconds.")));
     const named = seen.workers.map((worker) => ({ ...worker, seenSecondsAgo: worker.up ? 0 : worker.seenSecondsAgo && Math.round(worker.seenSecondsAgo) }));
     show(workers.body, named, () => h("ul", { class: "workers" }, named.map(workerLine)));
-    workers.aside.textContent = `${seen.workers.filter((worker) => worker.up).length} of ${seen.workers.length} up`;
+    workers.aside.textContent = `${seen.workers.filter((worker) => worker.up).length} of ${seen.workers.filter((worker) => !worker.left).length} up`;
     const all = allShards(seen);
     show(shards.body, all, () => (all.length ? h("ul", { class: "board" }, all.map(shardCell)) : empty("No shards yet", "Workers have not seen their topics.")));
     shards.aside.textContent = `${all.filter((shard) => shard.state === "running").length} of ${all.length} running`;

@@ -1,7 +1,7 @@
 // What was emitted last: completions, overdue reports, dead letters with reason and payload.
 
 import { ask, repeat } from "./api.js";
-import { count, empty, folded, h, head, keyLink, lacks, refused, show, when } from "./dom.js";
+import { count, empty, h, head, keyOf, lacks, refused, show, valueOf, visible, when } from "./dom.js";
 
 const EVERY = 3000;
 const KINDS = {
@@ -24,31 +24,51 @@ function line(record, kind, opened) {
   const id = `${record.shard}:${record.committedAt}:${record.key}:${facts["rollcall-source-offset"] ?? ""}`;
   const reason = facts["rollcall-reason"];
   const size = record.valueBytes;
-  const cut = record.value && size > 4096 ? `The first 4 KiB of ${count(size)} bytes.` : "";
+  const cut = record.value && !record.valueHex && size > 4096 ? `The first 4 KiB of ${count(size)} bytes.` : "";
   const payload = record.value === null
     ? h("p", { class: "quiet" }, "It has no value.")
-    : [folded(record.value, { open: opened.has(id), ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }), cut && h("p", { class: "quiet" }, cut)];
+    : [valueOf(record, { open: opened.has(id), ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }), cut && h("p", { class: "quiet" }, cut)];
   return h("li", { class: "record" },
     h("div", { class: "line" },
-      record.key === null ? h("span", { class: "quiet" }, "without a key") : keyLink(record.key),
+      keyOf(record),
       reason && h("span", { class: "tag", "data-tone": "bad" }, reason),
       facts[LATE] && h("span", { class: "tag", "data-tone": "warn" }, "late"),
       h("span", { class: "when" }, `shard ${record.shard} · `, when(record.committedAt))),
-    facts["rollcall-detail"] && h("p", {}, facts["rollcall-detail"]),
+    facts["rollcall-detail"] && h("p", {}, visible(facts["rollcall-detail"])),
     source(facts) && h("p", { class: "quiet" }, source(facts)),
     kind === "completions" ? null : payload);
 }
 
+// How many dead letters there were when they were looked at last.
+let lettersSeen = 0;
+
+/** Returns what workers have emitted since they have their shards; null while that is not known. */
+function emittedSoFar(seen) {
+  if (!seen) return null;
+  const sum = (name) => seen.shards.reduce((sum, shard) => sum + (shard.totals?.[name] ?? 0), 0);
+  return { completions: sum("completions"), "dead-letters": sum("deadLetters") };
+}
+
 /** Shows the last outputs of one kind, as they come. */
 export function emitted(main, context, query) {
-  const kind = query.get("kind") in KINDS ? query.get("kind") : "completions";
+  // Dead letters that nobody has looked at are what needs a look; the overview's card says so, too.
+  const first = (emittedSoFar(context.seen())?.["dead-letters"] ?? 0) > lettersSeen ? "dead-letters" : "completions";
+  const kind = query.get("kind") in KINDS ? query.get("kind") : first;
   const [title, hint] = KINDS[kind];
   const body = h("div", {}, h("p", { class: "quiet" }, "Asking all workers…"));
   const note = h("div", {});
   const opened = new Set();
-  const tabs = h("nav", { class: "filters", "aria-label": "Kind" }, Object.entries(KINDS).map(([name, [text]]) => h("a", { href: `#/emitted?kind=${name}`, "aria-current": name === kind ? "page" : null }, text)));
-  main.replaceChildren(head(title, hint), tabs, note, body);
-  return repeat(async (signal) => {
+  const tabs = h("nav", { class: "filters", "aria-label": "Kind" });
+  main.replaceChildren(head(title, hint, true), tabs, note, body);
+  const drawTabs = (seen) => {
+    const totals = emittedSoFar(seen);
+    if (kind === "dead-letters") lettersSeen = Math.max(lettersSeen, totals?.[kind] ?? 0);
+    show(tabs, totals, () => Object.entries(KINDS).map(([name, [text]]) => h("a", { href: `#/emitted?kind=${name}`, "aria-current": name === kind ? "page" : null, "data-tone": name === "dead-letters" && totals?.[name] ? "warn" : null },
+      text, totals?.[name] !== undefined && h("span", { class: "count" }, count(totals[name])))));
+  };
+  drawTabs(context.seen());
+  const forget = context.watch(drawTabs);
+  const end = repeat(async (signal) => {
     const page = await ask(`recent?kind=${kind}&limit=50&payload=${kind !== "completions"}`, signal);
     show(note, page.unanswered, () => lacks(page) ?? []);
     // Whoever reads a payload or stands on a link is not to lose it.
@@ -57,4 +77,5 @@ export function emitted(main, context, query) {
       ? h("ol", { class: "records" }, page.records.map((record) => line(record, kind, opened)))
       : h("div", { class: "card" }, empty("None yet", "None was emitted since the workers have their shards."))));
   }, EVERY, (error) => show(body, error.message, () => refused(error)));
+  return () => { forget(); end(); };
 }

@@ -1,21 +1,21 @@
 // The topics' latest records, as they stand in Kafka.
 
 import { ask, repeat } from "./api.js";
-import { clock, count, empty, folded, h, head, keyLink, refused, show } from "./dom.js";
+import { clock, count, empty, h, head, keyOf, refused, show, valueOf, visible } from "./dom.js";
 
 const FOLLOW_EVERY = 3000;
 const ROLES = { expected: "expected", observed: "observed", completed: "completions", overdue: "overdue", deadLetter: "dead letters" };
 
 function recordLine(record) {
-  const shown = record.value !== null && record.value.length < record.valueBytes ? ` · the first 16 KiB of ${count(record.valueBytes)} bytes` : "";
+  const shown = record.value !== null && !record.valueHex && record.valueBytes > 16384 ? ` · the first 16 KiB of ${count(record.valueBytes)} bytes` : "";
   return h("li", { class: "record" },
     h("div", { class: "line" },
-      record.key === null ? h("span", { class: "quiet" }, "without a key") : keyLink(record.key),
+      keyOf(record),
       h("span", { class: "quiet number" }, `partition ${record.partition} · offset ${record.offset}${shown}`),
       record.timestampMs !== null && h("span", { class: "when" }, clock(record.timestampMs))),
-    record.value === null ? h("p", { class: "quiet" }, "tombstone: it has no value") : folded(record.value),
+    valueOf(record) ?? h("p", { class: "quiet" }, "tombstone: it has no value"),
     record.headers.length > 0 && h("details", {}, h("summary", {}, record.headers.length === 1 ? "1 header" : `${record.headers.length} headers`),
-      h("dl", { class: "headers" }, record.headers.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));
+      h("dl", { class: "headers" }, record.headers.map(([name, value]) => [h("dt", {}, visible(name)), h("dd", {}, visible(value))])), record.headersLeftOut > 0 && h("p", { class: "quiet" }, `and ${count(record.headersLeftOut)} more, too many or too large to be shown`)));
 }
 
 /** Shows one topic's last records. */
@@ -33,9 +33,9 @@ export function topics(main, context, query, name) {
   const form = h("form", { class: "filters" },
     h("label", {}, h("span", { class: "unseen" }, "Partition"), choice),
     h("label", {}, h("span", { class: "unseen" }, "Records"), limit),
-    h("label", {}, h("span", { class: "unseen" }, "Text that records contain"), text),
+    h("label", { class: "grows" }, h("span", { class: "unseen" }, "Text that records contain"), text),
     h("label", {}, follow, " Follow"), again);
-  main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first."), tabs, form, body, h("div", { class: "pager" }, status));
+  main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first.", true), tabs, form, body, h("div", { class: "pager" }, status));
   // The question under way: a newer one ends it, so that no late answer covers what was asked last.
   let control = new AbortController();
   let topic = name, end = () => {};
@@ -43,6 +43,7 @@ export function topics(main, context, query, name) {
     const all = await ask("topics", signal);
     topic ||= all[0].name;
     show(tabs, [all, topic], () => all.map((known) => h("a", { href: `#/topics/${encodeURIComponent(known.name)}`, "aria-current": known.name === topic ? "page" : null }, known.name, h("span", { class: "count" }, ROLES[known.role]))));
+    tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     const wanted = new URLSearchParams({ limit: limit.value, partition: choice.value, text: text.value.trim(), ...from });
     for (const [field, value] of [...wanted]) if (!value) wanted.delete(field);
     const page = await ask(`topics/${encodeURIComponent(topic)}/records?${wanted}`, signal);
@@ -53,7 +54,7 @@ export function topics(main, context, query, name) {
     // Whoever reads a payload is not to lose it.
     if (follow.checked && body.querySelector("details[open]")) return;
     show(body, page.records, () => (page.records.length ? h("ol", { class: "records" }, page.records.map(recordLine)) : h("div", { class: "card" }, none)));
-    status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : text.value ? ` of the last ${count(page.lookedAt)}` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
+    status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : text.value ? ` of the last ${count(page.lookedAt)}` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.shortened ? " More would be too large for one page: ask for fewer." : ""}${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
   };
   const failed = (error) => show(body, error.message, () => refused(error));
   const once = async () => {
