@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use super::failed;
 use crate::{console, spec};
 
 /// Serve a web page that shows a reconciliation: its flow, shards, workers, orders and topics
@@ -17,6 +18,16 @@ pub struct Args {
     /// Where to serve the page
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     http: SocketAddr,
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
+    /// for all names below, * for any; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
+    #[arg(
+        long = "allowed-host",
+        value_name = "NAME",
+        env = "ROLLCALL_ALLOWED_HOSTS",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Vec<String>,
     /// File with a token that a reader of the page must give [default: none is asked for]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -24,16 +35,13 @@ pub struct Args {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: Args) -> ExitCode {
-    let Args { file, servers, http, token_file } = args;
-    let options = console::Options { servers, http, token_file };
+    let Args { file, servers, http, allowed_hosts, token_file } = args;
+    let options = console::Options { servers, http, token_file, allowed_hosts };
     let result = spec::load(&file)
         .map_err(|error| error.to_string())
         .and_then(|settings| console::run(&settings, &options).map_err(|error| error.to_string()));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }

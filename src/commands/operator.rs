@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use super::host_name;
+use super::{failed, host_name};
 use crate::operator::{self, Image, Options, PodMonitors};
 
 /// Run the Reconciliation objects of a Kubernetes cluster
@@ -24,8 +24,18 @@ pub struct Args {
     #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
     image_pull_policy: Option<String>,
     /// Where to answer probes, metrics, and workers that are told to stop
-    #[arg(long, default_value = "0.0.0.0:8080")]
+    #[arg(long, default_value = "[::]:8080")]
     http: SocketAddr,
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
+    /// for all names below, * for any; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
+    #[arg(
+        long = "allowed-host",
+        value_name = "NAME",
+        env = "ROLLCALL_ALLOWED_HOSTS",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Vec<String>,
     /// Where workers reach that, as in http://rollcall-operator:8080: a worker that is
     /// told to stop asks there whether it is started again, and keeps its shards if so
     /// [default: workers do not ask, and hand their shards over]
@@ -52,6 +62,7 @@ pub fn run(args: Args) -> ExitCode {
         namespaces: args.namespaces.into_iter().filter(|name| !name.is_empty()).collect(),
         image: Image { name: args.image, pull_policy: args.image_pull_policy },
         http: args.http,
+        allowed_hosts: args.allowed_hosts,
         service_url: args.service_url,
         lease_namespace: args.lease_namespace,
         lease_name: args.lease_name,
@@ -60,9 +71,6 @@ pub fn run(args: Args) -> ExitCode {
     };
     match operator::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }

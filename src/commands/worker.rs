@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
-use super::host_name;
+use super::{failed, host_name};
 use crate::{
     spec,
     worker::{self, AtStop, OnMisfit},
@@ -23,6 +23,16 @@ pub struct Args {
     /// Where to answer probes and metrics
     #[arg(long, default_value = "127.0.0.1:8080")]
     http: SocketAddr,
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
+    /// for all names below, * for any; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
+    #[arg(
+        long = "allowed-host",
+        value_name = "NAME",
+        env = "ROLLCALL_ALLOWED_HOSTS",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Vec<String>,
     /// Name of this process in the group; must be its own and stay the same over restarts
     /// [default: the host's name]
     #[arg(long, env = "ROLLCALL_INSTANCE_ID")]
@@ -57,16 +67,14 @@ pub fn run(args: Args) -> ExitCode {
     }));
     let settings = match spec::load(&args.file) {
         Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failed(&error),
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let options = worker::Options {
         state_dir: args.state_dir,
         lanes: args.lanes.map_or(cores.min(LANES_MAX), NonZeroUsize::get),
         http: args.http,
+        allowed_hosts: args.allowed_hosts,
         instance_id: args.instance_id.unwrap_or_else(host_name),
         give_up_after: args.give_up_after,
         otlp_endpoint: args.otlp_endpoint,
@@ -75,9 +83,6 @@ pub fn run(args: Args) -> ExitCode {
     };
     match worker::run(&settings, &options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use futures::{StreamExt, stream};
+use hyper::StatusCode;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     codec,
-    state_api::{KeyPage, KeyStory, MissingPage, Problem, RecentPage},
+    state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
 };
 
 /// A key is looked up at once; a list may have to wait for a census.
@@ -37,13 +38,12 @@ pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
         problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
     })?;
     let shard = codec::partition(key.as_bytes(), partitions);
-    let path = format!("/v1/keys/{}", escaped(key));
     let mut refused = None;
     for (address, status) in roll.up() {
         if !status.shards.iter().any(|owned| owned.shard == shard) {
             continue;
         }
-        match client::get(address, &path, KEY_PATIENCE).await {
+        match ask_about(address, key).await {
             Ok(story) => return Ok(story),
             // While the shard moves two may list it: the other one may know.
             Err(Failure::Refused(problem)) => refused = Some(problem),
@@ -55,6 +55,17 @@ pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
     }
     let detail = format!("no worker has shard {shard}, which the key belongs to: it is on its way");
     Err(refused.unwrap_or_else(|| problem(503, "NoOwner", &detail, Some(shard))))
+}
+
+async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> {
+    let answer = client::get(address, &KeyQuery::path(key), KEY_PATIENCE).await;
+    match (answer, KeyQuery::old_path(key)) {
+        // While workers are being updated some still know the older way only.
+        (Err(Failure::Failed(StatusCode::NOT_FOUND)), Some(path)) => {
+            client::get(address, &path, KEY_PATIENCE).await
+        }
+        (answer, _) => answer,
+    }
 }
 
 /// Returns a page of keys of all workers.
@@ -112,29 +123,4 @@ async fn all<T: DeserializeOwned>(
 
 pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
     Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
-}
-
-/// Returns `text` as it may stand in a path or a query.
-pub fn escaped(text: &str) -> String {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("a String takes everything");
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_of_any_characters_fits_into_a_path() {
-        assert_eq!(escaped("order-1_a.b~c"), "order-1_a.b~c");
-        assert_eq!(escaped("a/b?c=d %ü"), "a%2Fb%3Fc%3Dd%20%25%C3%BC");
-    }
 }

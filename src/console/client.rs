@@ -6,12 +6,12 @@ use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    http::client::{self, Client},
+    http::{
+        ANSWER_BYTES_MAX,
+        client::{self, Client},
+    },
     state_api::Problem,
 };
-
-/// The largest answer that is taken: a page of two hundred keys is a tenth of that.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Why a worker has not answered.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -23,7 +23,7 @@ mod token;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use crate::{
-    http,
+    http::{self, Hosts},
     shard::Result,
     spec::Settings,
     state_api::{KeyStory, Problem},
@@ -38,6 +38,8 @@ pub struct Options {
     pub http: SocketAddr,
     /// File with the token that is asked for.
     pub token_file: Option<PathBuf>,
+    /// Names that the page may be asked by where no token is asked for, beside the usual ones.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Serves the console until SIGTERM or SIGINT.
@@ -75,12 +77,17 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let token = options.token_file.clone().map(token::Token::new).transpose()?;
     let address = options.http;
     let listener = http::listen(address).await?;
+    // Whoever has the token may ask by any name; a page from elsewhere has none.
+    let hosts = match &token {
+        Some(_) => Hosts::all(),
+        None => Hosts::new(address, &options.allowed_hosts),
+    };
     let connection = worker::connection(settings, "console")?;
     let roll = Arc::new(roll::Roll::new(&settings.name, &options.servers));
     let records = records::Topics::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&roll), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");
-    let server = http::serve(listener, router);
+    let server = http::serve(listener, router, hosts);
     let result = tokio::select! {
         () = roll.keep() => Ok(()),
         () = stop => Ok(()),

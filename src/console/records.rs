@@ -1,7 +1,8 @@
 //! The last records of the reconciliation's topics, read with a plain consumer that joins no group
 //! and commits nothing.
 //!
-//! Promise: bounded in records, bytes and time; two readers at a time.
+//! Promise: bounded in records, bytes and time; two readers at a time, counted until they have ended
+//! and not only until nobody waits for them.
 
 use std::{
     cmp::Reverse,
@@ -16,12 +17,18 @@ use rdkafka::{
     metadata::{MetadataPartition, MetadataTopic},
 };
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
 use super::ask::problem;
-use crate::{kafka::Connection, spec::Settings, state_api::Problem};
+use crate::{
+    escape,
+    http::{self, Gone, NoTurn, Turns},
+    kafka::Connection,
+    spec::Settings,
+    state_api::Problem,
+};
 
 const READERS_MAX: usize = 2;
+const WAITING_MAX: usize = 16;
 const KAFKA_PATIENCE: Duration = Duration::from_secs(5);
 /// How long one page may be read for.
 const READ_PATIENCE: Duration = Duration::from_secs(8);
@@ -30,12 +37,16 @@ const FETCHED_MAX: usize = 2_000;
 const VALUE_BYTES_MAX: usize = 16 << 10;
 const KEY_BYTES_MAX: usize = 1 << 10;
 const HEADERS_MAX: usize = 50;
+/// Most bytes of all headers of a record, names included.
+const HEADERS_BYTES_MAX: usize = 8 << 10;
+/// Most bytes that are told one by one.
+const HEX_BYTES_MAX: usize = 1 << 10;
 
 /// The topics of a reconciliation.
 pub struct Topics {
     connection: Connection,
     topics: Vec<Topic>,
-    readers: Semaphore,
+    readers: Turns,
 }
 
 /// A topic and what it is for.
@@ -77,6 +88,8 @@ pub struct Page {
     pub looked_at: usize,
     /// `false` when time ran out before the end of every partition was reached.
     pub complete: bool,
+    /// `true` when there are fewer records than were asked for, since they are so large.
+    pub shortened: bool,
 }
 
 /// First offset and end of a partition.
@@ -87,7 +100,7 @@ pub struct Partition {
     pub end: i64,
 }
 
-/// A record; what is no text has its bytes replaced.
+/// A record; what is no text has its bytes replaced, and is told in hexadecimal beside it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -95,10 +108,17 @@ pub struct Record {
     pub offset: i64,
     pub timestamp_ms: Option<i64>,
     pub key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_hex: Option<String>,
     pub value: Option<String>,
+    /// The first KiB of the value, where it is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_hex: Option<String>,
     /// Bytes of the value, of which the first 16 KiB are shown.
     pub value_bytes: usize,
     pub headers: Vec<(String, String)>,
+    /// Headers that are not told, since there are too many or they are too large.
+    pub headers_left_out: usize,
 }
 
 impl Topics {
@@ -115,7 +135,7 @@ impl Topics {
         ] {
             topics.push(Topic { name: name.clone(), role });
         }
-        Self { connection, topics, readers: Semaphore::new(READERS_MAX) }
+        Self { connection, topics, readers: Turns::new(READERS_MAX, WAITING_MAX) }
     }
 
     /// Returns the topics that may be looked at.
@@ -128,23 +148,34 @@ impl Topics {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
-        let _turn = self.readers.acquire().await.expect("it is never closed");
         let (connection, topic) = (self.connection.clone(), topic.to_owned());
-        let read = tokio::task::spawn_blocking(move || {
+        let read = self.readers.run(move |gone| {
+            // It has waited for its turn.
+            if gone.is_gone() {
+                return Err(problem(503, "Busy", "nobody waits for it any more", None));
+            }
             let config = connection.reader();
             // The client's own log says nothing that its errors do not.
             let unavailable = |error: String| problem(502, "KafkaUnavailable", &error, None);
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
                 .map_err(|error| unavailable(error.to_string()))?;
-            let page = read(&consumer, topic, &wanted);
+            let page = read(&consumer, topic, &wanted, gone);
             page.map_err(|error| unavailable(error.to_string()))
         });
-        read.await.map_err(|error| problem(500, "Failed", &error.to_string(), None))?
+        read.await.map_err(|error| match error {
+            NoTurn::Busy => problem(503, "Busy", &error.to_string(), None),
+            NoTurn::Failed(why) => problem(500, "Failed", &why, None),
+        })?
     }
 }
 
-fn read(consumer: &BaseConsumer, topic: String, asked: &Wanted) -> Result<Page, KafkaError> {
+fn read(
+    consumer: &BaseConsumer,
+    topic: String,
+    asked: &Wanted,
+    gone: &Gone,
+) -> Result<Page, KafkaError> {
     let Wanted { place, limit, ref text } = *asked;
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
@@ -177,13 +208,16 @@ fn read(consumer: &BaseConsumer, topic: String, asked: &Wanted) -> Result<Page, 
     let (mut records, mut looked_at) = (Vec::new(), 0);
     let until = Instant::now() + READ_PATIENCE;
     let is_from = matches!(place, Place::From(..));
-    while open > 0 && Instant::now() < until {
+    while open > 0 && Instant::now() < until && !gone.is_gone() {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Ok(message)) => {
                 looked_at += 1;
                 if text.as_ref().is_none_or(|text| contains(&message, text)) {
                     records.push(record(&message));
+                }
+                if !is_from && records.len() > 2 * limit {
+                    newest(&mut records, limit);
                 }
                 if is_from && (records.len() == limit || looked_at == most) {
                     open = 0;
@@ -195,10 +229,16 @@ fn read(consumer: &BaseConsumer, topic: String, asked: &Wanted) -> Result<Page, 
     }
     let complete = open == 0;
     if !is_from {
-        records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
-        records.truncate(limit);
+        newest(&mut records, limit);
     }
-    Ok(Page { topic, partitions, records, looked_at, complete })
+    let shortened = !http::fit(&mut records);
+    Ok(Page { topic, partitions, records, looked_at, complete, shortened })
+}
+
+/// Leaves only the newest records, the newest first.
+fn newest(records: &mut Vec<Record>, limit: usize) {
+    records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
+    records.truncate(limit);
 }
 
 /// Tells whether the record says `text` anywhere, in whatever case.
@@ -212,26 +252,39 @@ fn contains(message: &BorrowedMessage<'_>, text: &str) -> bool {
 }
 
 fn record(message: &BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map(|headers| {
+    let (mut headers, mut headers_left_out) = (Vec::new(), 0);
+    let mut room = HEADERS_BYTES_MAX;
+    for header in message.headers().into_iter().flat_map(Headers::iter) {
+        let name = cut(header.key.as_bytes(), KEY_BYTES_MAX);
+        let value = cut(header.value.unwrap_or_default(), KEY_BYTES_MAX);
+        if headers.len() == HEADERS_MAX || name.len() + value.len() > room {
+            headers_left_out += 1;
+            continue;
+        }
+        room -= name.len() + value.len();
         headers
-            .iter()
-            .take(HEADERS_MAX)
-            .map(|header| {
-                (header.key.to_owned(), shown(header.value.unwrap_or_default(), KEY_BYTES_MAX))
-            })
-            .collect()
-    });
+            .push((told(name), escape::hex(value, HEX_BYTES_MAX).unwrap_or_else(|| told(value))));
+    }
+    let key = message.key().map(|key| cut(key, KEY_BYTES_MAX));
+    let value = message.payload().map(|value| cut(value, VALUE_BYTES_MAX));
     Record {
         partition: message.partition(),
         offset: message.offset(),
         timestamp_ms: message.timestamp().to_millis(),
-        key: message.key().map(|key| shown(key, KEY_BYTES_MAX)),
-        value: message.payload().map(|value| shown(value, VALUE_BYTES_MAX)),
+        key: key.map(told),
+        key_hex: key.and_then(|key| escape::hex(key, HEX_BYTES_MAX)),
+        value: value.map(told),
+        value_hex: value.and_then(|value| escape::hex(value, HEX_BYTES_MAX)),
         value_bytes: message.payload().map_or(0, <[u8]>::len),
-        headers: headers.unwrap_or_default(),
+        headers,
+        headers_left_out,
     }
 }
 
-fn shown(bytes: &[u8], bytes_max: usize) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(bytes_max)]).into_owned()
+fn cut(bytes: &[u8], bytes_max: usize) -> &[u8] {
+    &bytes[..bytes.len().min(bytes_max)]
+}
+
+fn told(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

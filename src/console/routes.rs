@@ -1,11 +1,14 @@
 //! What the page asks for, under `/api`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
     extract::{Path, Query, Request, State, rejection::QueryRejection},
-    http::StatusCode,
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -13,16 +16,18 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ask::{self, Gathered, escaped, problem},
+    ask::{self, Gathered, problem},
     assets,
     history::Rates,
     records::{Page, Place, Topic, Topics, Wanted},
     roll::{Roll, ShardView, WorkerView},
-    token::Token,
+    token::{Token, Verdict},
 };
 use crate::{
+    escape,
+    http::Peer,
     spec::Settings,
-    state_api::{KeyPage, KeyStory, MissingPage, Problem, RecentPage},
+    state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
 };
 
 const LIMIT_MAX: usize = 200;
@@ -59,7 +64,8 @@ pub fn router(
     });
     Router::new()
         .route("/api/overview", get(overview))
-        .route("/api/keys/{key}", get(key))
+        .route("/api/key", get(key))
+        .route("/api/keys/{key}", get(key_in_path))
         .route("/api/keys", get(keys))
         .route("/api/missing", get(missing))
         .route("/api/recent", get(recent))
@@ -72,17 +78,24 @@ pub fn router(
 }
 
 async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    match &shared.token {
-        Some(token) if !token.admits(request.headers()) => {
-            let detail = "give the token of --token-file as Authorization: Bearer TOKEN";
-            let mut refused = problem(401, "Unauthorized", detail, None).into_response();
-            refused
-                .headers_mut()
-                .insert("www-authenticate", axum::http::HeaderValue::from_static("Bearer"));
-            refused
+    let Some(token) = &shared.token else { return next.run(request).await };
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
+    let (status, title, detail, header) = match token.judge(request.headers(), peer, Instant::now())
+    {
+        Verdict::Admitted => return next.run(request).await,
+        Verdict::Refused => {
+            let detail = "give the token of --token-file as Authorization: Bearer TOKEN".to_owned();
+            (401, "Unauthorized", detail, (WWW_AUTHENTICATE, "Bearer"))
         }
-        _ => next.run(request).await,
-    }
+        Verdict::TooMany => {
+            let detail = "too many wrong tokens from this address: wait a few seconds".to_owned();
+            (429, "TooManyAttempts", detail, (RETRY_AFTER, "10"))
+        }
+        Verdict::Unusable(why) => (503, "TokenUnusable", why, (RETRY_AFTER, "10")),
+    };
+    let mut refused = problem(status, title, &detail, None).into_response();
+    refused.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
+    refused
 }
 
 #[derive(Serialize)]
@@ -112,7 +125,19 @@ async fn overview(State(shared): State<Arc<Shared>>) -> Json<Overview> {
     })
 }
 
-async fn key(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Answer<KeyStory> {
+async fn key(
+    State(shared): State<Arc<Shared>>,
+    query: Result<Query<KeyQuery>, QueryRejection>,
+) -> Answer<KeyStory> {
+    let Query(KeyQuery { key }) = accepted(query)?;
+    ask::key(&shared.roll, &key).await.map(Json)
+}
+
+/// As the page asked before keys travelled in the query: it may still be open somewhere.
+async fn key_in_path(
+    State(shared): State<Arc<Shared>>,
+    Path(key): Path<String>,
+) -> Answer<KeyStory> {
     ask::key(&shared.roll, &key).await.map(Json)
 }
 
@@ -129,9 +154,10 @@ async fn keys(
 ) -> Answer<Gathered<KeyPage>> {
     let Query(Keys { state, after, limit }) = accepted(query)?;
     let limit = limit_of(limit);
-    let mut query = format!("limit={limit}&state={}", escaped(state.as_deref().unwrap_or("open")));
+    let mut query =
+        format!("limit={limit}&state={}", escape::url(state.as_deref().unwrap_or("open")));
     if let Some(after) = after {
-        query += &format!("&after={}", escaped(&after));
+        query += &format!("&after={}", escape::url(&after));
     }
     ask::keys(&shared.roll, &query, limit).await.map(Json)
 }
@@ -163,7 +189,7 @@ async fn recent(
 ) -> Answer<Gathered<RecentPage>> {
     let Query(Recent { kind, limit, payload }) = accepted(query)?;
     let limit = limit_of(limit);
-    let query = format!("kind={}&limit={limit}&payload={payload}", escaped(&kind));
+    let query = format!("kind={}&limit={limit}&payload={payload}", escape::url(&kind));
     ask::recent(&shared.roll, &query, limit).await.map(Json)
 }
 

@@ -1,42 +1,151 @@
 //! The token that readers of the page must give, where one is asked for.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::IpAddr,
+    path::PathBuf,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
-use crate::shard::{Error, Result};
+use crate::{
+    log::Limiter,
+    shard::{Error, Result},
+};
 
-/// A token in a file, read anew at each request, so that it can be changed under us.
-#[derive(Debug, Clone)]
-pub struct Token(PathBuf);
+/// Wrong tokens that one address may give at once, and how soon it may give another.
+const GUESSES: u32 = 10;
+const GUESS_EVERY: Duration = Duration::from_secs(1);
+/// Addresses whose guesses are counted; all others share one count.
+const GUESSERS_MAX: usize = 1_000;
+
+/// A token in a file, read again at each request, so that it can be changed under us.
+#[derive(Debug)]
+pub struct Token {
+    file: PathBuf,
+    guesses: Mutex<Guesses>,
+    unusable: Mutex<Limiter>,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Admitted,
+    /// It gives no token, or another one.
+    Refused,
+    /// Its sender has guessed too often: it is not even looked at.
+    TooMany,
+    /// Nobody can be let in, and why.
+    Unusable(String),
+}
 
 impl Token {
     /// Returns the token in `file`.
     ///
     /// # Errors
-    /// When the file cannot be read or holds nothing.
+    /// When the file cannot be read, or what it holds can be no token.
     pub fn new(file: PathBuf) -> Result<Self> {
-        let token = Self(file);
+        let token = Self { file, guesses: Mutex::default(), unusable: Mutex::default() };
         match token.read() {
-            Some(_) => Ok(token),
-            None => Err(Error::Misconfigured(format!(
-                "{} holds no token: put one into it, or leave --token-file out",
-                token.0.display()
-            ))),
+            Ok(_) => Ok(token),
+            Err(reason) => Err(Error::Misconfigured(reason)),
         }
     }
 
-    fn read(&self) -> Option<String> {
-        let text = std::fs::read_to_string(&self.0).ok()?;
-        Some(text.trim().to_owned()).filter(|token| !token.is_empty())
+    fn read(&self) -> std::result::Result<String, String> {
+        let file = self.file.display();
+        let bytes = fs::read(&self.file)
+            .map_err(|error| format!("--token-file: {file} cannot be read: {error}"))?;
+        let remedy = "put one line of ASCII characters into it, such as `openssl rand -hex 32` \
+                      makes, or leave --token-file out";
+        let refused = |what: &str| format!("--token-file: {file} {what}: {remedy}");
+        let text = String::from_utf8(bytes).map_err(|_| refused("is no text"))?;
+        match text.trim() {
+            "" => Err(refused("holds no token")),
+            token if token.lines().count() > 1 => Err(refused("has several lines")),
+            // A header of HTTP has no others.
+            token if token.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
+                Ok(token.to_owned())
+            }
+            _ => Err(refused("holds characters that a request cannot carry")),
+        }
     }
 
-    /// Tells whether a request may be answered: it says `Authorization: Bearer TOKEN`.
-    pub fn admits(&self, headers: &HeaderMap) -> bool {
+    /// Returns what becomes of a request: it has to say `Authorization: Bearer TOKEN`.
+    pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>, now: Instant) -> Verdict {
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given = given.and_then(|value| value.strip_prefix("Bearer "));
-        // Without a token to compare with nobody is let in.
-        matches!((given, self.read()), (Some(given), Some(token)) if same(given, &token))
+        let given = given.and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let Some(given) = given else { return Verdict::Refused };
+        let mut guesses = self.guesses.lock().expect("nothing panics under this lock");
+        let count = guesses.of(peer, now);
+        if count.is_exhausted(now) {
+            return Verdict::TooMany;
+        }
+        match self.read() {
+            Ok(token) if same(given, &token) => Verdict::Admitted,
+            Ok(_) => {
+                count.add(now);
+                Verdict::Refused
+            }
+            // Without a token to compare with nobody is let in.
+            Err(reason) => {
+                let mut limiter = self.unusable.lock().expect("nothing panics under this lock");
+                if let Some(withheld) = limiter.admit(Instant::now()) {
+                    tracing::warn!(withheld, "nobody can be let in: {reason}");
+                }
+                Verdict::Unusable(reason)
+            }
+        }
+    }
+}
+
+/// Wrong tokens by whoever gave them.
+#[derive(Debug, Default)]
+struct Guesses {
+    by_peer: BTreeMap<IpAddr, Guess>,
+    others: Guess,
+}
+
+/// When the guesses of one address are forgotten, each [`GUESS_EVERY`] after the one before.
+#[derive(Debug, Default, Clone, Copy)]
+struct Guess {
+    forgotten: Option<Instant>,
+}
+
+impl Guesses {
+    fn of(&mut self, peer: Option<IpAddr>, now: Instant) -> &mut Guess {
+        let Some(peer) = peer.map(network) else { return &mut self.others };
+        if self.by_peer.len() >= GUESSERS_MAX {
+            self.by_peer.retain(|_, guess| guess.forgotten.is_some_and(|at| at > now));
+        }
+        if self.by_peer.len() >= GUESSERS_MAX && !self.by_peer.contains_key(&peer) {
+            return &mut self.others;
+        }
+        self.by_peer.entry(peer).or_default()
+    }
+}
+
+/// Whoever has one address of version 6 has 2⁶⁴ of them.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer {
+        IpAddr::V4(_) => peer,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+    }
+}
+
+impl Guess {
+    fn is_exhausted(self, now: Instant) -> bool {
+        self.forgotten.is_some_and(|at| at > now + GUESS_EVERY * (GUESSES - 1))
+    }
+
+    fn add(&mut self, now: Instant) {
+        self.forgotten = Some(self.forgotten.map_or(now, |at| at.max(now)) + GUESS_EVERY);
     }
 }
 
@@ -50,24 +159,71 @@ fn same(given: &str, token: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn headers(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, value.parse().expect("a legal header"));
+        headers
+    }
+
+    fn judge(token: &Token, value: &str) -> Verdict {
+        token.judge(&headers(value), None, Instant::now())
+    }
+
     #[test]
     fn only_the_token_of_the_file_is_let_in_and_it_can_be_changed() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let file = dir.path().join("token");
         assert!(Token::new(file.clone()).is_err());
-        std::fs::write(&file, "open sesame\n").expect("the directory is ours");
+        fs::write(&file, "open sesame\n").expect("the directory is ours");
         let token = Token::new(file.clone()).expect("it holds one");
-        let admits = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, value.parse().expect("a legal header"));
-            token.admits(&headers)
-        };
-        assert!(admits("Bearer open sesame"));
+        let admits = |value: &str| judge(&token, value) == Verdict::Admitted;
+        assert!(admits("Bearer open sesame") && admits("bearer open sesame"));
         assert!(!admits("Bearer open sesamE") && !admits("open sesame") && !admits("Bearer "));
-        assert!(!token.admits(&HeaderMap::new()));
-        std::fs::write(&file, "changed").expect("the directory is ours");
+        assert_eq!(token.judge(&HeaderMap::new(), None, Instant::now()), Verdict::Refused);
+        fs::write(&file, "changed").expect("the directory is ours");
         assert!(admits("Bearer changed") && !admits("Bearer open sesame"));
-        std::fs::remove_file(&file).expect("it was there");
-        assert!(!admits("Bearer changed"));
+        fs::write(&file, "two\nlines").expect("the directory is ours");
+        assert!(matches!(judge(&token, "Bearer two"), Verdict::Unusable(_)));
+        fs::remove_file(&file).expect("it was there");
+        assert!(matches!(judge(&token, "Bearer changed"), Verdict::Unusable(_)));
+    }
+
+    #[test]
+    fn a_file_that_can_hold_no_token_is_refused_with_the_reason() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("token");
+        for (content, reason) in [
+            (&b""[..], "holds no token"),
+            (b" \n", "holds no token"),
+            (b"one\ntwo\n", "several lines"),
+            ("gehe\u{ef}m".as_bytes(), "cannot carry"),
+            ("\u{442}\u{43e}\u{43a}\u{435}\u{43d}".as_bytes(), "cannot carry"),
+            (b"a\tb", "cannot carry"),
+            (b"\xff\xfe", "is no text"),
+        ] {
+            fs::write(&file, content).expect("the directory is ours");
+            let error = Token::new(file.clone()).expect_err("no token").to_string();
+            assert!(error.contains(reason) && error.contains("openssl rand"), "{error}");
+        }
+    }
+
+    #[test]
+    fn whoever_guesses_gets_few_answers_and_keeps_nobody_else_out() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let file = dir.path().join("token");
+        fs::write(&file, "right").expect("the directory is ours");
+        let token = Token::new(file).expect("it holds one");
+        let (start, peer) = (Instant::now(), |text: &str| text.parse().ok());
+        let ask = |value: &str, from: &str, at| token.judge(&headers(value), peer(from), at);
+        let seconds = Duration::from_secs;
+        let guess = |at| ask("Bearer wrong", "10.0.0.1", at) == Verdict::Refused;
+        assert_eq!((0..36_000).filter(|_| guess(start)).count(), 10);
+        assert_eq!(ask("Bearer right", "10.0.0.1", start), Verdict::TooMany);
+        assert_eq!(ask("Bearer right", "10.0.0.2", start), Verdict::Admitted);
+        assert_eq!((0..100).filter(|_| guess(start + seconds(5))).count(), 5);
+        assert_eq!(ask("Bearer right", "10.0.0.1", start + seconds(60)), Verdict::Admitted);
+        // One network of version 6 is one guesser.
+        let six = |n: u32| ask("Bearer wrong", &format!("2001:db8::{n:x}"), start);
+        assert_eq!((0..100).filter(|n| six(*n) == Verdict::Refused).count(), 10);
     }
 }

@@ -3,7 +3,13 @@
 //! Promise: an exchange ends within its patience, and an answer is no larger than it may be. Ban:
 //! no proxy is used, and no redirect followed.
 
-use std::{error::Error, iter::successors, net::IpAddr, time::Duration};
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    iter::successors,
+    net::IpAddr,
+    time::Duration,
+};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
@@ -203,10 +209,38 @@ impl Failure {
             Self::Tls(whole(error))
         } else if chain(error).any(of_http) {
             Self::NotHttp(whole(error))
+        } else if let Some(sentence) =
+            chain(error).find_map(|cause| cause.downcast_ref()).and_then(plain)
+        {
+            Self::Unreachable(sentence.to_owned())
         } else {
             Self::Unreachable(whole(error))
         }
     }
+}
+
+/// Returns what it means that the network answers so, and what to check.
+pub fn plain(error: &io::Error) -> Option<&'static str> {
+    let kind = error.kind();
+    // The resolver's errors have no kind of their own.
+    let is_lookup = error.to_string().contains("failed to lookup address information");
+    Some(match kind {
+        _ if is_lookup => "no such name is known: check how it is spelt, and that it exists",
+        ErrorKind::ConnectionRefused => {
+            "nothing listens there: check that the process runs, and the address that it was given \
+             as --http"
+        }
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::UnexpectedEof => {
+            "the connection was cut before there was an answer: check that the process still runs"
+        }
+        ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            "no way leads there: check the address, network policies and firewalls"
+        }
+        _ => return None,
+    })
 }
 
 /// Returns what an error says, with what is behind it.

@@ -1,7 +1,13 @@
 //! What every process that answers over HTTP has in common: it listens, answers probes and scrapes,
 //! and ends at a signal.
 
-use std::{fmt::Display, future::Future, net::SocketAddr};
+use std::{
+    fmt::Display,
+    future::Future,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
@@ -9,14 +15,24 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use rustix::io::Errno;
+use socket2::SockRef;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
-    task::JoinHandle,
 };
 
+use super::turns::{NoTurn, Turns};
 use crate::{metrics::Registry, shard};
+
+/// Connections that the system takes while the process is about something else.
+const BACKLOG: u32 = 1024;
+/// Threads for work that blocks, such as looking up names and reading topics.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// Scrapes that are answered at a time, and that wait.
+const SCRAPES_MAX: usize = 2;
+const SCRAPES_WAITING_MAX: usize = 16;
 
 /// Why a process cannot begin to answer, with the remedy if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,27 +51,45 @@ impl From<Error> for shard::Error {
 /// When the process may not have it.
 pub fn runtime() -> Result<Runtime, Error> {
     let mut builder = Builder::new_multi_thread();
-    let built = builder.worker_threads(1).thread_name("http").enable_all().build();
+    builder.worker_threads(1).max_blocking_threads(BLOCKING_THREADS_MAX);
+    let built = builder.thread_name("http").enable_all().build();
     built.map_err(|error| Error(format!("cannot start: {error}")))
 }
 
-/// Listens on `address`.
+/// Listens on `address`. `[::]` is every address of either version of IP, and of version 4 alone
+/// where the system has no other.
 ///
 /// # Errors
 /// When the address cannot be used.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| {
+    let listening = bind(address).or_else(|error| {
+        let is_any = address.ip() == Ipv6Addr::UNSPECIFIED;
+        let is_lacking = matches!(
+            error.raw_os_error().map(Errno::from_raw_os_error),
+            Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL)
+        );
+        match is_any && is_lacking {
+            true => bind((Ipv4Addr::UNSPECIFIED, address.port()).into()),
+            false => Err(error),
+        }
+    });
+    listening.map_err(|error| {
         Error(format!("cannot listen on {address}: {error}: choose another --http"))
     })
 }
 
-/// Answers until the handle is aborted.
-pub fn serve(listener: TcpListener, router: Router) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "http server ended");
-        }
-    })
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if address.is_ipv6() {
+        // Some systems have it the other way round.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Returns a probe's answer: what is wrong, if anything is.
@@ -68,13 +102,17 @@ pub fn probe(trouble: Option<String>) -> Response {
 
 /// Returns the route that Prometheus scrapes.
 pub fn metrics(registry: Registry) -> Router {
+    let turns = Arc::new(Turns::new(SCRAPES_MAX, SCRAPES_WAITING_MAX));
     let answer = move || {
-        let registry = registry.clone();
+        let (registry, turns) = (registry.clone(), Arc::clone(&turns));
         async move {
             // It looks at files.
-            match tokio::task::spawn_blocking(move || registry.render()).await {
+            match turns.run(move |_| registry.render()).await {
                 Ok(Ok(text)) => ([("content-type", Registry::CONTENT_TYPE)], text).into_response(),
                 Ok(Err(error)) => failed(&error),
+                Err(NoTurn::Busy) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, NoTurn::Busy.to_string()).into_response()
+                }
                 Err(error) => failed(&error),
             }
         }

@@ -42,6 +42,8 @@ use lease::Election;
 use metrics::Metrics;
 use reconcile::Context;
 
+use crate::http::Hosts;
+
 pub use build::Image;
 pub use dereference::PodMonitors;
 pub use error::{Error, Result};
@@ -55,6 +57,8 @@ pub struct Options {
     pub image: Image,
     /// Where to answer probes, metrics, and workers that are told to stop.
     pub http: SocketAddr,
+    /// Names that it may be asked by, beside the usual ones.
+    pub allowed_hosts: Vec<String>,
     /// The base URL of that for workers; without it they do not ask.
     pub service_url: Option<String>,
     /// Where the lease is; `None` for the namespace of the process.
@@ -96,7 +100,8 @@ async fn serve(options: &Options) -> Result<()> {
     let metrics = Metrics::new().map_err(|error| Error::Start(error.to_string()))?;
     let health = Arc::new(Health::new());
     let answers = http::router(Arc::clone(&health), &metrics).merge(wanted::routes(client.clone()));
-    let server = crate::http::serve(crate::http::listen(options.http).await?, answers);
+    let hosts = Hosts::new(options.http, &options.allowed_hosts);
+    let server = crate::http::serve(crate::http::listen(options.http).await?, answers, hosts);
     let Options { instance_id, lease_name, .. } = options;
     let mut election = Election::new(client.clone(), &namespace, lease_name, instance_id);
     let reporter =

@@ -8,12 +8,11 @@ use std::time::Duration;
 use futures::StreamExt;
 use hyper::StatusCode;
 
+use crate::http::ANSWER_BYTES_MAX;
 use crate::http::client::Client;
 use crate::state_api::WorkerStatus;
 
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A worker with 10,000 shards says about 3 MB.
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 const AT_ONCE: usize = 32;
 
 /// Asks all workers that have an address; `None` for those that do not answer, in the same order.

@@ -1,6 +1,8 @@
-//! What is known of keys: `GET /v1/keys/{key}`, `GET /v1/keys`, `GET /v1/missing`.
+//! What is known of keys: `GET /v1/key?key=`, `GET /v1/keys`, `GET /v1/missing`.
 
 use serde::{Deserialize, Serialize};
+
+use crate::escape;
 
 /// Where a key stands (docs/semantics.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,6 +16,27 @@ pub enum KeyState {
     Unexpected,
     Completed,
     Cancelled,
+}
+
+/// Which key a request is about. It travels in the query: in a path `.`, `..` and the empty key
+/// stand for something else.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyQuery {
+    pub key: String,
+}
+
+impl KeyQuery {
+    /// Returns path and query by which a worker is asked about `key`.
+    pub fn path(key: &str) -> String {
+        format!("/v1/key?key={}", escape::url(key))
+    }
+
+    /// Returns the path by which workers before version 0.2 are asked; some keys had none.
+    pub fn old_path(key: &str) -> Option<String> {
+        let is_segment = !matches!(key, "" | "." | "..");
+        is_segment.then(|| format!("/v1/keys/{}", escape::url(key)))
+    }
 }
 
 /// Everything known of one key.

@@ -10,7 +10,7 @@ mod status;
 
 pub use crate::shard::RowCounts;
 pub use key::{
-    CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyState, KeyStory,
+    CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyQuery, KeyState, KeyStory,
     MissingItem, MissingPage, Then,
 };
 pub use problem::Problem;

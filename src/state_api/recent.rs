@@ -27,6 +27,9 @@ pub struct RecentRecord {
     pub shard: u32,
     /// As text; bytes that are none are replaced.
     pub key: Option<String>,
+    /// The key in hexadecimal, where it is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_hex: Option<String>,
     /// The record's own timestamp: RFC 3339, UTC.
     pub timestamp: String,
     pub committed_at: String,
@@ -34,6 +37,9 @@ pub struct RecentRecord {
     pub headers: Vec<(String, String)>,
     /// The value as text, where it was asked for; of dead letters the first 4 KiB.
     pub value: Option<String>,
+    /// The first kibibyte of the value in hexadecimal, where it is told and no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_hex: Option<String>,
     /// Bytes of the value as it was emitted; `None` when it has none.
     pub value_bytes: Option<u64>,
 }

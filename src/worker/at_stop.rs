@@ -106,7 +106,7 @@ mod tests {
         let any = "127.0.0.1:0".parse().expect("an address");
         let listener = http::listen(any).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let server = http::serve(listener, router);
+        let server = http::serve(listener, router, http::Hosts::all());
         let decided =
             async |path: &str| AtStop::Ask(format!("http://{address}{path}")).decide().await;
         assert_eq!(decided("/back").await, Parting::Stay);

@@ -38,7 +38,8 @@ pub async fn serve(
         .merge(http::metrics(registry))
         .merge(status::router(view, settings, &options.instance_id))
         .merge(query::router(Arc::clone(desk)));
-    Ok(http::serve(listener, router))
+    let hosts = http::Hosts::new(options.http, &options.allowed_hosts);
+    Ok(http::serve(listener, router, hosts))
 }
 
 /// Liveness: every thread comes round. A worker that waits for a broker is alive.

@@ -80,6 +80,8 @@ pub struct Options {
     pub lanes: usize,
     /// Where to answer probes and metrics.
     pub http: SocketAddr,
+    /// Names that it may be asked by, beside the usual ones (`http::Hosts`).
+    pub allowed_hosts: Vec<String>,
     /// This process's name in the group; static membership rests on it.
     pub instance_id: String,
     /// How long to look for Kafka before giving up; `None` for ever.

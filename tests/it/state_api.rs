@@ -114,6 +114,48 @@ fn a_keys_story_tells_what_it_waits_for_from_memory_and_from_disk() {
 }
 
 #[test]
+fn keys_that_are_no_segment_of_a_path_are_found_and_forge_nothing() {
+    let shop = Reconciliation::new(&Broker::shared(), "odd-keys");
+    let worker = shop.worker("w-1");
+    let keys = [".", "..", "100%", " x ", "a/b?c#d&key=e+f", "a\n  state     completed\x1b[2J"];
+    for key in keys {
+        shop.order(key, &[1, 2]);
+        shop.made(key, 2);
+    }
+    shop.settle();
+    let file = shop.file();
+    let file = file.to_str().expect("the path is UTF-8");
+    let console = Console::start(file, &[worker.address()]);
+    for key in keys {
+        let path = format!("/v1/{}", query(key));
+        let story = ask_until(&worker, &path, |story| story["missingTotal"] == 1);
+        assert_eq!(story["key"], key);
+        let path = format!("/api/{}", query(key));
+        assert_eq!(console.ask_until(&path, |_| true)["key"], key);
+        let arguments = ["inspect", "-f", file, "--server", &worker.address(), "--", key];
+        let mut inspect = Process::start("inspect", arguments);
+        assert!(inspect.exit().success());
+        inspect.says(&["state", "open: 1 of 2 items are missing"]);
+        let lines = inspect.all();
+        let states = lines.iter().filter(|line| line.trim_start().starts_with("state"));
+        assert_eq!(states.count(), 1, "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains('\x1b')), "{lines:?}");
+    }
+    // As consoles of an older version ask.
+    let (status, story) = ask(&worker, "/v1/keys/100%25");
+    assert_eq!((status, &story["key"]), (200, &"100%".into()));
+    assert_eq!(ask(&worker, "/v1/key").0, 400);
+    let unknown = console.ask("/api/key?key=").1;
+    assert_eq!(unknown["title"], "UnknownKey");
+}
+
+/// Returns `key` as a request names it: each byte of it escaped.
+fn query(key: &str) -> String {
+    let escaped: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("key?key={escaped}")
+}
+
+#[test]
 fn a_key_of_another_worker_is_misdirected_and_named() {
     let shop = Reconciliation::new(&Broker::shared(), "misdirected");
     let (first, second) = (shop.worker("w-1"), shop.worker("w-2"));

@@ -8,7 +8,9 @@ pub static GROUP: Group = Group {
     about: "What happened to keys. The outcomes are those of [semantics.md](semantics.md): \
             `expected` opens a key, `amended` replaces what it needs, `cancelled`, `overdue`, \
             `orphaned` and `expired` are told as such. The states of `rollcall_rows` exclude each \
-            other: keys that wait for items are `open` plus `overdue`. Of the oldest open key it is \
+            other: keys that wait for items are `open` plus `overdue`. The console, the state API and \
+            the object's status tell those together as open (`openKeys`), and how many of them are \
+            overdue beside it (`overdueKeys`). Of the oldest open key it is \
             known within a sixteenth of the time over which open keys have stretched: its age \
             is at least what the metric tells, so an alert on it never fires too early. The console \
             lists the keys themselves.",

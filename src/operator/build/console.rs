@@ -46,11 +46,12 @@ fn container(plan: &Plan<'_>, console: &ConsoleSpec) -> Container {
         "console".to_owned(),
         format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
         format!("--server={}.{}.svc:{PORT}", names::workers(plan.name()), plan.namespace()),
-        format!("--http=0.0.0.0:{PORT}"),
+        format!("--http=[::]:{PORT}"),
     ];
     if let Some(token) = &console.token_secret_ref {
         args.push(format!("--token-file={SECRETS_DIR}/{TOKEN_DIR}/{}", token.key));
     }
+    args.extend(console.allowed_hosts.iter().map(|name| format!("--allowed-host={name}")));
     Container {
         name: Component::Console.label().to_owned(),
         args: Some(args),

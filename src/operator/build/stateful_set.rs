@@ -75,7 +75,7 @@ fn container(plan: &Plan<'_>) -> Container {
         "worker".to_owned(),
         format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
         format!("--state-dir={STATE_DIR}"),
-        "--http=0.0.0.0:8080".to_owned(),
+        "--http=[::]:8080".to_owned(),
         // The same after every restart, so that restarting moves no shard.
         "--instance-id=$(POD_NAME)".to_owned(),
         // Topics that do not fit become a condition of the object, not a crash loop.

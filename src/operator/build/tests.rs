@@ -172,7 +172,7 @@ fn a_worker_keeps_its_name_and_finds_its_files() {
             "worker",
             "--file=/etc/rollcall/reconciliation.yaml",
             "--state-dir=/var/lib/rollcall",
-            "--http=0.0.0.0:8080",
+            "--http=[::]:8080",
             "--instance-id=$(POD_NAME)",
             "--keep-trying",
             "--at-stop=http://rollcall.system.svc:8080/v1/namespaces/shop/workers/$(POD_NAME)",
@@ -335,12 +335,24 @@ fn the_console_asks_the_workers() {
             "console",
             "--file=/etc/rollcall/reconciliation.yaml",
             "--server=shipping-workers.shop.svc:8080",
-            "--http=0.0.0.0:8080",
+            "--http=[::]:8080",
             "--token-file=/etc/rollcall/secrets/console-token/token",
         ])
     );
     let selector = &child(&children, "Service", "shipping-console")["spec"]["selector"];
     assert_eq!(*selector, console["spec"]["selector"]["matchLabels"]);
+}
+
+#[test]
+fn the_console_is_told_by_which_names_it_may_be_asked() {
+    let children = built(&object("  console: { allowedHosts: [a.example, '*.b.example'] }\n"));
+    let console = child(&children, "Deployment", "shipping-console");
+    let args = console["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let args: Vec<_> = args.expect("arguments").iter().filter_map(|arg| arg.as_str()).collect();
+    assert!(
+        args.ends_with(&["--allowed-host=a.example", "--allowed-host=*.b.example"]),
+        "{args:?}"
+    );
 }
 
 #[test]

@@ -52,6 +52,12 @@ pub struct ConsoleSpec {
     /// read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<TokenSecretRef>,
+    /// Names that the page may be asked by where no token is asked for, such as an Ingress's host;
+    /// `*.example.com` stands for all names below, `*` for any. Addresses, localhost and the names of
+    /// Services need not be listed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
+    pub allowed_hosts: Vec<String>,
     /// CPU and memory of each pod. Left out, the container has no limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
@@ -59,7 +65,7 @@ pub struct ConsoleSpec {
 
 impl Default for ConsoleSpec {
     fn default() -> Self {
-        Self { replicas: 1, token_secret_ref: None, resources: None }
+        Self { replicas: 1, token_secret_ref: None, allowed_hosts: Vec::new(), resources: None }
     }
 }
 

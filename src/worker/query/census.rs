@@ -58,14 +58,14 @@ pub struct Census {
 
 /// The last censuses.
 pub struct Censuses {
-    /// Locked while one is taken.
-    kept: Mutex<Vec<Arc<Census>>>,
+    /// Locked while one is taken, whether or not anybody waits for it any more.
+    kept: Arc<Mutex<Vec<Arc<Census>>>>,
     waiting: Semaphore,
 }
 
 impl Default for Censuses {
     fn default() -> Self {
-        Self { kept: Mutex::default(), waiting: Semaphore::new(WAITING_MAX) }
+        Self { kept: Arc::default(), waiting: Semaphore::new(WAITING_MAX) }
     }
 }
 
@@ -113,19 +113,21 @@ impl Desk {
     ) -> Result<Arc<Census>, Problem> {
         let busy = |_| problem(503, "Busy", "too many wait for a list already: ask again", None);
         let _turn = self.censuses.waiting.try_acquire().map_err(busy)?;
-        let mut censuses = self.censuses.kept.lock().await;
+        let mut censuses = Arc::clone(&self.censuses.kept).lock_owned().await;
         censuses.retain(|census| census.is_fresh());
         if let Some(found) = censuses.iter().find(|census| census.covers(state, after.as_ref())) {
             return Ok(Arc::clone(found));
         }
         let desk = Arc::clone(self);
-        let taken = tokio::task::spawn_blocking(move || take(&desk, after)).await;
-        let taken = taken.map_err(|error| problem(500, "Unreadable", &error.to_string(), None))?;
-        if censuses.len() == KEPT_MAX {
-            censuses.remove(0);
-        }
-        censuses.push(Arc::new(taken));
-        Ok(Arc::clone(&censuses[censuses.len() - 1]))
+        let taken = tokio::task::spawn_blocking(move || {
+            let taken = Arc::new(take(&desk, after));
+            if censuses.len() == KEPT_MAX {
+                censuses.remove(0);
+            }
+            censuses.push(Arc::clone(&taken));
+            taken
+        });
+        taken.await.map_err(|error| problem(500, "Unreadable", &error.to_string(), None))
     }
 }
 

@@ -75,7 +75,7 @@ pub struct Desk {
     pub(super) censuses: Censuses,
     /// Set once the lanes run.
     lanes: OnceLock<Vec<Sender<Command>>>,
-    asking: Semaphore,
+    asking: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -88,7 +88,7 @@ impl Desk {
             state_dir,
             censuses: Censuses::default(),
             lanes: OnceLock::new(),
-            asking: Semaphore::new(QUESTIONS_MAX),
+            asking: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         }
     }
 
@@ -132,9 +132,12 @@ impl Desk {
     /// Returns the rows of some keys of one shard, in their order; an absent row is a key that
     /// nothing is known of.
     pub async fn rows(&self, shard: ShardId, keys: Vec<Vec<u8>>) -> Result<Vec<Row>, Problem> {
+        let turn = Arc::clone(&self.asking).acquire_owned().await.expect("it is never closed");
         let wanted = keys.clone();
         let Cached { rows, store } = self.ask(shard, |reply| Question::Rows(wanted, reply)).await?;
         let look = move || -> crate::shard::Result<Vec<Row>> {
+            // The look takes a thread, also when nobody waits for it any more.
+            let _turn = turn;
             let missing = keys.iter().zip(&rows).filter(|(_, row)| row.is_none());
             let names: Vec<&[u8]> = missing.map(|(key, _)| &key[..]).collect();
             let mut stored = store.get_many(&names)?.into_iter();
@@ -166,7 +169,6 @@ impl Desk {
         shard: ShardId,
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
     ) -> Result<T, Problem> {
-        let _turn = self.asking.acquire().await.expect("it is never closed");
         let (reply, answer) = oneshot::channel();
         self.send(shard, question(reply))?;
         match tokio::time::timeout(ANSWER_WAIT, answer).await {

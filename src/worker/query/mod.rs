@@ -1,7 +1,7 @@
 //! The state API: what the worker knows of keys, and what it has emitted last.
 //!
 //! ```text
-//!  GET /v1/keys/K ──► lane: the row in memory ──► store: one look-up
+//!  GET /v1/key    ──► lane: the row in memory ──► store: one look-up
 //!  GET /v1/keys   ──► census ─┬─ lanes: dirty rows, in portions between batches
 //!  GET /v1/missing ───────────┤
 //!                             └─ snapshots of the stores, on a thread of their own

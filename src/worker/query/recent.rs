@@ -10,6 +10,7 @@ use std::{
 
 use super::story::{text, time};
 use crate::{
+    escape, http,
     matching::Timestamp,
     shard::{Output, ShardId, Sink},
     state_api::{RecentKind, RecentPage, RecentRecord},
@@ -20,6 +21,8 @@ const KEPT_MAX: usize = 50;
 /// Most bytes that are kept of a value, and of a key.
 const VALUE_BYTES_MAX: usize = 4 << 10;
 const KEY_BYTES_MAX: usize = 512;
+/// Most bytes that are told one by one.
+const HEX_BYTES_MAX: usize = 1 << 10;
 /// Most bytes of headers that were the record's own.
 const HEADERS_BYTES_MAX: usize = 2 << 10;
 
@@ -87,7 +90,10 @@ impl Recent {
         kept.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.committed_at_ms));
         kept.truncate(limit);
         let records = kept.into_iter().map(|(shard, kept)| kept.record(shard, payload));
-        RecentPage { kind, records: records.collect() }
+        let mut records: Vec<RecentRecord> = records.collect();
+        // What does not fit on a page of so many is on one of fewer.
+        http::fit(&mut records);
+        RecentPage { kind, records }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Rings>> {
@@ -148,10 +154,12 @@ impl Kept {
         RecentRecord {
             shard: shard.0.unsigned_abs(),
             key: key.as_deref().map(text),
+            key_hex: key.as_deref().and_then(|key| escape::hex(key, HEX_BYTES_MAX)),
             timestamp: time(*timestamp_ms),
             committed_at: time(self.committed_at_ms),
             headers: own.chain(carried).collect(),
             value: told.map(|value| text(value)),
+            value_hex: told.and_then(|value| escape::hex(value, HEX_BYTES_MAX)),
             value_bytes: self.value_bytes,
         }
     }

@@ -18,7 +18,10 @@ use super::{
     story,
     tally::Place,
 };
-use crate::state_api::{KeyPage, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage};
+use crate::http;
+use crate::state_api::{
+    KeyPage, KeyQuery, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage,
+};
 
 /// Most keys on a page, and most records; ranked items may be more.
 const PAGE_MAX: usize = 200;
@@ -34,14 +37,28 @@ type Answer<T> = Result<Json<T>, Problem>;
 /// Returns the routes under `/v1` that `desk` serves.
 pub fn router(desk: Arc<Desk>) -> Router {
     Router::new()
-        .route("/v1/keys/{key}", get(key))
+        .route("/v1/key", get(key))
+        .route("/v1/keys/{key}", get(key_in_path))
         .route("/v1/keys", get(keys))
         .route("/v1/missing", get(missing))
         .route("/v1/recent", get(recent))
         .with_state(desk)
 }
 
-async fn key(State(desk): State<Arc<Desk>>, Path(key): Path<String>) -> Answer<KeyStory> {
+async fn key(
+    State(desk): State<Arc<Desk>>,
+    query: Result<Query<KeyQuery>, QueryRejection>,
+) -> Answer<KeyStory> {
+    let Query(KeyQuery { key }) = query.map_err(|error| rejected(&error))?;
+    story_of(&desk, key).await
+}
+
+/// As it was asked before keys travelled in the query: consoles of an older version still do.
+async fn key_in_path(State(desk): State<Arc<Desk>>, Path(key): Path<String>) -> Answer<KeyStory> {
+    story_of(&desk, key).await
+}
+
+async fn story_of(desk: &Desk, key: String) -> Answer<KeyStory> {
     if key.len() > KEY_BYTES_MAX {
         return Err(bad_request("the key is longer than any record's"));
     }
@@ -95,23 +112,26 @@ async fn keys(
     let list = census.list(state).expect("the state is one that is listed");
     let start = list.keys.partition_point(|(place, _)| Some(place) <= after.as_ref());
     let rest = &list.keys[start..list.keys.len().min(start + LOOKED_UP_MAX)];
-    let (mut keys, mut seen) = (Vec::new(), 0);
-    for chunk in rest.chunks(limit) {
+    let (mut keys, mut seen, mut bytes) = (Vec::new(), 0, 0_usize);
+    'page: for chunk in rest.chunks(limit) {
         let wanted = chunk.iter().map(|(place, shard)| (*shard, place.key.clone()));
         let rows = desk.rows_of(wanted).await;
         for (place, shard) in chunk {
-            seen += 1;
             let row = rows.get(&(*shard, place.key.clone()));
             let number = shard.0.unsigned_abs();
             let told = row.and_then(|row| story::entry(&place.key, number, row, &desk.rules));
             // What has completed since the census does not wait any more.
-            keys.extend(told.filter(|entry| is_listed(entry.state, state)));
-            if keys.len() == limit {
-                break;
+            if let Some(entry) = told.filter(|entry| is_listed(entry.state, state)) {
+                bytes = bytes.saturating_add(http::json_bytes(&entry));
+                if bytes > http::PAGE_BYTES_MAX && !keys.is_empty() {
+                    break 'page;
+                }
+                keys.push(entry);
             }
-        }
-        if keys.len() == limit {
-            break;
+            seen += 1;
+            if keys.len() == limit {
+                break 'page;
+            }
         }
     }
     let more = list.more || start + seen < list.keys.len();
