@@ -34,7 +34,7 @@ pub struct Args {
     )]
     allowed_hosts: Vec<String>,
     /// Name of this process in the group; must be its own and stay the same over restarts
-    /// [default: the host's name]
+    /// [default: the host's name and a mark of the state directory]
     #[arg(long, env = "ROLLCALL_INSTANCE_ID")]
     instance_id: Option<String>,
     /// Give up if Kafka cannot be reached at the start for so long, as in 30s [default: never]
@@ -65,17 +65,21 @@ pub fn run(args: Args) -> ExitCode {
         told(panic);
         std::process::exit(70);
     }));
+    worker::raise_limit_of_files();
     let settings = match spec::load(&args.file) {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let host = host_name();
+    let given = args.instance_id;
     let options = worker::Options {
+        instance_id: given.unwrap_or_else(|| worker::default_instance_id(&host, &args.state_dir)),
+        mark: worker::mark(&host, &args.state_dir),
         state_dir: args.state_dir,
         lanes: args.lanes.map_or(cores.min(LANES_MAX), NonZeroUsize::get),
         http: args.http,
         allowed_hosts: args.allowed_hosts,
-        instance_id: args.instance_id.unwrap_or_else(host_name),
         give_up_after: args.give_up_after,
         otlp_endpoint: args.otlp_endpoint,
         at_stop: args.at_stop,

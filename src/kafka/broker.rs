@@ -11,7 +11,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::{Connection, Kept, Reader, ShardProducer, Topics, context::Context, native};
+use super::{Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native};
 use crate::shard::{Bounds, Broker, CommittedOffset, Error, Result, ShardId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,6 +44,33 @@ impl KafkaBroker {
         // It reads nothing, so this only takes what librdkafka has had to tell since.
         drop(client.poll(Duration::ZERO));
         Ok(client)
+    }
+
+    /// Makes the client for questions again, as after a change of certificates.
+    ///
+    /// # Errors
+    /// When it cannot be made; the one before goes on.
+    pub fn reconnect(&self) -> Result<()> {
+        let client = self.connection.consumer(&self.connection.reader(), Context::default())?;
+        let mut shared = self.client.lock().expect("nothing panics under this lock");
+        *shared = Some(Arc::new(client));
+        Ok(())
+    }
+
+    /// Returns who is in the group now; nobody if it is one of KIP-848.
+    ///
+    /// # Errors
+    /// What the coordinator refuses, or no answer in time.
+    pub fn members(&self, timeout: Duration) -> Result<Vec<Member>> {
+        let client = self.client()?;
+        let members = native::group_members(&client, &self.connection.group, timeout);
+        members.map_err(|failure| Error::Interrupted(format!("members of the group: {failure}")))
+    }
+
+    /// Tells whether a broker answers within `timeout`.
+    pub fn answers(&self, timeout: Duration) -> bool {
+        let topic = &self.topics.inputs[0];
+        self.client().is_ok_and(|client| client.fetch_metadata(Some(topic), timeout).is_ok())
     }
 
     fn bounds(consumer: &BaseConsumer<Context>, topic: &str, shard: ShardId) -> Result<Bounds> {

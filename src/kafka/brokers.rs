@@ -11,6 +11,8 @@ use std::{
 
 use serde::Deserialize;
 
+use super::contact::{Contact, Up};
+
 /// What a client is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Client {
@@ -54,6 +56,8 @@ pub struct BrokerFigures {
 pub struct Brokers {
     meters: AtomicU64,
     seen: Mutex<Seen>,
+    /// Whether they answer at all.
+    pub contact: Contact,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +125,7 @@ impl Meter {
             // Nothing but the figures depends on it, and the next one comes soon.
             return tracing::debug!("statistics of the client cannot be read");
         };
+        self.brokers.contact.up(told.up());
         let mut before = self.before.lock().expect("nothing panics under this lock");
         let mut seen = self.brokers.seen();
         let mut answers = BTreeMap::new();
@@ -133,6 +138,13 @@ impl Meter {
             answers.insert(id, answered);
         }
         seen.answers.insert((self.client, self.id), answers);
+    }
+}
+
+impl Meter {
+    /// Returns what the clients hear of the brokers.
+    pub(super) fn contact(&self) -> &Contact {
+        &self.brokers.contact
     }
 }
 
@@ -158,6 +170,16 @@ struct Connection {
     txerrs: u64,
     rxerrs: u64,
     rtt: Window,
+    state: String,
+    /// In microseconds, since it is in this state.
+    stateage: i64,
+    /// In microseconds, since the last answer; -1 before the first one.
+    #[serde(default = "never")]
+    rxidle: i64,
+}
+
+fn never() -> i64 {
+    -1
 }
 
 #[derive(Deserialize)]
@@ -167,6 +189,16 @@ struct Window {
 }
 
 impl Statistics {
+    fn up(&self) -> impl Iterator<Item = Up<'_>> {
+        let micros = |micros: i64| u64::try_from(micros).ok().map(Duration::from_micros);
+        let up = self.brokers.values().filter(|connection| connection.state == "UP");
+        up.map(move |connection| Up {
+            address: &connection.nodename,
+            since: micros(connection.stateage).unwrap_or_default(),
+            silent: micros(connection.rxidle),
+        })
+    }
+
     /// Returns the figures of all connections to each broker.
     ///
     /// A coordinator has a connection of its own, which has no id but the same address as one that
@@ -197,7 +229,7 @@ mod tests {
     fn connection(name: &str, id: i32, retries: u64, answers: i64, micros: i64) -> String {
         format!(
             r#""{name}/{id}":{{"name":"{name}/{id}","nodeid":{id},"nodename":"{name}",
-            "txretries":{retries},"req_timeouts":1,"txerrs":0,"rxerrs":0,"state":"UP",
+            "txretries":{retries},"req_timeouts":1,"txerrs":0,"rxerrs":0,"state":"UP","stateage":5,"rxidle":1,
             "rtt":{{"min":1,"max":2,"avg":1,"sum":{micros},"cnt":{answers}}}}}"#
         )
     }

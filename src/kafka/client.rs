@@ -3,7 +3,7 @@
 //! What the user passes through wins: validation refuses whatever exactly-once rests on
 //! (`spec::properties`).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rdkafka::{
     ClientConfig,
@@ -12,11 +12,7 @@ use rdkafka::{
 };
 
 use super::{
-    Brokers, Client,
-    brokers::Meter,
-    context::Context,
-    native::Kept,
-    token::{Login, Refusal},
+    Brokers, Client, brokers::Meter, context::Context, login::Login, native::Kept, token::Refusal,
 };
 use crate::shard::Error;
 
@@ -41,6 +37,9 @@ pub struct Connection {
     pub group: String,
     /// Identifies this process among the group's members; static membership rests on it.
     pub instance_id: String,
+    /// Tells this process from another one of the same instance id, as far as the group's members
+    /// can be seen; empty for a process that never is one.
+    pub mark: String,
     pub protocol: Protocol,
     /// What the clients measure.
     pub brokers: Arc<Brokers>,
@@ -56,14 +55,15 @@ pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
 impl Connection {
     /// The member of the group: it never fetches, so its queues are as small as can be.
     pub fn member(&self) -> ClientConfig {
-        let mut config = self.client("member");
+        let mut config = self.client(&self.member_role());
         set(
             &mut config,
             &[
                 ("group.id", &self.group),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", "60000"),
-                MEASURED,
+                // Tells within seconds that no broker answers any more; see `contact`.
+                ("statistics.interval.ms", "2000"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
                 // The position is never used; `latest` reads nothing if a pause should fail.
@@ -202,6 +202,25 @@ impl Connection {
         self.brokers.meter(client)
     }
 
+    /// Returns the mark of a member, if its client id is one that a worker of our instance id has.
+    pub fn mark_of<'a>(&self, client_id: &'a str) -> Option<&'a str> {
+        client_id.strip_prefix(&self.client_id("member.")).filter(|mark| !mark.is_empty())
+    }
+
+    /// Returns how long the group waits for a word of a member of the classic protocol.
+    pub fn session(&self) -> Duration {
+        let millis = self.member().get("session.timeout.ms").and_then(|text| text.parse().ok());
+        Duration::from_millis(millis.unwrap_or(10_000))
+    }
+
+    fn member_role(&self) -> String {
+        if self.mark.is_empty() { "member".to_owned() } else { format!("member.{}", self.mark) }
+    }
+
+    fn client_id(&self, role: &str) -> String {
+        format!("rollcall-{}-{role}", self.instance_id)
+    }
+
     /// Topics: describes, checks and creates them.
     pub fn admin(&self) -> ClientConfig {
         self.client("admin")
@@ -217,7 +236,7 @@ impl Connection {
         set(
             &mut config,
             &[
-                ("client.id", &format!("rollcall-{}-{role}", self.instance_id)),
+                ("client.id", &self.client_id(role)),
                 // Also how long a new client waits before it connects at all: half of it.
                 ("reconnect.backoff.ms", "20"),
                 // A broker that comes back is found within a second, not ten.
@@ -227,6 +246,7 @@ impl Connection {
                 ("log.connection.close", "false"),
             ],
         );
+        self.login.apply(&mut config);
         config.set_log_level(RDKafkaLogLevel::Warning);
         config
     }
@@ -264,6 +284,7 @@ mod tests {
             login: Login::default(),
             group,
             instance_id,
+            mark: "0a1b2c3d".to_owned(),
             protocol,
             brokers: Arc::default(),
         }
@@ -274,6 +295,16 @@ mod tests {
         let connection = connection(Protocol::Classic, &[("session.timeout.ms", "20000")]);
         assert_eq!(connection.member().get("session.timeout.ms"), Some("20000"));
         assert_eq!(connection.member().get("heartbeat.interval.ms"), Some("200"));
+    }
+
+    #[test]
+    fn a_member_is_told_from_another_of_its_name_by_its_mark() {
+        let mine = connection(Protocol::Classic, &[]);
+        let id = mine.member().get("client.id").expect("it is set").to_owned();
+        assert_eq!(mine.mark_of(&id), Some("0a1b2c3d"));
+        assert_eq!(mine.mark_of("rollcall-shipping-0-member"), None, "of an earlier version");
+        assert_eq!(mine.mark_of("rollcall-shipping-1-member.0a1b2c3d"), None);
+        assert_eq!(mine.session(), Duration::from_secs(10));
     }
 
     #[test]

@@ -89,6 +89,9 @@ impl ClientContext for Context {
             *self.refused.lock().expect("nothing panics under this lock") =
                 Some((code, reason.to_owned()));
         }
+        if let Some(meter) = &self.meter {
+            meter.contact().failed(code, reason);
+        }
         if self.may_tell(code) {
             tracing::warn!(%code, "kafka: {reason}");
         }

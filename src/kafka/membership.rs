@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, RwLock,
+        Arc, Mutex, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -19,12 +19,13 @@ use rdkafka::{
     client::ClientContext,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     util::Timeout,
 };
 
 use super::{
     Client, Connection, Protocol,
+    admission::Refused,
     context::Context,
     native::{self, GroupMetadata, Kept},
 };
@@ -79,6 +80,15 @@ pub trait Owner: Send + Sync + 'static {
     fn losing(&self, shards: &BTreeSet<ShardId>, why: Loss);
 }
 
+/// What the group makes of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is a member, with or without shards. A rebalance leaves it one.
+    Member,
+    /// It is none, and this is the last that the group has said to it, if anything.
+    Outside(Option<Refused>),
+}
+
 /// A member of the group.
 pub struct Membership<O: Owner> {
     consumer: Kept<BaseConsumer<Callbacks<O>>>,
@@ -92,6 +102,8 @@ struct Callbacks<O> {
     leaving: AtomicBool,
     /// All shards are given up; what the client says of them at its end is no news.
     parted: AtomicBool,
+    /// By which answer the group has last refused this member.
+    refused: Mutex<Option<Refused>>,
 }
 
 impl<O: Owner> Membership<O> {
@@ -108,18 +120,19 @@ impl<O: Owner> Membership<O> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
         let client = connection.context(Client::Member);
         let (leaving, parted) = (AtomicBool::new(false), AtomicBool::new(false));
-        let callbacks = Callbacks { owner, current, client, leaving, parted };
+        let refused_by = Mutex::default();
+        let callbacks = Callbacks { owner, current, client, leaving, parted, refused: refused_by };
         let consumer = connection.consumer(&connection.member(), callbacks)?;
         consumer.subscribe(&[lead_topic]).map_err(refused)?;
         Ok(Self { consumer, protocol: connection.protocol })
     }
 
-    /// Serves the group for a moment.
+    /// Serves the group for a moment, and tells what it makes of this process.
     ///
     /// # Errors
-    /// [`Error::Fenced`] when the group knows another member under the same instance id: another
+    /// Why the group has refused this member for good: it is of no more use. That may be another
     /// process, or this one by a join whose answer was lost with its broker.
-    pub fn poll(&self) -> Result<()> {
+    pub fn poll(&self) -> std::result::Result<Standing, Refused> {
         let wait = match self.protocol {
             Protocol::Classic => POLL,
             Protocol::Consumer => EPOCH_POLL,
@@ -132,13 +145,16 @@ impl<O: Owner> Membership<O> {
         if self.protocol == Protocol::Consumer {
             self.consumer.context().follow_epoch(&self.consumer, group.as_ref());
         }
-        match self.consumer.client().fatal_error() {
-            None => Ok(()),
-            Some((code, text)) => Err(Error::Fenced(format!(
-                "{text} ({code}): another process runs under the same instance id; give each its \
-                 own --instance-id"
-            ))),
+        if let Some((code, text)) = self.consumer.client().fatal_error() {
+            return Err(Refused { code, text });
         }
+        let mut refused =
+            self.consumer.context().refused.lock().expect("nothing panics under this lock");
+        if group.is_some_and(|group| group.is_member()) {
+            *refused = None;
+            return Ok(Standing::Member);
+        }
+        Ok(Standing::Outside(refused.clone()))
     }
 
     /// Gives all shards up at once, as a member that the group no longer knows.
@@ -271,6 +287,10 @@ impl<O: Owner> ClientContext for Callbacks<O> {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if let Some(refused) = Refused::of(code, reason) {
+            *self.refused.lock().expect("nothing panics under this lock") = Some(refused);
+        }
         self.client.error(error, reason);
     }
 

@@ -4,13 +4,17 @@
 //! demand. Ban: no decision about records here. librdkafka's traps are noted where they are met.
 
 mod admin;
+mod admission;
 mod broker;
 mod brokers;
 mod changelog;
 mod client;
+mod contact;
 mod context;
 mod data;
+mod files;
 mod flaw;
+mod login;
 mod membership;
 mod native;
 mod producer;
@@ -20,17 +24,20 @@ mod token;
 mod topics;
 mod unfit;
 
+pub use admission::{INSTANCE_ID_TAKEN, Refused, UNKNOWN as NOT_A_MEMBER};
 pub use broker::KafkaBroker;
 pub use brokers::{BrokerFigures, Brokers, Client};
 pub use changelog::Reader;
 pub use client::{Connection, Protocol};
+pub use contact::Failed;
 pub use data::{DataConsumer, Input};
 pub use flaw::Flaw;
-pub use membership::{Current, GroupAssignment, Loss, Membership, Owner};
-pub use native::{GroupMetadata, Kept, Member, Native};
+pub use login::{Login, NoLogin};
+pub use membership::{Current, GroupAssignment, Loss, Membership, Owner, Standing};
+pub use native::{GroupMetadata, Kept, Member, Native, end_process};
 pub use producer::ShardProducer;
 pub use reset::{Changelog, Remains, remains, reset};
 pub use survey::{Found, Role, Surveyed, survey};
-pub use token::{Login, Refusal, Request};
+pub use token::{Refusal, Request};
 pub use topics::{Topics, Wanted, ensure};
 pub use unfit::Unfit;

@@ -21,7 +21,7 @@ use super::names::FINALIZER;
 use super::observe;
 use crate::kafka::{self, Connection, Protocol, Request};
 use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
-use crate::spec::secret::Secret;
+use crate::spec::secret::{Secret, without_line_ends};
 use crate::spec::{Kafka, Reconciliation, Sasl, Settings, Tls};
 
 /// How long after its deletion an object waits for Kafka.
@@ -93,7 +93,7 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
     let entry = |field: &str, key: &str| {
         let content = secrets.iter().find(|content| content.field == field)?;
         let bytes = content.entries.get(key)?;
-        Some(String::from_utf8_lossy(bytes).trim_end().to_owned())
+        Some(without_line_ends(&String::from_utf8_lossy(bytes)).to_owned())
     };
     let name_of = |file: &Path| {
         file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -146,6 +146,7 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         login,
         group,
         instance_id: "rollcall-operator".to_owned(),
+        mark: String::new(),
         protocol: Protocol::Classic,
         brokers: std::sync::Arc::default(),
     })
@@ -184,7 +185,7 @@ mod tests {
         let secrets = [
             content(CA, &[("ca.crt", "CA")]),
             content(CERTIFICATE, &[("tls.crt", "CERTIFICATE"), ("tls.key", "KEY")]),
-            content(LOGIN, &[("username", "me"), ("password", "s3cret\n")]),
+            content(LOGIN, &[("username", "me"), ("password", "s3cret \r\n")]),
         ];
         let connection = connection(&settings, &secrets).expect("a connection");
         for (name, value) in [
@@ -195,7 +196,7 @@ mod tests {
             ("ssl.key.pem", "KEY"),
             ("sasl.mechanism", "SCRAM-SHA-512"),
             ("sasl.username", "me"),
-            ("sasl.password", "s3cret"),
+            ("sasl.password", "s3cret "),
         ] {
             assert_eq!(connection.base.get(name), Some(value), "{name}");
         }

@@ -27,6 +27,12 @@ pub enum Secret {
     File(PathBuf),
 }
 
+/// Returns the secret that a file or an entry of a Secret holds: all of it but line ends at its end,
+/// which editors and `echo` leave there. Spaces may belong to a password.
+pub fn without_line_ends(text: &str) -> &str {
+    text.trim_end_matches(['\n', '\r'])
+}
+
 /// A secret that cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: cannot read {secret}: {reason}")]
@@ -51,7 +57,7 @@ impl Secret {
         let text = match self {
             Self::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
             Self::File(file) => std::fs::read_to_string(file)
-                .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
+                .map(|text| without_line_ends(&text).to_owned())
                 .map_err(|error| error.to_string()),
         };
         text.map_err(|reason| SecretError { path, secret: self.clone(), reason })

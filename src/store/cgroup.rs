@@ -1,4 +1,4 @@
-//! The memory limit that the system puts on this process.
+//! The limits that the system's control groups put on this process: of memory, and of threads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,75 @@ use std::path::{Path, PathBuf};
 const LIMITS_V2: [&str; 2] = ["memory.max", "memory.high"];
 const LIMITS_V1: [&str; 1] = ["memory.limit_in_bytes"];
 
+/// Threads and processes of a control group, which counts both alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tasks {
+    pub max: u64,
+    /// Those of all processes in the group.
+    pub current: u64,
+}
+
+impl Tasks {
+    /// Returns how many more there may be.
+    pub fn left(self) -> u64 {
+        self.max.saturating_sub(self.current)
+    }
+}
+
 /// Returns the smallest memory limit in bytes of the control groups that this process is in, from
 /// its own up to the outermost that can be seen; `None` when nothing bounds it but the machine.
 ///
 /// `root` is `/`, or stands for it in tests.
 pub(super) fn memory_limit(root: &Path) -> Option<u64> {
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
-    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
     let machine = machine_bytes(root).unwrap_or(u64::MAX);
-    groups
-        .lines()
-        .filter_map(Membership::parse)
-        .filter_map(|membership| {
-            let mount =
-                mounts.lines().filter_map(Mount::parse).find(|mount| membership.is_of(mount))?;
-            let names: &[&str] = if membership.unified { &LIMITS_V2 } else { &LIMITS_V1 };
-            smallest(root, &mount, &membership.path, names)
+    groups(root, "memory")?
+        .into_iter()
+        .flat_map(|Groups { unified, dirs }| {
+            let names: &[&str] = if unified { &LIMITS_V2 } else { &LIMITS_V1 };
+            dirs.into_iter().flat_map(|dir| names.iter().map(move |name| dir.join(name)))
         })
+        .filter_map(|file| number(&file))
         .min()
         // "No limit" of version 1 is a number larger than any machine.
         .filter(|&limit| limit < machine)
+}
+
+/// Returns the control group that leaves this process the least room for threads; `None` when none
+/// bounds them. `root` is `/`, or stands for it in tests.
+pub fn tasks(root: &Path) -> Option<Tasks> {
+    groups(root, "pids")?
+        .into_iter()
+        .flat_map(|groups| groups.dirs)
+        .filter_map(|dir| {
+            let (max, current) =
+                (number(&dir.join("pids.max"))?, number(&dir.join("pids.current"))?);
+            Some(Tasks { max, current })
+        })
+        .min_by_key(|tasks| tasks.left())
+}
+
+/// A number in a file; `None` for `max`, and where there is none.
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// The groups of one hierarchy that this process is in, its own first.
+struct Groups {
+    unified: bool,
+    dirs: Vec<PathBuf>,
+}
+
+fn groups(root: &Path, controller: &str) -> Option<Vec<Groups>> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    let mounts = fs::read_to_string(root.join("proc/self/mountinfo")).ok()?;
+    let memberships = groups.lines().filter_map(|line| Membership::parse(line, controller));
+    let found = memberships.filter_map(|membership| {
+        let mut mounts = mounts.lines().filter_map(|line| Mount::parse(line, controller));
+        let mount = mounts.find(|mount| membership.is_of(mount))?;
+        let dirs = dirs(root, &mount, &membership.path);
+        Some(Groups { unified: membership.unified, dirs })
+    });
+    Some(found.collect())
 }
 
 /// Which group of a hierarchy the process is in.
@@ -38,13 +87,14 @@ struct Membership {
 }
 
 impl Membership {
-    /// Reads `4:memory:/docker/…` (version 1) or `0::/…` (version 2); others do not limit memory.
-    fn parse(line: &str) -> Option<Self> {
+    /// Reads `4:memory:/docker/…` (version 1) or `0::/…` (version 2); others do not limit what
+    /// `controller` does.
+    fn parse(line: &str, controller: &str) -> Option<Self> {
         let mut fields = line.splitn(3, ':');
         let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let unified = id == "0" && controllers.is_empty();
-        let memory = controllers.split(',').any(|controller| controller == "memory");
-        (unified || memory).then(|| Self { unified, path: PathBuf::from(path) })
+        let named = controllers.split(',').any(|named| named == controller);
+        (unified || named).then(|| Self { unified, path: PathBuf::from(path) })
     }
 
     fn is_of(&self, mount: &Mount) -> bool {
@@ -61,30 +111,27 @@ struct Mount {
 
 impl Mount {
     /// Reads `35 31 0:32 /top /point options… - type source super-options`.
-    fn parse(line: &str) -> Option<Self> {
+    fn parse(line: &str, controller: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
         let mut place = place.split(' ').skip(3);
         let (top, point) = (place.next()?, place.next()?);
         let mut kind = kind.split(' ');
         let (file_system, options) = (kind.next()?, kind.nth(1)?);
         let unified = file_system == "cgroup2";
-        let memory = file_system == "cgroup" && options.split(',').any(|option| option == "memory");
-        (unified || memory).then(|| Self { unified, top: top.into(), point: point.into() })
+        let named =
+            file_system == "cgroup" && options.split(',').any(|option| option == controller);
+        (unified || named).then(|| Self { unified, top: top.into(), point: point.into() })
     }
 }
 
-/// Returns the smallest limit from the process's group up to the mount point.
-fn smallest(root: &Path, mount: &Mount, group: &Path, names: &[&str]) -> Option<u64> {
+/// Returns the directories from the process's group up to the mount point.
+fn dirs(root: &Path, mount: &Mount, group: &Path) -> Vec<PathBuf> {
     let point = root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
     // In a container the group may be named from outside, where the mount shows it as its top.
     let below = group.strip_prefix(&mount.top).unwrap_or(Path::new(""));
     let inside = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
     let below: PathBuf = below.components().filter(inside).collect();
-    below
-        .ancestors()
-        .flat_map(|group| names.iter().map(|name| point.join(group).join(name)).collect::<Vec<_>>())
-        .filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
-        .min()
+    below.ancestors().map(|group| point.join(group)).collect()
 }
 
 fn machine_bytes(root: &Path) -> Option<u64> {
@@ -161,7 +208,24 @@ mod tests {
     }
 
     #[test]
+    fn the_group_that_leaves_the_least_room_bounds_the_threads() {
+        let root = machine(&[
+            ("proc/self/cgroup", "8:pids:/pod/main\n4:memory:/pod/main\n"),
+            ("proc/self/mountinfo", "35 31 0:32 / /sys/fs/cgroup/pids rw - cgroup c rw,pids\n"),
+            ("sys/fs/cgroup/pids/pod/main/pids.max", "100\n"),
+            ("sys/fs/cgroup/pids/pod/main/pids.current", "20\n"),
+            ("sys/fs/cgroup/pids/pod/pids.max", "200\n"),
+            ("sys/fs/cgroup/pids/pod/pids.current", "190\n"),
+            ("sys/fs/cgroup/pids/pids.max", "max\n"),
+            ("sys/fs/cgroup/pids/pids.current", "5000\n"),
+        ]);
+        let tasks = tasks(root.path()).expect("two groups bound them");
+        assert_eq!((tasks, tasks.left()), (Tasks { max: 200, current: 190 }, 10));
+    }
+
+    #[test]
     fn a_system_without_control_groups_has_no_limit() {
+        assert_eq!(tasks(machine(&[]).path()), None);
         assert_eq!(memory_limit(machine(&[]).path()), None);
     }
 }

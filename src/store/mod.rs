@@ -31,6 +31,7 @@ mod stores;
 mod tests;
 
 pub use budget::{Budget, Source};
+pub use cgroup::{Tasks, tasks};
 pub use figures::{Counts, Figures, Volume};
 pub use identity::{Identity, OpenError};
 pub use rocks::RocksStore;

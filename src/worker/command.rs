@@ -1,10 +1,10 @@
 //! What a lane is told, by the supervisor, the committers and those who ask about keys.
 
-use std::sync::mpsc::Sender;
+use std::{sync::mpsc::Sender, thread};
 
 use super::{committer::Pending, query::Question};
 use crate::{
-    kafka::ShardProducer,
+    kafka::{DataConsumer, ShardProducer},
     shard::{Running, ShardId},
     store::RocksStore,
 };
@@ -19,5 +19,21 @@ pub enum Command {
     Ask(ShardId, Question),
     /// The share of memory that each shard's rows may take.
     CacheBytes(usize),
+    /// Read by this client from now on.
+    Reconnect(Box<DataConsumer>),
     Stop,
+}
+
+/// The way to a lane.
+pub struct Handle {
+    pub commands: Sender<Command>,
+    pub thread: thread::JoinHandle<()>,
+}
+
+impl Handle {
+    /// Ends the lane and waits for it.
+    pub fn stop(self) {
+        let _ = self.commands.send(Command::Stop);
+        let _ = self.thread.join();
+    }
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{command::Command, view::View};
+use super::{command::Command, spawn, view::View};
 use crate::{
     kafka::{Current, ShardProducer},
     shard::{Commit, Committed, Error, Result, Running, ShardId},
@@ -42,12 +42,15 @@ pub struct Pending {
 
 /// Starts `threads` committers. They end, with their work done, when the sender and all its clones
 /// are dropped.
+///
+/// # Errors
+/// When the system refuses a thread.
 pub fn start(
     threads: usize,
     current: &Arc<Current>,
     view: &Arc<View>,
     tracer: Option<&Tracer>,
-) -> (Sender<Job>, Vec<thread::JoinHandle<()>>) {
+) -> Result<(Sender<Job>, Vec<thread::JoinHandle<()>>)> {
     let (sender, receiver) = channel();
     let mut handles = Vec::with_capacity(threads);
     let receiver = Arc::new(Mutex::new(receiver));
@@ -55,12 +58,11 @@ pub fn start(
         let name = format!("commit-{index}");
         let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
         let (view, tracer) = (Arc::clone(view), tracer.cloned());
-        let builder = thread::Builder::new().name(name.clone());
-        let spawned =
-            builder.spawn(move || run(&receiver, &current, &view, tracer.as_ref(), &name));
-        handles.push(spawned.expect("a thread can be started"));
+        let thread = name.clone();
+        let commit = move || run(&receiver, &current, &view, tracer.as_ref(), &name);
+        handles.push(spawn(&thread, commit)?);
     }
-    (sender, handles)
+    Ok((sender, handles))
 }
 
 fn run(

@@ -57,5 +57,5 @@ async fn ready(State(view): State<Arc<View>>) -> Response {
 
 /// Startup: the group has let this worker in.
 async fn started(State(view): State<Arc<View>>) -> Response {
-    http::probe((!view.has_joined()).then(|| "not yet in the group".to_owned()))
+    http::probe(view.unstarted())
 }

@@ -12,22 +12,22 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, TryRecvError, channel},
     },
-    thread,
     time::{Duration, Instant},
 };
 
 use super::{
     cadence,
-    command::Command,
+    command::{Command, Handle},
     commits::Commits,
     committer::{Job, Pending, wall_ms},
     query::Recent,
+    spawn,
     supervisor::Event,
     view::{Report, State, View},
 };
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
-    shard::{Error, Record, Running, ShardId},
+    shard::{Error, Record, Result, Running, ShardId},
     store::RocksStore,
 };
 
@@ -43,20 +43,6 @@ const COMMIT_STUCK_AFTER: Duration = Duration::from_secs(90);
 /// A lane without records sleeps that long for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
-/// The way to a lane.
-pub struct Handle {
-    pub commands: Sender<Command>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Handle {
-    /// Ends the lane and waits for it.
-    pub fn stop(self) {
-        let _ = self.commands.send(Command::Stop);
-        let _ = self.thread.join();
-    }
-}
-
 /// What all lanes share.
 #[derive(Clone)]
 pub struct Shared {
@@ -68,16 +54,19 @@ pub struct Shared {
 }
 
 /// Starts a lane.
-pub fn start(name: String, data: DataConsumer, shared: Shared) -> Handle {
+///
+/// # Errors
+/// When the system refuses its thread.
+pub fn start(name: String, data: DataConsumer, shared: Shared) -> Result<Handle> {
     let (commands, receiver) = channel();
     let own = commands.clone();
-    let builder = thread::Builder::new().name(name.clone());
+    let thread = name.clone();
     let run = move || {
         let (shards, ticked) = (BTreeMap::new(), Instant::now());
         let mut lane = Lane { name, data, shared, own, shards, cache_bytes: 0, stays: 0, ticked };
         lane.run(&receiver);
     };
-    Handle { commands, thread: builder.spawn(run).expect("a thread can be started") }
+    Ok(Handle { commands, thread: spawn(&thread, run)? })
 }
 
 struct Lane {
@@ -151,6 +140,8 @@ impl Lane {
                 self.cache_bytes = bytes;
                 self.shards.values_mut().for_each(|shard| shard.running.set_cache_bytes(bytes));
             }
+            // All shards were given up before.
+            Command::Reconnect(data) => self.data = *data,
             Command::Stop => unreachable!("the loop ends at a stop"),
         }
     }

@@ -38,8 +38,8 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         GroupProtocol::Consumer => Protocol::Consumer,
     };
     let login = Login::of(&settings.kafka);
-    let (instance_id, brokers) = (instance_id.to_owned(), Arc::default());
-    Ok(Connection { base, login, group, instance_id, protocol, brokers })
+    let (instance_id, mark, brokers) = (instance_id.to_owned(), String::new(), Arc::default());
+    Ok(Connection { base, login, group, instance_id, mark, protocol, brokers })
 }
 
 /// Returns the topics that the reconciliation wants.

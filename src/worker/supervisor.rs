@@ -14,16 +14,15 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender},
     },
-    thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    command::Command,
+    command::{Command, Handle},
     committer::wall_ms,
     inputs,
-    lane::Handle,
-    totals,
+    room::{Gate, Room},
+    spawn, totals,
     view::{State, View},
 };
 use crate::{
@@ -45,6 +44,8 @@ const FENCED_PAUSE: Duration = Duration::from_secs(1);
 const STOPPED_PAUSE: Duration = Duration::from_secs(30);
 /// How often restores are reported, and inputs looked at.
 const RESTORE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often a shard is tried for which there was no room.
+const CROWDED_PAUSE: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the supervisor is told.
@@ -82,6 +83,7 @@ pub struct Supervisor {
     pub view: Arc<View>,
     /// Memory for rows, shared by the shards that are owned.
     pub row_cache_bytes: usize,
+    room: Gate,
     shards: BTreeMap<ShardId, Owned>,
     tenures: u64,
     told_at: Instant,
@@ -109,7 +111,13 @@ enum Phase {
     Queued,
     Opening,
     Running,
-    Waiting { until: Instant },
+    Waiting {
+        until: Instant,
+    },
+    /// There is no room for it; see [`Gate`].
+    Crowded {
+        until: Instant,
+    },
 }
 
 impl Supervisor {
@@ -118,10 +126,11 @@ impl Supervisor {
         lanes: Vec<Handle>,
         view: Arc<View>,
         row_cache_bytes: usize,
+        room: Room,
     ) -> Self {
         let (shards, told_at) = (BTreeMap::new(), Instant::now());
-        let limits = BTreeMap::new();
-        Self { opener, lanes, view, row_cache_bytes, shards, tenures: 0, told_at, limits }
+        let (room, limits) = (Gate::of(room), BTreeMap::new());
+        Self { opener, lanes, view, row_cache_bytes, room, shards, tenures: 0, told_at, limits }
     }
 
     /// Serves until told to stop, then ends the lanes.
@@ -182,8 +191,10 @@ impl Supervisor {
 
     fn open_next(&mut self) {
         let now = Instant::now();
-        let mut opening =
-            self.shards.values().filter(|owned| matches!(owned.phase, Phase::Opening)).count();
+        let count =
+            |is: fn(&Phase) -> bool| self.shards.values().filter(|it| is(&it.phase)).count();
+        let mut opening = count(|phase| matches!(phase, Phase::Opening));
+        let mut active = opening + count(|phase| matches!(phase, Phase::Running));
         let limits = Limits {
             cache_bytes: self.row_cache_bytes / self.shards.len().max(1),
             ..Limits::default()
@@ -191,17 +202,33 @@ impl Supervisor {
         for (&shard, owned) in &mut self.shards {
             let ready = match owned.phase {
                 Phase::Queued => true,
-                Phase::Waiting { until } => until <= now,
+                Phase::Waiting { until } | Phase::Crowded { until } => until <= now,
                 Phase::Opening | Phase::Running => false,
             };
-            if ready && opening < OPENINGS_MAX {
-                opening += 1;
-                owned.phase = Phase::Opening;
-                let progress = self.view.totals.progress();
-                self.view.set_state(shard, State::Opening(Arc::clone(&progress)));
-                self.opener.start(shard, owned, limits, progress);
+            if !ready || opening >= OPENINGS_MAX {
+                continue;
             }
+            let started = self.room.admit(active).and_then(|()| {
+                let progress = self.view.totals.progress();
+                self.opener.start(shard, owned, limits, Arc::clone(&progress))?;
+                Ok(State::Opening(progress))
+            });
+            let state = match started {
+                Ok(state) => {
+                    (opening, active) = (opening + 1, active + 1);
+                    owned.phase = Phase::Opening;
+                    state
+                }
+                Err(reason) => {
+                    owned.phase = Phase::Crowded { until: now + CROWDED_PAUSE };
+                    State::Waiting { reason }
+                }
+            };
+            self.view.set_state(shard, state);
         }
+        let crowded = |it: &&Owned| matches!(it.phase, Phase::Crowded { .. });
+        let waiting = self.shards.values().filter(crowded).count();
+        self.room.tell(&self.view.troubles, waiting, active);
     }
 
     /// Tells how far long restores have come.
@@ -292,11 +319,16 @@ impl Supervisor {
 }
 
 impl Opener {
-    /// Opens the shard on a thread of its own, since it may take seconds.
-    fn start(&self, shard: ShardId, owned: &Owned, limits: Limits, progress: Arc<Progress>) {
+    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is none.
+    fn start(
+        &self,
+        shard: ShardId,
+        owned: &Owned,
+        limits: Limits,
+        progress: Arc<Progress>,
+    ) -> std::result::Result<(), String> {
         let (tenure, store) = (owned.tenure, owned.store);
         let opener = self.clone();
-        let builder = thread::Builder::new().name(format!("open-{shard}"));
         let open = move || {
             let start = Instant::now();
             let result = opener.open(shard, store, limits, &progress);
@@ -312,7 +344,7 @@ impl Opener {
             let opened = Opened { shard, tenure, result, took };
             let _ = opener.events.send(Event::Opened(Box::new(opened)));
         };
-        builder.spawn(open).expect("a thread can be started");
+        spawn(&format!("open-{shard}"), open).map(drop).map_err(|error| error.to_string())
     }
 
     fn open(

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::room::Room;
 use crate::{
     kafka::{BrokerFigures, Brokers, Loss},
     shard::{Error, Progress, ShardId},
@@ -53,6 +54,7 @@ pub struct Totals {
     partitions: OnceLock<i32>,
     disk: OnceLock<(Arc<Stores>, Budget)>,
     spans: OnceLock<Arc<telemetry::Figures>>,
+    room: OnceLock<Room>,
     /// The stores of the shards on the lanes, which end with their shards.
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
@@ -84,6 +86,16 @@ impl Totals {
         let _ = self.partitions.set(partitions);
         let _ = self.disk.set((stores, budget));
         let _ = self.brokers.set(brokers);
+    }
+
+    /// Notes what the system leaves room for.
+    pub fn looked(&self, room: Room) {
+        let _ = self.room.set(room);
+    }
+
+    /// Returns how many shards fit beside those that are active; `None` when nothing bounds them.
+    pub fn room(&self, active: usize) -> Option<u64> {
+        self.room.get()?.left(active).map(|(left, _)| left)
     }
 
     /// Notes that the group took shards away, why, and how long giving them up has held it up.

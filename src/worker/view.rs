@@ -120,7 +120,10 @@ pub struct ShardView {
 #[derive(Default)]
 pub struct View {
     shards: Mutex<BTreeMap<ShardId, ShardView>>,
+    /// The group has let it in once.
     joined: AtomicBool,
+    /// The group has it now.
+    member: AtomicBool,
     stopping: AtomicBool,
     paused: AtomicBool,
     /// 0 until Kafka has told.
@@ -175,14 +178,31 @@ impl View {
     /// Notes that the group has a new generation, and this worker its part in it.
     pub fn joined(&self, change: Change) {
         let first = !self.joined.swap(true, Ordering::Relaxed);
+        self.counted_in();
         let change = if first { Change::Joined } else { change };
         self.rebalances[change as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the group has this worker now.
+    pub fn counted_in(&self) {
+        self.member.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the group does not have this worker now.
+    pub fn counted_out(&self) {
+        self.member.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells whether the group has this worker now.
+    pub fn is_member(&self) -> bool {
+        self.member.load(Ordering::Relaxed)
     }
 
     /// Notes that this worker is not to join the group, so that it has no more to wait for.
     pub fn paused(&self) {
         self.paused.store(true, Ordering::Relaxed);
         self.joined.store(true, Ordering::Relaxed);
+        self.counted_in();
     }
 
     /// Returns what the worker is about.
@@ -191,7 +211,7 @@ impl View {
             WorkerState::Stopping
         } else if self.paused.load(Ordering::Relaxed) {
             WorkerState::Paused
-        } else if self.has_joined() {
+        } else if self.is_member() {
             WorkerState::Joined
         } else {
             WorkerState::Joining
@@ -220,6 +240,15 @@ impl View {
     /// Returns how often the group had a new generation, in the order of [`CHANGES`].
     pub fn rebalances(&self) -> [u64; CHANGES.len()] {
         self.rebalances.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Returns why the group has not yet let the worker in, `None` once it has.
+    pub fn unstarted(&self) -> Option<String> {
+        let trouble = self.troubles.unready().map(|trouble| trouble.message);
+        (!self.has_joined()).then(|| match trouble {
+            Some(message) => format!("not yet in the group: {message}"),
+            None => "not yet in the group".to_owned(),
+        })
     }
 
     /// Returns what keeps the worker from being ready, `None` when nothing does: it has joined

@@ -84,6 +84,22 @@ impl Broker {
         self.run("crash");
     }
 
+    /// Stops it in the middle of whatever it does; connections stay.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen broker go on as if nothing had happened.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(format!("{}/pid", self.dir)).expect("it runs");
+        let status = Command::new("kill").args(["-s", name, pid.trim()]).status();
+        assert!(status.expect("kill runs").success(), "the broker is gone already");
+    }
+
     /// Returns where clients reach it.
     pub fn bootstrap_servers(&self) -> String {
         format!("localhost:{}", self.port)

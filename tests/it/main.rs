@@ -10,6 +10,7 @@ mod collector;
 mod consumer_protocol;
 mod contract;
 mod crashes;
+mod cut_off;
 #[path = "../shared/eventually.rs"]
 mod eventually;
 mod full;
@@ -18,6 +19,7 @@ mod http;
 mod kafka;
 mod known_answer;
 mod known_failures;
+mod limits;
 mod local_state;
 mod logs;
 mod metrics;

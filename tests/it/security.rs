@@ -163,6 +163,7 @@ pub fn make_certificates(dir: &Path) {
         }
         leaf broker CN=localhost
         leaf worker CN=rollcall-worker
+        leaf rotated CN=rollcall-worker
         cat broker.key broker.crt ca.crt >broker.pem
         openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -days 3650 -subj /CN=other \
           -out other.crt
@@ -228,11 +229,61 @@ fn a_wrong_password_is_told_and_a_right_one_in_the_same_file_is_enough() {
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["uthentication"]);
     state_api::trouble(&worker, "Unauthorized");
-    drop(worker);
-    secured.secret("password-password", PASSWORD);
-    let worker = shop.worker("w-1");
+    // An editor leaves a line end.
+    secured.secret("password-password", &format!("{PASSWORD}\n"));
+    let worker = worker.ready();
     ship(&shop, "a");
     drop(worker);
+}
+
+#[test]
+fn a_password_that_is_rotated_while_a_worker_runs_is_enough() {
+    let secured = Secured::start();
+    let shop = secured.with_password("rotated", PASSWORD);
+    secured.grant_all(&shop, USER);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    set_password(&secured.broker, "sesame-2");
+    // Connections are made again.
+    secured.broker.stop();
+    secured.broker.begin();
+    let message = state_api::trouble(&worker, "Unauthorized");
+    assert!(message.contains("spec.kafka.sasl"), "{message}");
+    secured.secret("password-rotated", "sesame-2");
+    let worker = worker.ready();
+    ship(&shop, "b");
+    drop(worker);
+    assert_eq!(shop.shipped_ids(), ["a", "b"]);
+}
+
+#[test]
+fn a_certificate_that_is_rotated_while_a_worker_runs_is_taken_and_one_without_its_key_is_not() {
+    let secured = Secured::shared();
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(secured.file(from), secured.file(to)).expect("the directory is ours");
+    };
+    copy("worker.crt", "current.crt");
+    copy("worker.key", "current.key");
+    let tls = json!({
+        "caFile": secured.file("ca.crt"),
+        "certificateFile": secured.file("current.crt"),
+        "keyFile": secured.file("current.key"),
+    });
+    let shop = secured.with_certificate("certificates", &tls);
+    secured.grant_all(&shop, CERTIFICATE);
+    let worker = shop.worker("w-1");
+    ship(&shop, "a");
+    copy("other.key", "current.key");
+    worker.process.says(&["the new certificates cannot be used"]);
+    ship(&shop, "b");
+    copy("rotated.crt", "current.crt");
+    copy("rotated.key", "current.key");
+    worker.process.says(&["reconnecting with the new certificates"]);
+    ship(&shop, "c");
+    let worker = worker.ready();
+    assert_eq!(worker.process.count(&["shard opened"]), 8, "each shard is opened once again");
+    drop(worker);
+    assert_eq!(shop.shipped_ids(), ["a", "b", "c"]);
 }
 
 #[test]

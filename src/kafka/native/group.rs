@@ -31,6 +31,17 @@ impl GroupMetadata {
         unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.0) }
     }
 
+    /// Tells whether the group counts the member in. One whose session has ended, as far as the
+    /// client can tell, has lost its name in the group; one that joins has no generation yet.
+    pub fn is_member(&self) -> bool {
+        // SAFETY: the pointer is live until drop, and the name lives as long.
+        let is_named = unsafe {
+            let name = sys::rd_kafka_consumer_group_metadata_member_id(self.0);
+            !name.is_null() && *name != 0
+        };
+        is_named && self.generation() > 0
+    }
+
     pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_consumer_group_metadata_t {
         self.0
     }

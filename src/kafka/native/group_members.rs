@@ -18,6 +18,7 @@ use super::Failure;
 pub struct Member {
     /// The instance id of a static member, else the client id.
     pub name: String,
+    pub client_id: String,
     /// The address that the broker sees.
     pub host: String,
 }
@@ -154,7 +155,7 @@ unsafe fn read_members(event: *mut sys::rd_kafka_event_t) -> Result<Vec<Member>,
                 let client = sys::rd_kafka_MemberDescription_client_id(member);
                 let name = if instance.is_null() { client } else { instance };
                 let host = text(sys::rd_kafka_MemberDescription_host(member));
-                members.push(Member { name: text(name), host });
+                members.push(Member { name: text(name), client_id: text(client), host });
             }
         }
         Ok(members)

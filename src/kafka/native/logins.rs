@@ -16,6 +16,9 @@ use rdkafka::{
     producer::{BaseProducer, Producer, ProducerContext},
 };
 
+use super::Failure;
+use crate::kafka::files::Password;
+
 /// A token as librdkafka takes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
@@ -94,6 +97,32 @@ impl Logins {
         Ok(Kept { _place: Some(Place { logins: Arc::clone(self), handle }), client })
     }
 
+    /// Gives the client its user name and password, and all later ones.
+    ///
+    /// # Errors
+    /// What librdkafka has against them.
+    pub fn keep_with<T: Native>(
+        self: &Arc<Self>,
+        client: T,
+        password: &Password,
+    ) -> Result<Kept<T>, String> {
+        let handle = client.handle();
+        let mut all = self.all();
+        set_password(handle, password)?;
+        all.push(handle);
+        drop(all);
+        Ok(Kept { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+    }
+
+    /// Gives user name and password to all clients.
+    pub fn renew_with(&self, password: &Password) {
+        for handle in self.all().iter() {
+            if let Err(reason) = set_password(*handle, password) {
+                tracing::warn!(reason, "the kafka client does not take its new password");
+            }
+        }
+    }
+
     /// Gives the token to all clients.
     pub fn renew(&self, token: &Token) {
         for handle in self.all().iter() {
@@ -109,8 +138,8 @@ impl Logins {
 }
 
 impl<T> Kept<T> {
-    /// Returns a client that needs no token.
-    pub fn without_token(client: T) -> Self {
+    /// Returns a client whose login does not change.
+    pub fn as_it_is(client: T) -> Self {
         Self { _place: None, client }
     }
 }
@@ -133,6 +162,19 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.logins.all().retain(|handle| *handle != self.handle);
     }
+}
+
+fn set_password(handle: Handle, password: &Password) -> Result<(), String> {
+    let text = |text: &str| CString::new(text).map_err(|_| "it holds a NUL".to_owned());
+    let (username, password) = (text(&password.username)?, text(&password.password)?);
+    // SAFETY: the handle's client is live: it is in the list of clients or held by the caller. The
+    // call copies both texts.
+    let set = unsafe {
+        let error =
+            sys::rd_kafka_sasl_set_credentials(handle.0, username.as_ptr(), password.as_ptr());
+        Failure::check(error)
+    };
+    set.map_err(|failure| failure.to_string())
 }
 
 fn set(handle: Handle, token: &Token) -> Result<(), String> {

@@ -9,7 +9,6 @@ mod answer;
 mod request;
 
 use std::{
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -20,8 +19,11 @@ use std::{
 
 pub use request::{Refusal, Request};
 
-use super::native::{Kept, Logins, Native, Token};
-use crate::spec::{Kafka, Oauth, Sasl, secret::SecretError};
+use super::{
+    login::NoLogin,
+    native::{Kept, Logins, Native, Token},
+};
+use crate::spec::{Oauth, secret::SecretError};
 
 /// How much of a token's life passes before it is renewed: time is left for a server that is away.
 const RENEWED_AFTER: f64 = 0.7;
@@ -29,12 +31,8 @@ const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 const PATH: &str = "spec.kafka.sasl.oauth";
 
-/// How this process's clients log in with tokens, if they do.
-#[derive(Clone, Default)]
-pub struct Login(Option<Arc<Tokens>>);
-
-/// Ends its thread when dropped.
-struct Tokens {
+/// The tokens that this process's clients log in with. Ends its thread when dropped.
+pub struct Tokens {
     shared: Arc<Shared>,
     fetched: Sender<()>,
 }
@@ -46,6 +44,8 @@ struct Shared {
     source: Source,
     logins: Arc<Logins>,
     held: Mutex<Option<Held>>,
+    /// Why there is no newer token, since it was last asked for.
+    failed: Mutex<Option<(&'static str, String)>>,
 }
 
 /// The newest token.
@@ -55,31 +55,33 @@ struct Held {
     expires_at: Instant,
 }
 
-impl Login {
-    /// Returns the login that the settings ask for. Secrets are read when a token is needed.
-    pub fn of(kafka: &Kafka) -> Self {
-        match &kafka.sasl {
-            Some(Sasl::Token(oauth)) => {
-                let oauth = oauth.clone();
-                Self::from_source(Box::new(move || request(&oauth)))
-            }
-            Some(Sasl::Password(_)) | None => Self::default(),
-        }
+impl Tokens {
+    /// Returns the tokens that the settings ask for. Secrets are read when a token is needed.
+    pub fn of(oauth: &Oauth) -> Self {
+        let oauth = oauth.clone();
+        Self::from_source(Box::new(move || request(&oauth)))
     }
 
-    /// Returns a login whose tokens are always asked for in the same way.
+    /// Returns tokens that are always asked for in the same way.
     pub fn with(request: Request) -> Self {
         Self::from_source(Box::new(move || Ok(request.clone())))
     }
 
     fn from_source(source: Source) -> Self {
-        let shared = Shared { source, logins: Arc::default(), held: Mutex::default() };
-        let shared = Arc::new(shared);
+        let (logins, held, failed) = (Arc::default(), Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { source, logins, held, failed });
         let (fetched, told) = channel();
         let renewed = Arc::clone(&shared);
         let thread = thread::Builder::new().name("tokens".to_owned());
         thread.spawn(move || renewed.renew_until_dropped(&told)).expect("a thread can be started");
-        Self(Some(Arc::new(Tokens { shared, fetched })))
+        Self { shared, fetched }
+    }
+
+    /// Returns why there is nothing to log in with, if that is so.
+    pub fn trouble(&self) -> Option<NoLogin> {
+        let shared = &self.shared;
+        let (reason, message) = shared.failed().clone()?;
+        Some(NoLogin { reason, message, until_then: shared.good_for() > Duration::ZERO })
     }
 
     /// Keeps a client logged in for as long as it lives.
@@ -87,9 +89,7 @@ impl Login {
     /// # Errors
     /// When there is no token and none is to be had.
     pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>, Refusal> {
-        let Some(Tokens { shared, fetched }) = self.0.as_deref() else {
-            return Ok(Kept::without_token(client));
-        };
+        let Self { shared, fetched } = self;
         // Held while the first token is fetched, so that not every client asks for one; and while
         // the client is added, so that no newer one passes it by.
         let mut held = shared.held();
@@ -104,18 +104,23 @@ impl Login {
     }
 }
 
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Login(tokens)" } else { "Login(none)" })
-    }
-}
-
 impl Shared {
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().expect("nothing panics under this lock")
     }
 
+    fn failed(&self) -> MutexGuard<'_, Option<(&'static str, String)>> {
+        self.failed.lock().expect("nothing panics under this lock")
+    }
+
     fn fetch(&self) -> Result<Held, Refusal> {
+        let fetched = self.ask();
+        let refusal = fetched.as_ref().err();
+        *self.failed() = refusal.map(|refusal| (refusal.reason(), refusal.to_string()));
+        fetched
+    }
+
+    fn ask(&self) -> Result<Held, Refusal> {
         let request = (self.source)()?;
         let asked_at = Instant::now();
         let (token, lifetime) = request::fetch(&request)?;

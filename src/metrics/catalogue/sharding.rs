@@ -11,6 +11,8 @@ pub static GROUP: Group = Group {
     metrics: &[
         &PARTITIONS,
         &JOINED,
+        &TROUBLE,
+        &SHARD_ROOM,
         &SHARD_STATE,
         &SHARD_FAILURES,
         &REBALANCES,
@@ -27,7 +29,20 @@ pub static PARTITIONS: Metric = Metric::gauge(
 );
 
 pub static JOINED: Metric =
-    Metric::gauge("rollcall_joined", "boolean", "1 once the group has let this worker in");
+    Metric::gauge("rollcall_joined", "boolean", "1 while the group has this worker as a member");
+
+pub static TROUBLE: Metric = Metric::gauge(
+    "rollcall_trouble",
+    "boolean",
+    "1 for each reason that keeps this worker as a whole from its work or needs a look",
+)
+.by(&[Label { name: "reason", values: "as in the `Ready` condition: `BrokerUnreachable`, …" }]);
+
+pub static SHARD_ROOM: Metric = Metric::gauge(
+    "rollcall_shard_room",
+    "shards",
+    "Further shards that the system's limits of threads and open files leave room for",
+);
 
 pub static SHARD_STATE: Metric = Metric::gauge(
     "rollcall_shard_state",

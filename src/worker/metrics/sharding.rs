@@ -1,13 +1,13 @@
 //! Which shards this worker has.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use super::Scene;
 use crate::{
     metrics::{Families, catalogue::sharding},
     worker::{
         totals::{LOSSES, REACTIONS},
-        view::CHANGES,
+        view::{CHANGES, ShardView, State},
     },
 };
 
@@ -16,7 +16,17 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     if let Some(partitions) = totals.partitions() {
         families.single(&sharding::PARTITIONS, partitions);
     }
-    families.single(&sharding::JOINED, u8::from(view.has_joined()));
+    families.single(&sharding::JOINED, u8::from(view.is_member()));
+    let reasons: BTreeSet<_> = view.troubles.all().into_iter().map(|found| found.reason).collect();
+    let mut troubles = families.family(&sharding::TROUBLE);
+    for reason in &reasons {
+        troubles.sample(&[reason], 1_u8);
+    }
+    let active =
+        |(_, view): &(_, &ShardView)| matches!(view.state, State::Opening(_) | State::Running);
+    if let Some(room) = totals.room(scene.owned().filter(active).count()) {
+        families.single(&sharding::SHARD_ROOM, room);
+    }
     let mut states = families.family(&sharding::SHARD_STATE);
     for (shard, view) in scene.owned() {
         states.sample(&[&shard, view.state.name()], 1_u8);

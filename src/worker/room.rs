@@ -1,0 +1,261 @@
+//! How many shards the system lets this process run: each takes a producer, whose threads and
+//! descriptors are known, and librdkafka ends the process when it is refused one of its threads.
+//!
+//! Promise: what does not fit is said before it is tried, and waits; what is there goes on.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Resource, Rlimit, getrlimit, getuid, setrlimit};
+
+use super::troubles::{Concern, Severity, Troubles};
+use crate::store::tasks;
+
+/// Threads of a producer beside one for each broker: its main one, one for requests to itself, and
+/// those of its two coordinators.
+const THREADS_OF_A_PRODUCER: u64 = 4;
+/// Descriptors of each thread that speaks to a broker: a connection, and a pipe to wake it.
+const DESCRIPTORS_OF_A_THREAD: u64 = 3;
+/// Files of a shard's store, and its lock.
+const DESCRIPTORS_OF_A_STORE: u64 = 24;
+/// Kept back: for what is there for a while only, as while shards are opened and restored, and for
+/// whoever asks over HTTP.
+const THREADS_KEPT: u64 = 32;
+const DESCRIPTORS_KEPT: u64 = 64;
+/// How often it is counted again how many shards wait.
+const TELL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Raises the limit of open files as far as this process may. Most systems begin with 1,024, which is
+/// for programs of another age.
+pub fn raise_limit_of_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+/// What one more shard takes, and what there was before the first one.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    threads_of_a_shard: u64,
+    descriptors_of_a_shard: u64,
+    before: Used,
+}
+
+/// What this process has.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    threads: u64,
+    descriptors: u64,
+}
+
+/// What bounds this process, and what is left of it for anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bound {
+    /// With the number.
+    what: String,
+    left: u64,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Threads,
+    Descriptors,
+}
+
+impl Room {
+    /// Looks at what this process has before it runs shards; each connects to so many brokers.
+    pub fn look(brokers: usize) -> Self {
+        let threads_of_a_shard =
+            THREADS_OF_A_PRODUCER + u64::try_from(brokers.max(1)).unwrap_or(u64::MAX / 64) * 2;
+        Self {
+            threads_of_a_shard,
+            descriptors_of_a_shard: threads_of_a_shard * DESCRIPTORS_OF_A_THREAD
+                + DESCRIPTORS_OF_A_STORE,
+            before: Used::now(),
+        }
+    }
+
+    /// Returns how many more shards fit beside `running`; and what bounds them, with the remedy.
+    /// `None` when nothing does.
+    pub fn left(&self, running: usize) -> Option<(u64, String)> {
+        let least = bounds().into_iter().map(|bound| self.fits(&bound, running, Used::now()));
+        least.min_by_key(|(left, _)| *left)
+    }
+
+    fn fits(&self, bound: &Bound, running: usize, used: Used) -> (u64, String) {
+        let (each, kept, before, used) = match bound.kind {
+            Kind::Threads => {
+                (self.threads_of_a_shard, THREADS_KEPT, self.before.threads, used.threads)
+            }
+            Kind::Descriptors => (
+                self.descriptors_of_a_shard,
+                DESCRIPTORS_KEPT,
+                self.before.descriptors,
+                used.descriptors,
+            ),
+        };
+        // Shards take theirs bit by bit, as they connect: what is still to come is theirs already.
+        let running = u64::try_from(running).unwrap_or(u64::MAX);
+        let theirs = before.saturating_add(running.saturating_mul(each));
+        let to_come = theirs.saturating_sub(used);
+        let left = bound.left.saturating_sub(to_come).saturating_sub(kept) / each;
+        let things = match bound.kind {
+            Kind::Threads => "threads",
+            Kind::Descriptors => "open files",
+        };
+        let message = format!(
+            "{} leaves no room for further shards, of which each takes up to {each} {things}: raise \
+             it, or run more workers with fewer shards each",
+            bound.what
+        );
+        (left, message)
+    }
+}
+
+/// Lets shards be opened for which there is room, and says when there is none.
+#[derive(Debug)]
+pub struct Gate {
+    room: Room,
+    /// When it was last said that there is none; `None` while there is.
+    told_at: Option<Instant>,
+}
+
+impl Gate {
+    pub fn of(room: Room) -> Self {
+        Self { room, told_at: None }
+    }
+
+    /// Tells whether one more shard fits beside those that are `active`.
+    ///
+    /// # Errors
+    /// Why not, with the remedy.
+    pub fn admit(&self, active: usize) -> Result<(), String> {
+        match self.room.left(active) {
+            Some((0, reason)) => Err(reason),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Reports how many shards wait for room.
+    pub fn tell(&mut self, troubles: &Troubles, waiting: usize, active: usize) {
+        if waiting == 0 {
+            if self.told_at.take().is_some() {
+                troubles.resolve(Concern::System);
+            }
+            return;
+        }
+        if self.told_at.is_some_and(|at| at.elapsed() < TELL_INTERVAL) {
+            return;
+        }
+        let bound = self.room.left(active).map(|(_, message)| message).unwrap_or_default();
+        let message = format!("{waiting} shards wait, {active} run: {bound}");
+        if self.told_at.replace(Instant::now()).is_none() {
+            tracing::error!("{message}");
+        }
+        troubles.report(Concern::System, Severity::Degraded, "TooManyShards", &message);
+    }
+}
+
+impl Used {
+    fn now() -> Self {
+        let count = |dir| fs::read_dir(dir).map_or(0, Iterator::count);
+        let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        Self {
+            threads: number(count("/proc/self/task")),
+            descriptors: number(count("/proc/self/fd")),
+        }
+    }
+}
+
+/// Returns what bounds this process now.
+fn bounds() -> Vec<Bound> {
+    let mut bounds = Vec::new();
+    if let Some(tasks) = tasks(Path::new("/")) {
+        let what = format!("the limit of {} processes and threads (pids.max)", tasks.max);
+        bounds.push(Bound { what, left: tasks.left(), kind: Kind::Threads });
+    }
+    // The superuser is not bound by it.
+    let max = getrlimit(Resource::Nproc).current.filter(|_| !getuid().is_root());
+    if let Some(max) = max {
+        let what = format!("the user's limit of {max} processes and threads (ulimit -u)");
+        let left = max.saturating_sub(threads_of_user(getuid().as_raw()));
+        bounds.push(Bound { what, left, kind: Kind::Threads });
+    }
+    if let Some(max) = getrlimit(Resource::Nofile).current {
+        let what = format!("the limit of {max} open files (ulimit -n)");
+        let left = max.saturating_sub(Used::now().descriptors);
+        bounds.push(Bound { what, left, kind: Kind::Descriptors });
+    }
+    bounds
+}
+
+/// Returns the threads of all processes of a user that can be seen.
+fn threads_of_user(user: u32) -> u64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    let statuses = processes.filter_map(|it| fs::read_to_string(it.path().join("status")).ok());
+    statuses.filter_map(|status| threads_of(&status, user)).sum()
+}
+
+/// Reads `/proc/<pid>/status`.
+fn threads_of(status: &str, user: u32) -> Option<u64> {
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
+    let real = field("Uid:")?.split_whitespace().next()?;
+    (real.parse() == Ok(user)).then(|| field("Threads:")?.trim().parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room() -> Room {
+        let before = Used { threads: 20, descriptors: 40 };
+        Room { threads_of_a_shard: 6, descriptors_of_a_shard: 42, before }
+    }
+
+    fn fits(left: u64, kind: Kind, running: usize, used: Used) -> u64 {
+        let bound = Bound { what: "the limit".to_owned(), left, kind };
+        room().fits(&bound, running, used).0
+    }
+
+    #[test]
+    fn so_many_shards_fit_as_there_is_room_for_their_threads() {
+        let used = Used { threads: 20, descriptors: 40 };
+        assert_eq!(fits(180, Kind::Threads, 0, used), 24);
+        assert_eq!(fits(37, Kind::Threads, 0, used), 0);
+        assert_eq!(fits(38, Kind::Threads, 0, used), 1);
+        assert_eq!(fits(64 + 84, Kind::Descriptors, 0, used), 2);
+    }
+
+    #[test]
+    fn what_shards_have_not_taken_yet_is_theirs() {
+        // Ten shards are there, and have half of their threads.
+        let used = Used { threads: 50, descriptors: 500 };
+        assert_eq!(fits(150, Kind::Threads, 10, used), (150 - 30 - 32) / 6);
+        let all = Used { threads: 80, descriptors: 500 };
+        assert_eq!(fits(120, Kind::Threads, 10, all), (120 - 32) / 6);
+    }
+
+    #[test]
+    fn only_the_processes_of_the_user_count() {
+        let status = "Name:\tx\nUid:\t1001\t1001\t1001\t1001\nThreads:\t17\n";
+        assert_eq!(threads_of(status, 1001), Some(17));
+        assert_eq!(threads_of(status, 0), None);
+        assert_eq!(threads_of("Name:\tx\n", 0), None);
+    }
+
+    #[test]
+    fn this_process_is_seen() {
+        let used = Used::now();
+        assert!(used.threads >= 1 && used.descriptors >= 3, "{used:?}");
+        let user = getuid().as_raw();
+        assert!(threads_of_user(user) >= 1);
+    }
+}

@@ -1,0 +1,253 @@
+//! Whether this worker is cut off: from the brokers, from its login, or from its group.
+//!
+//! Promise: what lasts for longer than a short outage or a rebalance becomes a trouble that names
+//! the cause and the remedy, and goes away with the cause.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    committer::wall_ms,
+    query::time,
+    troubles::{Concern, Severity},
+    view::View,
+};
+use crate::{
+    kafka::{Brokers, Connection, Failed, Login, NOT_A_MEMBER, NoLogin, Refused, Standing},
+    state_api::Trouble,
+};
+
+/// How long a worker may be no member of its group, or without any answer of a broker, and still
+/// call itself ready: a broker that restarts, or a new coordinator, is no reason to be taken for
+/// broken. A rebalance leaves it a member all the time.
+const GRACE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often it is looked at.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Watches over a worker's ways out; served by the membership.
+pub struct Watch<'a> {
+    view: &'a View,
+    brokers: Arc<Brokers>,
+    login: Login,
+    servers: String,
+    group: String,
+    /// While the group does not have us.
+    outside: Option<Outside>,
+    /// Since when no broker answers, in words; `None` while one does.
+    silent: Option<String>,
+    /// Since when it is looked at.
+    since: Instant,
+    looked_at: Option<Instant>,
+}
+
+struct Outside {
+    since: Instant,
+    /// The same in words.
+    told: String,
+    /// What the group last said.
+    refused: Option<Refused>,
+}
+
+/// A trouble, and what it means.
+type Found = (Severity, Trouble);
+
+impl<'a> Watch<'a> {
+    pub fn new(view: &'a View, connection: &Connection) -> Self {
+        Self {
+            view,
+            brokers: Arc::clone(&connection.brokers),
+            login: connection.login.clone(),
+            servers: connection.base.get("bootstrap.servers").unwrap_or_default().to_owned(),
+            group: connection.group.clone(),
+            outside: None,
+            silent: None,
+            since: Instant::now(),
+            looked_at: None,
+        }
+    }
+
+    /// Takes down what the group makes of this worker.
+    pub fn look(&mut self, standing: Standing) {
+        match standing {
+            Standing::Member => {
+                self.view.counted_in();
+                self.outside = None;
+            }
+            Standing::Outside(refused) => {
+                self.view.counted_out();
+                let outside = self.outside.get_or_insert_with(|| Outside {
+                    since: Instant::now(),
+                    told: time_ago(Duration::ZERO),
+                    refused: None,
+                });
+                if refused.is_some() {
+                    outside.refused = refused;
+                }
+            }
+        }
+        if self.looked_at.is_none_or(|at| at.elapsed() >= INTERVAL) {
+            self.looked_at = Some(Instant::now());
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        let contact = &self.brokers.contact;
+        let failed = contact.last_error();
+        let silence = contact.answered().map_or(self.since, |at| at.max(self.since)).elapsed();
+        self.silent =
+            (silence >= SILENCE).then(|| self.silent.take().unwrap_or_else(|| time_ago(silence)));
+        let login = self.login().or_else(|| self.refused_login(failed.as_ref()));
+        // A login that is refused explains it.
+        let silent = self.silent.as_ref().filter(|_| login.is_none());
+        let unanswered = silent.map(|since| self.unanswered(since, failed));
+        let outside = self.outside.as_ref().and_then(|outside| self.not_a_member(outside));
+        self.settle(Concern::Login, login);
+        self.settle(Concern::Brokers, unanswered);
+        self.settle(Concern::Membership, outside);
+    }
+
+    fn settle(&self, concern: Concern, found: Option<Found>) {
+        match found {
+            Some((severity, Trouble { reason, message })) => {
+                self.view.troubles.report(concern, severity, &reason, &message);
+            }
+            None => self.view.troubles.resolve(concern),
+        }
+    }
+
+    /// Returns what stands in the way of a login before a broker is asked.
+    fn login(&self) -> Option<Found> {
+        let NoLogin { reason, message, until_then } = self.login.trouble()?;
+        let severity = if until_then { Severity::Degraded } else { Severity::Unready };
+        Some((severity, Trouble { reason: reason.to_owned(), message }))
+    }
+
+    fn refused_login(&self, failed: Option<&Failed>) -> Option<Found> {
+        let (reason, message) = failed?.refused_login(&self.servers)?;
+        // Older connections may still be good.
+        let severity = if self.silent.is_some() { Severity::Unready } else { Severity::Degraded };
+        Some((severity, Trouble { reason: reason.to_owned(), message }))
+    }
+
+    fn unanswered(&self, since: &str, failed: Option<Failed>) -> Found {
+        let last = failed.map(|failed| format!(" (last error: {})", failed.text));
+        let message = format!(
+            "no broker at {} has answered since {since}{}: check that they run, \
+             spec.kafka.bootstrapServers and the network",
+            self.servers,
+            last.unwrap_or_default()
+        );
+        (Severity::Unready, Trouble { reason: "BrokerUnreachable".to_owned(), message })
+    }
+
+    fn not_a_member(&self, outside: &Outside) -> Option<Found> {
+        let Outside { since, told, refused } = outside;
+        let told_at_once = refused.is_some() && !self.view.has_joined();
+        if since.elapsed() < GRACE && !told_at_once {
+            return None;
+        }
+        let (reason, why) = match refused {
+            Some(refused) => (refused.class().reason, refused.to_string()),
+            None => (NOT_A_MEMBER.reason, "the coordinator has not let it in".to_owned()),
+        };
+        let message = format!("not a member of group {} since {told}: {why}", self.group);
+        Some((Severity::Unready, Trouble { reason: reason.to_owned(), message }))
+    }
+}
+
+/// Returns the time that lies so long back.
+fn time_ago(for_: Duration) -> String {
+    time(wall_ms() - i64::try_from(for_.as_millis()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{ClientConfig, error::RDKafkaErrorCode};
+
+    use super::*;
+    use crate::{kafka::Protocol, worker::view::Change};
+
+    fn connection() -> Connection {
+        let mut base = ClientConfig::new();
+        base.set("bootstrap.servers", "k:9092");
+        Connection {
+            base,
+            login: Login::default(),
+            group: "shipping".to_owned(),
+            instance_id: "w-1".to_owned(),
+            mark: String::new(),
+            protocol: Protocol::Classic,
+            brokers: Arc::default(),
+        }
+    }
+
+    fn refused() -> Option<Refused> {
+        let code = RDKafkaErrorCode::InvalidSessionTimeout;
+        Some(Refused { code, text: "JoinGroup failed".to_owned() })
+    }
+
+    /// As if so much more time had passed without a word of the group or of a broker.
+    fn pass(watch: &mut Watch<'_>, time: Duration) {
+        let back = |at: &mut Instant| *at = at.checked_sub(time).expect("the machine runs longer");
+        back(&mut watch.since);
+        watch.looked_at = None;
+        if let Some(outside) = &mut watch.outside {
+            back(&mut outside.since);
+        }
+    }
+
+    #[test]
+    fn a_group_that_does_not_let_a_worker_in_is_told_at_once_in_its_words() {
+        let (view, connection) = (View::default(), connection());
+        let mut watch = Watch::new(&view, &connection);
+        watch.look(Standing::Outside(None));
+        assert_eq!(view.troubles.first(), None, "it has just begun");
+        watch.looked_at = None;
+        watch.look(Standing::Outside(refused()));
+        let trouble = view.troubles.unready().expect("it is told");
+        assert_eq!(trouble.reason, "SessionTimeoutRefused");
+        assert!(trouble.message.contains("group.max.session.timeout.ms"), "{}", trouble.message);
+        watch.looked_at = None;
+        watch.look(Standing::Member);
+        assert_eq!(view.troubles.first(), None);
+    }
+
+    #[test]
+    fn a_member_that_is_lost_for_a_moment_stays_ready_and_is_told_when_it_lasts() {
+        let (view, connection) = (View::default(), connection());
+        let mut watch = Watch::new(&view, &connection);
+        watch.look(Standing::Member);
+        view.joined(Change::Gained);
+        watch.looked_at = None;
+        watch.look(Standing::Outside(None));
+        assert_eq!(view.unready(), None);
+        assert_eq!(view.state(), crate::state_api::WorkerState::Joining);
+        pass(&mut watch, GRACE);
+        watch.look(Standing::Outside(None));
+        let first = view.unready().expect("it lasts");
+        assert!(first.starts_with("NotAMember: not a member of group shipping since "), "{first}");
+        pass(&mut watch, Duration::from_secs(3));
+        watch.look(Standing::Outside(None));
+        assert_eq!(view.unready(), Some(first), "the text of what lasts stays");
+    }
+
+    #[test]
+    fn brokers_that_no_longer_answer_are_told_and_taken_back() {
+        let (view, connection) = (View::default(), connection());
+        let mut watch = Watch::new(&view, &connection);
+        view.joined(Change::Gained);
+        pass(&mut watch, SILENCE);
+        watch.look(Standing::Member);
+        let trouble = view.troubles.unready().expect("it lasts");
+        assert_eq!(trouble.reason, "BrokerUnreachable");
+        assert!(trouble.message.contains("no broker at k:9092"), "{}", trouble.message);
+        watch.since = Instant::now();
+        watch.looked_at = None;
+        watch.look(Standing::Member);
+        assert_eq!(view.unready(), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! A worker's work, from the first question for its topics to the end of its last thread.
+//!
+//! All of it blocks, so it runs on a thread of its own, which is left behind if it does not end.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime;
+
+use super::{
+    OnMisfit, Options,
+    command::Handle,
+    committer, lane,
+    member::{Clients, Member, ToSupervisor},
+    name, plan,
+    query::Desk,
+    room::Room,
+    spawn,
+    stop::Stop,
+    supervisor::{Event, Opener, Supervisor},
+    troubles::{Concern, Severity},
+    view::View,
+};
+use crate::{
+    codec::trace::span_seed,
+    kafka::{self, Connection, Current, DataConsumer, KafkaBroker, Membership, Topics, Unfit},
+    shard::{Error, Plan, Result},
+    spec::Settings,
+    store::{Budget, Identity, Stores},
+    telemetry::{Endpoint, Exporter, Tracer},
+};
+
+/// Threads that wait for Kafka's commits and the disk's spills.
+const COMMITTERS: usize = 4;
+/// A record fetched ahead takes several times its own bytes in librdkafka, which counts only those.
+const FETCH_OVERHEAD: usize = 5;
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Stores of shards that others have are kept for so long, which makes coming back cheap.
+const STORES_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a worker is to do.
+pub struct Work {
+    pub settings: Settings,
+    pub options: Options,
+    pub endpoint: Option<Endpoint>,
+    pub desk: Arc<Desk>,
+    pub stop: Arc<Stop>,
+    /// Where what is asynchronous runs.
+    pub runtime: runtime::Handle,
+}
+
+impl Work {
+    /// Works until told to stop.
+    ///
+    /// # Errors
+    /// What only the user can fix, with the remedy.
+    pub fn run(self) -> Result<()> {
+        let Self { settings, options, endpoint, desk, stop, runtime } = self;
+        let view = &desk.view;
+        let mut connection = plan::connection(&settings, &options.instance_id)?;
+        connection.mark.clone_from(&options.mark);
+        let connection = Arc::new(connection);
+        let found = find_topics(&settings, &connection, &options, view, &stop);
+        let Some(topics) = runtime.block_on(found)? else { return Ok(()) };
+        tracing::info!(
+            reconciliation = settings.name,
+            group = connection.group,
+            shards = topics.partitions,
+            "starting"
+        );
+        let who = plan::who(&settings, &topics, &options.instance_id);
+        let entered = runtime.enter();
+        let telling = endpoint.map(|endpoint| Exporter::start(&endpoint, who)).transpose()?;
+        drop(entered);
+        let (exporter, tracer) = telling.unzip();
+        if let Some(exporter) = &exporter {
+            view.totals.telling(&exporter.figures);
+        }
+        let result = start(&settings, &options, &connection, topics, &desk, &stop, tracer)
+            .and_then(Threads::join);
+        if let Some(exporter) = exporter {
+            runtime.block_on(exporter.finish());
+        }
+        result
+    }
+}
+
+/// Checks the topics until Kafka answers and, if that is waited for, until they fit; `None` when
+/// told to stop before that.
+async fn find_topics(
+    settings: &Settings,
+    connection: &Connection,
+    options: &Options,
+    view: &View,
+    stop: &Stop,
+) -> Result<Option<Topics>> {
+    let start = Instant::now();
+    let mut pause = RETRY_MIN;
+    loop {
+        let Unfit { reason, error } = match kafka::ensure(connection, &plan::wanted(settings)).await
+        {
+            Ok(topics) => {
+                view.troubles.resolve(Concern::Start);
+                view.set_partitions(topics.partitions.unsigned_abs());
+                return Ok(Some(topics));
+            }
+            Err(unfit) => unfit,
+        };
+        let message = match &error {
+            Error::Interrupted(reason) => reason.clone(),
+            _ if options.on_misfit == OnMisfit::Wait => error.to_string(),
+            _ => return Err(error),
+        };
+        view.troubles.report(Concern::Start, Severity::Unready, reason, &message);
+        if options.give_up_after.is_some_and(|limit| start.elapsed() > limit) {
+            return Err(Error::Misconfigured(format!("given up: {message}")));
+        }
+        tracing::warn!(reason, "not started yet, trying again in {pause:?}: {message}");
+        if stop.wait(pause).is_some() {
+            return Ok(None);
+        }
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+}
+
+/// A started worker's threads.
+struct Threads {
+    membership: thread::JoinHandle<Result<()>>,
+    supervisor: thread::JoinHandle<()>,
+    committers: Vec<thread::JoinHandle<()>>,
+    events: Sender<Event>,
+}
+
+impl Threads {
+    /// Waits until the membership has ended, then ends the rest.
+    fn join(self) -> Result<()> {
+        let lost = |_| Error::Interrupted("a thread of the worker has panicked".to_owned());
+        let result = self.membership.join().map_err(lost).flatten();
+        let _ = self.events.send(Event::Stop);
+        self.supervisor.join().map_err(lost)?;
+        // They end with the lanes, once the shards given up are spilled.
+        for committer in self.committers {
+            committer.join().map_err(lost)?;
+        }
+        tracing::info!("stopped");
+        result
+    }
+}
+
+fn start(
+    settings: &Settings,
+    options: &Options,
+    connection: &Arc<Connection>,
+    topics: Topics,
+    desk: &Desk,
+    stop: &Arc<Stop>,
+    tracer: Option<Tracer>,
+) -> Result<Threads> {
+    let view = &desk.view;
+    let budget = Budget::of_process(settings.memory_budget_bytes);
+    tracing::info!(bytes = budget.total_bytes, "memory budget: {:?}", budget.source);
+    let identity = Identity {
+        cluster_id: topics.cluster_id.clone(),
+        group: connection.group.clone(),
+        changelog: connection.changelog(),
+    };
+    let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
+    prune(&stores);
+    let brokers = Arc::clone(&connection.brokers);
+    view.totals.started(topics.partitions, Arc::clone(&stores), budget, brokers);
+    let seed = tracer.as_ref().map(|_| span_seed(&connection.group));
+    let plan = Arc::new(Plan { span_seed: seed, ..plan::plan(settings, &topics) });
+    let topics = Arc::new(topics);
+    let current = Arc::new(Current::default());
+    let (events, received) = channel();
+    let (committers, committing) = committer::start(COMMITTERS, &current, view, tracer.as_ref())?;
+    let shared = lane::Shared {
+        committers,
+        events: events.clone(),
+        view: Arc::clone(view),
+        recent: Arc::clone(&desk.recent),
+        commit_interval: settings.commit_interval,
+    };
+    let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
+    let lanes = start_lanes(options.lanes, connection, &topics, fetch_kbytes, &shared)?;
+    drop(shared);
+    let commands: Vec<_> = lanes.iter().map(|lane| lane.commands.clone()).collect();
+    desk.open(commands.clone());
+    let broker = KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics));
+    stop.started(broker.clone());
+    let opener = Opener { plan, broker: broker.clone(), stores, events: events.clone(), tracer };
+    let room = look_around(connection, &topics);
+    view.totals.looked(room);
+    let (view_too, cache_bytes) = (Arc::clone(view), budget.row_cache_bytes);
+    let supervisor = Supervisor::new(opener, lanes, view_too, cache_bytes, room);
+    let supervisor = spawn("supervisor", move || supervisor.run(&received))?;
+    let connection = Arc::clone(connection);
+    let clients = Clients { connection, topics, broker, fetch_kbytes, lanes: commands };
+    let owner = ToSupervisor { events: events.clone(), view: Arc::clone(view) };
+    let lead = settings.lead_topic().to_owned();
+    let (view, stop, on_misfit) = (Arc::clone(view), Arc::clone(stop), options.on_misfit);
+    let membership = spawn("membership", move || {
+        let Clients { connection, broker, .. } = &clients;
+        name::await_free(broker, connection, &view.troubles, &stop, on_misfit)?;
+        let join = || Membership::join(connection, &lead, Arc::clone(&current), owner.clone());
+        let (clients, view, stop) = (&clients, &*view, &*stop);
+        Member { join, clients, view, stop, on_misfit }.serve()
+    })?;
+    Ok(Threads { membership, supervisor, committers: committing, events })
+}
+
+/// Says how many shards the system leaves room for, before any is tried.
+fn look_around(connection: &Connection, topics: &Topics) -> Room {
+    let servers = connection.base.get("bootstrap.servers").unwrap_or_default();
+    let room = Room::look(servers.split(',').count());
+    if let Some((left, message)) = room.left(0)
+        && left < u64::from(topics.partitions.unsigned_abs())
+    {
+        let shards = topics.partitions;
+        tracing::warn!(left, shards, "alone this worker could not run all shards: {message}");
+    }
+    room
+}
+
+fn start_lanes(
+    count: usize,
+    connection: &Connection,
+    topics: &Topics,
+    fetch_kbytes: usize,
+    shared: &lane::Shared,
+) -> Result<Vec<Handle>> {
+    let start = |index| {
+        let data = DataConsumer::connect(connection, topics, fetch_kbytes)?;
+        lane::start(format!("lane-{index}"), data, shared.clone())
+    };
+    (0..count).map(start).collect()
+}
+
+/// Deletes stores that no shard of this process has used for long.
+fn prune(stores: &Stores) {
+    match stores.prune(STORES_KEPT, std::time::SystemTime::now()) {
+        Ok(pruned) if !pruned.is_empty() => tracing::info!(?pruned, "deleted unused stores"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "unused stores could not be deleted"),
+    }
+}

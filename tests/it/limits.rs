@@ -1,0 +1,68 @@
+//! What the system does not let a process have: shards for which there is no room wait and say so,
+//! the others run.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::eventually::eventually;
+use super::kafka::{Broker, PATIENCE};
+use super::reconciliation::Reconciliation;
+use super::state_api::trouble;
+use super::worker::Worker;
+
+const SHARDS: usize = 16;
+
+/// Returns how many shards are in each of these states.
+fn shards(worker: &Worker, states: [&str; 2]) -> Option<[usize; 2]> {
+    let (_, body) = worker.get("/v1/status")?;
+    let status: Value = serde_json::from_str(&body).ok()?;
+    let shards = status["shards"].as_array()?.clone();
+    Some(states.map(|state| shards.iter().filter(|shard| shard["state"] == state).count()))
+}
+
+/// Runs a worker by a command that limits it, and checks that it runs what fits.
+fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
+    let shop =
+        Reconciliation::without_topics(&Broker::shared(), name).with("topics/partitions", SHARDS);
+    let state = shop.state_dir("w-1");
+    // The worker may be another user.
+    let open = |path: &Path| {
+        let mode = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(path, mode).expect("it is ours");
+    };
+    open(state.parent().expect("it has one"));
+    let worker = Worker::start_by(limit, &shop, "w-1", &state);
+    worker.process.says(&["could not run all shards", of]);
+    let message = trouble(&worker, "TooManyShards");
+    assert!(message.contains(of), "{message}");
+    let fits = eventually("what fits runs", PATIENCE, || {
+        let [running, waiting] = shards(&worker, ["running", "waiting"])?;
+        (running > 0 && running + waiting == SHARDS).then_some(running)
+    });
+    assert!(fits < SHARDS, "all fit: the test needs a lower limit");
+    let metrics = worker.get("/metrics").expect("it answers").1;
+    assert!(metrics.contains("reason=\"TooManyShards\""), "{metrics}");
+    assert_eq!(worker.get("/healthz").map(|(status, _)| status), Some(200));
+    // With help there are fewer for each.
+    let others = ["w-2", "w-3", "w-4"].map(|name| Worker::start(&shop, name));
+    let worker = worker.ready();
+    assert_eq!(worker.process.count(&["panicked"]), 0);
+    drop((worker, others));
+}
+
+#[test]
+fn shards_for_whose_files_there_is_no_room_wait_and_the_others_run() {
+    runs_what_fits("few-files", &["prlimit", "--nofile=420:420"], "open files");
+}
+
+#[test]
+fn shards_for_whose_threads_there_is_no_room_wait_and_the_others_run() {
+    if !rustix::process::geteuid().is_root() {
+        // A limit of threads counts those of all of a user's processes: it takes a user of its own.
+        return;
+    }
+    let limit = ["prlimit", "--nproc=120:120", "setpriv", "--reuid=61234", "--clear-groups"];
+    runs_what_fits("few-threads", &limit, "processes and threads");
+}
