@@ -12,7 +12,7 @@ use rdkafka::{
 };
 
 use super::{Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native};
-use crate::shard::{Bounds, Broker, CommittedOffset, Error, Result, ShardId};
+use crate::shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result, ShardId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -130,9 +130,16 @@ impl Broker for KafkaBroker {
         Ok(offsets)
     }
 
-    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
         let client = self.client()?;
-        self.topics.inputs.iter().map(|input| Self::bounds(&client, input, shard)).collect()
+        let names: Vec<&str> = self.topics.inputs.iter().map(String::as_str).collect();
+        let ids = native::topic_ids(&client, &names, TIMEOUT).map_err(|failure| {
+            Error::Interrupted(format!("input topics {}: {failure}", names.join(", ")))
+        })?;
+        let log = |(name, topic_id): (&&str, String)| {
+            Ok(InputLog { topic_id, bounds: Self::bounds(&client, name, shard)? })
+        };
+        names.iter().zip(ids).map(log).collect()
     }
 
     fn changelog(&self, shard: ShardId) -> Result<Reader> {

@@ -50,9 +50,11 @@ impl From<Error> for Unfit {
     fn from(error: Error) -> Self {
         let reason = match error {
             Error::Misconfigured(_) => "Misconfigured",
-            Error::Fenced(_) | Error::Outdated(_) | Error::Corrupt(_) | Error::Interrupted(_) => {
-                "BrokerUnreachable"
-            }
+            Error::Fenced(_)
+            | Error::Outdated(_)
+            | Error::Corrupt(_)
+            | Error::Violated { .. }
+            | Error::Interrupted(_) => "BrokerUnreachable",
         };
         Self { reason, error }
     }

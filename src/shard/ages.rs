@@ -41,24 +41,30 @@ impl Ages {
         (row.phase == Phase::Open && row.expected).then_some(row.expected_at)
     }
 
-    /// Notes that a key waited since `from`, and now does since `to`.
+    /// Notes that a key waited since `from`, and now does since `to`; `false` when none waited then.
     #[inline]
-    pub fn moved(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) {
+    #[must_use]
+    pub fn moved(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
         if from == to {
-            return;
+            return true;
         }
-        if let Some(at) = from {
-            self.remove(at);
-        }
+        let was_there = from.is_none_or(|at| self.remove(at));
         if let Some(at) = to {
             self.add(at);
         }
+        was_there
     }
 
     /// Returns a time at which the oldest open key was waiting already: it is at most the width of
     /// its span older.
     pub fn oldest(&self) -> Option<Timestamp> {
         self.spans.first().map(|span| span.last_ms)
+    }
+
+    /// Returns the earliest time that the first span holds: that of the oldest key as long as keys
+    /// were only added.
+    pub fn earliest(&self) -> Option<Timestamp> {
+        self.spans.first().map(|span| span.first_ms)
     }
 
     /// Tells whether the oldest of open keys may be one that waits since `at`.
@@ -75,7 +81,8 @@ impl Ages {
         self.spans.iter().map(|span| span.keys).sum()
     }
 
-    fn add(&mut self, at: Timestamp) {
+    /// Notes that a key waits since `at`.
+    pub fn add(&mut self, at: Timestamp) {
         let after = self.spans.partition_point(|span| span.first_ms <= at);
         if let Some(span) = self.spans[..after].last_mut()
             && (at <= span.last_ms || at.saturating_sub(span.first_ms) <= GRAIN_MS)
@@ -90,15 +97,15 @@ impl Ages {
         }
     }
 
-    fn remove(&mut self, at: Timestamp) {
+    fn remove(&mut self, at: Timestamp) -> bool {
         let after = self.spans.partition_point(|span| span.first_ms <= at);
         let found = self.spans[..after].last_mut().filter(|span| at <= span.last_ms);
-        debug_assert!(found.is_some(), "a key that waits lies in a span");
-        let Some(span) = found else { return };
+        let Some(span) = found else { return false };
         span.keys -= 1;
         if span.keys == 0 {
             self.spans.remove(after - 1);
         }
+        true
     }
 
     fn join_closest(&mut self) {
@@ -170,7 +177,7 @@ mod tests {
 
     fn of(times: &[Timestamp]) -> Ages {
         let mut ages = Ages::default();
-        times.iter().for_each(|at| ages.moved(None, Some(*at)));
+        times.iter().for_each(|at| ages.add(*at));
         ages
     }
 
@@ -178,10 +185,10 @@ mod tests {
     fn a_few_old_keys_are_known_to_the_millisecond_among_many_young_ones() {
         let day = 86_400_000;
         let mut ages = of(&[5, day, 2 * day]);
-        (0..100_000).for_each(|n| ages.moved(None, Some(30 * day + n * 36)));
+        (0..100_000).for_each(|n| ages.add(30 * day + n * 36));
         for old in [5, day, 2 * day] {
             assert_eq!(ages.oldest(), Some(old));
-            ages.moved(Some(old), None);
+            assert!(ages.moved(Some(old), None));
         }
         // The hour of the many is cut into parts of a few minutes.
         let oldest = ages.oldest().expect("many are open") - 30 * day;
@@ -192,10 +199,11 @@ mod tests {
     #[test]
     fn nothing_open_has_no_age() {
         let mut ages = of(&[7]);
-        ages.moved(Some(7), Some(7));
+        assert!(ages.moved(Some(7), Some(7)));
         assert_eq!(ages.oldest(), Some(7));
-        ages.moved(Some(7), None);
+        assert!(ages.moved(Some(7), None));
         assert_eq!(ages.oldest(), None);
+        assert!(!ages.moved(Some(7), None), "no key waits since then");
     }
 
     #[test]
@@ -215,7 +223,7 @@ mod tests {
     #[test]
     fn as_text_they_fit_beside_an_offset() {
         let mut ages = Ages::default();
-        (0..64).for_each(|n| ages.moved(None, Some(1_700_000_000_000 + n * 604_800_000)));
+        (0..64).for_each(|n| ages.add(1_700_000_000_000 + n * 604_800_000));
         ages.spans.iter_mut().for_each(|span| span.keys = 999_999_999);
         assert!(ages.to_string().len() < 1_500, "{} bytes", ages.to_string().len());
     }
@@ -229,10 +237,10 @@ mod tests {
             let mut open: BTreeMap<Timestamp, u64> = BTreeMap::new();
             for (at, comes) in changes {
                 if comes {
-                    ages.moved(None, Some(at));
+                    ages.add(at);
                     *open.entry(at).or_default() += 1;
                 } else if let Some(at) = open.range(at..).next().map(|(at, _)| *at) {
-                    ages.moved(Some(at), None);
+                    prop_assert!(ages.moved(Some(at), None));
                     let keys = open.get_mut(&at).expect("it was just found");
                     *keys -= 1;
                     if *keys == 0 {

@@ -40,6 +40,8 @@ pub struct Counters {
     pub completion_ms: Histogram<12>,
     /// Input records that were deleted before they were read.
     pub lost_records: u64,
+    /// Input partitions whose topic was found deleted and made again, and read from its start.
+    pub recreated_inputs: u64,
     /// Keys looked up in memory; those of them that had to be looked up in the store; those that
     /// were known to be new.
     pub lookups: u64,
@@ -58,6 +60,7 @@ impl Counters {
             late_completions: 0,
             completion_ms: Histogram::new(&COMPLETION_BOUNDS_MS),
             lost_records: 0,
+            recreated_inputs: 0,
             lookups: 0,
             misses: 0,
             new_keys: 0,
@@ -78,6 +81,7 @@ impl Counters {
         sum.late_completions += other.late_completions;
         sum.completion_ms = sum.completion_ms.plus(&other.completion_ms);
         sum.lost_records += other.lost_records;
+        sum.recreated_inputs += other.recreated_inputs;
         sum.lookups += other.lookups;
         sum.misses += other.misses;
         sum.new_keys += other.new_keys;

@@ -14,6 +14,10 @@ pub enum Error {
     /// The local store does not match the changelog. Wipe it and open again.
     #[error("the local store cannot be trusted: {0}")]
     Corrupt(String),
+    /// What must always hold does not: a fault of this program, to be reported. Open again: what is
+    /// committed is right.
+    #[error("{invariant} does not hold: {what}; please report this with the log around it")]
+    Violated { invariant: &'static str, what: String },
     /// It may work later, and what happened to a transaction is unknown. Open again with backoff.
     #[error("interrupted: {0}")]
     Interrupted(String),

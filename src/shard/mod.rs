@@ -15,6 +15,7 @@ mod deadlines;
 mod due;
 mod error;
 mod headers;
+mod identity;
 mod ids;
 mod known;
 mod large;
@@ -23,11 +24,13 @@ mod open;
 mod plan;
 mod ports;
 mod query;
+mod recount;
 mod restore;
 mod rows;
 mod running;
 mod spill;
 mod spilling;
+mod start;
 mod stepping;
 mod story;
 mod transaction;
@@ -44,14 +47,17 @@ pub use commit::{Commit, Committed};
 pub use counters::Counters;
 pub use error::{Error, Result};
 pub use headers::{Carried, Header, Headers, Span};
+pub use identity::{Identity, Mismatch, Topics};
 pub use ids::{InputIndex, Offset, ShardId};
-pub use metadata::Metadata;
+pub use metadata::{Metadata, Position};
 pub use open::Opening;
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use ports::{
-    Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, Producer, Store,
+    Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, InputLog, Producer,
+    Store,
 };
 pub use query::{Portion, PortionCursor, decode_row, key_hash};
+pub use recount::Recount;
 pub use restore::{Phase, Progress};
 pub use rows::RowCounts;
 pub use running::{Hidden, Running};

@@ -10,22 +10,20 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error, Known,
-    Limits, Offset, OnTruncation, Phase, Plan, Progress, Result, RowCounts, Running, ShardId,
-    StartFrom, Store,
+    Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
+    InputLog, Known, Limits, Offset, Phase, Plan, Progress, Result, RowCounts, Running, ShardId,
+    Store,
     large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
+    start::Start,
 };
 use crate::{
-    codec::{self, input::Scratch},
+    codec::input::Scratch,
     matching::{Row, Timestamp},
 };
 
 /// Reads in a row that may bring a restore no further before it is given up.
 const STALLED_READS_MAX: u32 = 60;
-
-/// Rows that are counted at a time.
-const COUNTED_MAX: usize = 10_000;
 
 /// What opening a shard takes besides Kafka and the store.
 pub struct Opening<'a> {
@@ -48,14 +46,10 @@ struct Located<'a, P, C> {
     opening: Opening<'a>,
     producer: P,
     changelog: C,
-    /// First offset to process, by input.
-    next: Vec<Offset>,
-    /// Input records that were deleted before they were read.
-    lost_records: u64,
-    /// An input starts where nothing was committed yet.
-    fresh: bool,
-    /// The rows up to the changelog's end, and since when they wait, if the committed offsets tell.
-    counts: Option<(RowCounts, Ages)>,
+    /// Where the inputs go on.
+    start: Start,
+    /// What was committed when the shard was taken over, by input.
+    committed: Vec<Option<CommittedOffset>>,
     bounds: Bounds,
     /// Wall time just before `bounds` was read.
     located_at_ms: Timestamp,
@@ -73,7 +67,7 @@ impl<'a> Opening<'a> {
     ) -> Result<(Running<S>, B::Producer)> {
         self.enter(Phase::Fence);
         let producer = broker.fence(self.shard)?;
-        Fenced { opening: self, producer }.locate(broker)?.restore(store)
+        Fenced { opening: self, producer }.locate(broker)?.restore(broker, store)
     }
 }
 
@@ -87,45 +81,39 @@ impl<'a, P> Fenced<'a, P> {
         let mut changelog = broker.changelog(opening.shard)?;
         let located_at_ms = (opening.wall_ms)();
         let bounds = changelog.bounds()?;
-        opening.check_changelog(&committed, &changelog.topic_id())?;
-        let inputs = broker.input_bounds(opening.shard)?;
-        let outside = |(offset, bounds): (&Option<CommittedOffset>, &Bounds)| {
-            offset.as_ref().is_some_and(|offset| !bounds.contains(offset.next))
-        };
-        // An owner that was overtaken meanwhile sees input gone that others have processed.
-        if committed.iter().zip(&inputs).any(outside)
-            && broker.committed(opening.shard)? != committed
-        {
-            let why = "offsets were committed since the shard was taken over";
-            return Err(Error::Fenced(why.to_owned()));
+        let inputs = broker.inputs(opening.shard)?;
+        let start = opening.start(&committed, inputs, &changelog.topic_id(), bounds);
+        // An owner that was overtaken meanwhile sees what others have processed gone, and rows that
+        // belong to offsets which it has not seen.
+        if start.is_err() && broker.committed(opening.shard)? != committed {
+            return Err(overtaken());
         }
-        let mut lost_records = 0;
-        let mut next = Vec::with_capacity(inputs.len());
-        for (input, (offset, bounds)) in committed.iter().zip(&inputs).enumerate() {
-            let start = opening.start(input, offset.as_ref(), *bounds, &mut lost_records)?;
-            next.push(start);
-        }
-        let fresh = committed.iter().any(Option::is_none);
-        Ok(Located {
-            opening,
-            producer,
-            changelog,
-            next,
-            lost_records,
-            fresh,
-            counts: committed.into_iter().flatten().find_map(|offset| {
-                let metadata = offset.metadata;
-                Some((metadata.rows?, metadata.ages?))
-            }),
-            bounds,
-            located_at_ms,
-        })
+        let start = start?;
+        Ok(Located { opening, producer, changelog, start, committed, bounds, located_at_ms })
     }
+}
+
+/// Says that a newer owner has committed while this one opened the shard.
+fn overtaken() -> Error {
+    Error::Fenced("offsets were committed since the shard was taken over".to_owned())
 }
 
 impl Opening<'_> {
     fn enter(&self, phase: Phase) {
         self.progress.enter(phase, (self.wall_ms)());
+    }
+
+    /// Returns where the inputs go on, if what is committed belongs to what is there.
+    fn start(
+        &self,
+        committed: &[Option<CommittedOffset>],
+        inputs: Vec<InputLog>,
+        changelog_id: &str,
+        changelog: Bounds,
+    ) -> Result<Start> {
+        self.check_changelog(committed, changelog_id)?;
+        self.check_identity(committed)?;
+        Start::find(self, committed, inputs, changelog)
     }
 
     /// Refuses a changelog that is not the one which the committed offsets belong to.
@@ -143,43 +131,17 @@ impl Opening<'_> {
         }
     }
 
-    /// Returns the first offset of the input to process.
-    fn start(
-        &self,
-        input: usize,
-        committed: Option<&CommittedOffset>,
-        bounds: Bounds,
-        lost_records: &mut u64,
-    ) -> Result<Offset> {
-        let Some(CommittedOffset { next, .. }) = committed else {
-            return Ok(match self.plan.start_from {
-                StartFrom::Earliest => bounds.start,
-                StartFrom::Latest => bounds.end,
-            });
-        };
-        if bounds.contains(*next) {
-            return Ok(*next);
-        }
-        let topic = &self.plan.topics[input];
-        match self.plan.on_truncation {
-            OnTruncation::Continue => {
-                *lost_records += u64::try_from(bounds.start - next).unwrap_or(0);
-                Ok(bounds.start)
+    /// Refuses to go on with what another object, or one of other rules, has committed.
+    fn check_identity(&self, committed: &[Option<CommittedOffset>]) -> Result<()> {
+        let identities = committed.iter().flatten().filter_map(|offset| {
+            let theirs = offset.metadata.identity.as_ref()?;
+            self.plan.identity.mismatch(theirs)
+        });
+        match { identities }.next() {
+            None => Ok(()),
+            Some(mismatch) => {
+                Err(Error::Misconfigured(format!("shard {}: {mismatch}", self.shard)))
             }
-            OnTruncation::Stop if *next < bounds.start => Err(Error::Misconfigured(format!(
-                "{topic} partition {}: input was deleted before it was read: offset {next} is \
-                 next, the log starts at {}; {} offsets are lost; set `spec.onTruncation: \
-                 continue` to accept the loss, and give the topic a longer retention",
-                self.shard,
-                bounds.start,
-                bounds.start - next
-            ))),
-            OnTruncation::Stop => Err(Error::Misconfigured(format!(
-                "{topic} partition {}: offset {next} is next, but the log ends at {}: the topic \
-                 was recreated or lost data; set `spec.onTruncation: continue` to go on from its \
-                 start",
-                self.shard, bounds.end
-            ))),
         }
     }
 
@@ -233,16 +195,17 @@ impl Opening<'_> {
 
 impl<P, C: ChangelogReader> Located<'_, P, C> {
     /// Brings store and cache up to the changelog's end.
-    fn restore<S: Store>(mut self, mut store: S) -> Result<(Running<S>, P)> {
+    fn restore<B: Broker, S: Store>(mut self, broker: &B, mut store: S) -> Result<(Running<S>, P)> {
         self.opening.enter(Phase::Restore);
         let topic_id = self.changelog.topic_id();
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;
         let stored = store.checkpoint()?.is_some();
         let known_bytes_max = self.opening.limits.cache_bytes / KNOWN_SHARE;
-        let inputs = self.next.len();
+        let inputs = self.start.next.len();
         let mut counters = Counters::new(inputs);
-        counters.lost_records = self.lost_records;
+        counters.lost_records = self.start.lost_records;
+        counters.recreated_inputs = self.start.recreated_inputs;
         let mut shard = Running {
             id: self.opening.shard,
             plan: Arc::clone(self.opening.plan),
@@ -255,12 +218,13 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             },
             clock: Clock::new(inputs),
             hidden: vec![None; inputs],
-            next: self.next.clone(),
-            // What nothing was committed for is committed soon, so that a restart starts there.
-            moved: self.fresh || self.lost_records > 0,
+            next: self.start.next.clone(),
+            // Committed soon, so that a restart starts there.
+            moved: self.start.differs,
             outputs: Vec::new(),
             rows: RowCounts::default(),
             ages: Ages::default(),
+            input_ids: self.start.topic_ids.clone(),
             changelog_id: topic_id,
             changelog_next: from,
             limits: self.opening.limits,
@@ -268,6 +232,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             known_end_ms,
             taken_at_ms: opened_at_ms,
             committing: false,
+            claiming: self.committed.iter().all(Option::is_none),
             counters,
             due_cursor: None,
             due_listed_until: Timestamp::MIN,
@@ -282,12 +247,27 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             let why = "restoring took longer than the changelog keeps tombstones";
             return Err(Error::Corrupt(why.to_owned()));
         }
+        // R-5: rows and offsets are of the same moment. An owner that was overtaken meanwhile may
+        // have read rows that a newer one has committed since, beside the offsets and counts of
+        // before. Whoever commits rows commits offsets with them, so equal offsets rule that out.
+        if broker.committed(self.opening.shard)? != self.committed {
+            return Err(overtaken());
+        }
         shard.known_end_ms = self.located_at_ms;
-        (shard.rows, shard.ages) = match self.counts {
+        (shard.rows, shard.ages) = match self.counts() {
             Some(counts) => counts,
             None => shard.count_rows()?,
         };
         Ok((shard, self.producer))
+    }
+
+    /// Returns the rows up to the changelog's end, and since when they wait, if the committed
+    /// offsets tell.
+    fn counts(&self) -> Option<(RowCounts, Ages)> {
+        self.committed.iter().flatten().find_map(|offset| {
+            let metadata = &offset.metadata;
+            Some((metadata.rows?, metadata.ages.clone()?))
+        })
     }
 
     fn replay<S: Store>(&mut self, shard: &mut Running<S>) -> Result<()> {
@@ -323,38 +303,5 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         }
         shard.cache.list_dirty(&self.opening.plan.rules);
         Ok(())
-    }
-}
-
-impl<S: Store> Running<S> {
-    /// Counts the rows one by one: only where the committed offsets do not tell, as when another
-    /// tool has set them, they have expired, or an older version has written them.
-    fn count_rows(&mut self) -> Result<(RowCounts, Ages)> {
-        if self.cache.dirty_rows() > 0 {
-            self.spill_now()?;
-        }
-        let (mut counts, mut ages, mut failed) = (RowCounts::default(), Ages::default(), None);
-        let mut last: Option<Vec<u8>> = None;
-        loop {
-            let after = last.take();
-            let shown = self.store.scan(after.as_deref(), COUNTED_MAX, &mut |key, bytes| {
-                match codec::row::outline(bytes) {
-                    Ok(row) => {
-                        counts.add(RowCounts::of(&row));
-                        ages.moved(None, Ages::since(&row));
-                    }
-                    Err(error) => failed = Some(error),
-                }
-                let last = last.get_or_insert_default();
-                last.clear();
-                last.extend_from_slice(key);
-            })?;
-            if let Some(error) = failed {
-                return Err(unreadable(self.id, error));
-            }
-            if shown < COUNTED_MAX {
-                return Ok((counts, ages));
-            }
-        }
     }
 }

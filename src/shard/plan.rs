@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Headers, Offset};
+use super::{Headers, Identity, Offset};
 use crate::{
     codec::{Input, Outputs},
     matching::{Rules, Times},
@@ -12,6 +12,8 @@ use crate::{
 pub struct Plan {
     /// Name of the reconciliation, for headers and logs.
     pub name: String,
+    /// Whose shards they are, and what must not change under their rows.
+    pub identity: Identity,
     pub rules: Rules,
     /// Which timestamps of records can be used.
     pub times: Times,
@@ -27,6 +29,9 @@ pub struct Plan {
     /// Names the durations that shape the index of deadlines; when they change, the local store
     /// is rebuilt.
     pub deadlines: String,
+    /// How often the offsets of an idle shard are committed again, so that brokers do not take them
+    /// for those of a group that is gone.
+    pub offsets_renewed_every: Duration,
     /// How long the changelog keeps tombstones: a store that was away longer is rebuilt.
     pub tombstones_kept: Duration,
     /// Tell each step of a key in the log, for demonstrations: it costs more than the work.

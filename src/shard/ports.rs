@@ -16,8 +16,8 @@ pub trait Broker {
     /// `None` where nothing was ever committed.
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>>;
 
-    /// Returns the first offset and the end of each input as they are now.
-    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>>;
+    /// Returns the inputs as they are now.
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>>;
 
     /// Returns a reader of the shard's changelog partition.
     fn changelog(&self, shard: ShardId) -> Result<Self::Changelog>;
@@ -30,6 +30,14 @@ pub struct CommittedOffset {
     pub next: Offset,
     /// What was committed beside it.
     pub metadata: Metadata,
+}
+
+/// A partition of an input topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputLog {
+    /// Which incarnation of the topic it is; see [`super::Position::topic_id`].
+    pub topic_id: String,
+    pub bounds: Bounds,
 }
 
 /// The first offset still there and the one after the last.

@@ -47,12 +47,15 @@ impl RowCounts {
         self.finished += other.finished;
     }
 
-    /// Takes away what `other` counts, all of which was added before.
+    /// Takes away what `other` counts; `None` when it was never added.
     #[inline]
-    pub fn remove(&mut self, other: Self) {
-        self.open -= other.open;
-        self.overdue -= other.overdue;
-        self.unexpected -= other.unexpected;
-        self.finished -= other.finished;
+    #[must_use]
+    pub fn without(self, other: Self) -> Option<Self> {
+        Some(Self {
+            open: self.open.checked_sub(other.open)?,
+            overdue: self.overdue.checked_sub(other.overdue)?,
+            unexpected: self.unexpected.checked_sub(other.unexpected)?,
+            finished: self.finished.checked_sub(other.finished)?,
+        })
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
-    Limits, Metadata, Offset, Output, Plan, Record, Result, RowCounts, ShardId, Store, Transaction,
-    cache::SlotId, large::LargeRows,
+    Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts, ShardId, Store,
+    Transaction, cache::SlotId, large::LargeRows,
 };
 use crate::{
     codec::{self, input::Scratch},
@@ -40,6 +40,8 @@ pub struct Running<S> {
     pub(super) rows: RowCounts,
     /// Since when the open ones of them wait.
     pub(super) ages: Ages,
+    /// Which incarnations of the input topics are read.
+    pub(super) input_ids: Vec<String>,
     pub(super) changelog_id: String,
     /// First changelog offset after everything that is committed.
     pub(super) changelog_next: Offset,
@@ -52,6 +54,9 @@ pub struct Running<S> {
     pub(super) taken_at_ms: Timestamp,
     /// A commit was taken and not yet acknowledged.
     pub(super) committing: bool,
+    /// Nothing was ever committed for the shard, and nothing is processed before its first offsets
+    /// are: so a changelog that was written to always has offsets beside it.
+    pub(super) claiming: bool,
     pub(super) counters: Counters,
     /// Index entries on disk up to this one were looked at.
     pub(super) due_cursor: Option<Due>,
@@ -131,9 +136,10 @@ impl<S: Store> Running<S> {
     /// what it holds cannot be evicted yet, or the next transaction is as large as it may be.
     pub fn is_full(&self) -> bool {
         let transaction = self.outputs.len() + self.cache.changed_rows();
-        self.committing
-            && (self.cache_bytes() > self.limits.cache_bytes * 2
-                || transaction > self.limits.transaction_records_max)
+        self.claiming
+            || self.committing
+                && (self.cache_bytes() > self.limits.cache_bytes * 2
+                    || transaction > self.limits.transaction_records_max)
     }
 
     /// Processes records, in offset order per input; offsets already processed are skipped.
@@ -240,7 +246,9 @@ impl<S: Store> Running<S> {
     /// Ends the running overlay and returns it as a commit, with a spill when one is called for;
     /// the next overlay starts. `None` while a commit is under way or when there is nothing.
     pub fn take(&mut self, wall_ms: Timestamp) -> Option<Commit> {
-        if self.committing || !(self.has_work() || self.wants_spill(wall_ms)) {
+        let called_for =
+            self.has_work() || self.wants_spill(wall_ms) || self.wants_renewal(wall_ms);
+        if self.committing || !called_for {
             return None;
         }
         let mut outputs = std::mem::take(&mut self.outputs);
@@ -250,11 +258,7 @@ impl<S: Store> Running<S> {
             changes: self.cache.take_changes(&self.plan.rules),
             outputs,
             offsets: self.next.iter().copied().enumerate().collect(),
-            metadata: Metadata {
-                changelog_id: self.changelog_id.clone(),
-                rows: Some(self.rows),
-                ages: Some(self.ages.clone()),
-            },
+            metadata: self.metadata(),
         };
         let spill = self.wants_spill(wall_ms).then(|| {
             self.spilled_at_ms = wall_ms;
@@ -268,6 +272,28 @@ impl<S: Store> Running<S> {
         Some(Commit { transaction, spill, changelog_next: self.changelog_next })
     }
 
+    fn metadata(&self) -> Metadata {
+        let positions = self.input_ids.iter().zip(&self.next);
+        let position = |(topic_id, next): (&String, &Offset)| Position {
+            topic_id: topic_id.clone(),
+            next: *next,
+        };
+        Metadata {
+            changelog_id: self.changelog_id.clone(),
+            rows: Some(self.rows),
+            ages: Some(self.ages.clone()),
+            positions: positions.map(position).collect(),
+            identity: Some(self.plan.identity.clone()),
+        }
+    }
+
+    /// Tells whether the offsets are to be committed again though they are the same: brokers drop
+    /// those of topics that no member of the group subscribes to after a while.
+    fn wants_renewal(&self, wall_ms: Timestamp) -> bool {
+        let every = self.plan.offsets_renewed_every.as_millis();
+        wall_ms - self.taken_at_ms >= i64::try_from(every).unwrap_or(i64::MAX)
+    }
+
     /// Notes that the commit that was taken is in.
     pub fn committed(&mut self, done: Committed) {
         // the changelog only grows.
@@ -275,6 +301,7 @@ impl<S: Store> Running<S> {
         self.changelog_next = done.changelog_next;
         self.known_end_ms = self.taken_at_ms;
         self.committing = false;
+        self.claiming = false;
         if done.spilled {
             self.stored = true;
             self.cache.spilled();
@@ -286,6 +313,11 @@ impl<S: Store> Running<S> {
             self.evict(self.limits.cache_bytes / 4 * 3);
         }
     }
+}
+
+/// Says that the numbers of rows are not those of the rows.
+pub(super) fn miscounted(shard: ShardId, what: &str) -> Error {
+    Error::Violated { invariant: "R-3", what: format!("shard {shard}, counts: {what}") }
 }
 
 /// Says that bytes of the changelog or the store are no row that this version knows.

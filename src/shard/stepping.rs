@@ -6,7 +6,7 @@ use super::{
     Ages, Carried, InputIndex, Record, Result, RowCounts, Running, Span, Store,
     cache::SlotId,
     large::{LargeRows, Past},
-    running::{NO_SLOT, unreadable},
+    running::{NO_SLOT, miscounted, unreadable},
     story,
 };
 use crate::{
@@ -104,9 +104,10 @@ impl<S: Store> Running<S> {
             if let Some(origin) = origin {
                 row.touched_by(outcome, origin);
             }
-            self.rows.remove(before);
-            self.rows.add(RowCounts::of(&row));
-            self.ages.moved(since, Ages::since(&row));
+            self.recounted(before, RowCounts::of(&row))?;
+            if !self.ages.moved(since, Ages::since(&row)) {
+                return Err(miscounted(self.id, &format!("no key waits since {since:?}")));
+            }
         }
         // Deadlines fire between batches, and look at the cache.
         if origin.is_some() && LargeRows::wants(&row) {
@@ -124,6 +125,16 @@ impl<S: Store> Running<S> {
             self.emit(slot, &emitted, time);
         }
         Ok(outcome)
+    }
+
+    fn recounted(&mut self, before: RowCounts, after: RowCounts) -> Result<()> {
+        let Some(mut rows) = self.rows.without(before) else {
+            let what = format!("{:?} without {before:?} is not possible", self.rows);
+            return Err(miscounted(self.id, &what));
+        };
+        rows.add(after);
+        self.rows = rows;
+        Ok(())
     }
 
     fn emit(&mut self, slot: SlotId, emitted: &Emitted, time: Time) {

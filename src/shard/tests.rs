@@ -43,8 +43,12 @@ impl Broker for Kafka {
         Ok(self.0.clone())
     }
 
-    fn input_bounds(&self, _: ShardId) -> Result<Vec<Bounds>> {
-        Ok(vec![Bounds { start: 0, end: 100 }; 2])
+    fn inputs(&self, _: ShardId) -> Result<Vec<InputLog>> {
+        let log = |topic: &str| InputLog {
+            topic_id: format!("{topic}-1"),
+            bounds: Bounds { start: 0, end: 100 },
+        };
+        Ok(vec![log("orders"), log("manufactured")])
     }
 
     fn changelog(&self, _: ShardId) -> Result<Empty> {
@@ -227,7 +231,8 @@ fn filled() -> Memory {
 
 fn committed(rows: Option<RowCounts>) -> Kafka {
     let ages = rows.map(|_| Ages::default());
-    let metadata = Metadata { changelog_id: "changelog-1".to_owned(), rows, ages };
+    let metadata =
+        Metadata { changelog_id: "changelog-1".to_owned(), rows, ages, ..Metadata::default() };
     let offset = |next| Some(CommittedOffset { next, metadata: metadata.clone() });
     Kafka(vec![offset(1), offset(0)])
 }

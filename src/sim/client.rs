@@ -8,8 +8,8 @@ use super::{
     world::Request,
 };
 use crate::shard::{
-    self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, Offset, Result, ShardId,
-    Transaction, row_of,
+    self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Offset, Result,
+    ShardId, Transaction, row_of,
 };
 
 /// Turns that a client waits for a transaction to end before it gives up.
@@ -91,12 +91,14 @@ impl shard::Broker for Client {
         })
     }
 
-    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
         let mut world = self.call()?;
         let inputs = 0..world.setting.inputs();
-        Ok(inputs
-            .map(|input| world.cluster.log(Place { topic: Topic::Input(input), shard }).bounds())
-            .collect())
+        let log = |input| {
+            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
+            InputLog { topic_id: log.topic_id().to_owned(), bounds: log.bounds() }
+        };
+        Ok(inputs.map(log).collect())
     }
 
     fn changelog(&self, shard: ShardId) -> Result<Changelog> {
@@ -159,6 +161,9 @@ impl Producer {
     fn produce(&self, place: Place, message: &Message) -> Result<Offset> {
         self.client.patiently(|world| {
             let now_ms = world.now_ms;
+            if place.topic == Topic::Changelog && !world.cluster.group.has_offsets(place.shard) {
+                world.fail(format!("rows of {} are written before any offset", place.shard));
+            }
             world.cluster.produce(self.owner(), place, message.clone(), now_ms)
         })
     }

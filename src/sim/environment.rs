@@ -32,6 +32,13 @@ pub fn step(world: &mut World, last: usize) {
             world.tell(|| format!("the transaction of {producer:?} has timed out"));
         }
     }
+    if world.happens(faults.offset_expiry) {
+        let shard = *world.random.pick(&world.setting.shards);
+        if world.cluster.group.expire(shard) {
+            world.seen.count(Situation::OffsetsExpired);
+            world.tell(|| format!("the offsets of {shard} but the first have expired"));
+        }
+    }
     while let Some(first) = world.delayed.first_entry()
         && *first.key() <= world.step
     {

@@ -2,8 +2,8 @@
 
 use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
 use crate::shard::{
-    Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, Offset, Producer,
-    Result, ShardId, Spill, Transaction,
+    Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,
+    Metadata, Offset, Producer, Result, ShardId, Spill, Transaction,
 };
 
 /// Schedules in which a planted fault has to show.
@@ -176,8 +176,8 @@ impl Broker for ShownBroker {
         self.0.committed(shard)
     }
 
-    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
-        self.0.input_bounds(shard)
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
+        self.0.inputs(shard)
     }
 
     fn changelog(&self, shard: ShardId) -> Result<ShownChangelog> {
@@ -207,6 +207,52 @@ impl ChangelogReader for ShownChangelog {
 #[test]
 fn a_restore_that_ends_at_the_last_stable_offset_it_is_shown_is_found() {
     assert_found(&RestoreToWhatIsShown, "R-");
+}
+
+struct MissingMeansNew;
+
+struct ForgetfulBroker(Client);
+
+impl Wiring for MissingMeansNew {
+    type Producer = client::Producer;
+    type Broker = ForgetfulBroker;
+
+    fn broker(&self, client: Client) -> ForgetfulBroker {
+        ForgetfulBroker(client)
+    }
+}
+
+impl Broker for ForgetfulBroker {
+    type Producer = client::Producer;
+    type Changelog = client::Changelog;
+
+    fn fence(&self, shard: ShardId) -> Result<client::Producer> {
+        self.0.fence(shard)
+    }
+
+    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
+        let mut committed = self.0.committed(shard)?;
+        if committed.iter().any(Option::is_some) {
+            let from_start = CommittedOffset { next: 0, metadata: Metadata::default() };
+            committed.iter_mut().for_each(|offset| {
+                offset.get_or_insert_with(|| from_start.clone());
+            });
+        }
+        Ok(committed)
+    }
+
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
+        self.0.inputs(shard)
+    }
+
+    fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {
+        self.0.changelog(shard)
+    }
+}
+
+#[test]
+fn an_offset_that_was_dropped_and_is_taken_for_that_of_a_new_group_is_found() {
+    assert_found(&MissingMeansNew, "R-3");
 }
 
 struct FenceLate;
@@ -240,8 +286,8 @@ impl Broker for LateBroker {
         self.0.committed(shard)
     }
 
-    fn input_bounds(&self, shard: ShardId) -> Result<Vec<Bounds>> {
-        self.0.input_bounds(shard)
+    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
+        self.0.inputs(shard)
     }
 
     fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {

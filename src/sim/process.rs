@@ -154,6 +154,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         open.take(&self.client);
         let held = self.assignment.authority_for(shard).copied();
         open.commit(self.wiring, &self.client, held)?;
+        open.audit(&self.client)?;
         Ok(if has_work { Found::Work } else { found })
     }
 
@@ -164,6 +165,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         world.tell(|| format!("p{} drops {shard}: {error}", client.process));
         match error {
             Error::Misconfigured(why) => world.cannot_run(client.process, shard, why),
+            Error::Violated { .. } => world.fail(format!("{error}")),
             Error::Fenced(_) => world.seen.count(Situation::Fenced),
             Error::Interrupted(_) => world.seen.count(Situation::Interrupted),
             Error::Outdated(_) | Error::Corrupt(_) => {}
@@ -357,6 +359,16 @@ impl<W: Wiring> Open<W> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Counts the rows one by one and compares them with the numbers that are kept.
+    fn audit(&self, client: &Client) -> Result<()> {
+        let world = client.stage.world();
+        let mut recount = self.running.recount();
+        if let Some(disk) = world.disks.get(&(client.process, self.running.id())) {
+            disk.rows.iter().for_each(|(key, row)| recount.stored(key, row));
+        }
+        self.running.audit(recount)
     }
 
     /// Ends the shard; now and then it comes to that too late.

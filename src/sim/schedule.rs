@@ -10,7 +10,7 @@ use super::{
     workload::Workload,
     world::Refusal,
 };
-use crate::shard::{OnTruncation, ShardId};
+use crate::shard::{Offset, OnTruncation, ShardId};
 
 /// Steps in which the processes have to come to rest.
 const CALM_STEPS_MAX: u64 = 60_000;
@@ -122,21 +122,27 @@ fn end(stage: &Stage) {
             "the changelog topic was deleted or recreated"
         }
         Ending::InputLost => {
-            let place = Place { topic: Topic::Input(1), shard };
-            let lost = Workload::probes(&world.setting, [(shard, b"lost".to_vec())].into_iter());
-            for arrival in lost.into_iter().filter(|arrival| arrival.place == place) {
-                let (place, message) = arrival.at(world.now_ms);
-                let offset = world.cluster.log(place).append(message, None);
+            for (place, offset) in write_lost(&mut world, shard) {
                 world.cluster.log(place).truncate(offset + 1);
             }
             "input was deleted before it was read"
+        }
+        Ending::InputRecreated => {
+            world.cluster.recreate(Place { topic: Topic::Input(1), shard });
+            world.oracle.recreated(shard, 1);
+            write_lost(&mut world, shard);
+            "the topic was deleted and recreated"
+        }
+        Ending::OffsetsLost => {
+            world.cluster.group.expire_all(shard);
+            "no offset is committed"
         }
     };
     world.tell(|| format!("from now on {shard} misses something: {reason}"));
     for process in &mut world.processes {
         process.doomed = true;
     }
-    let accepts = world.setting.ending == Ending::InputLost
+    let accepts = matches!(world.setting.ending, Ending::InputLost | Ending::InputRecreated)
         && world.setting.plan.on_truncation == OnTruncation::Continue;
     let limit = world.step + CALM_STEPS_MAX;
     if accepts {
@@ -147,6 +153,19 @@ fn end(stage: &Stage) {
         drop(world);
         drop(stage.play(Until::Refused { limit }));
     }
+}
+
+/// Writes records into an input of the shard and returns where they are.
+fn write_lost(world: &mut World, shard: ShardId) -> Vec<(Place, Offset)> {
+    let place = Place { topic: Topic::Input(1), shard };
+    let keys = (0..3).map(|n| (shard, format!("lost-{n}").into_bytes()));
+    let lost = Workload::probes(&world.setting, keys).into_iter();
+    let mut written = Vec::new();
+    for arrival in lost.filter(|arrival| arrival.place == place) {
+        let (place, message) = arrival.at(world.now_ms);
+        written.push((place, world.cluster.log(place).append(message, None)));
+    }
+    written
 }
 
 /// Lets the processes do all there is to do, and judges what they have made of it.

@@ -11,7 +11,7 @@ use crate::{
         output::{Facts, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times, Timestamp},
-    shard::{Limits, OnTruncation, Plan, ShardId, StartFrom},
+    shard::{Identity, Limits, OnTruncation, Plan, ShardId, StartFrom, Topics},
 };
 
 /// When the schedule begins.
@@ -41,6 +41,10 @@ pub enum Ending {
     ChangelogRecreated,
     /// Input is deleted before it was read: the shard must not run, or accept it if told to.
     InputLost,
+    /// An input topic is deleted and made again: the shard must not run, or accept it if told to.
+    InputRecreated,
+    /// The group's offsets are gone: the shard must not take itself for a new one.
+    OffsetsLost,
 }
 
 /// How often something happens, in 1,000 turns or calls.
@@ -72,6 +76,8 @@ pub struct Faults {
     pub clock_jump: PerMille,
     pub clock_skew: PerMille,
     pub transaction_sweep: PerMille,
+    /// Brokers drop the offsets of topics that no member subscribes to.
+    pub offset_expiry: PerMille,
 }
 
 /// Everything that the seed decides before the schedule starts.
@@ -104,7 +110,9 @@ impl Setting {
         };
         let ending = match random.below(10) {
             0 => Ending::ChangelogRecreated,
-            1 | 2 => Ending::InputLost,
+            1 => Ending::InputLost,
+            2 => Ending::InputRecreated,
+            3 => Ending::OffsetsLost,
             _ => Ending::Plain,
         };
         let rules = rules(random, deadlines);
@@ -114,6 +122,7 @@ impl Setting {
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
         plan.on_truncation = *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]);
+        plan.offsets_renewed_every = Duration::from_secs(*random.pick(&[60, 3_600]));
         plan.tombstones_kept = Duration::from_secs(*random.pick(&[8, 20, 60]));
         Self {
             processes: 1 + random.below(3),
@@ -200,6 +209,7 @@ fn faults(random: &mut Random) -> Faults {
         clock_jump: rate(5),
         clock_skew: rate(10),
         transaction_sweep: rate(10),
+        offset_expiry: rate(5),
     }
 }
 
@@ -219,6 +229,14 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
     inputs.resize_with(1 + observed, || Input::observed(&arrival, counting, input_limits));
     Plan {
         name: "simulated".to_owned(),
+        identity: Identity {
+            namespace: None,
+            name: "simulated".to_owned(),
+            uid: None,
+            counting: rules.counting,
+            topics: Topics::of(&[]),
+        },
+        offsets_renewed_every: Duration::from_secs(3_600),
         deadlines: format!("{rules:?}"),
         topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
         inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),

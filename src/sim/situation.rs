@@ -47,10 +47,12 @@ pub enum Situation {
     Forgotten,
     /// A shard refused to run, as it should.
     Stopped,
+    /// Offsets were dropped by the brokers.
+    OffsetsExpired,
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 30] = [
+pub const SITUATIONS: [(Situation, &str); 31] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -81,6 +83,7 @@ pub const SITUATIONS: [(Situation, &str); 30] = [
     (Situation::TraceCarried, "trace carried"),
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),
+    (Situation::OffsetsExpired, "offsets expired"),
 ];
 
 /// How often each of [`SITUATIONS`] came up.

@@ -15,6 +15,10 @@ use crate::shard::{InputIndex, ShardId, Sink};
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// The object's namespace in Kubernetes; `None` where nobody says.
+    pub namespace: Option<String>,
+    /// As Kubernetes numbers the object; `None` outside of it.
+    pub uid: Option<String>,
     /// The object's name.
     pub name: String,
     pub kafka: Kafka,

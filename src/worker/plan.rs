@@ -11,13 +11,17 @@ use crate::{
         output::{Facts, OutputSettings, Stamp},
     },
     kafka::{Connection, Login, Protocol, Topics, Wanted},
-    shard::{Error, OnTruncation, Plan, Result, StartFrom},
+    shard::{self, Error, Identity, OnTruncation, Plan, Result, StartFrom},
     spec::{
         Settings,
         object::{self, FactsSpec, GroupProtocol, OutputTimestamp},
     },
     telemetry::Who,
 };
+
+/// Bounds of the time after which idle shards commit their offsets again.
+const RENEWAL_MIN: Duration = Duration::from_secs(5);
+const RENEWAL_MAX: Duration = Duration::from_secs(3_600);
 
 /// Returns how to reach the cluster.
 ///
@@ -81,6 +85,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     });
     Plan {
         name: settings.name.clone(),
+        identity: identity(settings),
         rules,
         times: settings.times(),
         inputs: inputs(settings),
@@ -96,11 +101,31 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
             object::OnTruncation::Continue => OnTruncation::Continue,
         },
         deadlines: settings.deadlines_fingerprint(),
+        offsets_renewed_every: renewal(topics.offsets_retention),
         // An hour of grace: the broker's clock is not ours.
         tombstones_kept: topics.tombstones_kept.saturating_sub(Duration::from_secs(3_600)),
         log_records: settings.log_records,
         span_seed: None,
     }
+}
+
+/// Returns whose shards they are.
+pub fn identity(settings: &Settings) -> Identity {
+    let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
+    Identity {
+        namespace: settings.namespace.clone(),
+        name: settings.name.clone(),
+        uid: settings.uid.clone(),
+        counting: settings.counting,
+        topics: shard::Topics::of(&inputs),
+    }
+}
+
+/// Returns how often idle shards commit their offsets again: well within the time for which brokers
+/// keep those of topics that nobody subscribes to, and every hour where that is not known.
+fn renewal(offsets_retention: Option<Duration>) -> Duration {
+    let often = offsets_retention.map_or(RENEWAL_MAX, |kept| kept / 4);
+    often.clamp(RENEWAL_MIN, RENEWAL_MAX)
 }
 
 /// Returns whose spans the worker's are.

@@ -104,8 +104,7 @@ async fn find_topics(
     let start = Instant::now();
     let mut pause = RETRY_MIN;
     loop {
-        let Unfit { reason, error } = match kafka::ensure(connection, &plan::wanted(settings)).await
-        {
+        let Unfit { reason, error } = match look(settings, connection).await {
             Ok(topics) => {
                 view.troubles.resolve(Concern::Start);
                 view.set_partitions(topics.partitions.unsigned_abs());
@@ -128,6 +127,13 @@ async fn find_topics(
         }
         pause = (pause * 2).min(RETRY_MAX);
     }
+}
+
+/// Checks the topics, and that the group is this object's.
+async fn look(settings: &Settings, connection: &Connection) -> std::result::Result<Topics, Unfit> {
+    let topics = kafka::ensure(connection, &plan::wanted(settings)).await?;
+    kafka::check_owner(connection, &topics, &plan::identity(settings))?;
+    Ok(topics)
 }
 
 /// A started worker's threads.

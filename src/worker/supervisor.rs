@@ -282,7 +282,10 @@ impl Supervisor {
             Error::Misconfigured(reason) => {
                 (STOPPED_PAUSE, State::Stopped { reason: reason.clone() })
             }
-            Error::Outdated(_) | Error::Corrupt(_) | Error::Interrupted(_) => {
+            Error::Outdated(_)
+            | Error::Corrupt(_)
+            | Error::Violated { .. }
+            | Error::Interrupted(_) => {
                 (backoff.min(BACKOFF_MAX), State::Waiting { reason: error.to_string() })
             }
         };

@@ -18,7 +18,8 @@ use crate::{
 };
 
 /// The names of the reactions that an [`Error`] demands.
-pub const REACTIONS: [&str; 5] = ["fenced", "outdated", "corrupt", "interrupted", "misconfigured"];
+pub const REACTIONS: [&str; 6] =
+    ["fenced", "outdated", "corrupt", "interrupted", "misconfigured", "violated"];
 
 /// The names of the reasons why shards are taken away, in the order of [`Loss`].
 pub const LOSSES: [&str; 4] = ["rebalance", "lost", "refused", "stopping"];
@@ -35,6 +36,7 @@ fn index(error: &Error) -> usize {
         Error::Corrupt(_) => 2,
         Error::Interrupted(_) => 3,
         Error::Misconfigured(_) => 4,
+        Error::Violated { .. } => 5,
     }
 }
 

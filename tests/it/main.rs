@@ -24,6 +24,7 @@ mod local_state;
 mod logs;
 mod metrics;
 mod oauth;
+mod offsets;
 mod operation;
 mod order_demo;
 mod probes;

@@ -82,6 +82,13 @@ impl Reconciliation {
         self.save();
     }
 
+    /// Gives the object another name for the workers that start from now on; the group stays.
+    pub fn rename(&mut self, name: &str) {
+        self.set("kafka/groupId", self.name.clone());
+        self.object["metadata"]["name"] = name.into();
+        self.save();
+    }
+
     fn save(&self) {
         // JSON is YAML too.
         std::fs::write(self.file(), self.object.to_string()).expect("the directory is ours");

@@ -17,6 +17,7 @@ pub static GROUP: Group = Group {
         &UNUSABLE_TIMES,
         &DEAD_LETTERS,
         &LOST,
+        &RECREATED,
     ],
 };
 
@@ -65,4 +66,10 @@ pub static LOST: Metric = Metric::counter(
     "rollcall_lost_records_total",
     "offsets",
     "Input offsets that Kafka had deleted before they were processed",
+);
+
+pub static RECREATED: Metric = Metric::counter(
+    "rollcall_inputs_recreated_total",
+    "partitions",
+    "Input partitions that were read from the start because their topic was made again",
 );

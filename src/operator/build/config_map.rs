@@ -33,10 +33,23 @@ pub fn config(object: &Reconciliation) -> String {
     let file = json!({
         "apiVersion": Reconciliation::api_version(&()),
         "kind": Reconciliation::kind(&()),
-        "metadata": { "name": object.metadata.name },
+        "metadata": identity(object),
         "spec": spec,
     });
     serde_yaml::to_string(&file).expect("an object is plain data")
+}
+
+/// Returns what workers say of whose state it is, which they commit with it.
+fn identity(object: &Reconciliation) -> Value {
+    let metadata = &object.metadata;
+    let mut identity = json!({ "name": metadata.name });
+    if let Some(namespace) = &metadata.namespace {
+        identity["namespace"] = json!(namespace);
+    }
+    if let Some(uid) = &metadata.uid {
+        identity["uid"] = json!(uid);
+    }
+    identity
 }
 
 pub(super) fn build(plan: &Plan<'_>) -> ConfigMap {

@@ -56,6 +56,14 @@ impl Cache {
         self.table.find(spread(hash), is_it).map(|&id| self.slots[id].row())
     }
 
+    /// Shows every key in memory with its row in its encoding; nothing of a key that is known not to
+    /// be there.
+    pub fn each(&self, mut show: impl FnMut(&[u8], &[u8])) {
+        for &id in &self.table {
+            show(self.slots[id].key(), self.slots[id].row());
+        }
+    }
+
     /// Returns where a walk over the dirty rows begins.
     pub fn first_dirty(&self) -> DirtyCursor {
         let last = self.spills;

@@ -153,6 +153,26 @@ impl Group {
         }
     }
 
+    /// Drops the offsets of topics that no member subscribes to, as brokers do after a while: those of
+    /// all inputs but the first. Returns whether there were any.
+    pub fn expire(&mut self, shard: ShardId) -> bool {
+        let before = self.committed.len();
+        self.committed.retain(|&(of, input), _| of != shard || input == 0);
+        self.committed.len() < before
+    }
+
+    /// Drops all offsets of a shard, as brokers do when a group was away for longer than they keep
+    /// them.
+    pub fn expire_all(&mut self, shard: ShardId) {
+        self.committed.retain(|&(of, _), _| of != shard);
+    }
+
+    /// Tells whether anything was ever committed for the shard and is still there, or is about to be.
+    pub fn has_offsets(&self, shard: ShardId) -> bool {
+        let pending = self.pending.values().flatten().map(|&(of, ..)| of);
+        self.committed.keys().map(|&(of, _)| of).chain(pending).any(|of| of == shard)
+    }
+
     /// Returns the committed offsets of a shard's inputs.
     ///
     /// # Errors

@@ -226,6 +226,13 @@ impl Oracle {
         Ok(())
     }
 
+    /// Notes that an input is another one now, which is to be read from its start.
+    pub fn recreated(&mut self, shard: ShardId, input: InputIndex) {
+        if let Some(known) = self.shards.get_mut(&shard) {
+            known.next.remove(&input);
+        }
+    }
+
     /// Returns every key that has ever had a row.
     pub fn keys(&self) -> impl Iterator<Item = (ShardId, Vec<u8>)> {
         let of_shard = |(&shard, known): (&ShardId, &Shard)| {

@@ -75,6 +75,8 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         paused: spec.paused,
         replicas: scalar::count("spec.replicas", spec.replicas, bounds::REPLICAS, problems)
             .unsigned_abs(),
+        namespace: object.metadata.namespace.clone(),
+        uid: object.metadata.uid.clone(),
         name,
     };
     if let Some(storage) = &spec.storage {

@@ -57,4 +57,5 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
         dead_letters.sample(&[reason], count);
     }
     families.single(&input::LOST, scene.counters.lost_records);
+    families.single(&input::RECREATED, scene.counters.recreated_inputs);
 }
