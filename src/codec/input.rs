@@ -7,6 +7,8 @@
 //! nothing about the record's key is remembered here, so equal records decode to equal events.
 
 mod collect;
+mod decimal;
+mod grammar;
 mod plan;
 mod walk;
 
@@ -14,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use self::plan::Node;
+use super::encoding::Encoding;
 use super::path::Path;
 use super::reason::{Part, Reason};
 use crate::matching::{Counting, Event};
@@ -61,7 +64,7 @@ impl Default for Limits {
     }
 }
 
-/// Why paths do not fit together, and how to mend it.
+/// Why paths do not fit together, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     #[error("the {role} path {path} must lead to one place; write an index or a name for *")]
@@ -173,7 +176,9 @@ impl Input {
                 Topic::Observed => Err(Reason::Tombstone),
             };
         };
-        walk::walk(&self.root, key, text_of(value, Part::Value)?, self.limits, scratch)?;
+        text_of(value)
+            .and_then(|text| walk::walk(&self.root, key, text, self.limits, scratch))
+            .map_err(|reason| explained(reason, value))?;
         match self.topic {
             Topic::Expected => {
                 let items = scratch.expectation(self.counting);
@@ -189,17 +194,45 @@ impl Input {
 
     fn record_key<'k>(&self, key: Option<&'k [u8]>) -> Result<&'k str, Reason> {
         let key = key.ok_or(Reason::NullKey)?;
+        if key.is_empty() {
+            return Err(Reason::EmptyKey);
+        }
         let bytes_max = self.limits.key_bytes_max;
         if key.len() > bytes_max {
             return Err(Reason::KeyTooLong { bytes: key.len(), bytes_max });
         }
-        text_of(key, Part::Key)
+        let not_text = |valid_bytes| Reason::NotUtf8 { part: Part::Key, valid_bytes };
+        let text = std::str::from_utf8(key);
+        let checked = match &text {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        match key[..checked].iter().position(|&byte| is_binary(byte)) {
+            Some(at) => Err(not_text(at)),
+            None => text.map_err(|error| not_text(error.valid_up_to())),
+        }
     }
 }
 
-fn text_of(bytes: &[u8], part: Part) -> Result<&str, Reason> {
-    std::str::from_utf8(bytes)
-        .map_err(|error| Reason::NotUtf8 { part, valid_bytes: error.valid_up_to() })
+/// Tells a byte that stands in no text: a control character other than white space and the
+/// separators U+001C to U+001F, which some put between the parts of a key.
+///
+/// Bytes of a binary key may be UTF-8 by accident. Without this rule half of a topic's keys would
+/// be rows and half dead letters.
+fn is_binary(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 14..=27 | 127)
+}
+
+fn text_of(value: &[u8]) -> Result<&str, Reason> {
+    std::str::from_utf8(value)
+        .map_err(|error| Reason::NotUtf8 { part: Part::Value, valid_bytes: error.valid_up_to() })
+}
+
+/// Names the one cause behind bytes that fail as text in one record and as JSON in the next.
+fn explained(reason: Reason, value: &[u8]) -> Reason {
+    let is_json = !matches!(reason, Reason::NotUtf8 { .. } | Reason::MalformedJson { .. });
+    let encoding = if is_json { None } else { Encoding::of(value) };
+    encoding.map_or(reason, Reason::WrongEncoding)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! never change their encoding under a version. Ban: no Kafka, no store, no clock; what a record
 //! does to its key is `matching`'s to decide.
 
+mod encoding;
 pub mod input;
 pub mod output;
 mod partition;
@@ -12,8 +13,9 @@ mod reason;
 pub mod row;
 pub mod trace;
 
+pub use encoding::Encoding;
 pub use input::Input;
 pub use output::Outputs;
-pub use partition::{murmur2, partition};
+pub use partition::Partitioner;
 pub use path::Path;
 pub use reason::{Found, Part, REASONS, Reason};

@@ -122,6 +122,14 @@ pub(super) fn text_of(segments: &[Segment]) -> String {
     text
 }
 
+/// Returns the text of `path` with `[*]` replaced by indices, as many as there are, from the left.
+pub(super) fn with_indices(path: &str, indices: &[usize]) -> String {
+    let Ok(Path(mut segments)) = Path::parse(path) else { return path.to_owned() };
+    let wildcards = segments.iter_mut().filter(|segment| **segment == Segment::Wildcard);
+    wildcards.zip(indices).for_each(|(segment, index)| *segment = Segment::Index(*index));
+    text_of(&segments)
+}
+
 fn write(segments: &[Segment], out: &mut impl fmt::Write) -> fmt::Result {
     out.write_char('$')?;
     for segment in segments {

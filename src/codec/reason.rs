@@ -3,22 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Encoding;
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
 /// Why a record went to the dead-letter topic: everything that the operator of the producer needs
-/// to mend it, and nothing of the record's content.
+/// to fix it, and nothing of the record's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The record has no key (S17).
     NullKey,
+    /// The record's key has no bytes, which is how some producers write none (S17).
+    EmptyKey,
     /// The key in the value is not the record's key (S17).
     KeyMismatch { path: Arc<str> },
     /// The record's key is too long to be remembered (S16).
     KeyTooLong { bytes: usize, bytes_max: usize },
     /// A null value on an observed topic (S15).
     Tombstone,
-    /// The key or the value is not UTF-8 text (S16).
+    /// The key or the value is not UTF-8 text; a key also if it has control characters (S16).
     NotUtf8 { part: Part, valid_bytes: usize },
+    /// The value was written by something else than a JSON serializer (S16).
+    WrongEncoding(Encoding),
     /// The value is not one JSON document (S16); positions count from 1.
     MalformedJson { line: usize, column: usize },
     /// There is nothing at the path (S16).
@@ -40,7 +45,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 14] = [
+pub const REASONS: [&str; 15] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -55,6 +60,7 @@ pub const REASONS: [&str; 14] = [
     "already-completed",
     "no-items",
     "row-too-large",
+    "wrong-encoding",
 ];
 
 impl Reason {
@@ -71,7 +77,7 @@ impl Reason {
     /// Returns the place of the reason in [`REASONS`].
     pub fn index(&self) -> usize {
         match self {
-            Self::NullKey => 0,
+            Self::NullKey | Self::EmptyKey => 0,
             Self::KeyMismatch { .. } => 1,
             Self::KeyTooLong { .. } => 2,
             Self::Tombstone => 3,
@@ -85,6 +91,7 @@ impl Reason {
             Self::AlreadyCompleted => 11,
             Self::NoItems => 12,
             Self::RowTooLarge => 13,
+            Self::WrongEncoding(_) => 14,
         }
     }
 
@@ -98,14 +105,22 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NullKey => write!(f, "the record has no key"),
+            Self::EmptyKey => write!(f, "the record's key is empty, which counts as none"),
             Self::KeyMismatch { path } => write!(f, "the value at {path} is not the record's key"),
             Self::KeyTooLong { bytes, bytes_max } => {
                 write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
-            Self::NotUtf8 { part, valid_bytes } => {
-                write!(f, "the {part} is not UTF-8 text from byte {valid_bytes} on")
+            Self::NotUtf8 { part: Part::Key, valid_bytes } => write!(
+                f,
+                "the key is not text from byte {valid_bytes} on: a binary serializer (of \
+                 integers, of UUIDs, of a schema registry) or another encoding than UTF-8 has \
+                 written it; write keys as UTF-8 text"
+            ),
+            Self::NotUtf8 { part: Part::Value, valid_bytes } => {
+                write!(f, "the value is not UTF-8 text from byte {valid_bytes} on")
             }
+            Self::WrongEncoding(encoding) => encoding.fmt(f),
             Self::MalformedJson { line, column } => {
                 write!(f, "the value is not a JSON document: line {line}, column {column}")
             }
@@ -141,15 +156,6 @@ pub enum Part {
     Value,
 }
 
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Key => "key",
-            Self::Value => "value",
-        })
-    }
-}
-
 /// What kind of JSON value was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
@@ -159,6 +165,8 @@ pub enum Found {
     /// A number with a fraction or an exponent, or one that does not fit into 64 bits.
     Number,
     String,
+    /// A string with one half of a surrogate pair.
+    HalfPair,
     Array,
     Object,
 }
@@ -169,8 +177,9 @@ impl fmt::Display for Found {
             Self::Null => "null",
             Self::Boolean => "a boolean",
             Self::Integer => "an integer",
-            Self::Number => "a number that is no 64-bit integer",
+            Self::Number => "a number that is not an integer of 64 bits",
             Self::String => "a string",
+            Self::HalfPair => "a string that is not text, with half a surrogate pair,",
             Self::Array => "an array",
             Self::Object => "an object",
         })
@@ -209,6 +218,7 @@ mod tests {
             Reason::AlreadyCompleted,
             Reason::NoItems,
             Reason::RowTooLarge,
+            Reason::WrongEncoding(Encoding::Gzip),
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

@@ -12,7 +12,7 @@ use super::{
     roll::Roll,
 };
 use crate::{
-    codec,
+    codec::Partitioner,
     state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
 };
 
@@ -37,7 +37,7 @@ pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
     let partitions = partitions.ok_or_else(|| {
         problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
     })?;
-    let shard = codec::partition(key.as_bytes(), partitions);
+    let shard = Partitioner::Murmur2.partition(key.as_bytes(), partitions);
     let mut refused = None;
     for (address, status) in roll.up() {
         if !status.shards.iter().any(|owned| owned.shard == shard) {

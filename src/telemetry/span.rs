@@ -92,7 +92,7 @@ impl Author {
             number("rollcall.source.offset", span.offset),
         ]);
         if let Some(count) = NonZeroU32::new(self.who.completed_partitions) {
-            let partition = codec::partition(key, count).to_string();
+            let partition = codec::Partitioner::Murmur2.partition(key, count).to_string();
             attributes.push(text("messaging.destination.partition.id", &partition));
         }
         if self.keys == Keys::Told {

@@ -17,6 +17,10 @@ pub struct Scratch {
     text: String,
     found: Vec<Entry>,
     items: Items,
+    /// Which element of each list around it the walk is at, the outermost first.
+    indices: Vec<usize>,
+    /// The same where the list of items first failed.
+    pub(super) failed_at: Vec<usize>,
     first: HashTable<usize>,
     hasher: RandomState,
 }
@@ -38,6 +42,31 @@ impl Scratch {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.found.clear();
+        self.indices.clear();
+        self.failed_at.clear();
+    }
+
+    pub(super) fn enter_list(&mut self) {
+        self.indices.push(0);
+    }
+
+    pub(super) fn next_element(&mut self) {
+        if let Some(index) = self.indices.last_mut() {
+            *index += 1;
+        }
+    }
+
+    pub(super) fn leave_list(&mut self) {
+        self.indices.pop();
+    }
+
+    pub(super) fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+
+    /// Notes where the walk is, since something is wrong there.
+    pub(super) fn note_place(&mut self) {
+        self.failed_at.clone_from(&self.indices);
     }
 
     pub(super) fn keep(&mut self, text: &str) -> Span {

@@ -11,7 +11,10 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::Limits;
 use super::collect::{Scratch, Span};
+use super::decimal::{DIGITS_MAX, Sign, decimal};
+use super::grammar::{Name, is_in_string, is_json, malformed};
 use super::plan::{Kind, Node, Targets};
+use crate::codec::path;
 use crate::codec::reason::{Found, Reason};
 use crate::matching::ITEM_BYTES_MAX;
 
@@ -30,6 +33,8 @@ pub(super) fn walk(
         record_key,
         items_max,
         scratch,
+        at: root,
+        odd_names: false,
         key: Ok(()),
         list: Ok(()),
         item: Err(nothing),
@@ -39,14 +44,20 @@ pub(super) fn walk(
     Visit { node: root, state: &mut state }
         .deserialize(&mut document)
         .and_then(|()| document.end())
-        .map_err(|error| Reason::MalformedJson {
-            line: error.line().max(1),
-            column: error.column().max(1),
-        })?;
+        .map_err(|error| state.unreadable(text, &error))?;
+    if state.odd_names {
+        // Names are not looked at by the reader: a control character in one may be an escape, or
+        // may be no JSON.
+        is_json(text).map_err(|error| malformed(&error))?;
+    }
     if root.targets.has(Targets::ITEM) {
         state.end_element();
     }
-    state.key.and(state.list).map_err(|failure| failure.reason(items_max))
+    match (state.key, state.list) {
+        (Err(failure), _) => Err(failure.reason(&[], items_max)),
+        (Ok(()), Err(failure)) => Err(failure.reason(&state.scratch.failed_at, items_max)),
+        (Ok(()), Ok(())) => Ok(()),
+    }
 }
 
 /// What the pass has found so far.
@@ -54,6 +65,10 @@ struct State<'a> {
     record_key: &'a str,
     items_max: usize,
     scratch: &'a mut Scratch,
+    /// The place that is read.
+    at: &'a Node,
+    /// A member's name has a control character.
+    odd_names: bool,
     key: Result<(), Failure<'a>>,
     /// The first thing that is wrong with the list of items.
     list: Result<(), Failure<'a>>,
@@ -74,8 +89,12 @@ enum Failure<'a> {
 }
 
 impl Failure<'_> {
-    fn reason(self, items_max: usize) -> Reason {
-        let path = |node: &Node| Arc::clone(&node.path);
+    /// Returns the reason, which names the elements at `indices` where the path has `[*]`.
+    fn reason(self, indices: &[usize], items_max: usize) -> Reason {
+        let path = |node: &Node| match indices {
+            [] => Arc::clone(&node.path),
+            _ => path::with_indices(&node.path, indices).into(),
+        };
         match self {
             Self::Missing(node) => Reason::MissingField { path: path(node) },
             Self::Wrong(node, found) => {
@@ -139,47 +158,46 @@ impl<'a> State<'a> {
             self.quantity = Err(failure);
         }
         if targets.has(Targets::LIST) {
-            self.list = self.list.and(Err(failure));
+            self.fail_list(failure);
+        }
+    }
+
+    fn fail_list(&mut self, failure: Failure<'a>) {
+        if self.list.is_ok() {
+            self.list = Err(failure);
+            self.scratch.note_place();
         }
     }
 
     fn end_element(&mut self) {
-        self.list = self.list.and_then(|()| {
-            let (item, quantity) = (self.item?, self.quantity?);
-            if self.scratch.found() == self.items_max {
-                return Err(Failure::TooManyItems);
+        if self.list.is_err() {
+            return;
+        }
+        match (self.item, self.quantity) {
+            (Ok(_), Ok(_)) if self.scratch.found() == self.items_max => {
+                self.fail_list(Failure::TooManyItems);
             }
-            self.scratch.push(item, quantity);
-            Ok(())
-        });
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Sign {
-    Plus,
-    Minus,
-}
-
-/// A sign and the digits of the largest `u64`.
-const DIGITS_MAX: usize = 21;
-
-/// Writes a number as JSON and people do; the formatting machinery takes as long as the parsing.
-fn decimal(magnitude: u64, sign: Sign, digits: &mut [u8; DIGITS_MAX]) -> &str {
-    let (mut rest, mut at) = (magnitude, DIGITS_MAX);
-    loop {
-        at -= 1;
-        digits[at] = b"0123456789"[(rest % 10) as usize];
-        rest /= 10;
-        if rest == 0 {
-            break;
+            (Ok(item), Ok(quantity)) => self.scratch.push(item, quantity),
+            (Err(failure), _) | (Ok(_), Err(failure)) => self.fail_list(failure),
         }
     }
-    if matches!(sign, Sign::Minus) {
-        at -= 1;
-        digits[at] = b'-';
+
+    /// Says why the reader has stopped: the document is not JSON, or what stands at a place that
+    /// is needed cannot be a value of ours, though JSON's grammar has it.
+    fn unreadable(&self, text: &str, error: &serde_json::Error) -> Reason {
+        if let Err(ungrammatical) = is_json(text) {
+            // Before it there may have been what is read here on purpose.
+            let place = |error: &serde_json::Error| (error.line(), error.column());
+            let first = place(error) < place(&ungrammatical);
+            return malformed(if first { &ungrammatical } else { error });
+        }
+        let node = self.at;
+        let found = if is_in_string(text, error) { Found::HalfPair } else { Found::Number };
+        let is_quantity = matches!(node.kind, Kind::Value) && node.targets.has(Targets::QUANTITY);
+        let failure =
+            if is_quantity { Failure::BadQuantity(node) } else { Failure::Wrong(node, found) };
+        failure.reason(self.scratch.indices(), self.items_max)
     }
-    std::str::from_utf8(&digits[at..]).expect("digits are ASCII")
 }
 
 /// The value at one place of the tree.
@@ -192,6 +210,7 @@ impl<'de> DeserializeSeed<'de> for Visit<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.state.at = self.node;
         deserializer.deserialize_any(self)
     }
 }
@@ -248,14 +267,16 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { node, state } = self;
         let Kind::Object(members) = &node.kind else {
-            IgnoredAny.visit_map(map)?;
+            while map.next_key_seed(Name { members: &[], odd: &mut state.odd_names })?.is_some() {
+                map.next_value::<IgnoredAny>()?;
+            }
             state.wrong(node, Found::Object);
             return Ok(());
         };
         let (found_before, list_before) = (state.scratch.found(), state.list);
         // At most three paths lead through a node, so a byte has a bit for each member.
         let mut seen = 0_u8;
-        while let Some(member) = map.next_key_seed(Name(members))? {
+        while let Some(member) = map.next_key_seed(Name { members, odd: &mut state.odd_names })? {
             let Some(at) = member else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -281,6 +302,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
         let Self { node, state } = self;
         match &node.kind {
             Kind::Each(element) => {
+                state.scratch.enter_list();
                 while elements
                     .next_element_seed(Visit { node: element, state: &mut *state })?
                     .is_some()
@@ -288,7 +310,9 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
                     if element.targets.has(Targets::ITEM) {
                         state.end_element();
                     }
+                    state.scratch.next_element();
                 }
+                state.scratch.leave_list();
             }
             Kind::Array(indexed) => visit_indexed(indexed, state, elements)?,
             Kind::Value | Kind::Object(_) => {
@@ -331,27 +355,4 @@ fn visit_indexed<'de, 'a, A: SeqAccess<'de>>(
         state.fail(node.targets, Failure::Missing(node));
     }
     Ok(())
-}
-
-/// A member's name: `Some` is its place among the members that are looked for.
-struct Name<'a>(&'a [(Box<str>, Node)]);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.iter().position(|(member, _)| **member == *name))
-    }
 }

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{census::Censuses, recent::Recent};
 use crate::{
-    codec::partition,
+    codec::Partitioner,
     matching::{Row, Rules},
     shard::{Portion, PortionCursor, Running, ShardId, Store, decode_row},
     spec::Settings,
@@ -108,7 +108,7 @@ impl Desk {
                 None,
             )
         })?;
-        let shard = partition(key, partitions);
+        let shard = Partitioner::Murmur2.partition(key, partitions);
         let id = ShardId(i32::try_from(shard).expect("Kafka numbers partitions in 31 bits"));
         let shards = self.view.shards();
         match shards.get(&id).filter(|view| view.is_ours()) {

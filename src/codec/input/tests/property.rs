@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::*;
@@ -119,11 +120,16 @@ proptest! {
         let at = cut.index(bytes.len());
         bytes[at] = byte;
         for bytes in [&bytes[..], &bytes[..at]] {
-            let well_formed = serde_json::from_slice::<Value>(bytes).is_ok();
+            let well_formed = serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+                && std::str::from_utf8(bytes).is_ok();
             let found = listing("$.items[*].id").decode(Some(b"o-1"), Some(bytes), &mut Scratch::default())
                 .map(|_| ());
-            let refused =
-                matches!(found, Err(Reason::MalformedJson { .. } | Reason::NotUtf8 { .. }));
+            let refused = matches!(
+                found,
+                Err(Reason::MalformedJson { .. }
+                    | Reason::NotUtf8 { .. }
+                    | Reason::WrongEncoding(_))
+            );
             prop_assert_eq!(refused, !well_formed, "{:?}", found);
         }
     }

@@ -1,0 +1,28 @@
+//! Integers as text.
+
+#[derive(Clone, Copy)]
+pub(super) enum Sign {
+    Plus,
+    Minus,
+}
+
+/// A sign and the digits of the largest `u64`.
+pub(super) const DIGITS_MAX: usize = 21;
+
+/// Writes a number as JSON and people do; the formatting machinery takes as long as the parsing.
+pub(super) fn decimal(magnitude: u64, sign: Sign, digits: &mut [u8; DIGITS_MAX]) -> &str {
+    let (mut rest, mut at) = (magnitude, DIGITS_MAX);
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789"[(rest % 10) as usize];
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if matches!(sign, Sign::Minus) {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    std::str::from_utf8(&digits[at..]).expect("digits are ASCII")
+}
