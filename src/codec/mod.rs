@@ -18,4 +18,4 @@ pub use input::Input;
 pub use output::Outputs;
 pub use partition::Partitioner;
 pub use path::Path;
-pub use reason::{Found, Part, REASONS, Reason};
+pub use reason::{Found, Part, REASONS, Reason, WRONG_PARTITION};

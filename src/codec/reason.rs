@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Encoding;
+use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
 /// Why a record went to the dead-letter topic: everything that the operator of the producer needs
@@ -24,6 +24,8 @@ pub enum Reason {
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was written by something else than a JSON serializer (S16).
     WrongEncoding(Encoding),
+    /// The record is in another partition than its key belongs to (S28).
+    WrongPartition { partition: u32, belongs: u32, partitioner: Partitioner },
     /// The value is not one JSON document (S16); positions count from 1.
     MalformedJson { line: usize, column: usize },
     /// There is nothing at the path (S16).
@@ -45,7 +47,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 15] = [
+pub const REASONS: [&str; 16] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -61,7 +63,11 @@ pub const REASONS: [&str; 15] = [
     "no-items",
     "row-too-large",
     "wrong-encoding",
+    "wrong-partition",
 ];
+
+/// The place of [`Reason::WrongPartition`] in [`REASONS`].
+pub const WRONG_PARTITION: usize = 15;
 
 impl Reason {
     /// Returns the reason that stands for an outcome of the core, if it is a dead letter.
@@ -92,6 +98,7 @@ impl Reason {
             Self::NoItems => 12,
             Self::RowTooLarge => 13,
             Self::WrongEncoding(_) => 14,
+            Self::WrongPartition { .. } => WRONG_PARTITION,
         }
     }
 
@@ -121,6 +128,12 @@ impl fmt::Display for Reason {
                 write!(f, "the value is not UTF-8 text from byte {valid_bytes} on")
             }
             Self::WrongEncoding(encoding) => encoding.fmt(f),
+            Self::WrongPartition { partition, belongs, partitioner } => write!(
+                f,
+                "the record is in partition {partition}, its key belongs to partition {belongs} \
+                 by {partitioner} ({}): have the producer choose the partition of a key alike",
+                partitioner.users()
+            ),
             Self::MalformedJson { line, column } => {
                 write!(f, "the value is not a JSON document: line {line}, column {column}")
             }
@@ -219,6 +232,7 @@ mod tests {
             Reason::NoItems,
             Reason::RowTooLarge,
             Reason::WrongEncoding(Encoding::Gzip),
+            Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

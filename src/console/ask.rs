@@ -11,9 +11,8 @@ use super::{
     merge,
     roll::Roll,
 };
-use crate::{
-    codec::Partitioner,
-    state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
+use crate::state_api::{
+    KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage, WorkerStatus,
 };
 
 /// A key is looked up at once; a list may have to wait for a census.
@@ -31,30 +30,62 @@ pub struct Gathered<T> {
     pub unanswered: Vec<String>,
 }
 
-/// Returns what is known of `key`, from the worker that has its shard.
+/// Returns what is known of `key`: from the worker that has the shard which it belongs to, or else
+/// from any other. A key may lie elsewhere while it is not known how the inputs are partitioned.
 pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
     let partitions = roll.partitions().and_then(NonZeroU32::new);
     let partitions = partitions.ok_or_else(|| {
         problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
     })?;
-    let shard = Partitioner::Murmur2.partition(key.as_bytes(), partitions);
-    let mut refused = None;
-    for (address, status) in roll.up() {
-        if !status.shards.iter().any(|owned| owned.shard == shard) {
-            continue;
-        }
-        match ask_about(address, key).await {
-            Ok(story) => return Ok(story),
-            // While the shard moves two may list it: the other one may know.
-            Err(Failure::Refused(problem)) => refused = Some(problem),
-            Err(failure) => {
-                let detail = format!("{} does not answer: {failure}", status.instance);
-                refused = Some(problem(502, "NoAnswer", &detail, Some(shard)));
+    let partitioner = roll.partitioner();
+    let belongs = partitioner.map(|partitioner| partitioner.partition(key.as_bytes(), partitions));
+    let ask = |(address, status): (SocketAddr, WorkerStatus)| async move {
+        (status, ask_about(address, key).await)
+    };
+    let (owners, others): (Vec<_>, Vec<_>) = roll
+        .up()
+        .into_iter()
+        .partition(|(_, status)| status.shards.iter().any(|owned| Some(owned.shard) == belongs));
+    let mut refusals = Vec::new();
+    for workers in [owners, others] {
+        let mut answers = stream::iter(workers).map(ask).buffer_unordered(ASKED_MAX);
+        while let Some((status, answer)) = answers.next().await {
+            match answer {
+                Ok(story) => return Ok(story),
+                Err(Failure::Refused(problem)) => refusals.push(problem),
+                Err(failure) => {
+                    let detail = format!("{} does not answer: {failure}", status.instance);
+                    refusals.push(problem(502, "NoAnswer", &detail, belongs));
+                }
             }
         }
     }
-    let detail = format!("no worker has shard {shard}, which the key belongs to: it is on its way");
-    Err(refused.unwrap_or_else(|| problem(503, "NoOwner", &detail, Some(shard))))
+    Err(refusal(&refusals, belongs, || roll.is_whole(partitions)))
+}
+
+/// Returns why nobody knows the key: what keeps a worker from answering comes first, then that it
+/// is unknown where it belongs.
+fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool) -> Problem {
+    let unknown = |problem: &Problem| problem.status == 404;
+    let misdirected = |problem: &Problem| problem.status == 421;
+    let known = belongs.is_some() && refusals.iter().any(unknown);
+    let failed = refusals.iter().find(|problem| !unknown(problem) && !misdirected(problem));
+    if let Some(failed) = failed.filter(|_| !known) {
+        return failed.clone();
+    }
+    if known || (belongs.is_none() && whole()) {
+        let detail = "nothing is known of the key: it was never seen, or it is forgotten";
+        return problem(404, "UnknownKey", detail, belongs);
+    }
+    let detail = match belongs {
+        Some(shard) => {
+            format!("no worker has shard {shard}, which the key belongs to: it is on its way")
+        }
+        None => "none of the shards that workers have now knows the key, and some shards are on \
+                 their way: ask again"
+            .to_owned(),
+    };
+    problem(503, "NoOwner", &detail, belongs)
 }
 
 async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> {
@@ -98,7 +129,7 @@ async fn all<T: DeserializeOwned>(
     roll: &Roll,
     path: &str,
 ) -> Result<(Vec<T>, Vec<String>), Problem> {
-    let ask = |(address, status): (SocketAddr, crate::state_api::WorkerStatus)| async move {
+    let ask = |(address, status): (SocketAddr, WorkerStatus)| async move {
         (status.instance, client::get::<T>(address, path, LIST_PATIENCE).await)
     };
     let answers = stream::iter(roll.up()).map(ask).buffer_unordered(ASKED_MAX);

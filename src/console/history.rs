@@ -91,6 +91,7 @@ mod tests {
             instance: instance.to_owned(),
             version: "0".to_owned(),
             state: WorkerState::Joined,
+            partitioner: None,
             partitions: Some(1),
             trouble: None,
             troubles: vec![],

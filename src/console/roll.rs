@@ -8,6 +8,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
@@ -17,8 +18,9 @@ use serde::Serialize;
 
 use super::{client, history::History};
 use crate::{
+    codec::Partitioner,
     http::client::plain,
-    state_api::{ShardStatus, WorkerState, WorkerStatus},
+    state_api::{Phase, ShardStatus, WorkerState, WorkerStatus},
 };
 
 /// How often all workers are asked.
@@ -237,6 +239,20 @@ impl Roll {
         self.workers().values().filter_map(|worker| worker.status.as_ref()?.partitions).max()
     }
 
+    /// Tells whether every shard runs on a worker that answers.
+    pub fn is_whole(&self, partitions: NonZeroU32) -> bool {
+        let running = self.shard_views().into_iter();
+        let running = running.filter(|shard| shard.status.state == Phase::Running).count();
+        running as u64 == u64::from(partitions.get())
+    }
+
+    /// Returns how the inputs are partitioned, once a worker knows.
+    pub fn partitioner(&self) -> Option<Partitioner> {
+        let workers = self.workers();
+        let mut said = workers.values().filter_map(|worker| worker.up()?.partitioner.as_deref());
+        said.find_map(Partitioner::named)
+    }
+
     /// Returns all workers as they are shown.
     pub fn worker_views(&self) -> Vec<WorkerView> {
         let mut views: Vec<WorkerView> = self
@@ -282,7 +298,7 @@ impl Roll {
                 let view =
                     ShardView { worker: Some(status.instance.clone()), status: shard.clone() };
                 // While a shard moves two may claim it: the one where it runs is right.
-                let running = shard.state == crate::state_api::Phase::Running;
+                let running = shard.state == Phase::Running;
                 if running || !shards.contains_key(&shard.shard) {
                     shards.insert(shard.shard, view);
                 }
@@ -307,6 +323,7 @@ mod tests {
             instance: instance.to_owned(),
             version: "0".to_owned(),
             state,
+            partitioner: None,
             partitions: Some(1),
             trouble: None,
             troubles: vec![],

@@ -1,5 +1,6 @@
 //! What a shard has done since it was opened.
 
+use super::InputIndex;
 use crate::{
     codec::{REASONS, Reason},
     matching::{Emitted, OUTCOMES, Outcome, Timestamp},
@@ -33,6 +34,8 @@ pub struct Counters {
     pub outcomes: [u64; OUTCOMES.len()],
     /// By reason, in the order of [`REASONS`].
     pub dead_letters: [u64; REASONS.len()],
+    /// The same of each input.
+    pub refused: Vec<[u64; REASONS.len()]>,
     pub completions: u64,
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,
@@ -56,6 +59,7 @@ impl Counters {
             unusable_times: vec![0; inputs],
             outcomes: [0; OUTCOMES.len()],
             dead_letters: [0; REASONS.len()],
+            refused: vec![[0; REASONS.len()]; inputs],
             completions: 0,
             late_completions: 0,
             completion_ms: Histogram::new(&COMPLETION_BOUNDS_MS),
@@ -77,6 +81,7 @@ impl Counters {
         add(&mut sum.unusable_times, &other.unusable_times);
         add(&mut sum.outcomes, &other.outcomes);
         add(&mut sum.dead_letters, &other.dead_letters);
+        sum.refused.iter_mut().zip(&other.refused).for_each(|(to, from)| add(to, from));
         sum.completions += other.completions;
         sum.late_completions += other.late_completions;
         sum.completion_ms = sum.completion_ms.plus(&other.completion_ms);
@@ -102,7 +107,8 @@ impl Counters {
         }
     }
 
-    pub fn dead_letter(&mut self, reason: &Reason) {
+    pub fn dead_letter(&mut self, input: InputIndex, reason: &Reason) {
         self.dead_letters[reason.index()] += 1;
+        self.refused[input][reason.index()] += 1;
     }
 }

@@ -21,6 +21,7 @@ mod known;
 mod large;
 mod metadata;
 mod open;
+mod placement;
 mod plan;
 mod ports;
 mod query;
@@ -51,6 +52,7 @@ pub use identity::{Identity, Mismatch, Topics};
 pub use ids::{InputIndex, Offset, ShardId};
 pub use metadata::{Metadata, Position};
 pub use open::Opening;
+pub use placement::{Misplaced, Partitioning, Placement};
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use ports::{
     Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, InputLog, Producer,

@@ -65,6 +65,7 @@ impl<'a> Opening<'a> {
         broker: &B,
         store: S,
     ) -> Result<(Running<S>, B::Producer)> {
+        self.plan.placement.agreed()?;
         self.enter(Phase::Fence);
         let producer = broker.fence(self.shard)?;
         Fenced { opening: self, producer }.locate(broker)?.restore(broker, store)

@@ -1,8 +1,8 @@
 //! A reconciliation as a shard needs it: compiled once, shared by all shards of the process.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Headers, Identity, Offset};
+use super::{Headers, Identity, Offset, Placement};
 use crate::{
     codec::{Input, Outputs},
     matching::{Rules, Times},
@@ -24,6 +24,8 @@ pub struct Plan {
     pub outputs: Outputs,
     /// Longest record key, in bytes; longer ones are refused before they cost memory.
     pub key_bytes_max: usize,
+    /// Whether records lie where their keys belong.
+    pub placement: Arc<Placement>,
     pub start_from: StartFrom,
     pub on_truncation: OnTruncation,
     /// Names the durations that shape the index of deadlines; when they change, the local store

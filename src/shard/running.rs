@@ -168,7 +168,8 @@ impl<S: Store> Running<S> {
         let (mut missing, mut missing_keys) = (Vec::new(), Vec::new());
         slots.clear();
         for key in keys {
-            let Some(key) = key.filter(|key| key.len() <= self.plan.key_bytes_max) else {
+            let usable = 1..=self.plan.key_bytes_max;
+            let Some(key) = key.filter(|key| usable.contains(&key.len())) else {
                 slots.push(NO_SLOT);
                 continue;
             };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Carried, InputIndex, Record, Result, RowCounts, Running, Span, Store,
+    Ages, Carried, InputIndex, Misplaced, Record, Result, RowCounts, Running, Span, Store,
     cache::SlotId,
     large::{LargeRows, Past},
     running::{NO_SLOT, miscounted, unreadable},
@@ -40,6 +40,10 @@ impl<S: Store> Running<S> {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
             Ok(event) => {
+                if let Some(reason) = self.misplaced(record)? {
+                    self.dead_letter(record, time, &reason);
+                    return Ok(());
+                }
                 let before = self.outputs.len();
                 let origin = Origin { input: input_number(record.input), offset: record.offset };
                 let outcome = self.step(slot, event, time, Some(origin))?;
@@ -161,8 +165,19 @@ impl<S: Store> Running<S> {
         }
     }
 
+    /// Returns the reason that a record is not where its key belongs, if it is not (S28).
+    fn misplaced(&self, record: &Record<'_>) -> Result<Option<Reason>> {
+        let Some(key) = record.key else { return Ok(None) };
+        let misplaced = self.plan.placement.check(record.input, self.id, key)?;
+        Ok(misplaced.map(|Misplaced { belongs, partitioner }| Reason::WrongPartition {
+            partition: self.id.0.unsigned_abs(),
+            belongs,
+            partitioner,
+        }))
+    }
+
     fn dead_letter(&mut self, record: &Record<'_>, time: Time, reason: &Reason) {
-        self.counters.dead_letter(reason);
+        self.counters.dead_letter(record.input, reason);
         let source = Source {
             topic: &self.plan.topics[record.input],
             partition: self.id.0,

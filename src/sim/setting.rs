@@ -11,7 +11,7 @@ use crate::{
         output::{Facts, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times, Timestamp},
-    shard::{Identity, Limits, OnTruncation, Plan, ShardId, StartFrom, Topics},
+    shard::{Identity, Limits, OnTruncation, Placement, Plan, ShardId, StartFrom, Topics},
 };
 
 /// When the schedule begins.
@@ -244,6 +244,8 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         rules,
         times: Times::ANY,
         key_bytes_max: input_limits.key_bytes_max,
+        // The keys of a simulation say which shard they are sent to.
+        placement: Arc::new(Placement::unchecked()),
         start_from: StartFrom::Earliest,
         on_truncation: OnTruncation::Stop,
         tombstones_kept: Duration::from_secs(60),

@@ -62,7 +62,8 @@ const REFUSED: &[Group] = &[
     Group {
         names: &["partitioner"],
         reason: "would send a key's records to another partition than its state",
-        remedy: "remove it; Rollcall partitions as Java producers do",
+        remedy: "remove it; Rollcall partitions its outputs as Java producers do, and \
+                 spec.partitioner says how the inputs are partitioned",
     },
     Group {
         names: &[

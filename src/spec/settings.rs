@@ -10,7 +10,7 @@ use super::object::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use crate::codec::input::{ExpectedPaths, ObservedPaths};
 use crate::matching::{Counting, Rules, Times, Timestamp};
-use crate::shard::{InputIndex, ShardId, Sink};
+use crate::shard::{InputIndex, Partitioning, ShardId, Sink};
 
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub struct Settings {
     pub start_from: StartFrom,
     pub on_truncation: OnTruncation,
     pub output_timestamp: OutputTimestamp,
+    pub partitioning: Partitioning,
     pub topics: Topics,
     pub limits: Limits,
     /// Bytes that one worker may use; `None` when it follows from the container's limit.

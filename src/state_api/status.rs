@@ -16,6 +16,10 @@ pub struct WorkerStatus {
     pub state: WorkerState,
     /// Partitions of every topic of the reconciliation; `None` until Kafka has told.
     pub partitions: Option<u32>,
+    /// How the inputs are partitioned: `murmur2`, `crc32` or `fnv1a`; `unchecked` where the object
+    /// says so; `None` while it is not known.
+    #[serde(default)]
+    pub partitioner: Option<String>,
     /// Why nothing runs, with the remedy: the broker is unreachable, topics are not
     /// co-partitioned and so on. `None` when nothing is wrong with the worker as a whole.
     pub trouble: Option<Trouble>,

@@ -23,6 +23,7 @@ mod name;
 mod plan;
 mod pulse;
 mod query;
+mod refused;
 mod room;
 mod standing;
 mod start;

@@ -1,6 +1,6 @@
 //! From checked settings to what shards and Kafka clients work with.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use rdkafka::ClientConfig;
 
@@ -11,7 +11,7 @@ use crate::{
         output::{Facts, OutputSettings, Stamp},
     },
     kafka::{Connection, Login, Protocol, Topics, Wanted},
-    shard::{self, Error, Identity, OnTruncation, Plan, Result, StartFrom},
+    shard::{self, Error, Identity, OnTruncation, Placement, Plan, Result, StartFrom},
     spec::{
         Settings,
         object::{self, FactsSpec, GroupProtocol, OutputTimestamp},
@@ -92,6 +92,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         topics: topics.inputs.clone(),
         outputs: outputs.expect("validation has checked the key field"),
         key_bytes_max: settings.limits.key_bytes_max,
+        placement: Arc::new(placement(settings, topics)),
         start_from: match settings.start_from {
             object::StartFrom::Earliest => StartFrom::Earliest,
             object::StartFrom::Latest => StartFrom::Latest,
@@ -126,6 +127,12 @@ pub fn identity(settings: &Settings) -> Identity {
 fn renewal(offsets_retention: Option<Duration>) -> Duration {
     let often = offsets_retention.map_or(RENEWAL_MAX, |kept| kept / 4);
     often.clamp(RENEWAL_MIN, RENEWAL_MAX)
+}
+
+fn placement(settings: &Settings, topics: &Topics) -> Placement {
+    let partitions = NonZeroU32::new(topics.partitions.unsigned_abs());
+    let partitions = partitions.expect("a topic has a partition");
+    Placement::new(settings.partitioning, topics.inputs.clone(), partitions)
 }
 
 /// Returns whose spans the worker's are.

@@ -20,6 +20,7 @@ use super::{
     member::{Clients, Member, ToSupervisor},
     name, plan,
     query::Desk,
+    refused,
     room::Room,
     spawn,
     stop::Stop,
@@ -83,8 +84,12 @@ impl Work {
         if let Some(exporter) = &exporter {
             view.totals.telling(&exporter.figures);
         }
+        let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
+        let watching = refused::watch(Arc::clone(view), Arc::clone(&desk.recent), inputs);
+        let watching = runtime.spawn(watching);
         let result = start(&settings, &options, &connection, topics, &desk, &stop, tracer)
             .and_then(Threads::join);
+        watching.abort();
         if let Some(exporter) = exporter {
             runtime.block_on(exporter.finish());
         }
@@ -183,6 +188,7 @@ fn start(
     view.totals.started(topics.partitions, Arc::clone(&stores), budget, brokers);
     let seed = tracer.as_ref().map(|_| span_seed(&connection.group));
     let plan = Arc::new(Plan { span_seed: seed, ..plan::plan(settings, &topics) });
+    view.placed_by(&plan.placement);
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();

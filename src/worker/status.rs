@@ -11,7 +11,7 @@ use super::{
     view::{ShardView, State, View},
 };
 use crate::{
-    shard::{Counters, Progress, ShardId},
+    shard::{Counters, Partitioning, Placement, Progress, ShardId},
     spec::Settings,
     state_api::{InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus},
 };
@@ -48,6 +48,7 @@ impl About {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.view.state(),
             partitions: self.view.partitions(),
+            partitioner: self.view.placement().and_then(partitioner),
             trouble: self.view.troubles.first(),
             troubles: self.view.troubles.all(),
             shards: ours.map(|(id, view)| self.shard(id, &view)).collect(),
@@ -87,6 +88,15 @@ impl About {
         };
         self.inputs.iter().enumerate().map(input).collect()
     }
+}
+
+/// Returns the name of how the inputs are partitioned; `None` while it is not known.
+fn partitioner(placement: &Placement) -> Option<String> {
+    let name = match (placement.partitioning(), placement.partitioner()) {
+        (Partitioning::Unchecked, _) => "unchecked",
+        (_, known) => known?.name(),
+    };
+    Some(name.to_owned())
 }
 
 fn phase(state: &State) -> Phase {

@@ -28,6 +28,12 @@ pub enum Concern {
     Inputs,
     /// Transactions do not commit.
     Commits,
+    /// The inputs' producers choose partitions each in their own way.
+    Partitioners,
+    /// Records are not where their keys belong.
+    Placement,
+    /// Nothing of an input is usable.
+    DeadLetters,
 }
 
 /// What a trouble means for readiness.

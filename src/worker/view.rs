@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
-    shard::{CachedRows, Counters, Hidden, Offset, Progress, RowCounts, Running, ShardId, Store},
+    shard::{
+        CachedRows, Counters, Hidden, Offset, Placement, Progress, RowCounts, Running, ShardId,
+        Store,
+    },
     state_api::WorkerState,
 };
 
@@ -128,6 +131,7 @@ pub struct View {
     paused: AtomicBool,
     /// 0 until Kafka has told.
     partitions: AtomicU32,
+    placement: OnceLock<Arc<Placement>>,
     /// What keeps the whole worker from its work.
     pub troubles: Troubles,
     /// By [`Change`].
@@ -226,6 +230,17 @@ impl View {
     /// Returns how many partitions the topics have, once Kafka has told.
     pub fn partitions(&self) -> Option<u32> {
         Some(self.partitions.load(Ordering::Relaxed)).filter(|&partitions| partitions > 0)
+    }
+
+    /// Notes where it is known which partition a key belongs to.
+    pub fn placed_by(&self, placement: &Arc<Placement>) {
+        // A worker starts once.
+        let _ = self.placement.set(Arc::clone(placement));
+    }
+
+    /// Returns what is known of how the inputs are partitioned, once Kafka has told of them.
+    pub fn placement(&self) -> Option<&Placement> {
+        self.placement.get().map(|placement| &**placement)
     }
 
     /// Tells whether the group has let this worker in, or it is not to join.

@@ -27,6 +27,7 @@ mod oauth;
 mod offsets;
 mod operation;
 mod order_demo;
+mod partitioners;
 mod probes;
 mod prometheus;
 #[path = "../shared/prometheus.rs"]
@@ -42,3 +43,4 @@ mod topics;
 mod tracing;
 mod watchdog;
 mod worker;
+mod wrong_path;

@@ -157,7 +157,7 @@ fn query(key: &str) -> String {
 
 #[test]
 fn a_key_of_another_worker_is_misdirected_and_named() {
-    let shop = Reconciliation::new(&Broker::shared(), "misdirected");
+    let shop = Reconciliation::new(&Broker::shared(), "misdirected").with("partitioner", "murmur2");
     let (first, second) = (shop.worker("w-1"), shop.worker("w-2"));
     let shards = |worker: &Worker| {
         let status = ask_until(worker, "/v1/status", |status| {

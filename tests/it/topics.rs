@@ -55,10 +55,15 @@ impl ProducerContext for Refusals {
 
 impl Writer {
     pub fn new(broker: &Broker) -> Self {
+        Self::by(broker, "murmur2_random")
+    }
+
+    /// Returns one that chooses partitions by another partitioner of librdkafka.
+    pub fn by(broker: &Broker, partitioner: &str) -> Self {
         let producer = broker
             .client()
             .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
+            .set("partitioner", partitioner)
             .set("linger.ms", "5")
             .create_with_context(Refusals::default())
             .expect("the settings are valid");

@@ -16,6 +16,7 @@ pub static GROUP: Group = Group {
         &OPEN_TRANSACTION_SECONDS,
         &UNUSABLE_TIMES,
         &DEAD_LETTERS,
+        &WRONG_PARTITION,
         &LOST,
         &RECREATED,
     ],
@@ -60,7 +61,14 @@ pub static DEAD_LETTERS: Metric = Metric::counter(
     "records",
     "Input records that could not be used",
 )
-.by(&[Label { name: "reason", values: "the 14 reasons of semantics.md" }]);
+.by(&[Label { name: "reason", values: "the 16 reasons of semantics.md" }]);
+
+pub static WRONG_PARTITION: Metric = Metric::counter(
+    "rollcall_wrong_partition_records_total",
+    "records",
+    "Those of the dead letters that are in another partition than their key belongs to",
+)
+.by(&[TOPIC]);
 
 pub static LOST: Metric = Metric::counter(
     "rollcall_lost_records_total",

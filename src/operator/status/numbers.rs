@@ -20,6 +20,7 @@ pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> Reconc
         replicas: rollout.existing,
         ready_replicas: rollout.ready,
         partitions,
+        partitioner: partitioner(observed).or_else(|| before.partitioner.clone()),
         shards: shards_text(applied, partitions),
         workers: ownership(observed),
         ..ReconciliationStatus::default()
@@ -54,6 +55,11 @@ pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> Reconc
 pub(super) fn partitions(observed: &Observed) -> Option<i32> {
     let said = observed.workers.iter().filter_map(|worker| worker.says.as_ref()?.partitions);
     said.max().and_then(|partitions| i32::try_from(partitions).ok())
+}
+
+/// Returns how the inputs are partitioned, if a worker knows it.
+fn partitioner(observed: &Observed) -> Option<String> {
+    observed.workers.iter().find_map(|worker| worker.says.as_ref()?.partitioner.clone())
 }
 
 /// Returns every shard that a worker has. Of two that say they do, the one that runs it does: the

@@ -25,8 +25,8 @@ pub use connection::{
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{
-    ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, OutputTimestamp, StartFrom,
-    StorageSpec, TopicsSpec,
+    ChangelogSpec, DeletionPolicy, LimitsSpec, OnTruncation, OutputTimestamp, PartitionerSpec,
+    StartFrom, StorageSpec, TopicsSpec,
 };
 pub use records::{
     CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec, FactsSpec, ObservedSpec,
@@ -173,6 +173,14 @@ pub struct ReconciliationSpec {
     /// there was a choice; with old input they may be deleted before they are read.
     #[serde(default)]
     pub output_timestamp: OutputTimestamp,
+    /// How producers choose the partition of a record key, which has to be the same for all inputs:
+    /// the records of a key meet only where they have the same partition number. `murmur2`: as
+    /// Java's producer and all that agree with it. `crc32`: as librdkafka by default (Python, Go,
+    /// .NET, Rust, kcat). `fnv1a`: as Sarama by default. `auto`: one of these, as the records show.
+    /// Records in another partition than their key belongs to become dead letters. `unchecked`: by
+    /// a rule of their own, which nobody checks.
+    #[serde(default)]
+    pub partitioner: PartitionerSpec,
     /// How topics are made.
     #[serde(default)]
     pub topics: TopicsSpec,

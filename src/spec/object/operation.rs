@@ -17,6 +17,23 @@ pub enum StartFrom {
     Latest,
 }
 
+/// How producers choose the partition of a key.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum PartitionerSpec {
+    /// As the records show.
+    #[default]
+    Auto,
+    /// As Java's producer does.
+    Murmur2,
+    /// As librdkafka does by default.
+    Crc32,
+    /// As Sarama does by default.
+    Fnv1a,
+    /// By a rule of their own, the same for all inputs.
+    Unchecked,
+}
+
 /// What to do when Kafka has deleted input that was not processed yet.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

@@ -31,6 +31,10 @@ pub struct ReconciliationStatus {
     /// Partitions of every topic, which is the number of shards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<i32>,
+    /// How producers choose the partition of a key: as the object says, or as the records have
+    /// shown. Left out while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitioner: Option<String>,
     /// How many shards run, such as 8/8; `paused` while the object is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shards: Option<String>,

@@ -12,12 +12,13 @@ mod tracing;
 use std::collections::HashMap;
 
 use super::bounds;
-use super::object::{CountingSpec, ObservedSpec, ReconciliationSpec};
+use super::object::{CountingSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec};
 use super::problem::Problems;
 use super::settings::{Completed, Deadlines, Limits, Observed, Settings, Topics, changelog_topic};
 use super::{Problem, Reconciliation, names};
-use crate::codec::output::RESERVED_FIELDS;
+use crate::codec::{Partitioner, output::RESERVED_FIELDS};
 use crate::matching::Counting;
+use crate::shard::Partitioning;
 
 /// What a changelog record needs beside key and row: batch header, record header, slack.
 const RECORD_OVERHEAD_BYTES: u64 = 4096;
@@ -65,6 +66,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         start_from: spec.start_from,
         on_truncation: spec.on_truncation,
         output_timestamp: spec.output_timestamp,
+        partitioning: partitioning(spec.partitioner),
         topics: topics(spec, problems),
         limits: limits(spec, problems),
         memory_budget_bytes: spec.memory_budget.as_ref().and_then(|budget| {
@@ -89,6 +91,16 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     // Rows name inputs by number, which listing them in another order must not change.
     settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
     settings
+}
+
+fn partitioning(partitioner: PartitionerSpec) -> Partitioning {
+    match partitioner {
+        PartitionerSpec::Auto => Partitioning::Auto,
+        PartitionerSpec::Murmur2 => Partitioning::Named(Partitioner::Murmur2),
+        PartitionerSpec::Crc32 => Partitioning::Named(Partitioner::Crc32),
+        PartitionerSpec::Fnv1a => Partitioning::Named(Partitioner::Fnv1a),
+        PartitionerSpec::Unchecked => Partitioning::Unchecked,
+    }
 }
 
 fn topic(given: Option<&String>, name: &str, suffix: &str) -> String {

@@ -159,7 +159,7 @@ fn every_mistake_is_told_at_once() {
         [
             "spec.memmory: is an unknown field\n    remove it, or write one of: kafka, expected, \
              observed, completed, overdue, orphans, expire, deadLetter, memory, counting, \
-             replicas, commitInterval, startFrom, onTruncation, outputTimestamp, topics, limits, \
+             replicas, commitInterval, startFrom, onTruncation, outputTimestamp, partitioner, topics, limits, \
              memoryBudget, logRecords, paused, resources, storage, pod, console, networkPolicy, tracing, \
              deletionPolicy",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \

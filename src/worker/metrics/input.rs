@@ -2,7 +2,7 @@
 
 use super::Scene;
 use crate::{
-    codec::REASONS,
+    codec::{REASONS, WRONG_PARTITION},
     metrics::{Families, catalogue::input},
 };
 
@@ -55,6 +55,10 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let mut dead_letters = families.family(&input::DEAD_LETTERS);
     for (reason, count) in REASONS.iter().zip(scene.counters.dead_letters) {
         dead_letters.sample(&[reason], count);
+    }
+    let mut misplaced = families.family(&input::WRONG_PARTITION);
+    for (topic, refused) in scene.inputs.iter().zip(&scene.counters.refused) {
+        misplaced.sample(&[topic], refused[WRONG_PARTITION]);
     }
     families.single(&input::LOST, scene.counters.lost_records);
     families.single(&input::RECREATED, scene.counters.recreated_inputs);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    num::NonZeroU32,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -15,7 +14,6 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{census::Censuses, recent::Recent};
 use crate::{
-    codec::Partitioner,
     matching::{Row, Rules},
     shard::{Portion, PortionCursor, Running, ShardId, Store, decode_row},
     spec::Settings,
@@ -96,28 +94,6 @@ impl Desk {
     pub fn open(&self, lanes: Vec<Sender<Command>>) {
         // A worker starts its lanes once.
         let _ = self.lanes.set(lanes);
-    }
-
-    /// Returns the shard of `key`, if it runs here.
-    pub fn shard_of(&self, key: &[u8]) -> Result<ShardId, Problem> {
-        let partitions = self.view.partitions().and_then(NonZeroU32::new).ok_or_else(|| {
-            problem(
-                503,
-                "NotStarted",
-                "the worker has not seen its topics yet: see /v1/status",
-                None,
-            )
-        })?;
-        let shard = Partitioner::Murmur2.partition(key, partitions);
-        let id = ShardId(i32::try_from(shard).expect("Kafka numbers partitions in 31 bits"));
-        let shards = self.view.shards();
-        match shards.get(&id).filter(|view| view.is_ours()) {
-            None => Err(misdirected(shard)),
-            Some(view) if !matches!(view.state, State::Running) => {
-                Err(not_running(shard, view.state.reason().unwrap_or("it is being restored")))
-            }
-            Some(_) => Ok(id),
-        }
     }
 
     /// Returns the shards that run here, and those that are ours and do not.
@@ -208,13 +184,7 @@ pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Pr
     Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
 }
 
-fn misdirected(shard: u32) -> Problem {
-    let detail =
-        format!("shard {shard} is not this worker's: ask the one whose /v1/status lists it");
-    problem(421, "Misdirected", &detail, Some(shard))
-}
-
-fn not_running(shard: u32, why: &str) -> Problem {
+pub(super) fn not_running(shard: u32, why: &str) -> Problem {
     let detail = format!("shard {shard} is not running: {why}");
     problem(503, "NotRunning", &detail, Some(shard))
 }

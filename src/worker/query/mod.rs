@@ -16,6 +16,7 @@
 
 mod census;
 mod desk;
+mod lookup;
 mod recent;
 mod routes;
 mod story;

@@ -96,6 +96,22 @@ impl Recent {
         RecentPage { kind, records }
     }
 
+    /// Returns Rollcall's own headers of the last dead letter that a record of `topic` became for
+    /// `reason`; none when it is not among those kept.
+    pub fn letter(&self, topic: &str, reason: &str) -> Vec<(&'static str, String)> {
+        let rings = self.lock();
+        let letters = rings.values().flat_map(|rings| &rings.dead_letters.0);
+        let is = |output: &Output, name, value| {
+            output.headers.iter().any(|(own, text)| *own == name && text == value)
+        };
+        let fitting = letters.filter(|kept| {
+            is(&kept.output, "rollcall-reason", reason)
+                && is(&kept.output, "rollcall-source-topic", topic)
+        });
+        let last = fitting.max_by_key(|kept| kept.committed_at_ms);
+        last.map(|kept| kept.output.headers.clone()).unwrap_or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Rings>> {
         self.0.lock().expect("nothing panics under this lock")
     }

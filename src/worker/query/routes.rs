@@ -63,15 +63,10 @@ async fn story_of(desk: &Desk, key: String) -> Answer<KeyStory> {
         return Err(bad_request("the key is longer than any record's"));
     }
     let bytes = key.into_bytes();
-    let shard = desk.shard_of(&bytes)?;
-    let rows = desk.rows(shard, vec![bytes.clone()]).await?;
-    let row = rows.first().expect("each key has its row");
+    let (shard, row) = desk.find(&bytes).await?;
     let number = shard.0.unsigned_abs();
-    let unknown = || {
-        let detail = "nothing is known of the key: it was never seen, or it is forgotten";
-        problem(404, "UnknownKey", detail, Some(number))
-    };
-    story::story(&bytes, number, row, &desk.rules, &desk.inputs).map(Json).ok_or_else(unknown)
+    let story = story::story(&bytes, number, &row, &desk.rules, &desk.inputs);
+    Ok(Json(story.expect("the row is one of which something is known")))
 }
 
 #[derive(Debug, Deserialize)]
