@@ -66,12 +66,16 @@ pub struct Limits {
     pub reading: Patience,
 }
 
+/// Returns how many connections a process takes that may have so many descriptors.
+pub fn connections_within(descriptors: u64) -> u64 {
+    (descriptors / DESCRIPTORS_PART).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let limits = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         let descriptors = limits.current.unwrap_or(DESCRIPTORS);
-        let connections = descriptors / DESCRIPTORS_PART;
-        let connections = connections.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
+        let connections = connections_within(descriptors);
         Self {
             connections: usize::try_from(connections).unwrap_or(usize::MAX),
             request: Duration::from_secs(15),

@@ -12,7 +12,7 @@ mod stream;
 mod turns;
 
 pub use answer::{ANSWER_BYTES_MAX, PAGE_BYTES_MAX, fit, json_bytes};
-pub use connections::{Peer, serve};
+pub use connections::{Peer, connections_within, serve};
 pub use hosts::Hosts;
 pub use server::{Error, listen, metrics, probe, runtime, stop_signal};
 pub use turns::{Gone, NoTurn, Turns};

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, getuid, setrlimit};
 
 use super::troubles::{Concern, Severity, Troubles};
-use crate::store::tasks;
+use crate::{http, store::tasks};
 
 /// Threads of a producer beside one for each broker: its main one, one for requests to itself, and
 /// those of its two coordinators.
@@ -21,8 +21,8 @@ const THREADS_OF_A_PRODUCER: u64 = 4;
 const DESCRIPTORS_OF_A_THREAD: u64 = 3;
 /// Files of a shard's store, and its lock.
 const DESCRIPTORS_OF_A_STORE: u64 = 24;
-/// Kept back: for what is there for a while only, as while shards are opened and restored, and for
-/// whoever asks over HTTP.
+/// Kept back: for what is there for a while only, as while shards are opened and restored; beside
+/// the connections of those who ask over HTTP.
 const THREADS_KEPT: u64 = 32;
 const DESCRIPTORS_KEPT: u64 = 64;
 /// How often it is counted again how many shards wait.
@@ -61,6 +61,8 @@ struct Bound {
     /// With the number.
     what: String,
     left: u64,
+    /// Not for shards.
+    kept: u64,
     kind: Kind,
 }
 
@@ -91,22 +93,17 @@ impl Room {
     }
 
     fn fits(&self, bound: &Bound, running: usize, used: Used) -> (u64, String) {
-        let (each, kept, before, used) = match bound.kind {
-            Kind::Threads => {
-                (self.threads_of_a_shard, THREADS_KEPT, self.before.threads, used.threads)
+        let (each, before, used) = match bound.kind {
+            Kind::Threads => (self.threads_of_a_shard, self.before.threads, used.threads),
+            Kind::Descriptors => {
+                (self.descriptors_of_a_shard, self.before.descriptors, used.descriptors)
             }
-            Kind::Descriptors => (
-                self.descriptors_of_a_shard,
-                DESCRIPTORS_KEPT,
-                self.before.descriptors,
-                used.descriptors,
-            ),
         };
         // Shards take theirs bit by bit, as they connect: what is still to come is theirs already.
         let running = u64::try_from(running).unwrap_or(u64::MAX);
         let theirs = before.saturating_add(running.saturating_mul(each));
         let to_come = theirs.saturating_sub(used);
-        let left = bound.left.saturating_sub(to_come).saturating_sub(kept) / each;
+        let left = bound.left.saturating_sub(to_come).saturating_sub(bound.kept) / each;
         let things = match bound.kind {
             Kind::Threads => "threads",
             Kind::Descriptors => "open files",
@@ -180,19 +177,20 @@ fn bounds() -> Vec<Bound> {
     let mut bounds = Vec::new();
     if let Some(tasks) = tasks(Path::new("/")) {
         let what = format!("the limit of {} processes and threads (pids.max)", tasks.max);
-        bounds.push(Bound { what, left: tasks.left(), kind: Kind::Threads });
+        bounds.push(Bound { what, left: tasks.left(), kept: THREADS_KEPT, kind: Kind::Threads });
     }
     // The superuser is not bound by it.
     let max = getrlimit(Resource::Nproc).current.filter(|_| !getuid().is_root());
     if let Some(max) = max {
         let what = format!("the user's limit of {max} processes and threads (ulimit -u)");
         let left = max.saturating_sub(threads_of_user(getuid().as_raw()));
-        bounds.push(Bound { what, left, kind: Kind::Threads });
+        bounds.push(Bound { what, left, kept: THREADS_KEPT, kind: Kind::Threads });
     }
     if let Some(max) = getrlimit(Resource::Nofile).current {
         let what = format!("the limit of {max} open files (ulimit -n)");
         let left = max.saturating_sub(Used::now().descriptors);
-        bounds.push(Bound { what, left, kind: Kind::Descriptors });
+        let kept = DESCRIPTORS_KEPT + http::connections_within(max);
+        bounds.push(Bound { what, left, kept, kind: Kind::Descriptors });
     }
     bounds
 }
@@ -221,7 +219,11 @@ mod tests {
     }
 
     fn fits(left: u64, kind: Kind, running: usize, used: Used) -> u64 {
-        let bound = Bound { what: "the limit".to_owned(), left, kind };
+        let kept = match kind {
+            Kind::Threads => THREADS_KEPT,
+            Kind::Descriptors => DESCRIPTORS_KEPT,
+        };
+        let bound = Bound { what: "the limit".to_owned(), left, kept, kind };
         room().fits(&bound, running, used).0
     }
 

@@ -54,7 +54,7 @@ fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
 
 #[test]
 fn shards_for_whose_files_there_is_no_room_wait_and_the_others_run() {
-    runs_what_fits("few-files", &["prlimit", "--nofile=420:420"], "open files");
+    runs_what_fits("few-files", &["prlimit", "--nofile=520:520"], "open files");
 }
 
 #[test]

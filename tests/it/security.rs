@@ -308,6 +308,25 @@ fn a_secret_that_is_missing_is_named_with_its_field() {
 }
 
 #[test]
+fn a_group_that_may_not_be_read_is_named_until_it_is_granted_under_both_protocols() {
+    let secured = Secured::shared();
+    for protocol in ["classic", "consumer"] {
+        let shop = secured.with_password(&format!("group-{protocol}"), PASSWORD);
+        let shop = shop.with("kafka/groupProtocol", protocol);
+        secured.grant_all(&shop, USER);
+        secured.acl("--remove", USER, &["Read"], &["--group", &shop.name]);
+        let worker = Worker::start_with(&shop, "w-1", &["--keep-trying"]);
+        let message = state_api::trouble(&worker, "GroupUnauthorized");
+        assert!(message.contains("grant Read"), "{message}");
+        assert_eq!(worker.process.said(&["same instance id"]), None);
+        secured.grant(USER, &["Read"], &["--group", &shop.name]);
+        let worker = worker.ready();
+        ship(&shop, "a");
+        drop(worker);
+    }
+}
+
+#[test]
 fn a_permission_that_is_missing_is_named_and_nothing_is_lost_until_it_is_granted() {
     let secured = Secured::shared();
     let shop = secured.with_password("unauthorized", PASSWORD);
