@@ -233,10 +233,10 @@ impl Broker for ForgetfulBroker {
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
         let mut committed = self.0.committed(shard)?;
         if committed.iter().any(Option::is_some) {
-            let from_start = CommittedOffset { next: 0, metadata: Metadata::default() };
-            committed.iter_mut().for_each(|offset| {
-                offset.get_or_insert_with(|| from_start.clone());
-            });
+            for (offset, log) in committed.iter_mut().zip(self.0.inputs(shard)?) {
+                let (next, metadata) = (log.bounds.start, Metadata::default());
+                offset.get_or_insert(CommittedOffset { next, metadata });
+            }
         }
         Ok(committed)
     }

@@ -111,7 +111,7 @@ fn workers_read_the_object_without_what_is_for_kubernetes() {
          storage: { size: 1Gi }\n  console: {}\n  pod: { nodeSelector: { a: b } }\n",
     ));
     let file: Value = serde_yaml::from_str(&text).expect("YAML");
-    assert_eq!(file["metadata"], json!({ "name": "shipping" }));
+    assert_eq!(file["metadata"], json!({ "name": "shipping", "namespace": "shop", "uid": "u" }));
     for field in config_map::NOT_FOR_WORKERS {
         assert!(file["spec"].get(field).is_none(), "{field}");
     }
