@@ -9,6 +9,7 @@
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use super::{Ages, Identity, Offset, RowCounts};
+use crate::codec::Partitioner;
 
 /// What is committed beside each input offset, and with the rows: all are of the same moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub struct Metadata {
     /// Whose shard it is; `None` when an older version or another tool has set the offset, and beside
     /// all inputs but the first.
     pub identity: Option<Identity>,
+    /// How the inputs are partitioned, as their records have shown; `None` while that is not known
+    /// or not asked for, and beside all inputs but the first.
+    pub partitioner: Option<Partitioner>,
 }
 
 /// Where an input stands.
@@ -42,7 +46,7 @@ impl Metadata {
     /// Returns what is committed beside the inputs but the first: once is enough for the rest.
     pub fn brief(&self) -> Self {
         let (changelog_id, positions) = (self.changelog_id.clone(), self.positions.clone());
-        Self { changelog_id, rows: self.rows, ages: None, positions, identity: None }
+        Self { changelog_id, rows: self.rows, positions, ..Self::default() }
     }
 }
 
@@ -60,7 +64,8 @@ impl fmt::Display for Metadata {
             write!(f, "{}{topic_id}@{next:x}", if n == 0 { " inputs=" } else { "," })?;
         }
         let mut words = self.identity.iter().flat_map(Identity::words);
-        words.try_for_each(|word| write!(f, " {word}"))
+        words.try_for_each(|word| write!(f, " {word}"))?;
+        self.partitioner.map_or(Ok(()), |partitioner| write!(f, " partitioner={partitioner}"))
     }
 }
 
@@ -73,13 +78,14 @@ impl FromStr for Metadata {
         let changelog_id = words.next().unwrap_or_default().to_owned();
         let (named, plain): (Vec<&str>, Vec<&str>) = words.partition(|word| word.contains('='));
         let named = || named.iter().filter_map(|word| word.split_once('='));
-        let positions = named().find(|(name, _)| *name == "inputs");
+        let value = |wanted| named().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         Ok(Self {
             changelog_id,
             rows: plain.first().and_then(|word| counts(word)),
             ages: plain.get(1).and_then(|word| word.parse().ok()),
-            positions: positions.and_then(|(_, text)| read_positions(text)).unwrap_or_default(),
+            positions: value("inputs").and_then(read_positions).unwrap_or_default(),
             identity: Identity::read(named()),
+            partitioner: value("partitioner").and_then(Partitioner::named),
         })
     }
 }
@@ -123,6 +129,7 @@ mod tests {
             ages: Some(ages),
             positions: vec![position("a_-", 255), position("", 0)],
             identity: Some(shipping()),
+            partitioner: Some(Partitioner::Crc32),
         }
     }
 
@@ -132,7 +139,7 @@ mod tests {
         assert_eq!(
             metadata.to_string(),
             "id_-1 1,2,3,18446744073709551615 1000+0*1 inputs=a_-@ff,@0 object=prod/shipping uid=7d1f \
-             counting=distinct topics=orders,manufactured"
+             counting=distinct topics=orders,manufactured partitioner=crc32"
         );
         assert_eq!(read(&metadata.to_string()), metadata);
         assert_eq!(
@@ -147,7 +154,7 @@ mod tests {
         let old = read("id_-1 1,2,3,4 1000+0*1");
         assert_eq!(old.rows.expect("counts").finished, 4);
         assert_eq!(old.ages.expect("ages").keys(), 1);
-        assert_eq!((old.positions, old.identity), (vec![], None));
+        assert_eq!((old.positions, old.identity, old.partitioner), (vec![], None, None));
     }
 
     #[test]

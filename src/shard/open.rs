@@ -114,6 +114,7 @@ impl Opening<'_> {
     ) -> Result<Start> {
         self.check_changelog(committed, changelog_id)?;
         self.check_identity(committed)?;
+        self.remember_partitioner(committed);
         Start::find(self, committed, inputs, changelog)
     }
 
@@ -129,6 +130,14 @@ impl Opening<'_> {
                  `rollcall reset`",
                 self.shard
             ))),
+        }
+    }
+
+    /// Takes over what an earlier owner has learnt of how the inputs are partitioned.
+    fn remember_partitioner(&self, committed: &[Option<CommittedOffset>]) {
+        let offsets = committed.iter().flatten();
+        if let Some(learnt) = { offsets }.find_map(|offset| offset.metadata.partitioner) {
+            self.plan.placement.remember(learnt);
         }
     }
 

@@ -285,6 +285,7 @@ impl<S: Store> Running<S> {
             ages: Some(self.ages.clone()),
             positions: positions.map(position).collect(),
             identity: Some(self.plan.identity.clone()),
+            partitioner: self.plan.placement.learnt(),
         }
     }
 

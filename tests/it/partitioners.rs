@@ -57,9 +57,9 @@ fn all_are_found(shop: &Reconciliation, worker: &Worker, keys: std::ops::Range<u
 }
 
 #[test]
-fn keys_of_librdkafkas_default_are_learnt_and_found() {
+fn keys_of_librdkafkas_default_are_learnt_found_and_remembered() {
     let shop = Reconciliation::new(&Broker::shared(), "crc");
-    let worker = shop.worker("w-1");
+    let mut worker = shop.worker("w-1");
     send(&shop, 0..9, CRC32, CRC32);
     shop.settle();
     let (_, status) = ask(&worker, "/v1/status");
@@ -75,7 +75,10 @@ fn keys_of_librdkafkas_default_are_learnt_and_found() {
     assert_eq!((code, problem["shard"].is_u64()), (404, true), "{problem}");
     assert_eq!(shop.dead_letters().len(), 0);
 
-    // What comes elsewhere from now on is put aside.
+    // Another worker remembers what this one has learnt, and what comes elsewhere is put aside.
+    assert_eq!(worker.process.terminate().code(), Some(0));
+    let worker = shop.worker("w-1");
+    assert_eq!(ask(&worker, "/v1/status").1["partitioner"], "crc32");
     send(&shop, 60..80, CRC32, MURMUR2);
     shop.settle();
     let letters = shop.dead_letters();
