@@ -4,6 +4,7 @@
 //! the cause and the remedy, and goes away with the cause.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,6 +39,8 @@ pub struct Watch<'a> {
     outside: Option<Outside>,
     /// Since when no broker answers, in words; `None` while one does.
     silent: Option<String>,
+    /// The reasons that the log has, for as long as they last.
+    logged: BTreeMap<Concern, String>,
     /// Since when it is looked at.
     since: Instant,
     looked_at: Option<Instant>,
@@ -64,6 +67,7 @@ impl<'a> Watch<'a> {
             group: connection.group.clone(),
             outside: None,
             silent: None,
+            logged: BTreeMap::new(),
             since: Instant::now(),
             looked_at: None,
         }
@@ -110,13 +114,19 @@ impl<'a> Watch<'a> {
         self.settle(Concern::Membership, outside);
     }
 
-    fn settle(&self, concern: Concern, found: Option<Found>) {
-        match found {
-            Some((severity, Trouble { reason, message })) => {
-                self.view.troubles.report(concern, severity, &reason, &message);
+    fn settle(&mut self, concern: Concern, found: Option<Found>) {
+        let before = self.logged.remove(&concern);
+        let Some((severity, Trouble { reason, message })) = found else {
+            if let Some(reason) = before {
+                tracing::info!(reason, "no longer cut off");
             }
-            None => self.view.troubles.resolve(concern),
+            return self.view.troubles.resolve(concern);
+        };
+        if before.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "cut off: {message}");
         }
+        self.view.troubles.report(concern, severity, &reason, &message);
+        self.logged.insert(concern, reason);
     }
 
     /// Returns what stands in the way of a login before a broker is asked.

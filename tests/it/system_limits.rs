@@ -63,6 +63,6 @@ fn shards_for_whose_threads_there_is_no_room_wait_and_the_others_run() {
         // A limit of threads counts those of all of a user's processes: it takes a user of its own.
         return;
     }
-    let limit = ["prlimit", "--nproc=120:120", "setpriv", "--reuid=61234", "--clear-groups"];
+    let limit = ["prlimit", "--nproc=160:160", "setpriv", "--reuid=61234", "--clear-groups"];
     runs_what_fits("few-threads", &limit, "processes and threads");
 }
