@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
+mod bounds;
 mod collector;
 mod consumer_protocol;
 mod contract;

@@ -117,7 +117,7 @@ fn a_keys_story_tells_what_it_waits_for_from_memory_and_from_disk() {
 fn keys_that_are_no_segment_of_a_path_are_found_and_forge_nothing() {
     let shop = Reconciliation::new(&Broker::shared(), "odd-keys");
     let worker = shop.worker("w-1");
-    let keys = [".", "..", "100%", " x ", "a/b?c#d&key=e+f", "a\n  state     completed\x1b[2J"];
+    let keys = [".", "..", "100%", " x ", "a/b?c#d&key=e+f", "a\n  state     completed\u{9b}2J"];
     for key in keys {
         shop.order(key, &[1, 2]);
         shop.made(key, 2);
@@ -139,7 +139,7 @@ fn keys_that_are_no_segment_of_a_path_are_found_and_forge_nothing() {
         let lines = inspect.all();
         let states = lines.iter().filter(|line| line.trim_start().starts_with("state"));
         assert_eq!(states.count(), 1, "{lines:?}");
-        assert!(!lines.iter().any(|line| line.contains('\x1b')), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains('\u{9b}')), "{lines:?}");
     }
     // As consoles of an older version ask.
     let (status, story) = ask(&worker, "/v1/keys/100%25");

@@ -77,6 +77,12 @@ impl Process {
         root.join(path.strip_prefix("/").expect("the path is absolute"))
     }
 
+    /// Returns how many threads it has.
+    pub fn threads(&self) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        tasks.map_or(0, Iterator::count)
+    }
+
     /// Waits until a line of its output contains all of `parts`, and returns the line.
     pub fn says(&self, parts: &[&str]) -> String {
         let what = format!("{} says {parts:?}", self.what);
