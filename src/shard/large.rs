@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::cache::{Cache, SlotId};
-use crate::matching::{Counting, LARGE_ITEMS_BYTES, Row};
+use crate::matching::{Counting, Row};
 
 /// Bytes of rows that are kept beside each other.
 const KEPT_BYTES_MAX: usize = 8 << 20;
-/// A row that is used so often gets an index of its items.
-const INDEXED_USES: u32 = 8;
 
 /// The large rows of a batch, by their place in the cache, which has them as they were before it.
 #[derive(Debug, Default)]
@@ -45,22 +43,17 @@ impl LargeRows {
         Some((row, past))
     }
 
-    /// Tells whether a row is large enough to be kept.
-    #[inline]
-    pub fn wants(row: &Row) -> bool {
-        row.items.size() > LARGE_ITEMS_BYTES
-    }
-
-    /// Keeps a row, and writes others back if they become too many.
+    /// Keeps a row, with an index of its items if they are counted by `index`, and writes others
+    /// back if they become too many.
     pub fn keep(
         &mut self,
         slot: SlotId,
         mut row: Row,
         past: Past,
-        counting: Counting,
+        index: Option<Counting>,
         cache: &mut Cache,
     ) {
-        if past.uses >= INDEXED_USES {
+        if let Some(counting) = index {
             row.items.index(counting);
         }
         let bytes = row.items.size();

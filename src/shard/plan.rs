@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Headers, Identity, Offset, Placement};
 use crate::{
     codec::{Input, Outputs},
-    matching::{Rules, Times},
+    matching::{LARGE_ITEMS_BYTES, Rules, Times},
 };
 
 /// A reconciliation, compiled.
@@ -72,6 +72,10 @@ pub struct Limits {
     pub spill_interval: Duration,
     /// Deadlines fired at a time.
     pub deadlines_max: usize,
+    /// Bytes of items above which a row stays as it is throughout a batch.
+    pub large_items_bytes: usize,
+    /// Records of a batch after which such a row gets an index of its items.
+    pub indexed_uses: u32,
 }
 
 impl Default for Limits {
@@ -82,6 +86,8 @@ impl Default for Limits {
             transaction_records_max: 100_000,
             spill_interval: Duration::from_secs(60),
             deadlines_max: 1_000,
+            large_items_bytes: LARGE_ITEMS_BYTES,
+            indexed_uses: 8,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Ages, Carried, InputIndex, Misplaced, Record, Result, RowCounts, Running, Span, Store,
     cache::SlotId,
-    large::{LargeRows, Past},
+    large::Past,
     running::{NO_SLOT, miscounted, unreadable},
     story,
 };
@@ -114,10 +114,11 @@ impl<S: Store> Running<S> {
             }
         }
         // Deadlines fire between batches, and look at the cache.
-        if origin.is_some() && LargeRows::wants(&row) {
-            let counting = self.plan.rules.counting;
+        if origin.is_some() && row.items.size() > self.limits.large_items_bytes {
             let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
-            self.large.keep(slot, row, past, counting, &mut self.cache);
+            let counting = self.plan.rules.counting;
+            let index = (past.uses >= self.limits.indexed_uses).then_some(counting);
+            self.large.keep(slot, row, past, index, &mut self.cache);
         } else {
             if changed {
                 row.items.unindex();

@@ -175,12 +175,19 @@ fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {
 }
 
 fn limits(random: &mut Random) -> Limits {
-    Limits {
+    let limits = Limits {
         cache_bytes: *random.pick(&[600, 2_000, 1 << 20]),
         dirty_rows_max: *random.pick(&[0, 3, 1_000]),
         transaction_records_max: *random.pick(&[2, 10, 1_000]),
         spill_interval: Duration::from_millis(*random.pick(&[300, 3_000, 1_000_000])),
         deadlines_max: *random.pick(&[1, 3, 100]),
+        ..Limits::default()
+    };
+    // Rows of schedules are small; where little fits into memory, some of them count as large.
+    match limits.cache_bytes {
+        600 => Limits { large_items_bytes: 0, indexed_uses: 1, ..limits },
+        2_000 => Limits { large_items_bytes: 12, indexed_uses: 3, ..limits },
+        _ => limits,
     }
 }
 
