@@ -45,7 +45,9 @@ impl Admin {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
         let context = Context::default();
         let client = AdminClient::from_config_and_context(&connection.admin(), context.sibling());
-        let client = connection.login.keep(client.map_err(refused)?)?;
+        let client = client.map_err(refused)?;
+        native::lead_logs(&client);
+        let client = connection.login.keep(client)?;
         let consumer = connection.consumer(&connection.reader(), context)?;
         let servers = connection.base.get("bootstrap.servers").unwrap_or_default().to_owned();
         Ok(Self { client, consumer, servers })

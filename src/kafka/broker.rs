@@ -11,7 +11,10 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::{Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native};
+use super::{
+    Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native,
+    producer::LetterRoom,
+};
 use crate::shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result, ShardId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,6 +27,7 @@ type Asker = Kept<BaseConsumer<Context>>;
 pub struct KafkaBroker {
     connection: Arc<Connection>,
     topics: Arc<Topics>,
+    letters: Arc<LetterRoom>,
     /// Asks for offsets and bounds, for all shards: connecting anew costs a shard a tenth of a
     /// second each time.
     client: Arc<Mutex<Option<Arc<Asker>>>>,
@@ -31,7 +35,7 @@ pub struct KafkaBroker {
 
 impl KafkaBroker {
     pub fn new(connection: Arc<Connection>, topics: Arc<Topics>) -> Self {
-        Self { connection, topics, client: Arc::default() }
+        Self { connection, topics, letters: Arc::default(), client: Arc::default() }
     }
 
     fn client(&self) -> Result<Arc<Asker>> {
@@ -106,7 +110,7 @@ impl Broker for KafkaBroker {
                 self.topics.inputs[0]
             )));
         }
-        ShardProducer::fence(&self.connection, &self.topics, shard)
+        ShardProducer::fence(&self.connection, &self.topics, &self.letters, shard)
     }
 
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {

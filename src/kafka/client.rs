@@ -12,7 +12,12 @@ use rdkafka::{
 };
 
 use super::{
-    Brokers, Client, brokers::Meter, context::Context, login::Login, native::Kept, token::Refusal,
+    Brokers, Client,
+    brokers::Meter,
+    context::Context,
+    login::Login,
+    native::{self, Kept},
+    token::Refusal,
 };
 use crate::shard::Error;
 
@@ -48,6 +53,12 @@ pub struct Connection {
 /// Round trips for the metrics. Only for clients that are always polled: elsewhere what nobody
 /// fetches would pile up.
 const MEASURED: (&str, &str) = ("statistics.interval.ms", "10000");
+
+/// How long a transaction may last before the brokers end it.
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// librdkafka's own.
+const BATCH_BYTES_DEFAULT: usize = 1_000_000;
 
 /// A record's bytes beside key and value, generously.
 pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
@@ -149,22 +160,29 @@ impl Connection {
         config
     }
 
-    /// A shard's transactional producer. `message_bytes_max` is the largest record that the
-    /// output topics take.
-    pub fn producer(&self, transactional_id: &str, message_bytes_max: usize) -> ClientConfig {
+    /// A shard's transactional producer. `message_bytes_max` is the largest record that any of the
+    /// topics takes that it writes to, `batch_bytes_max` the largest batch that each of them takes.
+    pub fn producer(
+        &self,
+        transactional_id: &str,
+        message_bytes_max: usize,
+        batch_bytes_max: usize,
+    ) -> ClientConfig {
         let mut config = self.client("producer");
+        // Also where the user has set it: a larger batch would be refused.
+        let given = config.get("batch.size").and_then(|text| text.parse().ok());
+        let batch_bytes = given.unwrap_or(BATCH_BYTES_DEFAULT).min(batch_bytes_max.max(1));
+        config.set("batch.size", batch_bytes.to_string());
         set(
             &mut config,
             &[
                 ("transactional.id", transactional_id),
                 MEASURED,
-                // What it would log comes back from its calls as well, and with a shard to it.
-                ("log_level", "0"),
                 ("enable.idempotence", "true"),
                 // A crashed owner's open transaction holds readers up for that long at most, plus the
                 // broker's sweep of ten seconds; a new owner ends it at once.
-                ("transaction.timeout.ms", "10000"),
-                ("message.timeout.ms", "10000"),
+                ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
+                ("message.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
                 // Records are queued at the commit and flushed, so there is nothing to linger for.
                 ("linger.ms", "1"),
                 ("queue.buffering.max.messages", "1000000"),
@@ -190,6 +208,7 @@ impl Connection {
         let consumer = config
             .create_with_context(context)
             .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;
+        native::lead_logs(&consumer);
         Ok(self.login.keep(consumer)?)
     }
 
@@ -224,6 +243,11 @@ impl Connection {
     /// Topics: describes, checks and creates them.
     pub fn admin(&self) -> ClientConfig {
         self.client("admin")
+    }
+
+    /// Returns the largest record that the clients may send, where the user has set it.
+    pub fn message_bytes_max(&self) -> Option<usize> {
+        self.base.get("message.max.bytes").and_then(|text| text.parse().ok())
     }
 
     /// Returns the changelog topic's name.

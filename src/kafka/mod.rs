@@ -19,6 +19,7 @@ mod membership;
 mod native;
 mod owner;
 mod producer;
+mod refusal;
 mod reset;
 mod survey;
 mod token;

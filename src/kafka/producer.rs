@@ -1,18 +1,27 @@
 //! A shard's transactions on Kafka.
 
-use std::time::{Duration, Instant};
+mod cut;
+mod fence;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, error::RDKafkaErrorCode};
 
+pub use self::cut::LetterRoom;
+pub(super) use self::fence::fence_all;
 use super::{
-    Client, Connection, Topics,
-    native::{Failure, GroupMetadata, Kept, NativeProducer, TopicHandle},
+    Connection, Topics,
+    client::TRANSACTION_TIMEOUT,
+    native::{Failure, GroupMetadata, Kept, NativeProducer, Outgoing, TopicHandle},
+    refusal::{self, Class},
 };
 use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction};
 
 /// Bounds every call of a commit; longer than the transaction may live at the broker.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
-const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
 const MEETING_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -25,6 +34,11 @@ pub struct ShardProducer {
     completed: TopicHandle,
     overdue: TopicHandle,
     dead_letter: TopicHandle,
+    /// A batch of several records is no larger than this.
+    batch_bytes_max: usize,
+    letters: Arc<LetterRoom>,
+    /// How long the last commit took.
+    took: Duration,
 }
 
 impl ShardProducer {
@@ -32,16 +46,34 @@ impl ShardProducer {
     ///
     /// # Errors
     /// When Kafka does not answer or refuses.
-    pub fn fence(connection: &Connection, topics: &Topics, shard: ShardId) -> Result<Self> {
-        let mut native = create(connection, shard, topics.message_bytes_max)?;
+    pub fn fence(
+        connection: &Connection,
+        topics: &Topics,
+        letters: &Arc<LetterRoom>,
+        shard: ShardId,
+    ) -> Result<Self> {
+        let room = (topics.message_bytes_max, topics.batch_bytes_max);
+        let mut native = fence::create(connection, shard, room)?;
         let changelog = native.topic(&connection.changelog());
         native.watch(changelog);
         let completed = native.topic(&topics.completed);
         let overdue = native.topic(&topics.overdue);
         let dead_letter = native.topic(&topics.dead_letter);
-        init_transactions(&mut native)?;
-        let inputs = topics.inputs.clone();
-        Ok(Self { native, shard, inputs, changelog, completed, overdue, dead_letter })
+        fence::init_transactions(&mut native)?;
+        let (inputs, batch_bytes_max) = (topics.inputs.clone(), topics.batch_bytes_max);
+        let took = Duration::ZERO;
+        Ok(Self {
+            native,
+            shard,
+            inputs,
+            changelog,
+            completed,
+            overdue,
+            dead_letter,
+            batch_bytes_max,
+            letters: Arc::clone(letters),
+            took,
+        })
     }
 
     /// Takes what the client has measured while nothing is committed.
@@ -49,24 +81,35 @@ impl ShardProducer {
         self.native.serve(Duration::ZERO);
     }
 
+    /// Returns for how long brokers have held the client back at most since the last call.
+    pub fn take_throttled(&self) -> Duration {
+        self.native.take_throttled()
+    }
+
+    /// Returns how long the last commit took.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
     fn produce(&mut self, transaction: &Transaction) -> std::result::Result<(), Failure> {
         let partition = transaction.shard.0;
         self.native.produce_batch(self.changelog, partition, transaction.changes.iter())?;
-        for output in &transaction.outputs {
+        for (number, output) in transaction.outputs.iter().enumerate() {
             let (topic, partition) = match output.sink {
                 // The key's partition by its hash, as for any consumer of the topic.
                 Sink::Completed => (self.completed, None),
                 Sink::Overdue => (self.overdue, None),
                 Sink::DeadLetter => (self.dead_letter, None),
             };
-            self.native.produce(
-                topic,
-                partition,
-                output.key.as_deref(),
-                output.value.as_deref(),
-                output.timestamp_ms,
-                output.all_headers(),
-            )?;
+            let shortened = self.letters.shortened(output);
+            let output = shortened.as_ref().unwrap_or(output);
+            let record = Outgoing {
+                number,
+                key: output.key.as_deref(),
+                value: output.value.as_deref(),
+                timestamp_ms: output.timestamp_ms,
+            };
+            self.native.produce(topic, partition, record, output.all_headers())?;
         }
         Ok(())
     }
@@ -97,11 +140,14 @@ impl ShardProducer {
         if !(transaction.changes.is_empty() && transaction.outputs.is_empty()) {
             // Not left to the commit, whose own flush waits at least 100 ms.
             let delivered = self.native.flush(COMMIT_TIMEOUT).map_err(|failure| {
+                if !failure.is_secondary() {
+                    return Stage::Open(failure);
+                }
                 // Records that were dropped say only that they were; the next call says why.
                 let cause = self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT).err();
                 Stage::Open(cause.unwrap_or(failure))
             });
-            last = delivered?.watched_offset;
+            last = delivered?;
         }
         until(deadline, || self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT))
             .map_err(Stage::Open)?;
@@ -111,39 +157,6 @@ impl ShardProducer {
         })?;
         Ok(last.map(|offset| offset + 1))
     }
-}
-
-/// Fences every owner of the shard and settles its open transaction, without becoming one.
-///
-/// # Errors
-/// When Kafka does not answer or refuses.
-pub(super) fn fence_all(connection: &Connection, shard: ShardId) -> Result<()> {
-    let mut native = create(connection, shard, 0)?;
-    init_transactions(&mut native)
-}
-
-fn create(
-    connection: &Connection,
-    shard: ShardId,
-    message_bytes_max: usize,
-) -> Result<Kept<NativeProducer>> {
-    let transactional_id = format!("{}-{shard}", connection.group);
-    let config = connection.producer(&transactional_id, message_bytes_max);
-    let native = NativeProducer::create(&config, connection.meter(Client::Producer))
-        .map_err(Error::Misconfigured)?;
-    Ok(connection.login.keep(native)?)
-}
-
-fn init_transactions(native: &mut NativeProducer) -> Result<()> {
-    let deadline = Instant::now() + FENCE_TIMEOUT;
-    // Asked for a coordinator while it is connected to no broker, librdkafka asks again only after
-    // half a second. The first answer may make it connect anew, by the name that brokers have for
-    // themselves. What goes wrong here goes wrong below as well, and is told there.
-    for _ in 0..2 {
-        let _ = native.meet_broker(MEETING_TIMEOUT);
-    }
-    until(deadline, || native.init_transactions(FENCE_TIMEOUT))
-        .map_err(|failure| error(&failure, native))
 }
 
 /// How far a transaction had come when it failed.
@@ -167,58 +180,83 @@ impl Producer for ShardProducer {
             return Err(Error::Fenced("this process is no member of the group".to_owned()));
         }
         debug_assert_eq!(transaction.shard, self.shard);
-        match self.run(transaction, authority) {
-            Ok(next) => Ok(next),
-            Err(Stage::Lost(failure)) => Err(error(&failure, &self.native)),
-            Err(Stage::Open(failure)) if failure.fatal => Err(error(&failure, &self.native)),
-            Err(Stage::Open(failure)) => {
-                // Asked first: an abort that fails as well would hide it.
-                let cause = error(&failure, &self.native);
-                match self.native.abort(COMMIT_TIMEOUT) {
-                    Ok(()) if is_outdated(failure.code) => {
-                        Err(Error::Outdated(failure.to_string()))
-                    }
-                    Ok(()) => Err(cause),
-                    // A broker refuses to end a transaction that it never saw begin.
-                    Err(_) if matches!(cause, Error::Misconfigured(_)) => Err(cause),
-                    Err(abort) => {
-                        tracing::debug!(shard = %self.shard, %cause, "aborting");
-                        Err(error(&abort, &self.native))
-                    }
-                }
+        let begun = Instant::now();
+        let result = self.run(transaction, authority);
+        self.took = begun.elapsed();
+        let (failure, is_open) = match result {
+            Ok(next) => return Ok(next),
+            Err(Stage::Lost(failure)) => (failure, false),
+            Err(Stage::Open(failure)) => (failure, true),
+        };
+        let is_over = failure.fatal || self.native.fatal_error().is_some();
+        // Asked first: an abort that fails as well would hide it.
+        let error = self.judge(transaction, failure, self.took);
+        let aborted = (is_open && !is_over).then(|| self.native.abort(COMMIT_TIMEOUT));
+        match (error, aborted) {
+            // Only an abort makes sure of it.
+            (Error::Outdated(why), Some(Ok(()))) => Err(Error::Outdated(why)),
+            (Error::Outdated(_), Some(Err(abort))) => {
+                Err(self.judge(transaction, abort, begun.elapsed()))
             }
+            (Error::Outdated(why), None) => Err(Error::Interrupted(why)),
+            // A broker refuses to end a transaction that it never saw begin, and one that it has
+            // ended itself: what came first says why.
+            (error, _) => Err(error),
         }
     }
 }
 
-/// Tells whether the group has moved on from the generation that was used.
-fn is_outdated(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::IllegalGeneration
-            | RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::StaleMemberEpoch
-            | RDKafkaErrorCode::FencedMemberEpoch
-            | RDKafkaErrorCode::FencedInstanceId
-            | RDKafkaErrorCode::RebalanceInProgress
-    )
-}
+impl ShardProducer {
+    /// Returns the error that a failed transaction, begun so long ago, comes to.
+    fn judge(&mut self, transaction: &Transaction, failure: Failure, age: Duration) -> Error {
+        let fatal = self.native.fatal_error();
+        let failure = Failure { topic: failure.topic.clone(), ..fatal.unwrap_or(failure) };
+        let (code, topic) = (failure.code, failure.topic.as_deref());
+        let expires = code == RDKafkaErrorCode::InvalidTransactionalState
+            || refusal::class(code) == Class::Fenced;
+        if expires && age >= TRANSACTION_TIMEOUT {
+            return Error::Oversized(format!(
+                "it took {:.1} s, longer than transaction.timeout.ms = {}, so that the brokers \
+                 have ended it: {failure}: raise the client's quota, or see what slows the brokers \
+                 down",
+                age.as_secs_f64(),
+                TRANSACTION_TIMEOUT.as_millis()
+            ));
+        }
+        if code == RDKafkaErrorCode::MessageTimedOut
+            && let Some(name) = topic
+            && let Err(found) = self.native.find_topic(name, MEETING_TIMEOUT)
+            && refusal::class(found.code) == Class::Stopped
+        {
+            return refusal::error(found.code, topic, &failure.to_string());
+        }
+        if refusal::is_size(code) && self.is_alone(transaction, &failure) {
+            if self.letters.refused(transaction, &failure) {
+                return Error::Interrupted(format!(
+                    "a dead letter is larger than its topic takes, and is cut: {failure}"
+                ));
+            }
+            return refusal::too_large(topic, &failure.to_string());
+        }
+        refusal::error(code, topic, &failure.to_string())
+    }
 
-fn error(failure: &Failure, producer: &NativeProducer) -> Error {
-    let fatal = producer.fatal_error();
-    let failure = fatal.as_ref().unwrap_or(failure);
-    match failure.code {
-        RDKafkaErrorCode::Fenced
-        | RDKafkaErrorCode::ProducerFenced
-        | RDKafkaErrorCode::InvalidProducerEpoch
-        | RDKafkaErrorCode::PurgeQueue => Error::Fenced(failure.to_string()),
-        RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-        | RDKafkaErrorCode::TopicAuthorizationFailed
-        | RDKafkaErrorCode::GroupAuthorizationFailed
-        | RDKafkaErrorCode::ClusterAuthorizationFailed => Error::Misconfigured(format!(
-            "not authorized: {failure}; see docs/operations.md for the ACLs that are needed"
-        )),
-        _ => Error::Interrupted(failure.to_string()),
+    /// Tells whether it is one record that is too large, and not a batch of several.
+    fn is_alone(&self, transaction: &Transaction, failure: &Failure) -> bool {
+        let outputs = &transaction.outputs;
+        match failure.record.and_then(|number| outputs.get(number)) {
+            // The client refuses records one by one.
+            _ if !failure.aborts => true,
+            Some(output) => {
+                let of_topic = outputs.iter().filter(|other| other.sink == output.sink);
+                output.bytes() > self.batch_bytes_max || of_topic.count() == 1
+            }
+            None => {
+                let mut rows = transaction.changes.iter();
+                rows.len() == 1
+                    || rows.any(|(key, row)| key.len() + row.len() > self.batch_bytes_max)
+            }
+        }
     }
 }
 

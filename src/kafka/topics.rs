@@ -57,6 +57,8 @@ pub struct Topics {
     pub input_ids: Vec<String>,
     /// Largest record that any topic we write to takes, in bytes.
     pub message_bytes_max: usize,
+    /// Largest batch of records that every topic we write to takes, in bytes.
+    pub batch_bytes_max: usize,
     /// Largest key and value together that the dead-letter topic takes, in bytes.
     pub dead_letter_bytes_max: usize,
     /// Largest row that the changelog takes, in bytes.
@@ -100,10 +102,16 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
     }
     let config = admin.config(&changelog).await?;
     flaw::check_changelog(&changelog, &config)?;
-    let row_bytes_max = bytes_max(&config).saturating_sub(RECORD_OVERHEAD_BYTES);
+    // What the client may not send is refused by itself, whatever the topics take.
+    let sent_max = connection.message_bytes_max().unwrap_or(usize::MAX);
+    let row_bytes_max = bytes_max(&config).min(sent_max).saturating_sub(RECORD_OVERHEAD_BYTES);
     let dead_letter_config = admin.config(&wanted.dead_letter).await?;
     flaw::check_dead_letters(&wanted.dead_letter, &dead_letter_config)?;
     let dead_letter_max = bytes_max(&dead_letter_config);
+    let mut batch_bytes_max = bytes_max(&config).min(dead_letter_max);
+    for output in [&wanted.completed, &wanted.overdue] {
+        batch_bytes_max = batch_bytes_max.min(bytes_max(&admin.config(output).await?));
+    }
     let kept_ms = config.get("delete.retention.ms").and_then(|text| text.parse().ok());
     let (input_ids, changelog_id) = admin.ids(&wanted.inputs, &changelog)?;
     let broker_config = admin.broker_config(&changelog).await;
@@ -119,7 +127,8 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
         changelog_id,
         input_ids,
         message_bytes_max: bytes_max(&config).max(dead_letter_max),
-        dead_letter_bytes_max: dead_letter_max.saturating_sub(RECORD_OVERHEAD_BYTES),
+        batch_bytes_max,
+        dead_letter_bytes_max: dead_letter_max.min(sent_max).saturating_sub(RECORD_OVERHEAD_BYTES),
         row_bytes_max,
         tombstones_kept: Duration::from_millis(kept_ms.unwrap_or(86_400_000)),
         offsets_retention,

@@ -52,6 +52,7 @@ impl From<Error> for Unfit {
             Error::Misconfigured(_) => "Misconfigured",
             Error::Fenced(_)
             | Error::Outdated(_)
+            | Error::Oversized(_)
             | Error::Corrupt(_)
             | Error::Violated { .. }
             | Error::Interrupted(_) => "BrokerUnreachable",

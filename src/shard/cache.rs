@@ -41,6 +41,8 @@ pub struct Cache {
     bytes: usize,
     /// Slots changed by the running overlay.
     changed: Vec<SlotId>,
+    /// What the keys and rows of these take.
+    changed_bytes: usize,
     /// Slots changed since the last spill was taken.
     dirty: Vec<SlotId>,
     due: DueSlots,
@@ -127,11 +129,14 @@ impl Cache {
         }
         let slot = &mut self.slots[id];
         self.bytes -= slot.bytes();
-        slot.set_row(&self.scratch);
-        self.bytes += slot.bytes();
         if slot.flags & CHANGED == 0 {
             self.changed.push(id);
+        } else {
+            self.changed_bytes -= slot.joined().len();
         }
+        slot.set_row(&self.scratch);
+        self.bytes += slot.bytes();
+        self.changed_bytes += slot.joined().len();
         if slot.flags & DIRTY == 0 {
             self.dirty.push(id);
         }
@@ -189,11 +194,15 @@ impl Cache {
         self.changed.len()
     }
 
+    /// Returns the bytes of their keys and rows.
+    pub fn changed_bytes(&self) -> usize {
+        self.changed_bytes
+    }
+
     /// Ends the running overlay: returns its rows for the changelog and starts the next one.
     pub fn take_changes(&mut self, rules: &Rules) -> Batch {
         let mut changes = Batch::default();
-        let bytes = self.changed.iter().map(|&id| self.slots[id].joined().len()).sum();
-        changes.reserve(self.changed.len(), bytes);
+        changes.reserve(self.changed.len(), self.changed_bytes);
         for &id in &self.changed {
             let slot = &mut self.slots[id];
             slot.flags &= !CHANGED;
@@ -203,6 +212,7 @@ impl Cache {
             changes.push_joined(slot.joined(), slot.key_bytes());
         }
         self.changed.clear();
+        self.changed_bytes = 0;
         changes
     }
 

@@ -75,6 +75,11 @@ impl Clock {
         }
     }
 
+    /// Tells whether every input is read to its end.
+    pub fn at_end(&self) -> bool {
+        self.inputs.iter().all(|reading| matches!(reading, Reading::AtEnd))
+    }
+
     /// Returns how old the last record of each input is: 0 where the input is read to its end,
     /// `None` where nothing is known of it; where the rest is hidden, for how long it is.
     pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {

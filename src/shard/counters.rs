@@ -1,4 +1,4 @@
-//! What a shard has done since it was opened.
+//! What a shard has done since it was opened: counted when it is committed, not when it is tried.
 
 use super::InputIndex;
 use crate::{
@@ -23,7 +23,7 @@ static COMPLETION_BOUNDS_MS: [u64; 12] = [
     604_800_000,
 ];
 
-/// Counts since the shard was opened; they only grow.
+/// What was done in some time; see [`Ledger`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
     /// Records taken from each input.
@@ -74,23 +74,28 @@ impl Counters {
     /// Returns the sums of both.
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = self.clone();
+        sum.add(other);
+        sum
+    }
+
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Self) {
         let add = |to: &mut [u64], from: &[u64]| {
             to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         };
-        add(&mut sum.records, &other.records);
-        add(&mut sum.unusable_times, &other.unusable_times);
-        add(&mut sum.outcomes, &other.outcomes);
-        add(&mut sum.dead_letters, &other.dead_letters);
-        sum.refused.iter_mut().zip(&other.refused).for_each(|(to, from)| add(to, from));
-        sum.completions += other.completions;
-        sum.late_completions += other.late_completions;
-        sum.completion_ms = sum.completion_ms.plus(&other.completion_ms);
-        sum.lost_records += other.lost_records;
-        sum.recreated_inputs += other.recreated_inputs;
-        sum.lookups += other.lookups;
-        sum.misses += other.misses;
-        sum.new_keys += other.new_keys;
-        sum
+        add(&mut self.records, &other.records);
+        add(&mut self.unusable_times, &other.unusable_times);
+        add(&mut self.outcomes, &other.outcomes);
+        add(&mut self.dead_letters, &other.dead_letters);
+        self.refused.iter_mut().zip(&other.refused).for_each(|(to, from)| add(to, from));
+        self.completions += other.completions;
+        self.late_completions += other.late_completions;
+        self.completion_ms = self.completion_ms.plus(&other.completion_ms);
+        self.lost_records += other.lost_records;
+        self.recreated_inputs += other.recreated_inputs;
+        self.lookups += other.lookups;
+        self.misses += other.misses;
+        self.new_keys += other.new_keys;
     }
 
     pub fn outcome(&mut self, outcome: Outcome) {
@@ -110,5 +115,44 @@ impl Counters {
     pub fn dead_letter(&mut self, input: InputIndex, reason: &Reason) {
         self.dead_letters[reason.index()] += 1;
         self.refused[input][reason.index()] += 1;
+    }
+}
+
+/// What is counted of a shard, by how far it has come. What does not commit is dropped with its
+/// shard and never counted: it is done again.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    /// Since the shard was opened; it only grows.
+    pub committed: Counters,
+    /// In the commit that is under way.
+    taken: Counters,
+    /// In the running overlay.
+    pub running: Counters,
+}
+
+impl Ledger {
+    /// Begins with what opening the shard has found, which the first commit settles.
+    pub fn new(found: Counters) -> Self {
+        let none = Counters::new(found.records.len());
+        Self { committed: none.clone(), taken: none, running: found }
+    }
+
+    /// Tells whether a record of the input has had a timestamp that cannot be used, committed or
+    /// not.
+    pub fn has_unusable_times(&self, input: InputIndex) -> bool {
+        let all = [&self.committed, &self.taken, &self.running];
+        all.iter().any(|counters| counters.unusable_times[input] > 0)
+    }
+
+    /// Ends the running overlay, which is to be committed.
+    pub fn take(&mut self) {
+        let none = Counters::new(self.running.records.len());
+        self.taken = std::mem::replace(&mut self.running, none);
+    }
+
+    /// Counts what was taken: it is in.
+    pub fn commit(&mut self) {
+        self.committed.add(&self.taken);
+        self.taken = Counters::new(self.running.records.len());
     }
 }

@@ -20,11 +20,12 @@ impl<S: Store> Running<S> {
             self.known.start_over();
         }
         self.known.scan(&*self.store)?;
-        if self.is_full() {
+        if self.is_full() || (self.has_work() && self.fills_transaction()) {
             return Ok(());
         }
         let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
-        let limit = self.limits.deadlines_max;
+        // Each makes a row and an output, and the index on disk may bring as many again.
+        let limit = self.limits.deadlines_max.min((self.room() / 4).max(1));
         let mut slots = std::mem::take(&mut self.slots);
         slots.clear();
         self.cache.pop_due(now, limit, &mut slots);

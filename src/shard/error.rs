@@ -18,10 +18,14 @@ pub enum Error {
     /// committed is right.
     #[error("{invariant} does not hold: {what}; please report this with the log around it")]
     Violated { invariant: &'static str, what: String },
+    /// The transaction is more at a time than the brokers take, in bytes or in time. Drop the shard,
+    /// open it again, and commit less at a time.
+    #[error("too much for one transaction: {0}")]
+    Oversized(String),
     /// It may work later, and what happened to a transaction is unknown. Open again with backoff.
     #[error("interrupted: {0}")]
     Interrupted(String),
-    /// It cannot work until someone mends it. Stop and say how.
+    /// It cannot work until someone fixes it. Stop and say how.
     #[error("{0}")]
     Misconfigured(String),
 }

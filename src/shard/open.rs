@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
-    InputLog, Known, Limits, Offset, Phase, Plan, Progress, Result, RowCounts, Running, ShardId,
-    Store,
+    InputLog, Known, Ledger, Limits, Offset, Phase, Plan, Progress, Result, RowCounts, Running,
+    ShardId, Store,
     large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
     start::Start,
@@ -213,9 +213,9 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         let stored = store.checkpoint()?.is_some();
         let known_bytes_max = self.opening.limits.cache_bytes / KNOWN_SHARE;
         let inputs = self.start.next.len();
-        let mut counters = Counters::new(inputs);
-        counters.lost_records = self.start.lost_records;
-        counters.recreated_inputs = self.start.recreated_inputs;
+        let mut found = Counters::new(inputs);
+        found.lost_records = self.start.lost_records;
+        found.recreated_inputs = self.start.recreated_inputs;
         let mut shard = Running {
             id: self.opening.shard,
             plan: Arc::clone(self.opening.plan),
@@ -232,6 +232,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             // Committed soon, so that a restart starts there.
             moved: self.start.differs,
             outputs: Vec::new(),
+            output_bytes: 0,
             rows: RowCounts::default(),
             ages: Ages::default(),
             input_ids: self.start.topic_ids.clone(),
@@ -243,7 +244,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             taken_at_ms: opened_at_ms,
             committing: false,
             claiming: self.committed.iter().all(Option::is_none),
-            counters,
+            ledger: Ledger::new(found),
             due_cursor: None,
             due_listed_until: Timestamp::MIN,
             stored,

@@ -66,8 +66,10 @@ pub struct Limits {
     pub cache_bytes: usize,
     /// Dirty rows above which they are spilled: bounds the changelog's tail that a crash replays.
     pub dirty_rows_max: usize,
-    /// Records that the next transaction may hold while the last one is still committing.
+    /// Rows and outputs that a transaction may hold, give or take what one record brings.
     pub transaction_records_max: usize,
+    /// Bytes that a transaction may hold, likewise.
+    pub transaction_bytes_max: usize,
     /// Time after which dirty rows are spilled, however few.
     pub spill_interval: Duration,
     /// Deadlines fired at a time.
@@ -84,6 +86,7 @@ impl Default for Limits {
             cache_bytes: 16 << 20,
             dirty_rows_max: 200_000,
             transaction_records_max: 100_000,
+            transaction_bytes_max: 64 << 20,
             spill_interval: Duration::from_secs(60),
             deadlines_max: 1_000,
             large_items_bytes: LARGE_ITEMS_BYTES,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
-    Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts, ShardId, Store,
-    Transaction, cache::SlotId, large::LargeRows,
+    Ledger, Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts, ShardId,
+    Store, Transaction, cache::SlotId, large::LargeRows,
 };
 use crate::{
     codec::{self, input::Scratch},
@@ -36,6 +36,8 @@ pub struct Running<S> {
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,
     pub(super) outputs: Vec<Output>,
+    /// What the outputs take.
+    pub(super) output_bytes: usize,
     /// The rows as they are, the running overlay's changes included.
     pub(super) rows: RowCounts,
     /// Since when the open ones of them wait.
@@ -57,7 +59,7 @@ pub struct Running<S> {
     /// Nothing was ever committed for the shard, and nothing is processed before its first offsets
     /// are: so a changelog that was written to always has offsets beside it.
     pub(super) claiming: bool,
-    pub(super) counters: Counters,
+    pub(super) ledger: Ledger,
     /// Index entries on disk up to this one were looked at.
     pub(super) due_cursor: Option<Due>,
     /// Shard time up to which the index on disk was looked through.
@@ -91,8 +93,9 @@ impl<S: Store> Running<S> {
         &self.next
     }
 
+    /// Returns what was committed since the shard was opened.
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.ledger.committed
     }
 
     /// Returns how many rows there are, those of the running overlay included.
@@ -132,28 +135,29 @@ impl<S: Store> Running<S> {
         self.known.set_bytes_max(bytes / KNOWN_SHARE);
     }
 
-    /// Tells whether the shard has to wait for its commit before it takes more records:
-    /// what it holds cannot be evicted yet, or the next transaction is as large as it may be.
-    pub fn is_full(&self) -> bool {
-        let transaction = self.outputs.len() + self.cache.changed_rows();
-        self.claiming
-            || self.committing
-                && (self.cache_bytes() > self.limits.cache_bytes * 2
-                    || transaction > self.limits.transaction_records_max)
-    }
-
     /// Processes records, in offset order per input; offsets already processed are skipped.
+    ///
+    /// Returns how many of them are done with: the others have to be handed over again once the
+    /// running overlay, which is as much as a transaction may hold, is taken.
     ///
     /// # Errors
     /// When rows cannot be read; the shard has to be dropped then.
-    pub fn process(&mut self, records: &[Record<'_>]) -> Result<()> {
+    pub fn process(&mut self, records: &[Record<'_>]) -> Result<usize> {
+        // One record at least, of which any is too much for an overlay that has none.
+        let most =
+            if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
+        let records = &records[..records.len().min(most)];
         let mut slots = std::mem::take(&mut self.slots);
         let loaded = self.load(records.iter().map(|record| record.key), &mut slots);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let processed = loaded.and_then(|()| {
-            let mut records = records.iter().zip(&slots);
-            records.try_for_each(|(record, &slot)| self.record(record, slot, &mut scratch))
-        });
+        let mut processed = loaded.map(|()| 0);
+        for (record, &slot) in records.iter().zip(&slots) {
+            let Ok(done) = processed else { break };
+            if done > 0 && self.fills_transaction() {
+                break;
+            }
+            processed = self.record(record, slot, &mut scratch).map(|()| done + 1);
+        }
         self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
         processed
@@ -173,13 +177,13 @@ impl<S: Store> Running<S> {
                 slots.push(NO_SLOT);
                 continue;
             };
-            self.counters.lookups += 1;
+            self.ledger.running.lookups += 1;
             slots.push(self.cache.find_or_insert(key).unwrap_or_else(|new| {
                 if self.known.may_hold(key) {
                     missing.push(new);
                     missing_keys.push(key);
                 } else {
-                    self.counters.new_keys += 1;
+                    self.ledger.running.new_keys += 1;
                 }
                 new
             }));
@@ -187,7 +191,7 @@ impl<S: Store> Running<S> {
         if missing.is_empty() {
             return Ok(());
         }
-        self.counters.misses += missing.len() as u64;
+        self.ledger.running.misses += missing.len() as u64;
         let rows = self.store.get_many(&missing_keys)?;
         for (slot, row) in missing.into_iter().zip(rows) {
             if let Some(bytes) = row {
@@ -196,6 +200,11 @@ impl<S: Store> Running<S> {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn put_out(&mut self, output: Output) {
+        self.output_bytes += output.bytes();
+        self.outputs.push(output);
     }
 
     /// Notes that every record of `input` before `position` was handed over, and no other is
@@ -239,6 +248,12 @@ impl<S: Store> Running<S> {
         self.clock.lost_sight();
     }
 
+    /// Sees to it that a shard which is read to its end and has nothing to commit commits all the
+    /// same: its offsets once more, which shows whether commits are taken again.
+    pub fn prove(&mut self) {
+        self.moved |= self.clock.at_end();
+    }
+
     /// Tells whether [`Self::take`] would return a transaction.
     pub fn has_work(&self) -> bool {
         self.moved || self.cache.changed_rows() > 0 || !self.outputs.is_empty()
@@ -267,6 +282,8 @@ impl<S: Store> Running<S> {
             spill.checkpoint = Some(self.checkpoint(wall_ms));
             spill
         });
+        self.ledger.take();
+        self.output_bytes = 0;
         self.moved = false;
         self.committing = true;
         self.taken_at_ms = wall_ms;
@@ -300,6 +317,7 @@ impl<S: Store> Running<S> {
     pub fn committed(&mut self, done: Committed) {
         // the changelog only grows.
         debug_assert!(done.changelog_next >= self.changelog_next);
+        self.ledger.commit();
         self.changelog_next = done.changelog_next;
         self.known_end_ms = self.taken_at_ms;
         self.committing = false;

@@ -33,7 +33,7 @@ impl<S: Store> Running<S> {
         self.next[record.input] = record.offset + 1;
         self.moved = true;
         let time = self.time_of(record);
-        self.counters.records[record.input] += 1;
+        self.ledger.running.records[record.input] += 1;
         match plan.inputs[record.input].decode(record.key, record.value, scratch) {
             Err(reason) => self.dead_letter(record, time, &reason),
             Ok(_) if slot == NO_SLOT => {
@@ -65,8 +65,8 @@ impl<S: Store> Running<S> {
         let usable = self.plan.times.usable(source_ms, read_at_ms);
         self.clock.record(input, usable);
         if usable.is_none() {
-            let told = self.counters.unusable_times[input] > 0;
-            self.counters.unusable_times[input] += 1;
+            let told = self.ledger.has_unusable_times(input);
+            self.ledger.running.unusable_times[input] += 1;
             if !told {
                 tracing::warn!(
                     shard = self.id.0,
@@ -100,7 +100,7 @@ impl<S: Store> Running<S> {
         let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
         let at = time.at_ms;
         let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
-        self.counters.outcome(outcome);
+        self.ledger.running.outcome(outcome);
         if let Some(told) = told {
             told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
         }
@@ -143,8 +143,9 @@ impl<S: Store> Running<S> {
     }
 
     fn emit(&mut self, slot: SlotId, emitted: &Emitted, time: Time) {
-        self.counters.emitted(emitted, time.at_ms);
-        self.outputs.push(self.plan.outputs.emitted(self.cache.key(slot), emitted, time));
+        self.ledger.running.emitted(emitted, time.at_ms);
+        let output = self.plan.outputs.emitted(self.cache.key(slot), emitted, time);
+        self.put_out(output);
     }
 
     /// Makes the outputs from `first` on part of the trace that their record belongs to.
@@ -178,7 +179,7 @@ impl<S: Store> Running<S> {
     }
 
     fn dead_letter(&mut self, record: &Record<'_>, time: Time, reason: &Reason) {
-        self.counters.dead_letter(record.input, reason);
+        self.ledger.running.dead_letter(record.input, reason);
         let source = Source {
             topic: &self.plan.topics[record.input],
             partition: self.id.0,
@@ -188,7 +189,8 @@ impl<S: Store> Running<S> {
             value: record.value,
             headers: record.headers,
         };
-        self.outputs.push(self.plan.outputs.dead_letter(&source, reason));
+        let output = self.plan.outputs.dead_letter(&source, reason);
+        self.put_out(output);
     }
 }
 

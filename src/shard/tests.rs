@@ -1,6 +1,7 @@
 //! A shard on ten-line ports: how it is wired up. What it decides is shown by the tests of
 //! `matching/`, what it survives by the simulator.
 
+mod commits;
 mod large;
 mod trace;
 

@@ -12,6 +12,9 @@ use crate::shard::{
     ShardId, Transaction, row_of,
 };
 
+/// Why a shard stops whose output takes nothing.
+pub const OUTPUT_REFUSES: &str = "an output refuses a record";
+
 /// Turns that a client waits for a transaction to end before it gives up.
 const PATIENCE_TURNS: usize = 60;
 
@@ -123,6 +126,7 @@ impl shard::Producer for Producer {
         authority: &Authority,
     ) -> Result<Option<Offset>> {
         let changelog_end = self.write_changes(transaction.shard, &transaction.changes)?;
+        self.check(transaction)?;
         for output in &transaction.outputs {
             let place = Place { topic: output.sink.into(), shard: transaction.shard };
             self.produce(place, &output.into())?;
@@ -141,6 +145,28 @@ impl shard::Producer for Producer {
 impl Producer {
     fn owner(&self) -> (ProducerId, u32) {
         (self.id, self.epoch)
+    }
+
+    /// Refuses, when some of it is written, a transaction that is more than the brokers take, or
+    /// that has something for an output which takes nothing.
+    fn check(&self, transaction: &Transaction) -> Result<()> {
+        let records = transaction.size().records;
+        let mut world = self.client.stage.world();
+        let is_refused = |refuses: Place| {
+            let mut topics = transaction.outputs.iter().map(|output| output.sink.into());
+            refuses.shard == transaction.shard && topics.any(|topic: Topic| topic == refuses.topic)
+        };
+        let error = if world.setting.transaction_room.is_some_and(|room| records > room) {
+            world.seen.count(Situation::Oversized);
+            Error::Oversized(format!("{records} records"))
+        } else if world.refuses.is_some_and(is_refused) {
+            Error::Misconfigured(OUTPUT_REFUSES.to_owned())
+        } else {
+            return Ok(());
+        };
+        drop(world);
+        self.end(Decision::Abort)?;
+        Err(error)
     }
 
     fn write_changes(&self, shard: ShardId, changes: &Batch) -> Result<Option<Offset>> {

@@ -315,3 +315,23 @@ impl Producer for LateProducer {
 fn a_shard_that_runs_before_its_old_owner_is_fenced_is_found() {
     assert_found(&FenceLate, "R-5");
 }
+
+struct NeverSmaller;
+
+impl Wiring for NeverSmaller {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn shrinks(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_transaction_that_is_too_large_and_tried_again_as_it_is_is_found() {
+    assert_found(&NeverSmaller, "the processes never come to rest");
+}

@@ -11,8 +11,11 @@ use super::{
 };
 use crate::shard::{
     Assignment, Commit, Committed, Error, InputIndex, Offset, Opening, Progress, Record, Result,
-    Running, ShardId, Store,
+    Running, ShardId, Size, Store,
 };
+
+/// How much a transaction may hold before one was too large.
+const PACE: Size = Size { records: 64, bytes: 64 << 20 };
 
 /// A record on its way into a shard.
 type Fetched = (InputIndex, Offset, Arc<Message>);
@@ -26,6 +29,8 @@ pub struct Process<'w, W: Wiring> {
     member: MemberId,
     assignment: Assignment<Authority>,
     stations: BTreeMap<ShardId, Station<W>>,
+    /// The most that transactions of shards may hold, where they were too large.
+    paces: BTreeMap<ShardId, Size>,
 }
 
 /// A shard that this process was given; closed until it could be opened.
@@ -56,7 +61,8 @@ impl<'w, W: Wiring> Process<'w, W> {
     pub fn run(wiring: &'w W, client: Client) {
         let member = join(&client);
         let (assignment, stations) = (nothing(member), BTreeMap::new());
-        let mut process = Self { wiring, client, member, assignment, stations };
+        let paces = BTreeMap::new();
+        let mut process = Self { wiring, client, member, assignment, stations, paces };
         loop {
             process.turn();
         }
@@ -145,7 +151,11 @@ impl<'w, W: Wiring> Process<'w, W> {
     fn work(&mut self, shard: ShardId) -> Result<Found> {
         let station = self.stations.get_mut(&shard).expect("work comes by station");
         let Some(open) = station else {
-            *station = Some(open::<W>(self.wiring, &self.client, shard)?);
+            let mut open = open::<W>(self.wiring, &self.client, shard)?;
+            if let Some(pace) = self.paces.get(&shard).filter(|_| self.wiring.shrinks()) {
+                open.running.set_transaction_max(*pace);
+            }
+            *station = Some(open);
             return Ok(Found::Work);
         };
         let found = open.fetch(&self.client)?;
@@ -168,9 +178,13 @@ impl<'w, W: Wiring> Process<'w, W> {
             Error::Violated { .. } => world.fail(format!("{error}")),
             Error::Fenced(_) => world.seen.count(Situation::Fenced),
             Error::Interrupted(_) => world.seen.count(Situation::Interrupted),
-            Error::Outdated(_) | Error::Corrupt(_) => {}
+            Error::Outdated(_) | Error::Oversized(_) | Error::Corrupt(_) => {}
         }
         drop(world);
+        if let Error::Oversized(_) = error {
+            let Size { records, bytes } = self.paces.get(&shard).copied().unwrap_or(PACE);
+            self.paces.insert(shard, Size { records: (records / 4).max(1), bytes });
+        }
         // Whatever it was, the way on is to open the shard again, if it is still ours.
         if let Some(Some(open)) = self.stations.insert(shard, None) {
             open.close(client);
@@ -254,7 +268,12 @@ impl<W: Wiring> Open<W> {
             client.stage.world().seen.count(Situation::OverlaysOverlapped);
         }
         client.stage.world().note_read(self.running.id(), &records);
-        self.running.process(&records)?;
+        let done = self.running.process(&records)?;
+        if done < records.len() {
+            // The rest is fetched again once the overlay is taken.
+            self.cursor.copy_from_slice(self.running.next_offsets());
+            return Ok(Found::Work);
+        }
         let all_read = ends.len() == self.cursor.len() && records.is_empty();
         for (input, position) in ends {
             self.running.reached_end(input, position);

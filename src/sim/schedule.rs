@@ -4,7 +4,8 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Client, Faithful, Seen, Stage, Tracing, Until, Wiring, World,
-    kafka::{Place, Topic},
+    client::OUTPUT_REFUSES,
+    kafka::{Message, Place, Topic},
     process::Process,
     setting::{Deadlines, Ending},
     workload::Workload,
@@ -137,6 +138,15 @@ fn end(stage: &Stage) {
             world.cluster.group.expire_all(shard);
             "no offset is committed"
         }
+        Ending::OutputRefuses => {
+            world.refuses = Some(Place { topic: Topic::DeadLetter, shard });
+            let place = Place { topic: Topic::Input(0), shard };
+            // A record that becomes a dead letter whatever is known of its key: it has none.
+            let (timestamp_ms, headers) = (world.now_ms, Vec::new());
+            let useless = Message { key: None, value: None, timestamp_ms, headers };
+            world.cluster.log(place).append(useless, None);
+            OUTPUT_REFUSES
+        }
     };
     world.tell(|| format!("from now on {shard} misses something: {reason}"));
     for process in &mut world.processes {
@@ -152,6 +162,10 @@ fn end(stage: &Stage) {
         world.refusal = Some(Refusal { shard, reason, was_given: false });
         drop(world);
         drop(stage.play(Until::Refused { limit }));
+        if stage.world().refuses.take().is_some() {
+            // It takes the record now, and all goes on as if nothing had been.
+            rest(stage);
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Ending {
     InputRecreated,
     /// The group's offsets are gone: the shard must not take itself for a new one.
     OffsetsLost,
+    /// An output refuses a record for good: the shard must not run until it takes it.
+    OutputRefuses,
 }
 
 /// How often something happens, in 1,000 turns or calls.
@@ -99,6 +101,8 @@ pub struct Setting {
     pub transaction_timeout_ms: Timestamp,
     /// Input records whose timestamp cannot be used.
     pub unusable_times: PerMille,
+    /// Most rows and outputs that the brokers take in one transaction; they refuse more for good.
+    pub transaction_room: Option<usize>,
 }
 
 impl Setting {
@@ -113,6 +117,7 @@ impl Setting {
             1 => Ending::InputLost,
             2 => Ending::InputRecreated,
             3 => Ending::OffsetsLost,
+            4 => Ending::OutputRefuses,
             _ => Ending::Plain,
         };
         let rules = rules(random, deadlines);
@@ -138,6 +143,9 @@ impl Setting {
             marker: *random.pick(&[50, 200, 500, 900]),
             transaction_timeout_ms: 10_000,
             unusable_times: *random.pick(&[0, 30, 300, 1_000]),
+            // A record or a deadline brings a row and two outputs at most, and two deadlines may
+            // fire together.
+            transaction_room: random.chance(300).then(|| *random.pick(&[8, 20])),
         }
     }
 
@@ -179,6 +187,7 @@ fn limits(random: &mut Random) -> Limits {
         cache_bytes: *random.pick(&[600, 2_000, 1 << 20]),
         dirty_rows_max: *random.pick(&[0, 3, 1_000]),
         transaction_records_max: *random.pick(&[2, 10, 1_000]),
+        transaction_bytes_max: 64 << 20,
         spill_interval: Duration::from_millis(*random.pick(&[300, 3_000, 1_000_000])),
         deadlines_max: *random.pick(&[1, 3, 100]),
         ..Limits::default()

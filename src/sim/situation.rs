@@ -16,6 +16,8 @@ pub enum Situation {
     /// A refused transaction was committed under a newer assignment.
     CommittedAtLast,
     Interrupted,
+    /// A transaction was more than the brokers take.
+    Oversized,
     /// The end of a transaction was asked for, and never decided.
     RequestLost,
     /// The end of a transaction was asked for, and came to the broker much later.
@@ -52,7 +54,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 31] = [
+pub const SITUATIONS: [(Situation, &str); 32] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -61,6 +63,7 @@ pub const SITUATIONS: [(Situation, &str); 31] = [
     (Situation::Refused, "refused"),
     (Situation::CommittedAtLast, "committed at last"),
     (Situation::Interrupted, "interrupted"),
+    (Situation::Oversized, "oversized"),
     (Situation::RequestLost, "request lost"),
     (Situation::RequestDelayed, "request delayed"),
     (Situation::AnswerLost, "answer lost"),

@@ -16,6 +16,11 @@ pub trait Wiring: Sync {
         held
     }
 
+    /// Tells whether a shard whose transaction was too large makes smaller ones.
+    fn shrinks(&self) -> bool {
+        true
+    }
+
     /// Runs a commit.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{
     Random, Seen, Setting, Situation, Until,
     client::{Answer, Authority},
     disk::Contents,
-    kafka::{Cluster, Decision, MemberId, Offsets, ProducerId},
+    kafka::{Cluster, Decision, MemberId, Offsets, Place, ProducerId},
     oracle::{Oracle, Verdict},
     setting::{Deadlines, Faults, START_MS},
     workload::Workload,
@@ -79,6 +79,8 @@ pub struct World {
     pub outage_until: u64,
     /// Nothing goes wrong by itself any more.
     pub is_calm: bool,
+    /// An output that takes nothing.
+    pub refuses: Option<Place>,
     /// What a shard has to refuse to run on, and whether it did.
     pub refusal: Option<Refusal>,
     /// Requests that reach the brokers at a later step.
@@ -114,6 +116,7 @@ impl World {
             step: 0,
             outage_until: 0,
             is_calm: false,
+            refuses: None,
             refusal: None,
             delayed: BTreeMap::new(),
             located: BTreeMap::new(),

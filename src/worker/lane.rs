@@ -6,8 +6,10 @@
 //!   └──────────────────────────┘
 //! ```
 
+mod shard;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         mpsc::{Receiver, Sender, TryRecvError, channel},
@@ -15,15 +17,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::shard::Shard;
 use super::{
     cadence,
-    command::{Command, Handle},
-    commits::Commits,
+    command::{Command, Handle, Standing},
     committer::{Job, Pending, wall_ms},
+    pace::Pace,
     query::Recent,
     spawn,
     supervisor::Event,
-    view::{Report, State, View},
+    view::{State, View},
 };
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
@@ -31,9 +34,8 @@ use crate::{
     store::RocksStore,
 };
 
-/// How often deadlines are looked at, and shards report.
+/// How often deadlines are looked at.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
-const REPORT_INTERVAL: Duration = Duration::from_millis(500);
 /// A commit that was refused because the group had moved on is tried again after this.
 const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
 /// After that long without an assignment that holds the shard, it is opened anew.
@@ -62,8 +64,9 @@ pub fn start(name: String, data: DataConsumer, shared: Shared) -> Result<Handle>
     let own = commands.clone();
     let thread = name.clone();
     let run = move || {
-        let (shards, ticked) = (BTreeMap::new(), Instant::now());
-        let mut lane = Lane { name, data, shared, own, shards, cache_bytes: 0, stays: 0, ticked };
+        let (shards, held, ticked) = (BTreeMap::new(), BTreeSet::new(), Instant::now());
+        let (cache_bytes, stays) = (0, 0);
+        let mut lane = Lane { name, data, shared, own, shards, held, cache_bytes, stays, ticked };
         lane.run(&receiver);
     };
     Ok(Handle { commands, thread: spawn(&thread, run)? })
@@ -75,23 +78,11 @@ struct Lane {
     shared: Shared,
     own: Sender<Command>,
     shards: BTreeMap<ShardId, Shard>,
+    /// The shards that have not done with the batch, since their transactions were full.
+    held: BTreeSet<ShardId>,
     cache_bytes: usize,
     stays: u64,
     ticked: Instant,
-}
-
-struct Shard {
-    /// Tells this stay of the shard on the lane from earlier ones.
-    stay: u64,
-    running: Running<RocksStore>,
-    /// With the committers while a commit is under way.
-    producer: Option<ShardProducer>,
-    /// A commit that was refused because the group had moved on, to be tried again.
-    refused: Option<Box<Pending>>,
-    committed_at: Instant,
-    reported_at: Instant,
-    releasing: Option<Sender<()>>,
-    commits: Commits,
 }
 
 impl Lane {
@@ -125,7 +116,7 @@ impl Lane {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Add(running, producer) => self.add(*running, producer),
+            Command::Add(running, producer, standing) => self.add(*running, producer, &standing),
             Command::Release(shard, done) => {
                 if let Some(state) = self.shards.get_mut(&shard) {
                     state.releasing = Some(done);
@@ -146,44 +137,44 @@ impl Lane {
         }
     }
 
-    fn add(&mut self, mut running: Running<RocksStore>, producer: ShardProducer) {
+    fn add(
+        &mut self,
+        mut running: Running<RocksStore>,
+        producer: ShardProducer,
+        standing: &Standing,
+    ) {
         let id = running.id();
         if self.cache_bytes > 0 {
             running.set_cache_bytes(self.cache_bytes);
         }
         if let Err(error) = self.data.assign(id, running.next_offsets()) {
-            let _ = self.shared.events.send(Event::Dropped(id, error));
+            let _ = self.shared.events.send(Event::Dropped(id, error, standing.pace));
             return;
         }
-        let now = Instant::now();
-        self.shared.view.set_state(id, State::Running);
-        self.stays += 1;
-        let shard = Shard {
-            stay: self.stays,
-            running,
-            producer: Some(producer),
-            refused: None,
-            committed_at: now,
-            reported_at: now - REPORT_INTERVAL,
-            releasing: None,
-            commits: Commits::default(),
+        let state = match &standing.unproven {
+            None => State::Running,
+            Some(reason) => State::Waiting { reason: reason.clone() },
         };
-        self.shards.insert(id, shard);
+        self.shared.view.set_state(id, state);
+        self.held.remove(&id);
+        self.stays += 1;
+        self.shards.insert(id, Shard::new(self.stays, running, producer, standing));
     }
 
-    /// Takes the next batch and hands it to the shards.
+    /// Takes the next batch and hands it to the shards; or hands what is left of the last one to
+    /// those whose transactions had no room for it.
     fn process(&mut self) {
-        let busy = self.shards.values().any(Shard::is_busy);
-        // With a commit due or under way there is no time to wait for the first record.
-        let wait = if busy { Duration::from_millis(1) } else { IDLE_WAIT };
-        if self.data.poll(wait) == 0 {
+        let held = std::mem::take(&mut self.held);
+        if held.is_empty() && !self.poll() {
             return;
         }
+        let takes_part = |shard: &ShardId| held.is_empty() || held.contains(shard);
         let mut failed = Vec::new();
         {
             let mut records: BTreeMap<ShardId, Vec<Record<'_>>> = BTreeMap::new();
             let mut ends = Vec::new();
-            for (shard, input) in self.data.batch(wall_ms()) {
+            let batch = self.data.batch(wall_ms());
+            for (shard, input) in batch.filter(|(shard, _)| takes_part(shard)) {
                 match input {
                     Input::Record(record) => records.entry(shard).or_default().push(record),
                     Input::End { input, position } => ends.push((shard, input, position)),
@@ -193,15 +184,20 @@ impl Lane {
             for (id, records) in records {
                 let Some(shard) = self.shards.get_mut(&id) else { continue };
                 // What is being given up would be processed twice.
-                if shard.releasing.is_none()
-                    && let Err(error) = shard.running.process(&records)
-                {
-                    failed.push((id, error));
+                if shard.releasing.is_some() {
+                    continue;
+                }
+                match shard.process(&records) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.held.insert(id);
+                    }
+                    Err(error) => failed.push((id, error)),
                 }
             }
             for (id, input, position) in ends {
                 let Some(shard) = self.shards.get_mut(&id) else { continue };
-                if shard.releasing.is_none() {
+                if shard.releasing.is_none() && !self.held.contains(&id) {
                     shard.running.reached_end(input, position);
                 }
             }
@@ -211,26 +207,34 @@ impl Lane {
         }
     }
 
+    /// Takes the next batch and tells whether there is anything in it.
+    fn poll(&mut self) -> bool {
+        let busy = self.shards.values().any(Shard::is_busy);
+        // With a commit due or under way there is no time to wait for the first record.
+        let wait = if busy { Duration::from_millis(1) } else { IDLE_WAIT };
+        self.data.poll(wait) > 0
+    }
+
     fn tick(&mut self) {
         if self.ticked.elapsed() < TICK_INTERVAL {
             return;
         }
         self.ticked = Instant::now();
         let lost = self.data.take_brokers_lost();
-        let mut failed = Vec::new();
+        let (mut failed, mut stuck) = (Vec::new(), Vec::new());
         for (id, shard) in &mut self.shards {
             if lost {
                 // Until the ends are told again: what was produced meanwhile has to be seen before
                 // a deadline fires.
                 shard.running.lost_sight();
+                self.held.remove(id);
                 if let Err(error) = self.data.reassign(*id, shard.running.next_offsets()) {
                     failed.push((*id, error));
                     continue;
                 }
             }
             if shard.producer.is_none() && shard.committed_at.elapsed() > COMMIT_STUCK_AFTER {
-                let text = format!("a commit has not returned for {COMMIT_STUCK_AFTER:?}");
-                failed.push((*id, Error::Interrupted(text)));
+                stuck.push(*id);
                 continue;
             }
             let now_ms = wall_ms();
@@ -245,14 +249,20 @@ impl Lane {
                 failed.push((*id, error));
                 continue;
             }
-            if shard.reported_at.elapsed() >= REPORT_INTERVAL {
-                shard.reported_at = Instant::now();
-                shard.producer.iter().for_each(ShardProducer::serve);
+            if shard.unproven {
+                shard.running.prove();
+            }
+            if shard.is_to_report() {
+                shard.listen();
                 self.shared.view.report(*id, shard.report(*id, &self.data));
             }
         }
         for (shard, error) in failed {
             self.drop_shard(shard, error);
+        }
+        for shard in stuck {
+            let text = format!("a commit has not returned for {COMMIT_STUCK_AFTER:?}");
+            self.refuse_shard(shard, Error::Interrupted(text));
         }
     }
 
@@ -279,14 +289,14 @@ impl Lane {
                 .enumerate()
                 .filter_map(|(input, next)| self.data.lag(*id, input, *next));
             let pause = cadence::pause(self.shared.commit_interval, busy, lag.sum());
-            if shard.committed_at.elapsed() >= pause {
+            if shard.committed_at.elapsed() >= pause || shard.running.fills_transaction() {
                 shard.send(*id, &self.shared.committers, &self.own);
             }
         }
         for id in given_up {
             let error =
                 Error::Interrupted("no assignment has held the shard for a minute".to_owned());
-            self.drop_shard(id, error);
+            self.refuse_shard(id, error);
         }
     }
 
@@ -299,10 +309,17 @@ impl Lane {
         match pending.result.clone() {
             Ok(done) => {
                 shard.running.committed(done);
+                shard.learn(&pending);
                 shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
                 let outputs = std::mem::take(&mut pending.commit.transaction.outputs);
                 self.shared.recent.keep(id, outputs, wall_ms());
                 shard.producer = Some(pending.producer);
+                if !std::mem::replace(&mut shard.has_committed, true) {
+                    let _ = self.shared.events.send(Event::Committed(id));
+                }
+                if std::mem::take(&mut shard.unproven) {
+                    self.shared.view.set_state(id, State::Running);
+                }
                 if shard.releasing.is_some() {
                     self.wind_up(id);
                 }
@@ -315,7 +332,13 @@ impl Lane {
                 shard.refused = Some(pending);
                 shard.committed_at = Instant::now();
             }
-            Err(error) => self.drop_shard(id, error),
+            Err(error) => {
+                if let Error::Oversized(_) = error {
+                    let throttled = pending.producer.take_throttled();
+                    shard.pace.refused(pending.commit.transaction.size(), throttled);
+                }
+                self.refuse_shard(id, error);
+            }
         }
     }
 
@@ -333,57 +356,33 @@ impl Lane {
     }
 
     fn drop_shard(&mut self, id: ShardId, error: Error) {
-        if self.remove(id) {
-            let _ = self.shared.events.send(Event::Dropped(id, error));
+        if let Some(pace) = self.remove(id) {
+            let _ = self.shared.events.send(Event::Dropped(id, error, pace));
+        }
+    }
+
+    /// Like [`Self::drop_shard`], where a commit is what has failed.
+    fn refuse_shard(&mut self, id: ShardId, error: Error) {
+        if let Some(pace) = self.remove(id) {
+            let _ = self.shared.events.send(Event::Refused(id, error, pace));
         }
     }
 
     /// Takes a shard off the lane. From here on it cannot commit, so its release is done.
-    fn remove(&mut self, id: ShardId) -> bool {
-        let Some(shard) = self.shards.remove(&id) else { return false };
+    fn remove(&mut self, id: ShardId) -> Option<Pace> {
+        let shard = self.shards.remove(&id)?;
+        self.held.remove(&id);
         self.shared.view.report(id, shard.report(id, &self.data));
         if let Err(error) = self.data.unassign(id) {
             tracing::warn!(shard = id.0, %error, "the inputs could not be unassigned");
         }
-        let Shard { running, producer, releasing, .. } = shard;
+        let Shard { running, producer, releasing, pace, .. } = shard;
         tracing::info!(shard = id.0, next = ?running.next_offsets(), "shard closed");
         if releasing.is_some() {
             self.shared.recent.forget(id);
         }
         drop(releasing);
         let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
-        true
-    }
-}
-
-impl Shard {
-    fn is_busy(&self) -> bool {
-        self.producer.is_none() || self.running.has_work()
-    }
-
-    /// Hands the running overlay to the committers, if there is something to commit.
-    fn send(&mut self, id: ShardId, committers: &Sender<Job>, lane: &Sender<Command>) {
-        let Some(commit) = self.running.take(wall_ms()) else { return };
-        let producer =
-            self.producer.take().expect("a shard that is not committing has its producer");
-        self.committed_at = Instant::now();
-        let pending = Pending {
-            shard: id,
-            stay: self.stay,
-            since: self.committed_at,
-            producer,
-            store: Arc::clone(self.running.store()),
-            commit,
-            result: Err(Error::Interrupted("not yet committed".to_owned())),
-            took: Duration::ZERO,
-            lane: lane.clone(),
-        };
-        let _ = committers.send(Job::Commit(Box::new(pending)));
-    }
-
-    fn report(&self, id: ShardId, data: &DataConsumer) -> Report {
-        let next = self.running.next_offsets().iter().enumerate();
-        let lag = next.map(|(input, next)| data.lag(id, input, *next)).collect();
-        Report::of(&self.running, lag, self.commits)
+        Some(pace)
     }
 }

@@ -10,6 +10,7 @@
 //! signals and the check of the topics are asynchronous.
 
 mod at_stop;
+mod backoff;
 mod cadence;
 mod command;
 mod commits;
@@ -20,6 +21,8 @@ mod lane;
 mod member;
 mod metrics;
 mod name;
+mod opener;
+mod pace;
 mod plan;
 mod pulse;
 mod query;
@@ -33,6 +36,7 @@ mod supervisor;
 mod totals;
 mod troubles;
 mod view;
+mod watch;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 

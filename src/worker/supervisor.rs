@@ -18,25 +18,24 @@ use std::{
 };
 
 use super::{
-    command::{Command, Handle},
+    backoff::Backoff,
+    command::{Command, Handle, Standing},
     committer::wall_ms,
     inputs,
+    opener::{Opened, Opener, Trust},
+    pace::Pace,
     room::{Gate, Room},
-    spawn, totals,
+    totals,
     view::{State, View},
+    watch,
 };
 use crate::{
-    kafka::{KafkaBroker, ShardProducer},
     log::Limiter,
-    shard::{Error, Limits, Opening, Plan, Progress, Result, Running, ShardId},
-    store::{RocksStore, Stores},
-    telemetry::Tracer,
+    shard::{Error, Limits, ShardId},
 };
 
 /// Shards opened at a time: `init_transactions` mostly waits, restoring takes a core.
 const OPENINGS_MAX: usize = 4;
-const BACKOFF_MIN: Duration = Duration::from_millis(200);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// After being fenced, the group's word is awaited for so long: it may well be that the shard is
 /// no longer ours, and opening it would fence the one whose it is.
 const FENCED_PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +45,8 @@ const STOPPED_PAUSE: Duration = Duration::from_secs(30);
 const RESTORE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a shard is tried for which there was no room.
 const CROWDED_PAUSE: Duration = Duration::from_secs(5);
+/// How often commits are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the supervisor is told.
@@ -54,26 +55,13 @@ pub enum Event {
     /// The sender is dropped when none of the shards can commit any more.
     Losing(BTreeSet<ShardId>, Sender<()>),
     Opened(Box<Opened>),
-    Dropped(ShardId, Error),
+    /// The first commit since it was opened is in.
+    Committed(ShardId),
+    /// Its lane had to let it go.
+    Dropped(ShardId, Error, Pace),
+    /// Like `Dropped`, by a commit that failed.
+    Refused(ShardId, Error, Pace),
     Stop,
-}
-
-/// What became of opening a shard.
-pub struct Opened {
-    shard: ShardId,
-    tenure: u64,
-    result: Result<(Running<RocksStore>, ShardProducer)>,
-    took: Duration,
-}
-
-/// What opening shards takes.
-#[derive(Clone)]
-pub struct Opener {
-    pub plan: Arc<Plan>,
-    pub broker: KafkaBroker,
-    pub stores: Arc<Stores>,
-    pub events: Sender<Event>,
-    pub tracer: Option<Tracer>,
 }
 
 /// Keeps the shards of this process running; see the module.
@@ -87,6 +75,7 @@ pub struct Supervisor {
     shards: BTreeMap<ShardId, Owned>,
     tenures: u64,
     told_at: Instant,
+    looked_at: Instant,
     /// What is told of failures, by reaction.
     limits: BTreeMap<&'static str, Limiter>,
 }
@@ -95,16 +84,9 @@ struct Owned {
     /// Tells this time of owning the shard from earlier ones.
     tenure: u64,
     phase: Phase,
-    failures: u32,
+    backoff: Backoff,
+    standing: Standing,
     store: Trust,
-}
-
-/// Whether what is on disk may be used.
-#[derive(Debug, Clone, Copy)]
-enum Trust {
-    Kept,
-    /// It was found damaged: it is deleted before the shard is opened, and restored.
-    Lost,
 }
 
 enum Phase {
@@ -128,9 +110,20 @@ impl Supervisor {
         row_cache_bytes: usize,
         room: Room,
     ) -> Self {
-        let (shards, told_at) = (BTreeMap::new(), Instant::now());
-        let (room, limits) = (Gate::of(room), BTreeMap::new());
-        Self { opener, lanes, view, row_cache_bytes, room, shards, tenures: 0, told_at, limits }
+        let (shards, now, limits) = (BTreeMap::new(), Instant::now(), BTreeMap::new());
+        let (room, tenures) = (Gate::of(room), 0);
+        Self {
+            opener,
+            lanes,
+            view,
+            row_cache_bytes,
+            room,
+            shards,
+            tenures,
+            told_at: now,
+            looked_at: now,
+            limits,
+        }
     }
 
     /// Serves until told to stop, then ends the lanes.
@@ -141,12 +134,15 @@ impl Supervisor {
                 Ok(Event::Gained(shards)) => self.gained(&shards),
                 Ok(Event::Losing(shards, done)) => self.losing(&shards, &done),
                 Ok(Event::Opened(opened)) => self.opened(*opened),
-                Ok(Event::Dropped(shard, error)) => self.failed(shard, &error),
+                Ok(Event::Committed(shard)) => self.committed(shard),
+                Ok(Event::Dropped(shard, error, pace)) => self.dropped(shard, &error, pace),
+                Ok(Event::Refused(shard, error, pace)) => self.refused(shard, &error, pace),
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.open_next();
             self.tell_restores();
+            self.watch_commits();
         }
         self.lanes.into_iter().for_each(Handle::stop);
     }
@@ -157,7 +153,8 @@ impl Supervisor {
             let owned = Owned {
                 tenure: self.tenures,
                 phase: Phase::Queued,
-                failures: 0,
+                backoff: Backoff::default(),
+                standing: Standing::default(),
                 store: Trust::Kept,
             };
             self.shards.insert(shard, owned);
@@ -210,7 +207,12 @@ impl Supervisor {
             }
             let started = self.room.admit(active).and_then(|()| {
                 let progress = self.view.totals.progress();
-                self.opener.start(shard, owned, limits, Arc::clone(&progress))?;
+                self.opener.start(
+                    (shard, owned.tenure),
+                    owned.store,
+                    limits,
+                    Arc::clone(&progress),
+                )?;
                 Ok(State::Opening(progress))
             });
             let state = match started {
@@ -229,6 +231,15 @@ impl Supervisor {
         let crowded = |it: &&Owned| matches!(it.phase, Phase::Crowded { .. });
         let waiting = self.shards.values().filter(crowded).count();
         self.room.tell(&self.view.troubles, waiting, active);
+    }
+
+    /// Looks now and then how commits fare.
+    fn watch_commits(&mut self) {
+        if self.looked_at.elapsed() < LOOK_INTERVAL {
+            return;
+        }
+        self.looked_at = Instant::now();
+        watch::commits(&self.view);
     }
 
     /// Tells how far long restores have come.
@@ -259,20 +270,40 @@ impl Supervisor {
         match result {
             Ok((running, producer)) => {
                 owned.phase = Phase::Running;
-                owned.failures = 0;
+                owned.backoff.opened(Instant::now());
+                let standing = owned.standing.clone();
                 owned.store = Trust::Kept;
                 self.view.totals.opened(shard, took);
                 self.view.totals.stored(shard, running.store());
-                self.tell(shard, Command::Add(Box::new(running), producer));
+                self.tell(shard, Command::Add(Box::new(running), producer, standing));
             }
             Err(error) => self.failed(shard, &error),
         }
     }
 
+    fn committed(&mut self, shard: ShardId) {
+        let Some(owned) = self.shards.get_mut(&shard) else { return };
+        owned.backoff.committed(Instant::now());
+        owned.standing.unproven = None;
+    }
+
+    fn dropped(&mut self, shard: ShardId, error: &Error, pace: Pace) {
+        if let Some(owned) = self.shards.get_mut(&shard) {
+            owned.standing.pace = pace;
+        }
+        self.failed(shard, error);
+    }
+
+    fn refused(&mut self, shard: ShardId, error: &Error, pace: Pace) {
+        if let Some(owned) = self.shards.get_mut(&shard) {
+            owned.standing.unproven = Some(format!("the last commit failed: {error}"));
+        }
+        self.dropped(shard, error, pace);
+    }
+
     fn failed(&mut self, shard: ShardId, error: &Error) {
         let Some(owned) = self.shards.get_mut(&shard) else { return };
-        let backoff = BACKOFF_MIN * 2_u32.saturating_pow(owned.failures.min(10));
-        owned.failures += 1;
+        let backoff = owned.backoff.failed(Instant::now());
         self.view.totals.shard_failures.add(error);
         if matches!(error, Error::Corrupt(_)) {
             owned.store = Trust::Lost;
@@ -282,15 +313,17 @@ impl Supervisor {
             Error::Misconfigured(reason) => {
                 (STOPPED_PAUSE, State::Stopped { reason: reason.clone() })
             }
+            // It may have been fenced as well: that the brokers have ended it looks the same.
+            Error::Oversized(_) => {
+                (backoff.max(FENCED_PAUSE), State::Waiting { reason: error.to_string() })
+            }
             Error::Outdated(_)
             | Error::Corrupt(_)
             | Error::Violated { .. }
-            | Error::Interrupted(_) => {
-                (backoff.min(BACKOFF_MAX), State::Waiting { reason: error.to_string() })
-            }
+            | Error::Interrupted(_) => (backoff, State::Waiting { reason: error.to_string() }),
         };
         owned.phase = Phase::Waiting { until: Instant::now() + pause };
-        let failures = owned.failures;
+        let failures = owned.backoff.failures();
         self.tell_failure(shard, error, &state, pause, failures);
         self.view.set_state(shard, state);
     }
@@ -318,50 +351,5 @@ impl Supervisor {
                 tracing::warn!(shard, reaction, failures, withheld, "{text}");
             }
         }
-    }
-}
-
-impl Opener {
-    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is none.
-    fn start(
-        &self,
-        shard: ShardId,
-        owned: &Owned,
-        limits: Limits,
-        progress: Arc<Progress>,
-    ) -> std::result::Result<(), String> {
-        let (tenure, store) = (owned.tenure, owned.store);
-        let opener = self.clone();
-        let open = move || {
-            let start = Instant::now();
-            let result = opener.open(shard, store, limits, &progress);
-            let took = start.elapsed();
-            if let Some(tracer) = &opener.tracer {
-                tracer.opened(shard, &progress, result.as_ref().err().map(ToString::to_string));
-            }
-            if let Ok((running, _)) = &result {
-                let (shard, next) = (shard.0, running.next_offsets());
-                let (seconds, restored) = (took.as_secs_f64(), progress.restored());
-                tracing::info!(shard, ?next, restored, seconds, "shard opened");
-            }
-            let opened = Opened { shard, tenure, result, took };
-            let _ = opener.events.send(Event::Opened(Box::new(opened)));
-        };
-        spawn(&format!("open-{shard}"), open).map(drop).map_err(|error| error.to_string())
-    }
-
-    fn open(
-        &self,
-        shard: ShardId,
-        trust: Trust,
-        limits: Limits,
-        progress: &Progress,
-    ) -> Result<(Running<RocksStore>, ShardProducer)> {
-        if matches!(trust, Trust::Lost) {
-            self.stores.forget(shard)?;
-        }
-        let store = self.stores.shard(shard)?;
-        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: &wall_ms, progress };
-        opening.open(&self.broker, store)
     }
 }

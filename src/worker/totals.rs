@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The names of the reactions that an [`Error`] demands.
-pub const REACTIONS: [&str; 6] =
-    ["fenced", "outdated", "corrupt", "interrupted", "misconfigured", "violated"];
+pub const REACTIONS: [&str; 7] =
+    ["fenced", "outdated", "oversized", "corrupt", "interrupted", "misconfigured", "violated"];
 
 /// The names of the reasons why shards are taken away, in the order of [`Loss`].
 pub const LOSSES: [&str; 4] = ["rebalance", "lost", "refused", "stopping"];
@@ -33,10 +33,11 @@ fn index(error: &Error) -> usize {
     match error {
         Error::Fenced(_) => 0,
         Error::Outdated(_) => 1,
-        Error::Corrupt(_) => 2,
-        Error::Interrupted(_) => 3,
-        Error::Misconfigured(_) => 4,
-        Error::Violated { .. } => 5,
+        Error::Oversized(_) => 2,
+        Error::Corrupt(_) => 3,
+        Error::Interrupted(_) => 4,
+        Error::Misconfigured(_) => 5,
+        Error::Violated { .. } => 6,
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -88,6 +89,10 @@ pub struct Report {
     pub cache_bytes: usize,
     pub cached: CachedRows,
     pub commits: Commits,
+    /// A commit is under way since then.
+    pub committing_since: Option<Instant>,
+    /// For how long brokers have held the shard's producer back of late, because of its quota.
+    pub throttled: Option<Duration>,
 }
 
 impl Report {
@@ -105,6 +110,8 @@ impl Report {
             cache_bytes: running.cache_bytes(),
             cached: running.cached_rows(),
             commits,
+            committing_since: None,
+            throttled: None,
         }
     }
 }
@@ -177,6 +184,23 @@ impl View {
         if let Some(view) = self.lock().get_mut(&shard) {
             view.report = Some(report);
         }
+    }
+
+    /// Returns the shard whose commit has been under way for longest, and for how long.
+    pub fn slowest_commit(&self) -> Option<(ShardId, Duration)> {
+        let shards = self.lock();
+        let ours = shards.iter().filter(|(_, view)| view.is_ours());
+        let since = ours.filter_map(|(shard, view)| {
+            view.report.as_ref()?.committing_since.map(|since| (*shard, since))
+        });
+        since.min_by_key(|(_, since)| *since).map(|(shard, since)| (shard, since.elapsed()))
+    }
+
+    /// Returns for how long at most brokers have held the producers of our shards back of late.
+    pub fn throttled(&self) -> Option<Duration> {
+        let shards = self.lock();
+        let ours = shards.values().filter(|view| view.is_ours());
+        ours.filter_map(|view| view.report.as_ref()?.throttled).max()
     }
 
     /// Notes that the group has a new generation, and this worker its part in it.

@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
 mod bounds;
+mod broker_refusals;
 mod collector;
 mod consumer_protocol;
 mod contract;

@@ -15,9 +15,37 @@ pub struct Failure {
     pub retriable: bool,
     /// The transaction has to be aborted.
     pub aborts: bool,
+    /// The topic whose record was refused, where one was.
+    pub topic: Option<String>,
+    /// Which record that was: the number that it was sent with.
+    pub record: Option<usize>,
 }
 
 impl Failure {
+    /// Wraps a code, which is the text as well.
+    pub fn of(code: RDKafkaErrorCode) -> Self {
+        Self {
+            code,
+            text: code.to_string(),
+            fatal: code == RDKafkaErrorCode::Fatal,
+            retriable: false,
+            aborts: false,
+            topic: None,
+            record: None,
+        }
+    }
+
+    /// Tells whether the record was dropped because of another failure, which says why.
+    pub fn is_secondary(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::PurgeQueue
+                | RDKafkaErrorCode::PurgeInflight
+                | RDKafkaErrorCode::InvalidDifferentRecord
+                | RDKafkaErrorCode::Inconsistent
+        )
+    }
+
     /// Takes over an error object; `Ok` for a null pointer, which means success.
     pub(super) fn check(error: *mut sys::rd_kafka_error_t) -> Result<(), Self> {
         if error.is_null() {
@@ -34,6 +62,8 @@ impl Failure {
                 fatal: sys::rd_kafka_error_is_fatal(error) != 0,
                 retriable: sys::rd_kafka_error_is_retriable(error) != 0,
                 aborts: sys::rd_kafka_error_txn_requires_abort(error) != 0,
+                topic: None,
+                record: None,
             };
             sys::rd_kafka_error_destroy(error);
             Err(failure)
@@ -45,9 +75,7 @@ impl Failure {
         if code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Ok(());
         }
-        let code = RDKafkaErrorCode::from(code);
-        let fatal = code == RDKafkaErrorCode::Fatal;
-        Err(Self { code, text: code.to_string(), fatal, retriable: false, aborts: false })
+        Err(Self::of(code.into()))
     }
 }
 

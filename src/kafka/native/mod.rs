@@ -5,12 +5,14 @@
 #![allow(unsafe_code, reason = "the one place where librdkafka is called directly")]
 
 mod consumer;
+mod deliveries;
 mod events;
 mod failure;
 mod group;
 mod group_members;
 mod headers;
 mod logins;
+mod logs;
 mod producer;
 mod topic_id;
 
@@ -21,7 +23,8 @@ pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incre
 pub use group_members::{Member, group_is_live, group_members};
 pub use headers::MessageHeaders;
 pub use logins::{Handle, Kept, Logins, Native, Token};
-pub use producer::{NativeProducer, TopicHandle};
+pub use logs::lead_logs;
+pub use producer::{NativeProducer, Outgoing, TopicHandle};
 pub use topic_id::{cluster_id, topic_ids};
 
 /// Returns a time as librdkafka takes it, in milliseconds.

@@ -1,48 +1,24 @@
 //! A transactional producer that takes a whole batch in one call.
 
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_int},
     ptr,
-    sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicI64, AtomicPtr, Ordering},
-    },
     time::Duration,
 };
 
 use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaErrorCode};
 use smallvec::SmallVec;
 
-use super::{Failure, GroupMetadata, Handle, Native, millis};
+use super::{
+    Failure, GroupMetadata, Handle, Native,
+    deliveries::{Deliveries, tag},
+    millis,
+};
 use crate::kafka::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 /// Messages handed to librdkafka in one call.
 const BATCH_MESSAGES: usize = 4096;
-
-/// What delivery reports have told since the transaction began.
-#[derive(Debug)]
-struct Deliveries {
-    /// Highest offset delivered to the watched topic, -1 for none.
-    watched_offset: AtomicI64,
-    watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
-    /// First delivery error.
-    error: Mutex<Option<RDKafkaErrorCode>>,
-    meter: Meter,
-}
-
-impl Deliveries {
-    fn error(&self) -> MutexGuard<'_, Option<RDKafkaErrorCode>> {
-        self.error.lock().expect("nothing panics under this lock")
-    }
-}
-
-/// What a flush found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivered {
-    /// Highest offset delivered to the watched topic since the transaction began.
-    pub watched_offset: Option<i64>,
-}
 
 /// A transactional producer.
 pub struct NativeProducer {
@@ -59,6 +35,16 @@ unsafe impl Send for NativeProducer {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicHandle(usize);
 
+/// A record to send, without its headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// What it is known by if it is refused, see [`Failure::record`].
+    pub number: usize,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub timestamp_ms: i64,
+}
+
 impl NativeProducer {
     /// Creates the client; nothing is sent yet. What it measures goes to `meter`.
     ///
@@ -66,21 +52,13 @@ impl NativeProducer {
     /// Settings that librdkafka refuses.
     pub fn create(config: &ClientConfig, meter: Meter) -> Result<Self, String> {
         let native = config.create_native_config().map_err(|error| error.to_string())?;
-        let deliveries = Box::new(Deliveries {
-            watched_offset: AtomicI64::new(-1),
-            watched_topic: AtomicPtr::new(ptr::null_mut()),
-            error: Mutex::new(None),
-            meter,
-        });
+        let deliveries = Box::new(Deliveries::new(meter));
         let mut reason = [0; 512];
         // SAFETY: the duplicate is consumed by a successful `rd_kafka_new`, else destroyed by us;
         // the deliveries outlive the client, which `drop` destroys first.
         let client = unsafe {
             let conf = sys::rd_kafka_conf_dup(native.ptr());
-            let opaque: *const Deliveries = &raw const *deliveries;
-            sys::rd_kafka_conf_set_opaque(conf, opaque.cast_mut().cast());
-            sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
-            sys::rd_kafka_conf_set_stats_cb(conf, Some(on_statistics));
+            deliveries.listen(conf);
             let kind = sys::rd_kafka_type_t::RD_KAFKA_PRODUCER;
             let client = sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason.len());
             if client.is_null() {
@@ -103,7 +81,7 @@ impl NativeProducer {
 
     /// Watches the offsets of records delivered to `topic`.
     pub fn watch(&mut self, topic: TopicHandle) {
-        self.deliveries.watched_topic.store(self.topics[topic.0], Ordering::Relaxed);
+        self.deliveries.watch(self.topics[topic.0]);
     }
 
     /// Waits until a broker is connected, and has answered.
@@ -141,8 +119,7 @@ impl NativeProducer {
     /// # Errors
     /// As librdkafka's.
     pub fn begin(&mut self) -> Result<(), Failure> {
-        self.deliveries.watched_offset.store(-1, Ordering::Relaxed);
-        *self.deliveries.error() = None;
+        self.deliveries.begin();
         // SAFETY: the client is live.
         unsafe { Failure::check(sys::rd_kafka_begin_transaction(self.client)) }
     }
@@ -197,7 +174,9 @@ impl NativeProducer {
             batch.retain(|message| message.err != NO_ERROR);
             for message in batch.iter_mut() {
                 if message.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__QUEUE_FULL {
-                    return Failure::of_code(message.err);
+                    let topic = Some(self.name(topic));
+                    return Failure::of_code(message.err)
+                        .map_err(|failure| Failure { topic, ..failure });
                 }
                 message.err = NO_ERROR;
             }
@@ -206,7 +185,8 @@ impl NativeProducer {
         Ok(())
     }
 
-    /// Queues one record with timestamp and headers.
+    /// Queues one record with timestamp and headers; should it be refused, its number is
+    /// [`Failure::record`].
     ///
     /// # Errors
     /// As librdkafka's, except for a full queue, for which it waits.
@@ -214,15 +194,14 @@ impl NativeProducer {
         &mut self,
         topic: TopicHandle,
         partition: Option<i32>,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        timestamp_ms: i64,
+        record: Outgoing<'a>,
         headers: impl Iterator<Item = (&'a str, Option<&'a [u8]>)>,
     ) -> Result<(), Failure> {
+        let Outgoing { number, key, value, timestamp_ms } = record;
         let headers: SmallVec<[_; 2]> = headers
             .map(|(name, value)| (CString::new(name).expect("header names hold no NUL"), value))
             .collect();
-        let mut fields = Vec::with_capacity(6 + headers.len());
+        let mut fields = Vec::with_capacity(7 + headers.len());
         // SAFETY: the topic lives as long as the producer.
         let mut add = |vtype, u| fields.push(sys::rd_kafka_vu_s { vtype, u });
         use sys::rd_kafka_vtype_t as vtype;
@@ -231,6 +210,7 @@ impl NativeProducer {
         add(vtype::RD_KAFKA_VTYPE_PARTITION, value_of { i32_: partition.unwrap_or(-1) });
         add(vtype::RD_KAFKA_VTYPE_MSGFLAGS, value_of { i: sys::RD_KAFKA_MSG_F_COPY as c_int });
         add(vtype::RD_KAFKA_VTYPE_TIMESTAMP, value_of { i64_: timestamp_ms });
+        add(vtype::RD_KAFKA_VTYPE_OPAQUE, value_of { ptr: tag(Some(number)) });
         add(vtype::RD_KAFKA_VTYPE_KEY, value_of { mem: memory(key) });
         add(vtype::RD_KAFKA_VTYPE_VALUE, value_of { mem: memory(value) });
         for (name, value) in &headers {
@@ -251,9 +231,51 @@ impl NativeProducer {
                 Err(failure) if failure.code == RDKafkaErrorCode::QueueFull => {
                     self.serve(Duration::from_millis(1));
                 }
-                sent => return sent,
+                sent => {
+                    return sent.map_err(|failure| Failure {
+                        topic: Some(self.name(topic)),
+                        record: Some(number),
+                        ..failure
+                    });
+                }
             }
         }
+    }
+
+    /// Returns a topic's name.
+    pub fn name(&self, topic: TopicHandle) -> String {
+        // SAFETY: the topic lives as long as the producer, and has a name; it is copied.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.topics[topic.0])) };
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Asks a broker whether a topic is there.
+    ///
+    /// # Errors
+    /// [`RDKafkaErrorCode::UnknownTopicOrPartition`] when it is not; when no broker answers in time.
+    pub fn find_topic(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
+        let topic = self.topic(name);
+        let mut metadata = ptr::null();
+        // SAFETY: client and topic are live.
+        let code = unsafe {
+            sys::rd_kafka_metadata(
+                self.client,
+                0,
+                self.topics[topic.0],
+                &raw mut metadata,
+                millis(timeout),
+            )
+        };
+        Failure::of_code(code)?;
+        // SAFETY: a call that has succeeded has made it, and told how many topics there are; it is
+        // destroyed once, after its last use.
+        let code = unsafe {
+            let topics = &*metadata;
+            let code = (topics.topic_cnt > 0).then(|| (*topics.topics).err);
+            sys::rd_kafka_metadata_destroy(metadata);
+            code
+        };
+        Failure::of_code(code.unwrap_or(NO_ERROR))
     }
 
     /// Takes what the client has to tell, waiting that long for something.
@@ -262,20 +284,24 @@ impl NativeProducer {
         unsafe { sys::rd_kafka_poll(self.client, millis(wait)) };
     }
 
-    /// Waits until every queued record is delivered or has failed.
+    /// Waits until every queued record is delivered or has failed; returns the highest offset
+    /// delivered to the watched topic since the transaction began.
     ///
     /// # Errors
-    /// A time-out, or the first delivery that failed.
-    pub fn flush(&mut self, timeout: Duration) -> Result<Delivered, Failure> {
+    /// A time-out, or the first delivery that failed and says why.
+    pub fn flush(&mut self, timeout: Duration) -> Result<Option<i64>, Failure> {
         // SAFETY: the client is live.
         let flushed = unsafe { sys::rd_kafka_flush(self.client, millis(timeout)) };
+        // What was refused explains what is still on its way.
+        let outcome = self.deliveries.outcome()?;
         Failure::of_code(flushed)?;
-        if let Some(code) = *self.deliveries.error() {
-            let text = format!("a record could not be delivered: {code}");
-            return Err(Failure { code, text, fatal: false, retriable: false, aborts: true });
-        }
-        let offset = self.deliveries.watched_offset.load(Ordering::Relaxed);
-        Ok(Delivered { watched_offset: (offset >= 0).then_some(offset) })
+        Ok(outcome)
+    }
+
+    /// Returns for how long brokers have held the client back at most since the last call, because
+    /// of its quota.
+    pub fn take_throttled(&self) -> Duration {
+        self.deliveries.take_throttled()
     }
 
     /// Adds the consumer's offsets to the transaction.
@@ -342,37 +368,6 @@ impl Drop for NativeProducer {
             sys::rd_kafka_destroy(self.client);
         }
     }
-}
-
-unsafe extern "C" fn on_delivery(
-    _: *mut sys::rd_kafka_t,
-    message: *const sys::rd_kafka_message_t,
-    opaque: *mut c_void,
-) {
-    // SAFETY: librdkafka passes a live message and the opaque of the client, which is a
-    // `Deliveries` that outlives it.
-    let (message, deliveries) = unsafe { (&*message, &*opaque.cast::<Deliveries>()) };
-    if message.err != NO_ERROR {
-        deliveries.error().get_or_insert(message.err.into());
-    } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed) {
-        deliveries.watched_offset.fetch_max(message.offset, Ordering::Relaxed);
-    }
-}
-
-unsafe extern "C" fn on_statistics(
-    _: *mut sys::rd_kafka_t,
-    json: *mut c_char,
-    length: usize,
-    opaque: *mut c_void,
-) -> c_int {
-    // SAFETY: librdkafka passes so many bytes, and the opaque of the client, which is a
-    // `Deliveries` that outlives it.
-    let (json, deliveries) = unsafe {
-        (std::slice::from_raw_parts(json.cast::<u8>(), length), &*opaque.cast::<Deliveries>())
-    };
-    deliveries.meter.note(json);
-    // The bytes stay librdkafka's to free.
-    0
 }
 
 fn message(key: &[u8], value: &[u8]) -> sys::rd_kafka_message_t {

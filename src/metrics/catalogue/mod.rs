@@ -52,7 +52,7 @@ const SHARD: Label = Label { name: "shard", values: "the partition's number" };
 const TOPIC: Label = Label { name: "topic", values: "the input topics" };
 const REACTION: Label = Label {
     name: "reaction",
-    values: "`fenced`, `outdated`, `corrupt`, `interrupted`, `misconfigured`, `violated`",
+    values: "`fenced`, `outdated`, `oversized`, `corrupt`, `interrupted`, `misconfigured`, `violated`",
 };
 
 #[cfg(test)]

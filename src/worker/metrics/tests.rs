@@ -46,6 +46,8 @@ fn report() -> Report {
         cache_bytes: 1 << 20,
         cached: CachedRows { overlay: 1, dirty: 20, clean: 300 },
         commits: Commits::default(),
+        committing_since: None,
+        throttled: None,
     }
 }
 

@@ -1,0 +1,167 @@
+//! What a producer hears of its records and its brokers.
+
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rdkafka::{bindings as sys, error::RDKafkaErrorCode};
+
+use super::{Failure, logs};
+use crate::kafka::brokers::Meter;
+
+const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+
+/// What delivery reports have told since the transaction began, and what the brokers have said.
+#[derive(Debug)]
+pub(super) struct Deliveries {
+    /// Highest offset delivered to the watched topic, -1 for none.
+    watched_offset: AtomicI64,
+    watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
+    /// The record that was refused, of several the first that says why.
+    refused: Mutex<Option<Failure>>,
+    /// The longest that a broker has held the client back, in milliseconds.
+    throttled_ms: AtomicU64,
+    meter: Meter,
+}
+
+impl Deliveries {
+    pub fn new(meter: Meter) -> Self {
+        Self {
+            watched_offset: AtomicI64::new(-1),
+            watched_topic: AtomicPtr::new(ptr::null_mut()),
+            refused: Mutex::default(),
+            throttled_ms: AtomicU64::new(0),
+            meter,
+        }
+    }
+
+    /// Has these, which have to outlive the client, hear what the client of this configuration
+    /// hears.
+    ///
+    /// # Safety
+    /// The configuration is live.
+    pub unsafe fn listen(&self, conf: *mut sys::rd_kafka_conf_t) {
+        // SAFETY: as the caller has promised; each callback takes the opaque for what it is.
+        unsafe {
+            sys::rd_kafka_conf_set_opaque(conf, (&raw const *self).cast_mut().cast());
+            sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
+            sys::rd_kafka_conf_set_stats_cb(conf, Some(on_statistics));
+            sys::rd_kafka_conf_set_throttle_cb(conf, Some(on_throttle));
+            sys::rd_kafka_conf_set_log_cb(conf, Some(logs::on_log));
+        }
+    }
+
+    pub fn watch(&self, topic: *mut sys::rd_kafka_topic_t) {
+        self.watched_topic.store(topic, Ordering::Relaxed);
+    }
+
+    /// Forgets the last transaction.
+    pub fn begin(&self) {
+        self.watched_offset.store(-1, Ordering::Relaxed);
+        *self.refused() = None;
+    }
+
+    /// Returns the highest offset delivered to the watched topic.
+    ///
+    /// # Errors
+    /// The record that was refused.
+    pub fn outcome(&self) -> Result<Option<i64>, Failure> {
+        if let Some(refused) = self.refused().clone() {
+            return Err(refused);
+        }
+        let offset = self.watched_offset.load(Ordering::Relaxed);
+        Ok((offset >= 0).then_some(offset))
+    }
+
+    /// Returns for how long brokers have held the client back at most since the last call.
+    pub fn take_throttled(&self) -> Duration {
+        Duration::from_millis(self.throttled_ms.swap(0, Ordering::Relaxed))
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.refused.lock().expect("nothing panics under this lock")
+    }
+
+    /// # Safety
+    /// The message is live, as its topic is.
+    unsafe fn refuse(&self, message: &sys::rd_kafka_message_t) {
+        let mut refused = self.refused();
+        if refused.as_ref().is_some_and(|refused| !refused.is_secondary()) {
+            return;
+        }
+        let code = RDKafkaErrorCode::from(message.err);
+        // SAFETY: as the caller has promised; the texts are copied.
+        let (topic, words) = unsafe {
+            let topic = CStr::from_ptr(sys::rd_kafka_topic_name(message.rkt));
+            let words = sys::rd_kafka_message_produce_errstr(message);
+            let words = (!words.is_null()).then(|| CStr::from_ptr(words).to_string_lossy());
+            (topic.to_string_lossy().into_owned(), words.map(std::borrow::Cow::into_owned))
+        };
+        let failure = Failure {
+            text: words.unwrap_or_else(|| code.to_string()),
+            aborts: true,
+            topic: Some(topic),
+            record: (message._private as usize).checked_sub(1),
+            ..Failure::of(code)
+        };
+        if refused.is_none() || !failure.is_secondary() {
+            *refused = Some(failure);
+        }
+    }
+}
+
+/// Returns what a record bears from its sending to its report.
+pub(super) fn tag(record: Option<usize>) -> *mut c_void {
+    ptr::without_provenance_mut(record.map_or(0, |record| record + 1))
+}
+
+unsafe extern "C" fn on_delivery(
+    _: *mut sys::rd_kafka_t,
+    message: *const sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: librdkafka passes a live message and the opaque of the client, which is a
+    // `Deliveries` that outlives it.
+    let (message, deliveries) = unsafe { (&*message, &*opaque.cast::<Deliveries>()) };
+    if message.err != NO_ERROR {
+        // SAFETY: as above.
+        unsafe { deliveries.refuse(message) };
+    } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed) {
+        deliveries.watched_offset.fetch_max(message.offset, Ordering::Relaxed);
+    }
+}
+
+unsafe extern "C" fn on_throttle(
+    _: *mut sys::rd_kafka_t,
+    _: *const c_char,
+    _: i32,
+    throttle_ms: c_int,
+    opaque: *mut c_void,
+) {
+    // SAFETY: librdkafka passes the opaque of the client, which is a `Deliveries` that outlives it.
+    let deliveries = unsafe { &*opaque.cast::<Deliveries>() };
+    let throttle_ms = u64::try_from(throttle_ms).unwrap_or(0);
+    deliveries.throttled_ms.fetch_max(throttle_ms, Ordering::Relaxed);
+}
+
+unsafe extern "C" fn on_statistics(
+    _: *mut sys::rd_kafka_t,
+    json: *mut c_char,
+    length: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka passes so many bytes, and the opaque of the client, which is a
+    // `Deliveries` that outlives it.
+    let (json, deliveries) = unsafe {
+        (std::slice::from_raw_parts(json.cast::<u8>(), length), &*opaque.cast::<Deliveries>())
+    };
+    deliveries.meter.note(json);
+    // The bytes stay librdkafka's to free.
+    0
+}

@@ -1,0 +1,143 @@
+//! A shard on its lane.
+
+use std::{
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant},
+};
+
+use super::super::{
+    command::{Command, Standing},
+    commits::Commits,
+    committer::{Job, Pending, wall_ms},
+    pace::Pace,
+    view::Report,
+};
+use crate::{
+    kafka::{DataConsumer, ShardProducer},
+    shard::{Error, Record, Result, Running, ShardId},
+    store::RocksStore,
+};
+
+/// A shard on its lane.
+pub(super) struct Shard {
+    /// Tells this stay of the shard on the lane from earlier ones.
+    pub stay: u64,
+    pub running: Running<RocksStore>,
+    /// With the committers while a commit is under way.
+    pub producer: Option<ShardProducer>,
+    /// A commit that was refused because the group had moved on, to be tried again.
+    pub refused: Option<Box<Pending>>,
+    pub committed_at: Instant,
+    pub reported_at: Option<Instant>,
+    pub releasing: Option<Sender<()>>,
+    /// A commit is in since the shard was opened.
+    pub has_committed: bool,
+    /// The last commit failed, and none is in since.
+    pub unproven: bool,
+    pub pace: Pace,
+    /// For how long brokers have held the producer back because of its quota, and when.
+    pub throttled: Option<(Duration, Instant)>,
+    pub commits: Commits,
+}
+
+const REPORT_INTERVAL: Duration = Duration::from_millis(500);
+/// A broker's quota that has not held the producer back for so long is no trouble any more.
+const THROTTLED_FOR: Duration = Duration::from_secs(30);
+
+impl Shard {
+    /// Begins a stay on a lane.
+    pub fn new(
+        stay: u64,
+        mut running: Running<RocksStore>,
+        producer: ShardProducer,
+        standing: &Standing,
+    ) -> Self {
+        let now = Instant::now();
+        running.set_transaction_max(standing.pace.limit());
+        Self {
+            stay,
+            running,
+            producer: Some(producer),
+            refused: None,
+            committed_at: now,
+            reported_at: None,
+            releasing: None,
+            has_committed: false,
+            unproven: standing.unproven.is_some(),
+            pace: standing.pace,
+            throttled: None,
+            commits: Commits::default(),
+        }
+    }
+
+    /// Tells whether to report now, now and then.
+    pub fn is_to_report(&mut self) -> bool {
+        let is_due = self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
+        if is_due {
+            self.reported_at = Some(Instant::now());
+        }
+        is_due
+    }
+
+    /// Processes the records that are not done with; `false` when some are left for later, because
+    /// the running overlay is as much as a transaction may hold.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    pub fn process(&mut self, records: &[Record<'_>]) -> Result<bool> {
+        let next = self.running.next_offsets();
+        // The last time round some of the batch was left.
+        let is_done = |record: &&Record<'_>| record.offset < next[record.input];
+        let left = &records[records.iter().take_while(is_done).count()..];
+        Ok(self.running.process(left)? == left.len())
+    }
+
+    /// Takes what the client has measured while nothing is committed.
+    pub fn listen(&mut self) {
+        let Some(producer) = &self.producer else { return };
+        producer.serve();
+        let throttled = producer.take_throttled();
+        if !throttled.is_zero() {
+            self.throttled = Some((throttled, Instant::now()));
+        }
+    }
+
+    /// Learns from a commit that is in how much to commit at a time.
+    pub fn learn(&mut self, pending: &Pending) {
+        self.pace.committed(pending.commit.transaction.size(), pending.producer.took());
+        self.running.set_transaction_max(self.pace.limit());
+    }
+
+    pub fn is_busy(&self) -> bool {
+        self.producer.is_none() || self.running.has_work()
+    }
+
+    /// Hands the running overlay to the committers, if there is something to commit.
+    pub fn send(&mut self, id: ShardId, committers: &Sender<Job>, lane: &Sender<Command>) {
+        let Some(commit) = self.running.take(wall_ms()) else { return };
+        let producer =
+            self.producer.take().expect("a shard that is not committing has its producer");
+        self.committed_at = Instant::now();
+        let pending = Pending {
+            shard: id,
+            stay: self.stay,
+            since: self.committed_at,
+            producer,
+            store: Arc::clone(self.running.store()),
+            commit,
+            result: Err(Error::Interrupted("not yet committed".to_owned())),
+            took: Duration::ZERO,
+            lane: lane.clone(),
+        };
+        let _ = committers.send(Job::Commit(Box::new(pending)));
+    }
+
+    pub fn report(&self, id: ShardId, data: &DataConsumer) -> Report {
+        let next = self.running.next_offsets().iter().enumerate();
+        let lag = next.map(|(input, next)| data.lag(id, input, *next)).collect();
+        let committing_since = self.producer.is_none().then_some(self.committed_at);
+        let throttled = self.throttled.filter(|(_, at)| at.elapsed() < THROTTLED_FOR);
+        let throttled = throttled.map(|(throttled, _)| throttled);
+        Report { committing_since, throttled, ..Report::of(&self.running, lag, self.commits) }
+    }
+}

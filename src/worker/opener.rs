@@ -1,0 +1,88 @@
+//! Opens shards, each on a thread of its own.
+
+use std::{
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant},
+};
+
+use super::{committer::wall_ms, spawn, supervisor::Event};
+use crate::{
+    kafka::{KafkaBroker, ShardProducer},
+    shard::{Limits, Opening, Plan, Progress, Result, Running, ShardId},
+    store::{RocksStore, Stores},
+    telemetry::Tracer,
+};
+
+/// What became of opening a shard.
+pub struct Opened {
+    pub shard: ShardId,
+    /// Which time of owning the shard it was opened for.
+    pub tenure: u64,
+    pub result: Result<(Running<RocksStore>, ShardProducer)>,
+    pub took: Duration,
+}
+
+/// What opening shards takes.
+#[derive(Clone)]
+pub struct Opener {
+    pub plan: Arc<Plan>,
+    pub broker: KafkaBroker,
+    pub stores: Arc<Stores>,
+    pub events: Sender<Event>,
+    pub tracer: Option<Tracer>,
+}
+
+/// Whether what is on disk may be used.
+#[derive(Debug, Clone, Copy)]
+pub enum Trust {
+    Kept,
+    /// It was found damaged: it is deleted before the shard is opened, and restored.
+    Lost,
+}
+
+impl Opener {
+    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is none.
+    ///
+    /// # Errors
+    /// When the system refuses the thread.
+    pub fn start(
+        &self,
+        (shard, tenure): (ShardId, u64),
+        store: Trust,
+        limits: Limits,
+        progress: Arc<Progress>,
+    ) -> std::result::Result<(), String> {
+        let opener = self.clone();
+        let open = move || {
+            let start = Instant::now();
+            let result = opener.open(shard, store, limits, &progress);
+            let took = start.elapsed();
+            if let Some(tracer) = &opener.tracer {
+                tracer.opened(shard, &progress, result.as_ref().err().map(ToString::to_string));
+            }
+            if let Ok((running, _)) = &result {
+                let (shard, next) = (shard.0, running.next_offsets());
+                let (seconds, restored) = (took.as_secs_f64(), progress.restored());
+                tracing::info!(shard, ?next, restored, seconds, "shard opened");
+            }
+            let opened = Opened { shard, tenure, result, took };
+            let _ = opener.events.send(Event::Opened(Box::new(opened)));
+        };
+        spawn(&format!("open-{shard}"), open).map(drop).map_err(|error| error.to_string())
+    }
+
+    fn open(
+        &self,
+        shard: ShardId,
+        trust: Trust,
+        limits: Limits,
+        progress: &Progress,
+    ) -> Result<(Running<RocksStore>, ShardProducer)> {
+        if matches!(trust, Trust::Lost) {
+            self.stores.forget(shard)?;
+        }
+        let store = self.stores.shard(shard)?;
+        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: &wall_ms, progress };
+        opening.open(&self.broker, store)
+    }
+}
