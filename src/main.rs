@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use rollcall::commands::{
     console, crd, inspect, manufactured, manufacturer, metrics, operator, order, probe, reset,
     simulate, topics, validate, watch, worker,
@@ -15,7 +15,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Completeness reconciliation on Kafka
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, help_template = TEMPLATE)]
 struct Cli {
     /// What log lines on standard error look like; RUST_LOG says which there are [default: info]
     #[arg(long, global = true, value_enum, env = "ROLLCALL_LOG_FORMAT", default_value = "text")]
@@ -27,25 +27,60 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     Worker(worker::Args),
-    Operator(operator::Args),
     Validate(validate::Args),
     Topics(topics::Args),
-    Reset(reset::Args),
-    Console(console::Args),
-    Crd(crd::Args),
     Inspect(inspect::Args),
+    Console(console::Args),
+    Watch(watch::Args),
+    Reset(reset::Args),
+    Operator(operator::Args),
+    Crd(crd::Args),
     Order(order::Args),
     Manufactured(manufactured::Args),
     Manufacturer(manufacturer::Args),
     Metrics(metrics::Args),
-    Watch(watch::Args),
     Probe(probe::Args),
-    #[command(hide = true)]
     Simulate(simulate::Args),
 }
 
+/// What clap writes, with the subcommands in [`GROUPS`], which it cannot do.
+const TEMPLATE: &str = "\
+{about}
+
+{usage-heading} {usage}
+{after-help}
+Options:
+{options}
+";
+
+/// The subcommands by what they are for.
+const GROUPS: [(&str, &[&str]); 4] = [
+    (
+        "Your reconciliation",
+        &["worker", "validate", "topics", "inspect", "console", "watch", "reset"],
+    ),
+    ("On Kubernetes", &["operator", "crd"]),
+    ("The demo with orders", &["order", "manufactured", "manufacturer"]),
+    ("For developers and images", &["metrics", "probe", "simulate", "help"]),
+];
+
+/// Returns the command line with its subcommands in groups.
+fn grouped() -> clap::Command {
+    let command = Cli::command();
+    let about = |name: &str| match command.find_subcommand(name) {
+        Some(subcommand) => subcommand.get_about().map(ToString::to_string).unwrap_or_default(),
+        None => "Print this, or the help of a command".to_owned(),
+    };
+    let line = |name: &&str| format!("  {name:<14}{}\n", about(name));
+    let group = |(heading, names): &(&str, &[&str])| {
+        format!("\n{heading}:\n{}", names.iter().map(line).collect::<String>())
+    };
+    let groups: String = GROUPS.iter().map(group).collect();
+    command.after_help(groups)
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&grouped().get_matches()).unwrap_or_else(|error| error.exit());
     log::start(cli.log_format);
     match cli.command {
         Command::Worker(args) => worker::run(args),
@@ -63,5 +98,36 @@ fn main() -> ExitCode {
         Command::Watch(args) => watch::run(args),
         Command::Probe(args) => probe::run(args),
         Command::Simulate(args) => simulate::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_command_once_in_its_group() {
+        let help = grouped().render_help().to_string();
+        let command = Cli::command();
+        for name in command.get_subcommands().map(clap::Command::get_name).chain(["help"]) {
+            let lines =
+                help.lines().filter(|line| line.trim_start().starts_with(&format!("{name} ")));
+            assert_eq!(lines.count(), 1, "{name}: {help}");
+            assert_eq!(
+                GROUPS.iter().filter(|(_, names)| names.contains(&name)).count(),
+                1,
+                "{name}"
+            );
+        }
+        let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{text}: {help}"));
+        let order =
+            ["Usage:", "Your reconciliation:", "On Kubernetes:", "The demo with", "Options:"];
+        assert!(order.windows(2).all(|two| at(two[0]) < at(two[1])), "{help}");
+        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        grouped().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! Paths into a JSON document: the part of RFC 9535 JSONPath that has no choice to make.
+//! Paths into a JSON document: names, indices and `[*]` of RFC 9535 JSONPath.
 //!
 //! Promise: what parses means what the RFC says, except that a wildcard selects the elements of
 //! an array and not the members of an object. Everything else is refused with its place and a

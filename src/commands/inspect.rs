@@ -14,29 +14,36 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::failed;
+use super::{failed, server};
 use crate::codec::row::RowError;
 use crate::escape::printable;
+use crate::plain::sentence;
 use crate::shard::{self, ShardId};
 use crate::store::{self, Identity, OpenError, Snapshot};
 
 /// Show what is known of a key, or what a worker's state directory holds: rows, sizes, positions
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The key to ask running workers about
-    #[arg(value_name = "KEY", requires = "file", conflicts_with_all = ["state", "key"])]
+    /// The key: running workers are asked about it with -f, a state directory with --state
+    #[arg(value_name = "KEY")]
     asked: Option<String>,
-    /// The file with the Reconciliation object, with KEY; - for standard input
+    /// The file with the Reconciliation object whose workers are asked; - for standard input
     #[arg(short, long)]
     file: Option<PathBuf>,
-    /// Workers to ask, with KEY, as host:port; a name may stand for several
-    #[arg(long = "server", value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    /// Workers to ask, as host:port or http://host:port; a name may stand for several
+    #[arg(
+        long = "server",
+        value_name = "HOST:PORT",
+        value_parser = server,
+        default_value = "127.0.0.1:8080"
+    )]
     servers: Vec<String>,
-    /// A worker's state directory, to be looked at instead
-    #[arg(long, value_name = "DIR", required_unless_present = "asked")]
+    /// A worker's state directory to look into, with KEY or without; needs no -f, and works while
+    /// the worker runs
+    #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Tell what the state directory has of one key
-    #[arg(long)]
+    /// The same as KEY, for keys that begin with -
+    #[arg(long, conflicts_with = "asked")]
     key: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -45,20 +52,30 @@ pub struct Args {
 
 /// Prints what the directory holds. Fails when a store cannot be read or the key is not there.
 pub fn run(args: Args) -> ExitCode {
-    let Args { asked, file, servers, state, key, json } = args;
-    let form = if json { Form::Json } else { Form::Text };
-    let text = match (asked, file, state) {
-        (Some(asked), Some(file), _) => live::tell(&asked, &file, &servers, form),
-        (_, _, Some(state)) => tell(&state, key, form).map_err(|error| error.to_string()),
-        _ => Err("name a KEY with -f FILE, or --state DIR".to_owned()),
-    };
-    match text {
+    match answer(args) {
         Ok((text, exit)) => {
             // Whoever reads may have seen enough, as `head` has.
             let _ = io::stdout().write_all(text.as_bytes());
             exit
         }
         Err(error) => failed(&error),
+    }
+}
+
+/// Returns what to print, and how to exit.
+fn answer(args: Args) -> Result<(String, ExitCode), String> {
+    let Args { asked, file, servers, state, key, json } = args;
+    let form = if json { Form::Json } else { Form::Text };
+    match (asked.or(key), file, state) {
+        // What is on disk, whoever runs.
+        (key, _, Some(state)) => tell(&state, key, form).map_err(|error| error.to_string()),
+        (Some(key), Some(file), None) => live::tell(&key, &file, &servers, form),
+        (Some(_), None, None) => Err("where to look is not said: give -f FILE to ask the running \
+             workers of that Reconciliation, or --state DIR to look into a worker's --state-dir"
+            .to_owned()),
+        (None, _, None) => Err("what to look for is not said: give KEY with -f FILE, or --state \
+             DIR for all that a worker has on disk"
+            .to_owned()),
     }
 }
 
@@ -94,7 +111,8 @@ enum Error {
     NoState(PathBuf),
     #[error(transparent)]
     Directory(#[from] OpenError),
-    #[error("{}: {source}", dir.display())]
+    #[error("cannot read {}: {}; name a directory that a worker has as --state-dir, and that this \
+             user may read", dir.display(), sentence(source))]
     Unreadable { dir: PathBuf, source: io::Error },
     #[error("shard {shard}: {error}")]
     Store { shard: ShardId, error: shard::Error },

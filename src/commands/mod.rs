@@ -19,11 +19,11 @@ pub mod worker;
 use std::{fmt::Display, process::ExitCode};
 
 use crate::escape::printable_lines;
-use crate::order_demo::{Error, Result};
+use crate::order_demo::{self, Error};
 use crate::shard;
 
 /// Returns how a demo service exits, and says why on standard error.
-fn finish(result: Result<()>) -> ExitCode {
+fn finish(result: order_demo::Result<()>) -> ExitCode {
     match result {
         Ok(()) | Err(Error::Stopped) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
@@ -49,9 +49,61 @@ fn ask<T>(question: impl Future<Output = shard::Result<T>>) -> shard::Result<T> 
         .block_on(question)
 }
 
+/// Returns the host and port of a worker, which may be given as the URL that is in a browser.
+///
+/// # Errors
+/// What to write instead.
+fn server(text: &str) -> Result<String, String> {
+    let told = text.trim();
+    if told.starts_with("https://") {
+        return Err(
+            "workers answer http, not https: write http://host:port or host:port, and let \
+             a proxy before them answer https where that is needed"
+                .to_owned(),
+        );
+    }
+    let address = told.strip_prefix("http://").unwrap_or(told);
+    let address = address.strip_suffix('/').unwrap_or(address);
+    let is_told = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    match address.rsplit_once(':') {
+        _ if address.contains('/') => {
+            Err(format!("\"{address}\" is more than an address: write host:port, without a path"))
+        }
+        Some((host, port)) if !host.is_empty() && is_told(port) => Ok(address.to_owned()),
+        _ => Err(format!(
+            "\"{address}\" names no port: write host:port, with the port that the worker has as \
+             --http, such as localhost:8080"
+        )),
+    }
+}
+
 /// Returns the host's name, which in a pod is the pod's.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::server;
+
+    #[test]
+    fn a_worker_may_be_named_as_in_a_browser() {
+        for text in ["a:8080", "http://a:8080", "http://a:8080/", "a:8080/", " http://a:8080/ "] {
+            assert_eq!(server(text).as_deref(), Ok("a:8080"), "{text}");
+        }
+        assert_eq!(server("http://[::1]:8080/").as_deref(), Ok("[::1]:8080"));
+        for (text, problem) in [
+            ("https://a:8080", "not https"),
+            ("http://a", "names no port"),
+            ("localhost", "names no port"),
+            ("a:http", "names no port"),
+            (":8080", "names no port"),
+            ("http://a:8080/v1/status", "without a path"),
+        ] {
+            let refused = server(text).expect_err(text);
+            assert!(refused.contains(problem), "{text}: {refused}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
     log::Limiter,
+    plain::sentence,
     shard::{Error, Result},
 };
 
@@ -57,8 +58,9 @@ impl Token {
 
     fn read(&self) -> std::result::Result<String, String> {
         let file = self.file.display();
-        let bytes = fs::read(&self.file)
-            .map_err(|error| format!("--token-file: {file} cannot be read: {error}"))?;
+        let bytes = fs::read(&self.file).map_err(|error| {
+            format!("--token-file: {file} cannot be read: {}", sentence(&error))
+        })?;
         let remedy = "put one line of ASCII characters into it, such as `openssl rand -hex 32` \
                       makes, or leave --token-file out";
         let refused = |what: &str| format!("--token-file: {file} {what}: {remedy}");

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::turns::{NoTurn, Turns};
-use crate::{metrics::Registry, shard};
+use crate::{metrics::Registry, plain::sentence, shard};
 
 /// Connections that the system takes while the process is about something else.
 const BACKLOG: u32 = 1024;
@@ -73,9 +73,20 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
             false => Err(error),
         }
     });
-    listening.map_err(|error| {
-        Error(format!("cannot listen on {address}: {error}: choose another --http"))
-    })
+    listening.map_err(|error| Error(format!("cannot listen on {address}: {}", refused(&error))))
+}
+
+/// Returns why an address cannot be listened on, and what to write instead.
+fn refused(error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "give this process another port by --http, such as 127.0.0.1:8081; a second worker on \
+             one machine needs its own"
+        }
+        io::ErrorKind::PermissionDenied => "write a port from 1024 on into --http",
+        _ => "write an address of this machine into --http, such as 127.0.0.1:8080",
+    };
+    format!("{}: {remedy}", sentence(error))
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

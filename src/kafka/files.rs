@@ -22,6 +22,7 @@ use super::{
     login::NoLogin,
     native::{Kept, Logins, Native},
 };
+use crate::plain::sentence;
 use crate::spec::{
     Kafka, Login as PasswordLogin, Sasl,
     secret::{Secret, SecretError},
@@ -171,7 +172,9 @@ impl Shared {
     fn content(&self) -> Result<Vec<Vec<u8>>, String> {
         let read = |file: &PathBuf| {
             let content = std::fs::read(file);
-            content.map_err(|error| format!("{TLS}: cannot read {}: {error}", file.display()))
+            content.map_err(|error| {
+                format!("{TLS}: cannot read {}: {}", file.display(), sentence(&error))
+            })
         };
         self.certificates.iter().map(read).collect()
     }

@@ -26,6 +26,6 @@ impl Error {
 impl From<std::io::Error> for Error {
     /// Only setting a service up does I/O outside Kafka.
     fn from(error: std::io::Error) -> Self {
-        Self::Misconfigured(error.to_string())
+        Self::Misconfigured(crate::plain::sentence(&error))
     }
 }

@@ -3,11 +3,15 @@
 use std::fmt::Write;
 
 use super::Problem;
+use crate::plain::sentence;
 
 /// Why a file holds no usable object.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("cannot read {file}: {source}; give a file that exists and may be read")]
+    #[error(
+        "cannot read {file}: {}; check the path that was given as -f, and who may read it",
+        sentence(source)
+    )]
     Unreadable { file: String, source: std::io::Error },
     #[error("{}", summary(.file, .problems))]
     Invalid { file: String, problems: Vec<Problem> },

@@ -16,14 +16,18 @@ pub mod duration;
 mod error;
 mod instant;
 mod kafka;
+mod locate;
 mod names;
 pub mod object;
 mod problem;
 mod properties;
 mod read;
 pub mod reference;
+mod schema;
 pub mod secret;
 mod settings;
+mod shape;
+mod suggest;
 mod validate;
 
 use std::io::Read;
@@ -46,7 +50,12 @@ pub fn load(file: &Path) -> Result<Settings, Error> {
     let is_stdin = file == Path::new("-");
     let name = if is_stdin { "standard input".to_owned() } else { file.display().to_string() };
     let text = text_of(file).map_err(|source| Error::Unreadable { file: name.clone(), source })?;
-    parse(&text).map_err(|problems| Error::Invalid { file: name, problems })
+    parse(&text).map_err(|mut problems| {
+        for problem in &mut problems {
+            problem.line = locate::line(&text, &problem.path);
+        }
+        Error::Invalid { file: name, problems }
+    })
 }
 
 /// Reads and validates the object in a text.

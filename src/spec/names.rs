@@ -49,9 +49,19 @@ pub fn check_object(name: &str) -> Result<(), Refusal> {
         format!("\"{name}\" cannot name a Reconciliation"),
         format!(
             "use at most {NAME_LENGTH_MAX} characters of a-z, 0-9 and -, beginning with a letter \
-             and not ending with -"
+             and not ending with -{}",
+            fitting(name).map(|name| format!(", such as {name}")).unwrap_or_default()
         ),
     ))
+}
+
+/// Returns the name that an object may have and that is most like `name`; `None` for one of other
+/// letters altogether.
+fn fitting(name: &str) -> Option<String> {
+    let letters = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
+    let name = parts.join("-");
+    check_object(&name).is_ok().then_some(name)
 }
 
 /// Returns what Kafka tells topics apart by: it refuses two that differ only in `.` and `_`.
@@ -99,6 +109,10 @@ mod tests {
     #[test]
     fn object_names_fit_into_labels_and_services() {
         assert_eq!(check_object("shipping-2"), Ok(()));
+        for (name, fits) in [("My_Shipping", "my-shipping"), ("shop.orders-", "shop-orders")] {
+            let (_, remedy) = check_object(name).expect_err(name);
+            assert!(remedy.ends_with(&format!("such as {fits}")), "{remedy}");
+        }
         for name in ["", "Shipping", "2-shipping", "shipping-", "a.b", &"x".repeat(53)] {
             assert!(check_object(name).is_err(), "{name}");
         }

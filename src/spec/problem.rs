@@ -1,4 +1,4 @@
-//! What is wrong with an object: where, what, and how to mend it.
+//! What is wrong with an object: where, what, and how to fix it.
 
 use std::fmt;
 
@@ -7,8 +7,10 @@ use super::names::Refusal;
 /// One mistake in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is, such as `spec.observed[0].item`; a line and column if the text is not YAML.
+    /// Where it is, such as `spec.observed[0].item`; `file` if the text is not YAML.
     pub path: String,
+    /// The line of the text, from 1; `None` where there is no text, or it has no such place.
+    pub line: Option<usize>,
     pub message: String,
     /// What to do about it.
     pub remedy: String,
@@ -16,7 +18,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n    {}", self.path, self.message, self.remedy)
+        let Self { path, line, message, remedy } = self;
+        match line {
+            Some(line) => write!(f, "{path} (line {line}): {message}\n    {remedy}"),
+            None => write!(f, "{path}: {message}\n    {remedy}"),
+        }
     }
 }
 
@@ -31,7 +37,8 @@ impl Problems {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.0.push(Problem { path: path.into(), message: message.into(), remedy: remedy.into() });
+        let (path, message, remedy) = (path.into(), message.into(), remedy.into());
+        self.0.push(Problem { path, line: None, message, remedy });
     }
 
     /// Adds the refusal, if it is one.

@@ -1,11 +1,10 @@
 //! Text to object: the shape is checked here, what the values mean in [`super::validate`].
 
 use kube::Resource;
-use serde_path_to_error::{Path, Segment};
 use serde_yaml::Value;
 
 use super::problem::Problems;
-use super::{Problem, Reconciliation};
+use super::{Problem, Reconciliation, shape};
 
 const TOP_LEVEL: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
@@ -13,7 +12,8 @@ impl Reconciliation {
     /// Reads an object from YAML (or JSON, which is YAML too).
     ///
     /// # Errors
-    /// Every field that is unknown, and the first that is missing or of the wrong type.
+    /// Every field that is unknown or has a number for a text, and the first that is missing or of
+    /// another wrong type.
     pub fn from_yaml(text: &str) -> Result<Self, Vec<Problem>> {
         let (object, problems) = read(text);
         object.filter(|_| problems.is_empty()).ok_or(problems)
@@ -24,7 +24,9 @@ impl Reconciliation {
 pub(super) fn read(text: &str) -> (Option<Reconciliation>, Vec<Problem>) {
     let mut problems = Problems::default();
     let object = document(text, &mut problems).and_then(|mut document| {
-        check_kind(&mut document, &mut problems).then(|| shape(document, &mut problems)).flatten()
+        check_kind(&mut document, &mut problems)
+            .then(|| shape::read(document, &mut problems))
+            .flatten()
     });
     (object, problems.into_vec())
 }
@@ -43,9 +45,25 @@ fn document(text: &str, problems: &mut Problems) -> Option<Value> {
             "holds several documents",
             "keep the Reconciliation in a file of its own",
         ),
-        Err(error) => problems.add("file", error.to_string(), "mend the YAML there"),
+        Err(error) => {
+            let message = error.to_string();
+            let remedy = remedy_for_syntax(&message);
+            problems.add("file", message, remedy);
+        }
     }
     None
+}
+
+/// Returns what to do about a text that is not YAML.
+fn remedy_for_syntax(message: &str) -> &'static str {
+    if message.contains("duplicate entry") {
+        "every name stands once in its object: remove one of the two"
+    } else if message.contains("cannot start any token") {
+        "indent with spaces, not tabs, and put texts that begin with @ or ` into quotes"
+    } else {
+        "fix the YAML there, or in the line before: indentation, quotes, brackets, a space after \
+         each colon"
+    }
 }
 
 /// Tells whether the document claims to be a Reconciliation.
@@ -66,79 +84,11 @@ fn check_kind(document: &mut Value, problems: &mut Problems) -> bool {
     if let Value::Mapping(mapping) = document {
         for key in mapping.keys().filter(|key| !known(key)) {
             let name = key.as_str().unwrap_or("a key that is no text");
-            problems.add(name, "is an unknown field", remedy_for_unknown(&TOP_LEVEL));
+            let remedy = shape::remedy_for_unknown(name, &TOP_LEVEL, &[]);
+            problems.add(name, "is an unknown field", remedy);
         }
     }
     ok
-}
-
-/// Unknown fields are taken out one by one, so that all of them are told.
-fn shape(mut document: Value, problems: &mut Problems) -> Option<Reconciliation> {
-    loop {
-        let error = match serde_path_to_error::deserialize(document.clone()) {
-            Ok(object) => return Some(object),
-            Err(error) => error,
-        };
-        let path = error.path().clone();
-        let message = error.into_inner().to_string();
-        let unknown = message.starts_with("unknown field");
-        add_shape_problem(&path, &message, problems);
-        if !unknown || !take_out(&mut document, &path, &message) {
-            return None;
-        }
-    }
-}
-
-fn add_shape_problem(path: &Path, message: &str, problems: &mut Problems) {
-    let mut named = message.split('`').skip(1).step_by(2);
-    let place = path.to_string();
-    if message.starts_with("unknown field") {
-        let _field = named.next();
-        let others: Vec<&str> = named.collect();
-        problems.add(place, "is an unknown field", remedy_for_unknown(&others));
-    } else if let Some(field) = message.strip_prefix("missing field") {
-        let field = field.trim_matches([' ', '`']);
-        let place = if place == "." { field.to_owned() } else { format!("{place}.{field}") };
-        problems.add(place, "is missing", "add it; docs/reconciliation.md explains each field");
-    } else if message.starts_with("unknown variant") {
-        let found = named.next().unwrap_or_default();
-        let others: Vec<&str> = named.collect();
-        problems.add(
-            place,
-            format!("\"{found}\" is not known"),
-            format!("write {}", others.join(" or ")),
-        );
-    } else if message.ends_with("expected a string") {
-        problems.add(place, message, "put the value in quotes");
-    } else {
-        problems.add(place, message, "write such a value");
-    }
-}
-
-fn remedy_for_unknown(known: &[&str]) -> String {
-    format!("remove it, or write one of: {}", known.join(", "))
-}
-
-/// Removes the unknown field; tells whether it was there.
-fn take_out(document: &mut Value, path: &Path, message: &str) -> bool {
-    let mut segments: Vec<&Segment> = path.iter().collect();
-    let Some(field) = message.split('`').nth(1) else { return false };
-    if matches!(segments.last(), Some(Segment::Map { key }) if key == field) {
-        segments.pop();
-    }
-    let mut place = document;
-    for segment in segments {
-        let next = match segment {
-            Segment::Map { key } => place.get_mut(key.as_str()),
-            Segment::Seq { index } => place.get_mut(*index),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        };
-        match next {
-            Some(next) => place = next,
-            None => return false,
-        }
-    }
-    place.as_mapping_mut().is_some_and(|mapping| mapping.remove(field).is_some())
 }
 
 #[cfg(test)]
@@ -209,7 +159,8 @@ mod tests {
         assert_eq!(
             problems(&text),
             ["spec.expected: is missing\n    \
-              add it; docs/reconciliation.md explains each field"]
+              add it; what belongs there: The records that say which items a key needs. \
+              docs/reconciliation.md has an example"]
         );
         assert!(problems(HEAD)[0].starts_with("spec: is missing"));
     }
@@ -218,9 +169,9 @@ mod tests {
     fn a_value_of_the_wrong_type_is_named_with_its_path() {
         let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: 9092 }}\n");
         assert_eq!(
-            problems(&text),
-            ["spec.kafka.bootstrapServers: invalid type: integer `9092`, expected a string\n    \
-              put the value in quotes"]
+            problems(&text)[0],
+            "spec.kafka.bootstrapServers: is the number 9092 where text is needed\n    \
+             write \"9092\", with the quotes"
         );
         let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: k, groupProtocol: new }}\n");
         assert_eq!(

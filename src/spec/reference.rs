@@ -14,6 +14,8 @@ const INTRODUCTION: &str = "\
 
 This page is made from the types by `rollcall crd --reference`; change the descriptions there.
 
+To start from an example, see [Your own topics in ten minutes](your-own-topics.md).
+
 One object configures everything: `kubectl apply -f shipping.yaml` and
 `rollcall worker -f shipping.yaml` read the same file. `rollcall validate -f shipping.yaml` checks
 it and tells every mistake with its path and its remedy. Fields that are not listed here are
@@ -30,8 +32,11 @@ Notation:
   `90s`, `1h30m` or `7d`.
 - An **instant** is a day and a time in UTC as RFC 3339 writes them: `2000-01-01T00:00:00Z`.
 - **Bytes** are written as Kubernetes does: `512Ki`, `64Mi`, `1.5Gi`, `1048576`.
-- A **JSON path** is the part of RFC 9535 that has no choice to make: `$`, `.name`, `['name']`,
-  `[0]`, and where several places are meant `[*]` or `.*`.
+- A **JSON path** says where in a record's value something is. It starts with `$`, the whole value;
+  `.name` or `['name']` goes into the field of that name, `[0]` to the first element of a list, and
+  `[*]` or `.*`, where several places are meant, to all of them: `$.order.id`, `$.items[*].id`,
+  `$['order id']`. Of RFC 9535 that is all: no `..`, slices, filters, negative indices or several
+  names at once.
 - **Kafka topics and consumer groups** have at most 249 and 239 characters of `a-z`, `A-Z`, `0-9`,
   `.`, `_` and `-`. Every topic serves one purpose, so all of them differ.
 
@@ -151,7 +156,7 @@ mod tests {
         let page = include_str!("../../docs/reconciliation.md");
         assert!(
             page == markdown(),
-            "write it anew: rollcall crd --reference > docs/reconciliation.md"
+            "write it again: rollcall crd --reference > docs/reconciliation.md"
         );
     }
 }

@@ -1,7 +1,10 @@
 //! Where secrets are: never in the object itself.
 
+use std::env::VarError;
 use std::fmt;
 use std::path::PathBuf;
+
+use crate::plain::sentence;
 
 /// Where Secrets named by the object are mounted in Kubernetes.
 pub const SECRETS_DIR: &str = "/etc/rollcall/secrets";
@@ -55,10 +58,13 @@ impl Secret {
     /// When the variable is not set or the file cannot be read.
     pub fn read(&self, path: &'static str) -> Result<String, SecretError> {
         let text = match self {
-            Self::Env(name) => std::env::var(name).map_err(|error| error.to_string()),
+            Self::Env(name) => std::env::var(name).map_err(|error| match error {
+                VarError::NotPresent => "it is not set".to_owned(),
+                VarError::NotUnicode(_) => "it is not UTF-8 text".to_owned(),
+            }),
             Self::File(file) => std::fs::read_to_string(file)
                 .map(|text| without_line_ends(&text).to_owned())
-                .map_err(|error| error.to_string()),
+                .map_err(|error| sentence(&error)),
         };
         text.map_err(|reason| SecretError { path, secret: self.clone(), reason })
     }

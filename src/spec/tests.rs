@@ -22,6 +22,10 @@ fn every_example_of_the_tree_is_valid() {
     ] {
         parse(text).expect("it is valid");
     }
+    let page = include_str!("../../docs/your-own-topics.md");
+    let object = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let settings = parse(object.expect("the page has an object")).expect("it is valid");
+    assert_eq!(settings.inputs(), ["deliveries", "scans"]);
 }
 
 fn schema() -> JSONSchemaProps {
@@ -307,7 +311,7 @@ fn a_secret_that_is_not_there_is_named_with_its_field() {
     assert_eq!(
         error.to_string(),
         "spec.kafka.sasl: cannot read file /etc/rollcall/secrets/kafka-sasl/username: \
-         No such file or directory (os error 2)"
+         there is no such file or directory"
     );
 }
 
@@ -316,8 +320,8 @@ fn a_file_that_is_not_there_or_not_valid_is_named() {
     let missing = load(Path::new("/nowhere/shipping.yaml")).expect_err("no such file");
     assert_eq!(
         missing.to_string(),
-        "cannot read /nowhere/shipping.yaml: No such file or directory (os error 2); give a file \
-         that exists and may be read"
+        "cannot read /nowhere/shipping.yaml: there is no such file or directory; check the path \
+         that was given as -f, and who may read it"
     );
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("shipping.yaml");
@@ -326,7 +330,7 @@ fn a_file_that_is_not_there_or_not_valid_is_named() {
     let told = invalid.strip_prefix(&file.display().to_string()).expect("the file's name first");
     assert_eq!(
         told,
-        " has 1 problem\nspec.memory: invalid type: integer `7`, expected a string\n    \
-         put the value in quotes"
+        " has 1 problem\nspec.memory (line 26): is the number 7 where a duration is needed\n    \
+         write 7s for seconds, 7m for minutes, 7h for hours or 7d for days; ms and w are units, too"
     );
 }

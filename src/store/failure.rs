@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rocksdb::ErrorKind;
 
+use crate::plain::without_number;
 use crate::shard::Error;
 
 /// What the system says when a disk, a quota or a file is full.
@@ -32,6 +33,8 @@ pub(super) fn reaction(error: &rocksdb::Error, path: &Path) -> Error {
 /// Returns the reaction to a failed file operation at or below `path`.
 pub(super) fn io(error: impl Display, path: &Path) -> Error {
     let path = path.display();
+    let error = error.to_string();
+    let error = without_number(&error);
     if says(&error, &FULL) {
         Error::store(format!("{error}: free space in {path}; nothing is lost meanwhile"))
     } else if says(&error, &FORBIDDEN) {

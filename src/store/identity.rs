@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::{self, LOCK};
 use super::failure;
+use crate::plain::sentence;
 use crate::shard::Error;
 
 const FILE: &str = "rollcall.json";
@@ -69,7 +70,7 @@ pub enum OpenError {
          --state-dir", dir.display()
     )]
     NotAStateDirectory { dir: PathBuf, found: String },
-    #[error("state directory {}: {source}: {}", dir.display(), remedy(source))]
+    #[error("state directory {}: {}: {}", dir.display(), sentence(source), remedy(source))]
     Io { dir: PathBuf, source: io::Error },
 }
 

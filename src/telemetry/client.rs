@@ -11,6 +11,7 @@ use hyper::{
 use super::Endpoint;
 use crate::{
     http::client::{Client, Trusted},
+    plain::sentence,
     shard::{Error, Result},
 };
 
@@ -35,7 +36,8 @@ impl Http {
                 Error::Misconfigured(format!("TLS cannot be used: {failure}"))
             })?,
             Some(file) => {
-                let pem = fs::read_to_string(file).map_err(|error| unusable(file, &error))?;
+                let pem =
+                    fs::read_to_string(file).map_err(|error| unusable(file, &sentence(&error)))?;
                 client(Trusted::Pem(pem)).map_err(|failure| unusable(file, &failure))?
             }
         };

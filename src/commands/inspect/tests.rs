@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use clap::Parser;
 use tempfile::TempDir;
 
 use super::report::{self, Oldest, Rows};
-use super::{Error, as_json, story};
+use super::{Args, Error, answer, as_json, story};
 use crate::codec::row;
 use crate::matching::{Items, Phase, Row, Timestamp};
 use crate::shard::{Batch, Checkpoint, Due, ShardId, Spill, Store};
@@ -132,6 +133,39 @@ NEEDED  HAVE  MISSING  ITEM
     );
     let unknown = story::of(dir.path(), "x").expect_err("it is not there");
     assert!(matches!(unknown, Error::UnknownKey(_)));
+}
+
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn told(words: &[&str]) -> Result<String, String> {
+    let line = Line::try_parse_from(["inspect"].iter().chain(words));
+    let line = line.map_err(|error| error.to_string())?;
+    answer(line.args).map(|(text, _)| text)
+}
+
+#[test]
+fn a_key_is_looked_up_in_a_state_directory_as_it_is_among_workers() {
+    let (dir, _stores, _store) = sample();
+    let dir = dir.path().to_str().expect("a path of text");
+    let story = told(&["b", "--state", dir]).expect("it is there");
+    assert!(story.starts_with("b\n  shard     3\n"), "{story}");
+    assert_eq!(told(&["--key", "b", "--state", dir]).as_ref(), Ok(&story));
+    assert_eq!(told(&["--state", dir, "b", "-f", "x.yaml"]).as_ref(), Ok(&story));
+    assert!(told(&["--state", dir]).is_ok_and(|report| report.contains("shipping")));
+    for (words, remedy) in [
+        (&["b"][..], "-f FILE to ask the running workers of that Reconciliation, or --state DIR"),
+        (&[], "give KEY with -f FILE, or --state DIR"),
+        (&["b", "--key", "b", "--state", dir], "cannot be used with"),
+        (&["b", "-f", "x.yaml", "--server", "https://a:1"], "write http://host:port"),
+        (&["no such key", "--state", dir], "no row of key `no such key` on disk"),
+    ] {
+        let refused = told(words).expect_err("it is not looked up");
+        assert!(refused.contains(remedy), "{refused}");
+    }
 }
 
 #[test]

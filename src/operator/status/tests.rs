@@ -249,6 +249,7 @@ fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
     let before = Before { name: "shipping", generation: Some(4), status: &before };
     let problem = crate::spec::Problem {
         path: "spec.memory".to_owned(),
+        line: None,
         message: "\"7\" is not a duration".to_owned(),
         remedy: "write such as 7d".to_owned(),
     };

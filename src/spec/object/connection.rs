@@ -17,7 +17,9 @@ pub struct KafkaSpec {
     #[schemars(length(min = 1, max = 4096))]
     pub bootstrap_servers: String,
     /// Consumer group; the changelog topic and the transactional ids begin with it, so it is
-    /// unique in the Kafka cluster. Left out, it is the object's name. It cannot change later.
+    /// unique in the Kafka cluster. Left out, it is the object's name. A change is refused, since
+    /// another group would start without this one's state and complete keys a second time: make an
+    /// object with another name instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::GROUP_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub group_id: Option<String>,

@@ -116,8 +116,9 @@ pub struct ReconciliationSpec {
     pub kafka: KafkaSpec,
     /// The records that say which items a key needs.
     pub expected: ExpectedSpec,
-    /// The records that say which items have arrived. At least 1 topic, at most 16, each once;
-    /// the set of topics cannot change later.
+    /// The records that say which items have arrived. At least 1 topic, at most 16, each once. To
+    /// add, remove or rename a topic is refused, since offsets and state belong to it: make an object
+    /// with another name instead. Their paths may change.
     #[schemars(
         length(min = 1, max = bounds::OBSERVED_MAX),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["topic"])
@@ -144,8 +145,8 @@ pub struct ReconciliationSpec {
     #[schemars(extend("pattern" = super::duration::PATTERN, "maxLength" = 32))]
     pub memory: String,
     /// How often an item has to be observed. `distinct`: once, however often it is listed or
-    /// arrives. `quantity`: as often as it is listed, or as its quantity says. It cannot change
-    /// later.
+    /// arrives. `quantity`: as often as it is listed, or as its quantity says. A change is refused,
+    /// since what has arrived was counted by it: make an object with another name instead.
     #[serde(default)]
     pub counting: CountingSpec,
     /// How many workers share the partitions, in Kubernetes. Between 0 and 1000; workers beyond

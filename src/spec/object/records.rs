@@ -10,8 +10,10 @@ use crate::spec::{bounds, cel, duration, names};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::expected_rules()))]
 pub struct ExpectedSpec {
-    /// Topic of the expectations; a null value cancels its key. It leads: its partitions are
-    /// shared among the workers, and every other topic has as many. It cannot change later.
+    /// Topic of the expectations; a null value cancels its key. All other topics have to have as
+    /// many partitions as this one, and workers share its partitions among themselves. A change is
+    /// refused, since offsets and state belong to the topic: make an object with another name for
+    /// another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
     /// JSON path of the key within the value, to be checked against the record key. Left out,

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::spec::bounds::Bounds;
 use crate::spec::problem::Problems;
-use crate::spec::{bytes, duration, instant};
+use crate::spec::{bytes, duration, instant, suggest};
 
 pub(super) fn duration(
     path: &str,
@@ -15,11 +15,7 @@ pub(super) fn duration(
     problems: &mut Problems,
 ) -> Option<Duration> {
     let Some(value) = duration::parse(text) else {
-        problems.add(
-            path,
-            format!("\"{text}\" is not a duration"),
-            "write numbers with ms, s, m, h, d or w, such as 90s, 72h or 7d",
-        );
+        problems.add(path, format!("\"{text}\" is not a duration"), suggest::duration(text));
         return None;
     };
     within(path, text, value, bounds, duration::format, problems)
@@ -33,11 +29,7 @@ pub(super) fn instant(
     problems: &mut Problems,
 ) -> Option<i64> {
     let Some(value) = instant::parse(text) else {
-        problems.add(
-            path,
-            format!("\"{text}\" is not an instant"),
-            "write it as RFC 3339 in UTC, such as 2000-01-01T00:00:00Z",
-        );
+        problems.add(path, format!("\"{text}\" is not an instant"), suggest::instant(text));
         return None;
     };
     within(path, text, value, bounds, instant::format, problems)
@@ -51,11 +43,7 @@ pub(super) fn bytes(
 ) -> Option<u64> {
     let text = &quantity.0;
     let Some(value) = bytes::parse(text) else {
-        problems.add(
-            path,
-            format!("\"{text}\" is not an amount of bytes"),
-            "write it as Kubernetes does, such as 512Ki, 64Mi or 1048576",
-        );
+        problems.add(path, format!("\"{text}\" is not an amount of bytes"), suggest::bytes(text));
         return None;
     };
     within(path, text, value, bounds, bytes::format, problems)

@@ -1,0 +1,153 @@
+//! What the definition says about a field: what belongs there, and where fields of a name stand.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+use serde_path_to_error::Segment;
+
+use super::{Reconciliation, duration, instant};
+
+/// What belongs into a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    Duration,
+    Instant,
+    Bytes,
+    Text,
+    Choice(Vec<String>),
+    Integer,
+    Boolean,
+    List,
+    /// Fields with these names.
+    Fields(Vec<String>),
+    /// Names of the user's own, with texts.
+    Map,
+}
+
+/// The definition of the object.
+pub(super) struct Definition(JSONSchemaProps);
+
+impl Definition {
+    pub fn new() -> Self {
+        let version = Reconciliation::crd().spec.versions.into_iter().next();
+        let schema = version.and_then(|version| version.schema?.open_api_v3_schema);
+        Self(schema.unwrap_or_default())
+    }
+
+    /// Returns what belongs into the field at `path`; `None` where the definition does not say.
+    pub fn kind<'a>(&self, path: impl Iterator<Item = &'a Segment>) -> Option<Kind> {
+        let field = self.field(path)?;
+        if field.x_kubernetes_int_or_string == Some(true) {
+            return Some(Kind::Bytes);
+        }
+        if let Some(values) = &field.enum_ {
+            let values = values.iter().filter_map(|value| value.0.as_str().map(str::to_owned));
+            return Some(Kind::Choice(values.collect()));
+        }
+        Some(match (field.type_.as_deref()?, field.pattern.as_deref()) {
+            (_, Some(duration::PATTERN)) => Kind::Duration,
+            (_, Some(instant::PATTERN)) => Kind::Instant,
+            ("string", _) => Kind::Text,
+            ("integer", _) => Kind::Integer,
+            ("boolean", _) => Kind::Boolean,
+            ("array", _) => Kind::List,
+            ("object", _) => field
+                .properties
+                .as_ref()
+                .map_or(Kind::Map, |properties| Kind::Fields(properties.keys().cloned().collect())),
+            _ => return None,
+        })
+    }
+
+    /// Returns the first sentence that describes the field at `path`, without its full stop.
+    pub fn meaning<'a>(&self, path: impl Iterator<Item = &'a Segment>) -> Option<String> {
+        let text = self.field(path)?.description.as_ref()?.replace('\n', " ");
+        let first = text.split_once(". ").map_or(&*text, |(first, _)| first);
+        Some(first.trim_end_matches('.').to_owned())
+    }
+
+    /// Returns where fields of this name stand, such as `spec.kafka.groupId`.
+    pub fn places(&self, name: &str) -> Vec<String> {
+        let mut places = Vec::new();
+        if let Some(spec) = self.0.properties.as_ref().and_then(|fields| fields.get("spec")) {
+            find("spec", spec, name, &mut places);
+        }
+        places
+    }
+
+    fn field<'a>(&self, path: impl Iterator<Item = &'a Segment>) -> Option<&JSONSchemaProps> {
+        path.into_iter().try_fold(&self.0, |field, segment| match segment {
+            Segment::Map { key } => {
+                let known = field.properties.as_ref().and_then(|fields| fields.get(key));
+                known.or(match &field.additional_properties {
+                    Some(JSONSchemaPropsOrBool::Schema(any)) => Some(&**any),
+                    _ => None,
+                })
+            }
+            Segment::Seq { .. } => match &field.items {
+                Some(JSONSchemaPropsOrArray::Schema(item)) => Some(&**item),
+                _ => None,
+            },
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+    }
+}
+
+fn find(path: &str, field: &JSONSchemaProps, name: &str, places: &mut Vec<String>) {
+    for (known, below) in field.properties.iter().flatten() {
+        let path = format!("{path}.{known}");
+        if known == name {
+            places.push(path.clone());
+        }
+        find(&path, below, name, places);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &field.items {
+        find(&format!("{path}[]"), item, name, places);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Vec<Segment> {
+        let segment = |name: &str| match name.parse() {
+            Ok(index) => Segment::Seq { index },
+            Err(_) => Segment::Map { key: name.to_owned() },
+        };
+        text.split('.').map(segment).collect()
+    }
+
+    #[test]
+    fn the_definition_says_what_belongs_into_a_field() {
+        let definition = Definition::new();
+        let kind = |text: &str| definition.kind(path(text).iter());
+        assert_eq!(kind("spec.overdue.after"), Some(Kind::Duration));
+        assert_eq!(kind("spec.limits.timestampMin"), Some(Kind::Instant));
+        assert_eq!(kind("spec.limits.rowBytes"), Some(Kind::Bytes));
+        assert_eq!(kind("spec.observed"), Some(Kind::List));
+        assert_eq!(kind("spec.observed.3.topic"), Some(Kind::Text));
+        assert_eq!(kind("spec.kafka.properties"), Some(Kind::Map));
+        assert_eq!(kind("spec.kafka.properties.any"), Some(Kind::Text));
+        assert_eq!(kind("spec.replicas"), Some(Kind::Integer));
+        assert_eq!(kind("spec.paused"), Some(Kind::Boolean));
+        let overdue = vec!["after".to_owned(), "topic".to_owned()];
+        assert_eq!(kind("spec.overdue"), Some(Kind::Fields(overdue)));
+        let counting = vec!["distinct".to_owned(), "quantity".to_owned()];
+        assert_eq!(kind("spec.counting"), Some(Kind::Choice(counting)));
+        assert_eq!(kind("spec.nothing"), None);
+    }
+
+    #[test]
+    fn fields_are_found_by_name_and_described() {
+        let definition = Definition::new();
+        assert_eq!(definition.places("groupId"), ["spec.kafka.groupId"]);
+        assert_eq!(definition.places("items"), ["spec.expected.items"]);
+        assert_eq!(definition.places("nothing"), [""; 0]);
+        assert_eq!(
+            definition.meaning(path("spec.expected").iter()).as_deref(),
+            Some("The records that say which items a key needs")
+        );
+    }
+}
