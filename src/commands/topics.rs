@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::{ask, complain, failed};
 use crate::escape::printable_lines;
-use crate::kafka::{self, Role, Surveyed};
+use crate::kafka::{self, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
 use crate::shard::Result;
 use crate::spec::{self, Settings};
 use crate::worker;
@@ -16,25 +16,36 @@ pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Create what is missing, whatever spec.topics.manage says
+    /// Create what is missing of outputs and state, whatever spec.topics.manage says; inputs only if
+    /// spec.topics.createInputs says so
     #[arg(long)]
     create: bool,
+    /// Create what is missing, inputs as well, whatever the object says
+    #[arg(long)]
+    create_inputs: bool,
 }
 
 /// Prints the topics; fails when something is wrong with them.
 pub fn run(args: Args) -> ExitCode {
-    let Args { file, create: shall_create } = args;
+    let Args { file, create: shall_create, create_inputs } = args;
     let settings = match spec::load(&file) {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
-    let created = if shall_create { create(&settings) } else { Ok(()) };
+    let mut wanted = worker::wanted(&settings);
+    wanted.create_inputs |= create_inputs;
+    let shall_create = shall_create || create_inputs;
+    let created = if shall_create { create(&settings, wanted) } else { Ok(()) };
     // Also when creating has failed: what is there may tell why.
     let mut wrong: Vec<String> = created.err().iter().map(ToString::to_string).collect();
     match look(&settings) {
-        Ok(topics) => {
-            print!("{}", printable_lines(&table(&topics)));
-            let flaws = topics.iter().flat_map(|surveyed| &surveyed.flaws);
+        Ok(survey) => {
+            print!("{}", printable_lines(&table(&survey.topics)));
+            let is_advice = |flaw: &&Flaw| flaw.gravity() == Gravity::Advises;
+            for flaw in survey.flaws().filter(is_advice) {
+                eprintln!("note: {}", printable_lines(&flaw.to_string()));
+            }
+            let flaws = survey.flaws().filter(|flaw| !is_advice(flaw));
             wrong.extend(flaws.map(ToString::to_string));
         }
         Err(error) => wrong.push(error.to_string()),
@@ -48,14 +59,14 @@ pub fn run(args: Args) -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn create(settings: &Settings) -> Result<()> {
-    let wanted = kafka::Wanted { manage: true, ..worker::wanted(settings) };
+fn create(settings: &Settings, wanted: Wanted) -> Result<()> {
+    let wanted = Wanted { manage: true, ..wanted };
     let connection = worker::connection(settings, "topics")?;
     let ensured = async { kafka::ensure(&connection, &wanted).await.map_err(|unfit| unfit.error) };
     ask(ensured).map(|_| ())
 }
 
-fn look(settings: &Settings) -> Result<Vec<Surveyed>> {
+fn look(settings: &Settings) -> Result<Survey> {
     let connection = worker::connection(settings, "topics")?;
     ask(kafka::survey(&connection, &worker::wanted(settings)))
 }
@@ -77,11 +88,12 @@ fn table(topics: &[Surveyed]) -> String {
 
 fn cells(surveyed: &Surveyed) -> [String; 6] {
     let Surveyed { topic, role, found, flaws } = surveyed;
-    let state = match (found, &flaws[..]) {
-        (Some(_), []) => "ok",
-        (Some(_), _) => "wrong",
-        (None, []) => "missing, made by the worker",
-        (None, _) => "missing",
+    let fits = flaws.iter().all(|flaw| flaw.gravity() == Gravity::Advises);
+    let state = match (found, fits) {
+        (Some(_), true) => "ok",
+        (Some(_), false) => "wrong",
+        (None, true) => "missing, made by the worker",
+        (None, false) => "missing",
     };
     let unknown = || "-".to_owned();
     let (partitions, replication, policy) = match found {
@@ -109,7 +121,7 @@ fn name(role: Role) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::{Flaw, Found};
+    use crate::kafka::Found;
 
     #[test]
     fn the_table_tells_each_topic_and_its_state() {
@@ -125,7 +137,7 @@ mod tests {
         };
         let compacted =
             Flaw::ObservationsCompacted { topic: "made".into(), policy: "compact".into() };
-        let missing = Flaw::Missing { topic: "late".into() };
+        let missing = Flaw::Missing { topic: "late".into(), role: Role::Overdue, near: None };
         let table = table(&[
             topic("orders", Role::Expected, found(12, None), vec![]),
             topic("made", Role::Observed, found(12, Some("compact")), vec![compacted]),

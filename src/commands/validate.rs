@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::failed;
 use crate::spec::{self, Settings, duration};
+use crate::worker;
 
 /// Check a Reconciliation object and tell what would run
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub fn run(args: Args) -> ExitCode {
     let Args { file } = args;
     match spec::load(&file) {
         Ok(settings) => {
+            if let Err(error) = worker::check_clients(&settings) {
+                return failed(&error);
+            }
             println!("{}", summary(&settings));
             ExitCode::SUCCESS
         }

@@ -53,9 +53,14 @@ pub struct Args {
     /// http://localhost:4318 [default: OTEL_EXPORTER_OTLP_ENDPOINT, then spec.tracing.endpoint]
     #[arg(long)]
     otlp_endpoint: Option<String>,
+    /// How often to check while running that the topics still fit
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "1m")]
+    topic_check_interval: Duration,
 }
 
 const LANES_MAX: usize = 4;
+/// Each check connects to the brokers.
+const TOPIC_CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(args: Args) -> ExitCode {
@@ -82,6 +87,7 @@ pub fn run(args: Args) -> ExitCode {
         allowed_hosts: args.allowed_hosts,
         give_up_after: args.give_up_after,
         otlp_endpoint: args.otlp_endpoint,
+        topic_check_interval: args.topic_check_interval.max(TOPIC_CHECK_INTERVAL_MIN),
         at_stop: args.at_stop,
         on_misfit: if args.keep_trying { OnMisfit::Wait } else { OnMisfit::Exit },
     };

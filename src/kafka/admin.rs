@@ -2,26 +2,27 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, ConfigEntry, ResourceSpecifier},
+    admin::{AdminClient, AdminOptions, ConfigEntry, ConfigResourceResult, ResourceSpecifier},
     config::FromClientConfigAndContext,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
-    metadata::MetadataPartition,
+    metadata::MetadataTopic,
 };
 
-use super::{Connection, Kept, context::Context, native, unfit::Unfit};
+use super::{Connection, Kept, context::Context, flaw::Flaw, limits, native, unfit::Unfit};
 use crate::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change of topics may take to be seen by the broker that we ask.
-const SETTLE: Duration = Duration::from_secs(20);
+pub(super) const SETTLE: Duration = Duration::from_secs(20);
 /// How long a client is given to tell why a broker was not reached.
 const CAUSE_WAIT: Duration = Duration::from_millis(400);
-const SETTLE_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
 pub(super) struct Admin {
@@ -33,11 +34,31 @@ pub(super) struct Admin {
 /// A topic as the cluster describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
+    /// Which incarnation of the topic it is.
+    pub id: String,
     pub partitions: i32,
     /// Copies of the partition that has the fewest.
     pub replication: usize,
     /// Partitions that nobody can read or write now.
     pub leaderless: Vec<i32>,
+}
+
+/// What the cluster says when it is asked about a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    There(Described),
+    Missing,
+    /// It may not be described; there may be no such topic either.
+    Forbidden,
+}
+
+/// The cluster as one of its brokers describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Cluster {
+    /// How many brokers there are.
+    pub brokers: usize,
+    /// The settings of the one that was asked; empty when they may not be read.
+    pub config: BTreeMap<String, String>,
 }
 
 impl Admin {
@@ -80,33 +101,58 @@ impl Admin {
         })
     }
 
-    /// Returns all topics that are there and may be seen.
-    pub(super) fn topics(&self) -> Result<BTreeMap<String, Described>> {
-        let metadata = self.consumer.fetch_metadata(None, TIMEOUT).map_err(|error| {
-            Error::Interrupted(format!(
-                "no broker answers at {}: {error}: check spec.kafka.bootstrapServers and the \
-                 network",
-                self.servers
-            ))
-        })?;
-        let there = metadata.topics().iter().filter(|topic| topic.error().is_none());
-        let described = there.map(|topic| {
-            let partitions = topic.partitions();
-            let copies = partitions.iter().map(|partition| partition.replicas().len()).min();
-            let leaderless = partitions.iter().filter(|partition| partition.leader() < 0);
-            let described = Described {
-                partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
-                replication: copies.unwrap_or_default(),
-                leaderless: leaderless.map(MetadataPartition::id).collect(),
-            };
-            (topic.name().to_owned(), described)
-        });
-        Ok(described.collect())
+    /// Returns what the brokers tell of themselves; `topic` is one that they are asked about along
+    /// with it.
+    pub(super) async fn cluster(&self, topic: &str) -> Result<Cluster> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT);
+        let metadata = metadata.map_err(|error| self.unanswered(&error))?;
+        let config = self.broker_config(metadata.orig_broker_id()).await;
+        Ok(Cluster { brokers: metadata.brokers().len(), config })
     }
 
+    /// Returns why topics that the brokers need for groups and transactions are not there and cannot
+    /// be made.
+    pub(super) fn internal(&self, cluster: &Cluster) -> Result<Vec<Flaw>> {
+        let topics = limits::INTERNAL.map(|(topic, _)| topic);
+        let answers = self.ask(&topics)?.into_iter().zip(limits::INTERNAL);
+        let missing = answers.filter(|(answer, _)| *answer == Answer::Missing);
+        let flaw = |(_, (topic, setting))| limits::of_internal(topic, setting, cluster);
+        Ok(missing.filter_map(flaw).collect())
+    }
+
+    /// Returns the names of all topics that may be seen.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        Ok(self.partition_counts()?.into_keys().collect())
+    }
+
+    /// Returns how many partitions each topic has that is there and may be seen.
     pub(super) fn partition_counts(&self) -> Result<BTreeMap<String, i32>> {
-        let topics = self.topics()?.into_iter();
-        Ok(topics.map(|(name, described)| (name, described.partitions)).collect())
+        let metadata = self.consumer.fetch_metadata(None, TIMEOUT);
+        let metadata = metadata.map_err(|error| self.unanswered(&error))?;
+        let there = metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let count = |topic: &MetadataTopic| {
+            let partitions = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+            (topic.name().to_owned(), partitions)
+        };
+        Ok(there.map(count).collect())
+    }
+
+    fn unanswered(&self, error: &impl fmt::Display) -> Error {
+        Error::Interrupted(format!(
+            "no broker answers at {}: {error}: check spec.kafka.bootstrapServers and the network",
+            self.servers
+        ))
+    }
+
+    /// Asks about topics, and returns what is said of each, in their order.
+    pub(super) fn ask(&self, topics: &[&str]) -> Result<Vec<Answer>> {
+        let described = native::describe(&self.consumer, topics, TIMEOUT);
+        let described = described.map_err(|failure| self.unanswered(&failure))?;
+        described
+            .into_iter()
+            .zip(topics)
+            .map(|(described, topic)| answer(described, topic))
+            .collect()
     }
 
     /// Waits until a change of topics is seen, and returns the partitions of all.
@@ -129,36 +175,62 @@ impl Admin {
         }
     }
 
-    /// Returns a topic's settings; none when they may not be read.
-    pub(super) async fn config(&self, topic: &str) -> Result<BTreeMap<String, String>> {
-        let wanted = [ResourceSpecifier::Topic(topic)];
-        let failed = |error: String| Error::Interrupted(format!("topic {topic}: {error}"));
-        let results = self.client.describe_configs(&wanted, &options()).await;
-        let first = results.map_err(|error| failed(error.to_string()))?.into_iter().next();
-        match first {
-            Some(Ok(resource)) => Ok(settings(resource.entries)),
-            // Not all are allowed to read settings; then the defaults are assumed.
-            Some(Err(RDKafkaErrorCode::TopicAuthorizationFailed)) => Ok(BTreeMap::new()),
-            Some(Err(code)) => Err(failed(code.to_string())),
-            None => Err(failed("no answer".to_owned())),
+    /// Returns the settings of topics that are there, in their order; none of a topic whose settings
+    /// may not be read.
+    pub(super) async fn configs(&self, topics: &[&str]) -> Result<Vec<BTreeMap<String, String>>> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
         }
+        let wanted: Vec<_> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        let results = self.client.describe_configs(&wanted, &options()).await;
+        let failed = |error: String| Error::Interrupted(format!("settings of topics: {error}"));
+        let results = results.map_err(|error| failed(error.to_string()))?;
+        if results.len() != topics.len() {
+            return Err(failed("no answer".to_owned()));
+        }
+        let config = |(result, topic): (ConfigResourceResult, &&str)| match result {
+            Ok(resource) => Ok(settings(resource.entries)),
+            // Not all are allowed to read settings; then the defaults are assumed.
+            Err(RDKafkaErrorCode::TopicAuthorizationFailed) => Ok(BTreeMap::new()),
+            Err(code) => Err(Error::Interrupted(format!("topic {topic}: {code}"))),
+        };
+        results.into_iter().zip(topics).map(config).collect()
     }
 
-    /// Returns the settings of one of the brokers, those that it does not share with the others
-    /// too; none when they may not be read, as in many managed clusters.
-    ///
-    /// The broker is the one that answers about `topic`.
-    pub(super) async fn broker_config(&self, topic: &str) -> BTreeMap<String, String> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT);
-        let Ok(broker) = metadata.map(|metadata| metadata.orig_broker_id()) else {
-            return BTreeMap::new();
-        };
+    /// Returns the settings of a broker; none when they may not be read, as in many managed
+    /// clusters.
+    async fn broker_config(&self, broker: i32) -> BTreeMap<String, String> {
         let wanted = [ResourceSpecifier::Broker(broker)];
         let results = self.client.describe_configs(&wanted, &options()).await;
         match results.map(|results| results.into_iter().next()) {
             Ok(Some(Ok(resource))) => settings(resource.entries),
             Ok(Some(Err(_)) | None) | Err(_) => BTreeMap::new(),
         }
+    }
+}
+
+fn answer(
+    described: std::result::Result<native::Description, native::Failure>,
+    topic: &str,
+) -> Result<Answer> {
+    match described {
+        Ok(native::Description { id, partitions }) => {
+            let leaderless = partitions.iter().filter(|partition| !partition.has_leader);
+            let copies = partitions.iter().map(|partition| partition.replicas).min();
+            Ok(Answer::There(Described {
+                id,
+                partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+                replication: copies.unwrap_or_default(),
+                leaderless: leaderless.map(|partition| partition.number).collect(),
+            }))
+        }
+        Err(failure) => match failure.code {
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+                Ok(Answer::Missing)
+            }
+            RDKafkaErrorCode::TopicAuthorizationFailed => Ok(Answer::Forbidden),
+            _ => Err(Error::Interrupted(format!("topic {topic}: {failure}"))),
+        },
     }
 }
 

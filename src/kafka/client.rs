@@ -60,6 +60,9 @@ pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// librdkafka's own.
 const BATCH_BYTES_DEFAULT: usize = 1_000_000;
 
+/// Largest `message.max.bytes` that the Kafka client takes; topics can have more.
+pub const MESSAGE_BYTES_MAX: usize = 1_000_000_000;
+
 /// A record's bytes beside key and value, generously.
 pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
 
@@ -67,12 +70,13 @@ impl Connection {
     /// The member of the group: it never fetches, so its queues are as small as can be.
     pub fn member(&self) -> ClientConfig {
         let mut config = self.client(&self.member_role());
+        let poll_interval = at_least(&config, 60_000, "session.timeout.ms");
         set(
             &mut config,
             &[
                 ("group.id", &self.group),
                 // Its thread does nothing but poll; the worker's watchdog guards the lanes.
-                ("max.poll.interval.ms", "60000"),
+                ("max.poll.interval.ms", &poll_interval),
                 // Tells within seconds that no broker answers any more; see `contact`.
                 ("statistics.interval.ms", "2000"),
                 ("enable.auto.commit", "false"),
@@ -157,7 +161,7 @@ impl Connection {
                 ("queued.max.messages.kbytes", "4096"),
             ],
         );
-        config
+        unmeasured(config)
     }
 
     /// A shard's transactional producer. `message_bytes_max` is the largest record that any of the
@@ -190,7 +194,10 @@ impl Connection {
                 ("compression.type", "lz4"),
                 // Where Java's producers would put the key.
                 ("partitioner", "murmur2_random"),
-                ("message.max.bytes", &message_bytes_max.max(1_000_000).to_string()),
+                (
+                    "message.max.bytes",
+                    &message_bytes_max.clamp(1_000_000, MESSAGE_BYTES_MAX).to_string(),
+                ),
             ],
         );
         config
@@ -242,7 +249,7 @@ impl Connection {
 
     /// Topics: describes, checks and creates them.
     pub fn admin(&self) -> ClientConfig {
-        self.client("admin")
+        unmeasured(self.client("admin"))
     }
 
     /// Returns the largest record that the clients may send, where the user has set it.
@@ -257,6 +264,7 @@ impl Connection {
 
     fn client(&self, role: &str) -> ClientConfig {
         let mut config = self.base.clone();
+        let backoff_max = at_least(&config, 1_000, "reconnect.backoff.ms");
         set(
             &mut config,
             &[
@@ -264,7 +272,7 @@ impl Connection {
                 // Also how long a new client waits before it connects at all: half of it.
                 ("reconnect.backoff.ms", "20"),
                 // A broker that comes back is found within a second, not ten.
-                ("reconnect.backoff.max.ms", "1000"),
+                ("reconnect.backoff.max.ms", &backoff_max),
                 ("socket.keepalive.enable", "true"),
                 ("allow.auto.create.topics", "false"),
                 ("log.connection.close", "false"),
@@ -286,13 +294,33 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Sets what the user has not set.
+/// Turns measuring off, whatever the user wants measured: nobody fetches what these clients measure.
+fn unmeasured(mut config: ClientConfig) -> ClientConfig {
+    config.set("statistics.interval.ms", "0");
+    config
+}
+
+/// Settings that have two names; which of two values would win is not defined.
+const ALIASES: [[&str; 2]; 3] = [
+    ["fetch.message.max.bytes", "max.partition.fetch.bytes"],
+    ["linger.ms", "queue.buffering.max.ms"],
+    ["compression.type", "compression.codec"],
+];
+
+/// Sets what the user has not set, under any name.
 fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
-        if config.get(name).is_none() {
+        let aliases = ALIASES.iter().filter(|names| names.contains(name)).flatten();
+        if aliases.chain([name]).all(|name| config.get(name).is_none()) {
             config.set(*name, *value);
         }
     }
+}
+
+/// Returns the larger of our value and the user's for `other`, below which the client refuses it.
+fn at_least(config: &ClientConfig, ours: u64, other: &str) -> String {
+    let theirs = config.get(other).and_then(|text| text.parse::<u64>().ok());
+    theirs.unwrap_or_default().max(ours).to_string()
 }
 
 #[cfg(test)]
@@ -329,6 +357,20 @@ mod tests {
         assert_eq!(mine.mark_of("rollcall-shipping-0-member"), None, "of an earlier version");
         assert_eq!(mine.mark_of("rollcall-shipping-1-member.0a1b2c3d"), None);
         assert_eq!(mine.session(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_the_user_sets_wins_under_its_other_name_too() {
+        let connection = connection(Protocol::Classic, &[("compression.codec", "zstd")]);
+        assert_eq!(connection.producer("t", 0, 1).get("compression.type"), None);
+    }
+
+    #[test]
+    fn records_of_any_size_that_a_topic_takes_leave_the_client_its_own_bound() {
+        let connection = connection(Protocol::Classic, &[]);
+        let config = connection.producer("t", 2_147_483_647, 1_000_000);
+        assert_eq!(config.get("message.max.bytes"), Some("1000000000"));
+        config.create_native_config().expect("librdkafka takes it");
     }
 
     #[test]

@@ -1,18 +1,26 @@
 //! What may be wrong with a reconciliation's topics: one text, with the remedy, for the worker that
 //! refuses to start and for those who ask beforehand.
 
-use std::collections::BTreeMap;
+use super::survey::Role;
 
-use crate::shard::Error;
+/// What a changelog has to take at least.
+pub(super) const NO_ROW: &str = "the smallest state of a key";
 
 /// What is wrong with a topic, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
+    #[error("{}", missing(.topic, *.role, .near.as_deref()))]
+    Missing {
+        topic: String,
+        role: Role,
+        /// A topic that may have been meant.
+        near: Option<String>,
+    },
     #[error(
-        "topic {topic} does not exist: create it, or let rollcall create it with \
-         spec.topics.manage: true or `rollcall topics --create`"
+        "topic {topic} does not exist, or may not be described: check its name, and grant what \
+         docs/operations.md lists under Permissions"
     )]
-    Missing { topic: String },
+    Forbidden { topic: String },
     #[error(
         "topics are not co-partitioned: {first} has {count} partitions, {other} has \
          {other_count}: a key's records would be in different shards; give both the same number \
@@ -51,13 +59,138 @@ pub enum Flaw {
         list(.partitions)
     )]
     Leaderless { topic: String, partitions: Vec<i32> },
+    #[error(
+        "topic {topic} would be created with {replication} copies of a partition, and there are \
+         {brokers} brokers: set spec.topics.replicationFactor to at most {brokers}, or create it \
+         yourself"
+    )]
+    TooFewBrokers { topic: String, replication: usize, brokers: usize },
+    #[error(
+        "topic {changelog} has delete.retention.ms={kept_ms}, within which neither a restart nor a \
+         restore can be relied on: set it to {least_ms} or more (as \
+         spec.topics.changelog.deleteRetention, 1d by default, does for a new one)"
+    )]
+    TombstonesTooShort { changelog: String, kept_ms: u64, least_ms: u64 },
+    #[error(
+        "topic {topic} has {setting}={bytes}, and {what} may take {least} bytes: raise it to \
+         {least} or more"
+    )]
+    RecordsTooSmall {
+        topic: String,
+        setting: &'static str,
+        bytes: usize,
+        /// What would not fit.
+        what: &'static str,
+        least: usize,
+    },
+    #[error(
+        "topic {changelog} has {setting}={bytes}, so a key's state is limited to {row_bytes} bytes, \
+         not to spec.limits.rowBytes ({wanted_bytes}): raise {setting}, or lower \
+         spec.limits.rowBytes"
+    )]
+    RowsLimited {
+        changelog: String,
+        setting: &'static str,
+        bytes: usize,
+        row_bytes: usize,
+        wanted_bytes: usize,
+    },
+    #[error(
+        "topic {topic} has {setting}={limit_ms}, so it refuses records when clocks differ or a \
+         broker was away for longer: set it to {least_ms} or more"
+    )]
+    TimesLimited { topic: String, setting: &'static str, limit_ms: u64, least_ms: u64 },
+    #[error(
+        "topic {topic} keeps records for longer ({kept}) than finished keys are remembered \
+         (spec.memory: {memory}): if it is read again from its beginning, keys that were forgotten \
+         complete again; give spec.memory the longest replay that you may need"
+    )]
+    ReplayBeyondMemory { topic: String, kept: String, memory: String },
+    #[error(
+        "the brokers have transaction.max.timeout.ms={theirs_ms}, and Rollcall's transactions have \
+         {ours_ms}: raise it to {ours_ms} or more"
+    )]
+    TransactionsTooShort { ours_ms: u64, theirs_ms: u64 },
+    #[error(
+        "the brokers have {setting}={theirs_ms}, and members of this group have \
+         session.timeout.ms={ours_ms}: change either, ours in spec.kafka.properties"
+    )]
+    SessionRefused { setting: &'static str, theirs_ms: u64, ours_ms: u64 },
+    #[error(
+        "topic {topic} of the brokers does not exist yet and cannot be made: {setting}={needed}, and \
+         there are {brokers} brokers: start the others, or lower {setting} in the brokers' \
+         configuration"
+    )]
+    InternalTopicImpossible {
+        topic: &'static str,
+        setting: &'static str,
+        needed: usize,
+        brokers: usize,
+    },
+    #[error("{}", deleted(.topic, *.role))]
+    Deleted { topic: String, role: Role },
+    #[error("{}", recreated(.topic, *.role))]
+    Recreated { topic: String, role: Role },
+    #[error(
+        "the inputs ({first} and all others) have {count} partitions, and had {started_with} when \
+         this worker started: keys are in other partitions than their rows from then on, and \
+         nothing is read from the new ones; Kafka cannot take partitions away, so recreate the \
+         inputs with {started_with} and send again what was sent since, or start over under \
+         another spec.kafka.groupId"
+    )]
+    Grown { first: String, count: i32, started_with: i32 },
+    #[error(
+        "topic {topic}: {setting} was lowered while this worker runs, which goes by the value that \
+         it found at its start: raise it again, or restart the workers"
+    )]
+    Lowered { topic: String, setting: &'static str },
+}
+
+/// What a flaw means for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gravity {
+    /// It does not start.
+    Refuses,
+    /// It runs, but somebody has to look.
+    Degrades,
+    /// It runs as it should; somebody may want to know.
+    Advises,
 }
 
 impl Flaw {
+    /// Returns what the flaw means for a worker.
+    pub fn gravity(&self) -> Gravity {
+        match self {
+            Self::Missing { .. }
+            | Self::Forbidden { .. }
+            | Self::NotCoPartitioned { .. }
+            | Self::Repartitioned { .. }
+            | Self::ChangelogNotCompacted { .. }
+            | Self::DeadLettersCompacted { .. }
+            | Self::TooFewBrokers { .. }
+            | Self::TombstonesTooShort { .. }
+            | Self::TransactionsTooShort { .. }
+            | Self::SessionRefused { .. } => Gravity::Refuses,
+            Self::RecordsTooSmall { what, .. } if *what == NO_ROW => Gravity::Refuses,
+            Self::ObservationsCompacted { .. }
+            | Self::TooFewReplicas { .. }
+            | Self::Leaderless { .. }
+            | Self::RecordsTooSmall { .. }
+            | Self::TimesLimited { .. }
+            | Self::InternalTopicImpossible { .. }
+            | Self::Deleted { .. }
+            | Self::Recreated { .. }
+            | Self::Grown { .. }
+            | Self::Lowered { .. } => Gravity::Degrades,
+            Self::RowsLimited { .. } | Self::ReplayBeyondMemory { .. } => Gravity::Advises,
+        }
+    }
+
     /// Returns what is wrong as one word, for conditions and answers.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "TopicMissing",
+            Self::Forbidden { .. } => "Unauthorized",
             Self::NotCoPartitioned { .. } => "TopicsNotCoPartitioned",
             Self::Repartitioned { .. } => "ChangelogRepartitioned",
             Self::ChangelogNotCompacted { .. } => "ChangelogNotCompacted",
@@ -65,158 +198,73 @@ impl Flaw {
             Self::ObservationsCompacted { .. } => "ObservationsCompacted",
             Self::TooFewReplicas { .. } => "TooFewReplicas",
             Self::Leaderless { .. } => "PartitionsLeaderless",
+            Self::TooFewBrokers { .. } => "TooFewBrokers",
+            Self::TombstonesTooShort { .. } => "TombstonesTooShort",
+            Self::RecordsTooSmall { .. } | Self::RowsLimited { .. } => "TopicLimitTooSmall",
+            Self::TimesLimited { .. } => "TopicTimesLimited",
+            Self::ReplayBeyondMemory { .. } => "ReplayBeyondMemory",
+            Self::TransactionsTooShort { .. } => "TransactionTimeoutRefused",
+            Self::SessionRefused { .. } => "SessionTimeoutRefused",
+            Self::InternalTopicImpossible { .. } => "InternalTopicImpossible",
+            Self::Deleted { .. } => "TopicDeleted",
+            Self::Recreated { .. } => "TopicRecreated",
+            Self::Grown { .. } => "TopicsRepartitioned",
+            Self::Lowered { .. } => "TopicLimitLowered",
         }
     }
+}
+
+fn missing(topic: &str, role: Role, near: Option<&str>) -> String {
+    let meant = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+    let field = role.field();
+    if role.is_input() {
+        return format!(
+            "topic {topic} ({field}) does not exist{meant}: correct its name, or create it with as \
+             many partitions as the other inputs; Rollcall makes inputs only with \
+             spec.topics.createInputs: true or `rollcall topics --create-inputs`"
+        );
+    }
+    format!(
+        "topic {topic} ({field}) does not exist{meant}: create it, or let Rollcall create it with \
+         spec.topics.manage: true or `rollcall topics --create`"
+    )
+}
+
+fn deleted(topic: &str, role: Role) -> String {
+    let field = role.field();
+    let remedy = match role {
+        Role::Expected | Role::Observed => {
+            "what it held and was not read is lost: create it again with as many partitions as the \
+             other inputs, or correct the object"
+        }
+        Role::Completed | Role::Overdue | Role::DeadLetter => {
+            "what is to go there waits: create it again, as `rollcall topics --create` does"
+        }
+        Role::Changelog => {
+            "the state is only in memory and on the workers' disks: restore it from a backup, or \
+             accept that open keys are lost and start over with `rollcall reset`"
+        }
+    };
+    format!("topic {topic} ({field}) was deleted while this worker runs; {remedy}")
+}
+
+fn recreated(topic: &str, role: Role) -> String {
+    let field = role.field();
+    let remedy = match role {
+        Role::Changelog => {
+            "restore the one that was there from a backup, or accept that open keys are lost and \
+             start over with `rollcall reset`"
+        }
+        _ => {
+            "offsets in it mean other records than those that were read: restart the workers, so \
+             that every shard stops, or goes on with its beginning, as spec.onTruncation says"
+        }
+    };
+    format!(
+        "topic {topic} ({field}) was deleted and created again while this worker runs; {remedy}"
+    )
 }
 
 fn list(partitions: &[i32]) -> String {
     partitions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-impl From<Flaw> for Error {
-    fn from(flaw: Flaw) -> Self {
-        Self::Misconfigured(flaw.to_string())
-    }
-}
-
-/// A topic's settings, as far as they may be read.
-pub(super) type Config = BTreeMap<String, String>;
-
-/// Checks that the inputs have one number of partitions; those that are missing are passed over.
-///
-/// # Errors
-/// The first input that differs from the first of all.
-pub(super) fn check_co_partitioned(
-    inputs: &[String],
-    counts: &BTreeMap<String, i32>,
-) -> Result<(), Flaw> {
-    let mut there = inputs.iter().filter_map(|input| Some((input, *counts.get(input)?)));
-    let Some((first, count)) = there.next() else { return Ok(()) };
-    match there.find(|(_, other_count)| *other_count != count) {
-        None => Ok(()),
-        Some((other, other_count)) => Err(Flaw::NotCoPartitioned {
-            first: first.clone(),
-            count,
-            other: other.clone(),
-            other_count,
-        }),
-    }
-}
-
-/// Checks that the changelog is sharded like the inputs.
-///
-/// # Errors
-/// When it has another number of partitions.
-pub(super) fn check_sharding(changelog: &str, count: i32, partitions: i32) -> Result<(), Flaw> {
-    if count == partitions {
-        return Ok(());
-    }
-    Err(Flaw::Repartitioned { changelog: changelog.to_owned(), count, partitions })
-}
-
-/// Checks that the changelog keeps the last row of each key and nothing deletes it by age.
-///
-/// # Errors
-/// When its policy is another one.
-pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), Flaw> {
-    match policy(config) {
-        Some("compact") | None => Ok(()),
-        Some(policy) => {
-            let policy = policy.to_owned();
-            Err(Flaw::ChangelogNotCompacted { changelog: changelog.to_owned(), policy })
-        }
-    }
-}
-
-/// Checks that records without a key can become dead letters, or their shard would never get past
-/// them.
-///
-/// # Errors
-/// When the topic is compacted.
-pub(super) fn check_dead_letters(topic: &str, config: &Config) -> Result<(), Flaw> {
-    compacted(config).map_or(Ok(()), |policy| {
-        Err(Flaw::DeadLettersCompacted { topic: topic.to_owned(), policy })
-    })
-}
-
-/// Checks that each observation is kept.
-///
-/// # Errors
-/// When the topic is compacted.
-pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), Flaw> {
-    compacted(config).map_or(Ok(()), |policy| {
-        Err(Flaw::ObservationsCompacted { topic: topic.to_owned(), policy })
-    })
-}
-
-/// Checks that the topic can be written to while all its copies are in sync.
-///
-/// # Errors
-/// When it needs more of them than it has.
-pub(super) fn check_replicas(topic: &str, replication: usize, config: &Config) -> Result<(), Flaw> {
-    let needed = config.get("min.insync.replicas").and_then(|text| text.parse().ok());
-    match needed {
-        Some(needed) if needed > replication => {
-            Err(Flaw::TooFewReplicas { topic: topic.to_owned(), replication, needed })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Returns how Kafka cleans the topic up, if that may be read.
-pub(super) fn policy(config: &Config) -> Option<&str> {
-    config.get("cleanup.policy").map(String::as_str)
-}
-
-fn compacted(config: &Config) -> Option<String> {
-    let policy = policy(config)?;
-    policy.split(',').any(|part| part.trim() == "compact").then(|| policy.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn with(name: &str, value: &str) -> Config {
-        Config::from([(name.to_owned(), value.to_owned())])
-    }
-
-    #[test]
-    fn inputs_with_one_number_of_partitions_fit_together() {
-        let inputs = ["orders", "made", "packed"].map(str::to_owned);
-        let counts = |counts: &[(&str, i32)]| {
-            counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
-        };
-        assert_eq!(check_co_partitioned(&inputs, &counts(&[("orders", 3), ("packed", 3)])), Ok(()));
-        assert_eq!(check_co_partitioned(&inputs, &counts(&[])), Ok(()));
-        let found = check_co_partitioned(&inputs, &counts(&[("orders", 3), ("packed", 6)]));
-        let told = found.expect_err("3 and 6 differ").to_string();
-        for part in ["orders has 3", "packed has 6", "with 6 partitions"] {
-            assert!(told.contains(part), "{told}");
-        }
-    }
-
-    #[test]
-    fn every_topic_is_cleaned_up_as_its_records_need_it() {
-        let compact = with("cleanup.policy", "compact");
-        let delete = with("cleanup.policy", "delete");
-        let both = with("cleanup.policy", "compact,delete");
-        assert_eq!(check_changelog("c", &compact), Ok(()));
-        assert!(check_changelog("c", &delete).is_err() && check_changelog("c", &both).is_err());
-        for check in [check_dead_letters, check_observations] {
-            assert_eq!(check("t", &delete), Ok(()));
-            assert!(check("t", &compact).is_err() && check("t", &both).is_err());
-        }
-        for check in [check_changelog, check_dead_letters, check_observations] {
-            assert_eq!(check("t", &Config::new()), Ok(()), "settings that may not be read");
-        }
-    }
-
-    #[test]
-    fn a_topic_that_needs_more_copies_than_it_has_cannot_be_written_to() {
-        let needed = with("min.insync.replicas", "2");
-        assert_eq!(check_replicas("t", 2, &needed), Ok(()));
-        assert!(check_replicas("t", 1, &needed).is_err());
-        assert_eq!(check_replicas("t", 1, &Config::new()), Ok(()));
-    }
 }

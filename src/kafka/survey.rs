@@ -1,11 +1,17 @@
 //! The topics of a reconciliation as they are, and what is wrong with them; nothing is changed.
+//!
+//! Whoever starts, whoever looks again while it runs and whoever asks beforehand sees the same.
 
 use std::collections::BTreeMap;
 
 use super::{
     Connection, Wanted,
-    admin::{Admin, Described},
-    flaw::{self, Config, Flaw},
+    admin::{Admin, Answer, Cluster, Described},
+    check_clients,
+    fit::{self, Config},
+    flaw::Flaw,
+    limits,
+    near::nearest,
 };
 use crate::shard::Result;
 
@@ -18,6 +24,25 @@ pub enum Role {
     Overdue,
     DeadLetter,
     Changelog,
+}
+
+impl Role {
+    /// Tells whether the topic is read.
+    pub fn is_input(self) -> bool {
+        matches!(self, Self::Expected | Self::Observed)
+    }
+
+    /// Returns the field of the object that names the topic.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Expected => "spec.expected.topic",
+            Self::Observed => "spec.observed[].topic",
+            Self::Completed => "spec.completed.topic",
+            Self::Overdue => "spec.overdue.topic",
+            Self::DeadLetter => "spec.deadLetter.topic",
+            Self::Changelog => "the changelog of spec.kafka.groupId",
+        }
+    }
 }
 
 /// A topic that a reconciliation names.
@@ -40,24 +65,201 @@ pub struct Found {
     pub cleanup_policy: Option<String>,
 }
 
-/// Looks at all topics. A topic that is missing is a flaw unless topics are managed.
+/// The topics of a reconciliation and the brokers they are on, with what is wrong with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    pub topics: Vec<Surveyed>,
+    /// What is wrong with the brokers' own settings.
+    pub cluster: Vec<Flaw>,
+}
+
+impl Survey {
+    /// Returns everything that is wrong.
+    pub fn flaws(&self) -> impl Iterator<Item = &Flaw> {
+        self.cluster.iter().chain(self.topics.iter().flat_map(|surveyed| &surveyed.flaws))
+    }
+}
+
+/// Looks at all topics. A topic that is missing is a flaw unless it is to be made.
 ///
 /// # Errors
-/// [`Interrupted`](crate::shard::Error::Interrupted) while no broker answers.
-pub async fn survey(connection: &Connection, wanted: &Wanted) -> Result<Vec<Surveyed>> {
+/// [`Error::Interrupted`](crate::shard::Error::Interrupted) while no broker answers.
+pub async fn survey(connection: &Connection, wanted: &Wanted) -> Result<Survey> {
+    check_clients(connection)?;
     let admin = Admin::connect(connection)?;
     // Only this tells that no broker answers, and where.
     admin.cluster_id()?;
-    let topics = admin.topics()?;
-    let mut all = Vec::new();
-    for (role, topic) in roles(connection, wanted) {
-        let config = match topics.get(&topic) {
-            Some(_) => admin.config(&topic).await?,
-            None => Config::new(),
-        };
-        all.push(look(wanted, &topics, topic, role, &config));
+    Ok(View::take(&admin, connection, wanted).await?.survey(connection, wanted))
+}
+
+/// What the cluster has said of itself and of a reconciliation's topics.
+pub(super) struct View {
+    /// The inputs first, the expected one of all, and the changelog last.
+    pub topics: Vec<Seen>,
+    pub cluster: Cluster,
+    /// What the brokers cannot do.
+    pub internal: Vec<Flaw>,
+    /// Names of other topics, where one was not found and another may have been meant.
+    others: Vec<String>,
+}
+
+/// What the cluster has said of one topic.
+pub(super) struct Seen {
+    pub role: Role,
+    pub topic: String,
+    pub answer: Answer,
+    /// Empty when it may not be read, too.
+    pub config: Config,
+}
+
+impl Seen {
+    /// Returns the topic if it is there.
+    pub fn there(&self) -> Option<&Described> {
+        match &self.answer {
+            Answer::There(described) => Some(described),
+            Answer::Missing | Answer::Forbidden => None,
+        }
     }
-    Ok(all)
+}
+
+impl View {
+    /// Asks the cluster.
+    pub async fn take(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<Self> {
+        let roles = roles(connection, wanted);
+        let names: Vec<&str> = roles.iter().map(|(_, topic)| topic.as_str()).collect();
+        let cluster = admin.cluster(names[0]).await?;
+        let answers = admin.ask(&names)?;
+        let is_there = |answer: &Answer| matches!(answer, Answer::There(_));
+        let there = names.iter().zip(&answers).filter(|(_, answer)| is_there(answer));
+        let there: Vec<&str> = there.map(|(name, _)| *name).collect();
+        let mut configs = admin.configs(&there).await?.into_iter();
+        let others = match answers.contains(&Answer::Missing) {
+            true => others(admin.names()?, &names),
+            false => Vec::new(),
+        };
+        let seen = roles.into_iter().zip(answers).map(|((role, topic), answer)| {
+            let config = if is_there(&answer) { configs.next() } else { None };
+            Seen { role, topic, answer, config: config.unwrap_or_default() }
+        });
+        let (topics, internal) = (seen.collect(), admin.internal(&cluster)?);
+        Ok(Self { topics, cluster, internal, others })
+    }
+
+    /// Returns everything with what is wrong with it.
+    pub fn survey(&self, connection: &Connection, wanted: &Wanted) -> Survey {
+        let mut cluster = limits::of_cluster(&self.cluster, connection);
+        cluster.extend(self.internal.iter().cloned());
+        let surveyed = |seen: &Seen| Surveyed {
+            topic: seen.topic.clone(),
+            role: seen.role,
+            found: seen.there().map(|there| Found {
+                partitions: there.partitions,
+                replication: there.replication,
+                cleanup_policy: fit::policy(&seen.config).map(str::to_owned),
+            }),
+            flaws: self.flaws(seen, connection, wanted),
+        };
+        Survey { topics: self.topics.iter().map(surveyed).collect(), cluster }
+    }
+
+    /// Returns how many partitions those topics have that are there.
+    pub fn counts(&self) -> BTreeMap<String, i32> {
+        let count = |seen: &Seen| Some((seen.topic.clone(), seen.there()?.partitions));
+        self.topics.iter().filter_map(count).collect()
+    }
+
+    /// Returns the topic with this role; of the observed ones the first.
+    pub fn of(&self, role: Role) -> &Seen {
+        self.topics.iter().find(|seen| seen.role == role).expect("every role has its topic")
+    }
+
+    /// Returns the first input that is there: the one that others are compared with.
+    pub fn lead(&self) -> Option<(&str, &Described)> {
+        let mut inputs = self.topics.iter().filter(|seen| seen.role.is_input());
+        inputs.find_map(|seen| Some((seen.topic.as_str(), seen.there()?)))
+    }
+
+    /// Returns why a topic that is to be made could not be, or would not do.
+    fn of_made(
+        &self,
+        topic: &str,
+        role: Role,
+        connection: &Connection,
+        wanted: &Wanted,
+    ) -> Vec<Flaw> {
+        let topic = topic.to_owned();
+        let copies = limits::copies_of_made(&self.cluster, wanted);
+        if let Some(replication) = copies.filter(|copies| *copies > self.cluster.brokers) {
+            let brokers = self.cluster.brokers;
+            return vec![Flaw::TooFewBrokers { topic, replication, brokers }];
+        }
+        let config = limits::of_made(role, &self.cluster, wanted);
+        let made = Seen { role, topic, answer: Answer::Missing, config };
+        settings(&made, copies.unwrap_or(usize::MAX), connection, wanted)
+    }
+
+    fn flaws(&self, seen: &Seen, connection: &Connection, wanted: &Wanted) -> Vec<Flaw> {
+        let Seen { role, topic, answer, .. } = seen;
+        let described = match answer {
+            Answer::There(described) => described,
+            Answer::Forbidden => return vec![Flaw::Forbidden { topic: topic.clone() }],
+            Answer::Missing if wanted.makes(*role) => {
+                return self.of_made(topic, *role, connection, wanted);
+            }
+            Answer::Missing => {
+                let others = self.others.iter().map(String::as_str);
+                let near = nearest(topic, others).filter(|_| *role != Role::Changelog);
+                let near = near.map(str::to_owned);
+                return vec![Flaw::Missing { topic: topic.clone(), role: *role, near }];
+            }
+        };
+        let Described { partitions, replication, leaderless, .. } = described;
+        let lead = self.lead();
+        let checks = match role {
+            Role::Observed => {
+                // Against the first alone, so that each input that differs is told of itself.
+                let lead = lead.map_or(topic.as_str(), |(lead, _)| lead).to_owned();
+                vec![fit::check_co_partitioned(&[lead, topic.clone()], &self.counts())]
+            }
+            Role::Changelog => {
+                let inputs = lead.map_or(*partitions, |(_, lead)| lead.partitions);
+                vec![fit::check_sharding(topic, *partitions, inputs)]
+            }
+            Role::Expected | Role::Completed | Role::Overdue | Role::DeadLetter => vec![],
+        };
+        let mut flaws: Vec<Flaw> =
+            checks.into_iter().filter_map(std::result::Result::err).collect();
+        flaws.extend(settings(seen, *replication, connection, wanted));
+        if !leaderless.is_empty() {
+            flaws.push(Flaw::Leaderless { topic: topic.clone(), partitions: leaderless.clone() });
+        }
+        flaws
+    }
+}
+
+/// Returns what is wrong with the settings of a topic that has so many copies.
+fn settings(seen: &Seen, copies: usize, connection: &Connection, wanted: &Wanted) -> Vec<Flaw> {
+    let Seen { role, topic, config, .. } = seen;
+    let checks = match role {
+        Role::Expected => vec![],
+        Role::Observed => vec![fit::check_observations(topic, config)],
+        Role::Completed | Role::Overdue => vec![fit::check_replicas(topic, copies, config)],
+        Role::DeadLetter => {
+            vec![fit::check_dead_letters(topic, config), fit::check_replicas(topic, copies, config)]
+        }
+        Role::Changelog => {
+            vec![fit::check_changelog(topic, config), fit::check_replicas(topic, copies, config)]
+        }
+    };
+    let mut flaws: Vec<Flaw> = checks.into_iter().filter_map(std::result::Result::err).collect();
+    flaws.extend(limits::of_topic(topic, *role, config, connection, wanted));
+    flaws
+}
+
+/// Returns the topics that may have been meant: neither Kafka's own nor those of this object.
+fn others(names: Vec<String>, own: &[&str]) -> Vec<String> {
+    let is_other = |name: &String| !name.starts_with("__") && !own.contains(&name.as_str());
+    names.into_iter().filter(is_other).collect()
 }
 
 fn roles(connection: &Connection, wanted: &Wanted) -> Vec<(Role, String)> {
@@ -74,50 +276,4 @@ fn roles(connection: &Connection, wanted: &Wanted) -> Vec<(Role, String)> {
             (Role::Changelog, connection.changelog()),
         ])
         .collect()
-}
-
-fn look(
-    wanted: &Wanted,
-    topics: &BTreeMap<String, Described>,
-    topic: String,
-    role: Role,
-    config: &Config,
-) -> Surveyed {
-    let Some(described) = topics.get(&topic) else {
-        let flaw = (!wanted.manage).then(|| Flaw::Missing { topic: topic.clone() });
-        return Surveyed { topic, role, found: None, flaws: flaw.into_iter().collect() };
-    };
-    let Described { partitions, replication, leaderless } = described;
-    let replicas = || flaw::check_replicas(&topic, *replication, config);
-    let lead = wanted.inputs.iter().find(|input| topics.contains_key(*input)).unwrap_or(&topic);
-    let checks = match role {
-        Role::Expected => vec![],
-        Role::Observed => vec![
-            // Against the first alone, so that each input that differs is told of itself.
-            flaw::check_co_partitioned(&[lead.clone(), topic.clone()], &counts(topics)),
-            flaw::check_observations(&topic, config),
-        ],
-        Role::Completed | Role::Overdue => vec![replicas()],
-        Role::DeadLetter => vec![flaw::check_dead_letters(&topic, config), replicas()],
-        Role::Changelog => vec![
-            flaw::check_sharding(&topic, *partitions, topics[lead].partitions),
-            flaw::check_changelog(&topic, config),
-            replicas(),
-        ],
-    };
-    let mut flaws: Vec<Flaw> = checks.into_iter().filter_map(std::result::Result::err).collect();
-    if !leaderless.is_empty() {
-        flaws.push(Flaw::Leaderless { topic: topic.clone(), partitions: leaderless.clone() });
-    }
-    let found = Found {
-        partitions: *partitions,
-        replication: *replication,
-        cleanup_policy: flaw::policy(config).map(str::to_owned),
-    };
-    Surveyed { topic, role, found: Some(found), flaws }
-}
-
-fn counts(topics: &BTreeMap<String, Described>) -> BTreeMap<String, i32> {
-    let count = |(name, described): (&String, &Described)| (name.clone(), described.partitions);
-    topics.iter().map(count).collect()
 }

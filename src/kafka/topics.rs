@@ -1,6 +1,9 @@
 //! The topics of a reconciliation: created when missing and managed, checked always.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     admin::{NewTopic, TopicReplication},
@@ -9,10 +12,12 @@ use rdkafka::{
 
 use super::{
     Connection,
-    admin::{Admin, TIMEOUT, options},
-    client::RECORD_OVERHEAD_BYTES,
-    flaw::{self, Flaw},
-    native,
+    admin::{Admin, Answer, SETTLE, SETTLE_PAUSE, options},
+    check_clients,
+    fit::Config,
+    flaw::{Flaw, Gravity},
+    limits::{self, Room},
+    survey::{Role, Seen, View},
     unfit::Unfit,
 };
 use crate::shard::Error;
@@ -30,7 +35,10 @@ pub struct Wanted {
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
+    /// Missing outputs and a missing changelog are created.
     pub manage: bool,
+    /// Missing inputs are created, too.
+    pub create_inputs: bool,
     /// For topics that are created; `None` takes the inputs' number, or one that the cluster
     /// chooses.
     pub partitions: Option<i32>,
@@ -38,6 +46,21 @@ pub struct Wanted {
     pub replication_factor: Option<i32>,
     /// Settings of a changelog that is created, beside `cleanup.policy`.
     pub changelog_config: BTreeMap<String, String>,
+    /// Largest row that the object allows, in bytes.
+    pub row_bytes_max: usize,
+    /// Longest key that the object allows, in bytes.
+    pub key_bytes_max: usize,
+    /// How long finished keys are remembered.
+    pub memory: Duration,
+    /// Outputs bear the timestamps of the records that they come from, which may be old.
+    pub source_times: bool,
+}
+
+impl Wanted {
+    /// Tells whether a topic for this is created when it is missing.
+    pub(super) fn makes(&self, role: Role) -> bool {
+        if role.is_input() { self.create_inputs } else { self.manage }
+    }
 }
 
 /// The topics as they are there, checked.
@@ -61,7 +84,7 @@ pub struct Topics {
     pub batch_bytes_max: usize,
     /// Largest key and value together that the dead-letter topic takes, in bytes.
     pub dead_letter_bytes_max: usize,
-    /// Largest row that the changelog takes, in bytes.
+    /// Largest row that the changelog takes beside the longest key, in bytes.
     pub row_bytes_max: usize,
     /// How long the changelog keeps tombstones.
     pub tombstones_kept: Duration,
@@ -74,114 +97,137 @@ pub struct Topics {
 ///
 /// # Errors
 /// [`Error::Interrupted`] while no broker answers; [`Error::Misconfigured`] for topics that are
-/// missing or do not fit together, with the remedy.
+/// missing or do not fit together, all of them at once, with the remedy.
 pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> {
+    check_clients(connection)?;
     let admin = Admin::connect(connection)?;
     prepare(&admin, connection, wanted).await.map_err(|unfit| admin.judge(unfit))
 }
 
 async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<Topics> {
-    let mut counts = admin.partition_counts()?;
+    let mut view = fitting(admin, connection, wanted).await?;
     // After the metadata, which brings it; asked first, librdkafka waits a second for it.
     let cluster_id = admin.cluster_id()?;
-    let partitions = admin.inputs(&mut counts, wanted).await?;
-    let changelog = connection.changelog();
-    let outputs = [&wanted.completed, &wanted.overdue, &wanted.dead_letter];
-    for output in outputs {
-        if !counts.contains_key(output) {
-            admin.missing(wanted, output, partitions, &BTreeMap::new()).await?;
-        }
+    if view.topics.iter().any(|seen| seen.answer == Answer::Missing) {
+        admin.make(&view, wanted).await?;
+        view = fitting(admin, connection, wanted).await?;
     }
-    match counts.get(&changelog) {
-        None => {
-            let mut config = wanted.changelog_config.clone();
-            config.insert("cleanup.policy".to_owned(), "compact".to_owned());
-            admin.missing(wanted, &changelog, partitions, &config).await?;
-        }
-        Some(&count) => flaw::check_sharding(&changelog, count, partitions)?,
-    }
-    let config = admin.config(&changelog).await?;
-    flaw::check_changelog(&changelog, &config)?;
-    // What the client may not send is refused by itself, whatever the topics take.
-    let sent_max = connection.message_bytes_max().unwrap_or(usize::MAX);
-    let row_bytes_max = bytes_max(&config).min(sent_max).saturating_sub(RECORD_OVERHEAD_BYTES);
-    let dead_letter_config = admin.config(&wanted.dead_letter).await?;
-    flaw::check_dead_letters(&wanted.dead_letter, &dead_letter_config)?;
-    let dead_letter_max = bytes_max(&dead_letter_config);
-    let mut batch_bytes_max = bytes_max(&config).min(dead_letter_max);
-    for output in [&wanted.completed, &wanted.overdue] {
-        batch_bytes_max = batch_bytes_max.min(bytes_max(&admin.config(output).await?));
-    }
-    let kept_ms = config.get("delete.retention.ms").and_then(|text| text.parse().ok());
-    let (input_ids, changelog_id) = admin.ids(&wanted.inputs, &changelog)?;
-    let broker_config = admin.broker_config(&changelog).await;
-    let offsets_retention = broker_config.get(OFFSETS_RETENTION).and_then(minutes);
+    Ok(topics(&view, connection, wanted, cluster_id)?)
+}
+
+/// Looks at the topics, and refuses those that do not fit.
+async fn fitting(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<View> {
+    let view = View::take(admin, connection, wanted).await?;
+    let survey = view.survey(connection, wanted);
+    let refusing = survey.flaws().filter(|flaw| flaw.gravity() == Gravity::Refuses);
+    Unfit::flaws(refusing).map_or(Ok(view), Err)
+}
+
+/// Returns what a worker takes from the topics.
+///
+/// # Errors
+/// When one of them is missing.
+pub(super) fn topics(
+    view: &View,
+    connection: &Connection,
+    wanted: &Wanted,
+    cluster_id: String,
+) -> std::result::Result<Topics, Error> {
+    let there = |seen: &Seen| {
+        let lost = || Error::Interrupted(format!("topic {} is not seen any more", seen.topic));
+        seen.there().cloned().ok_or_else(lost)
+    };
+    let inputs = view.topics.iter().filter(|seen| seen.role.is_input());
+    let inputs = inputs.map(there).collect::<std::result::Result<Vec<_>, _>>()?;
+    let changelog = view.of(Role::Changelog);
+    let room = |seen: &Seen| Room::of(&seen.config, connection);
+    let outputs = view.topics.iter().filter(|seen| !seen.role.is_input());
+    let row_bytes = room(changelog).payload().saturating_sub(wanted.key_bytes_max);
     Ok(Topics {
         inputs: wanted.inputs.clone(),
         completed: wanted.completed.clone(),
-        completed_partitions: counts.get(&wanted.completed).copied().unwrap_or(partitions),
+        completed_partitions: there(view.of(Role::Completed))?.partitions,
         overdue: wanted.overdue.clone(),
         dead_letter: wanted.dead_letter.clone(),
-        partitions,
+        partitions: inputs[0].partitions,
         cluster_id,
-        changelog_id,
-        input_ids,
-        message_bytes_max: bytes_max(&config).max(dead_letter_max),
-        batch_bytes_max,
-        dead_letter_bytes_max: dead_letter_max.min(sent_max).saturating_sub(RECORD_OVERHEAD_BYTES),
-        row_bytes_max,
-        tombstones_kept: Duration::from_millis(kept_ms.unwrap_or(86_400_000)),
-        offsets_retention,
+        changelog_id: there(changelog)?.id,
+        input_ids: inputs.into_iter().map(|input| input.id).collect(),
+        batch_bytes_max: outputs.clone().map(|seen| room(seen).bytes).min().unwrap_or_default(),
+        message_bytes_max: outputs.map(|seen| room(seen).bytes).max().unwrap_or_default(),
+        dead_letter_bytes_max: room(view.of(Role::DeadLetter)).payload(),
+        row_bytes_max: row_bytes,
+        tombstones_kept: limits::tombstones_kept(&changelog.config),
+        offsets_retention: view
+            .cluster
+            .config
+            .get(OFFSETS_RETENTION)
+            .and_then(|text| minutes(text)),
     })
 }
 
-fn minutes(text: &String) -> Option<Duration> {
+fn minutes(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(text.parse::<u64>().ok()?.saturating_mul(60)))
 }
 
-fn bytes_max(config: &BTreeMap<String, String>) -> usize {
-    config.get("max.message.bytes").and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
-}
-
 impl Admin {
-    /// Makes sure that all inputs are there with one number of partitions, and returns it.
-    async fn inputs(&self, counts: &mut BTreeMap<String, i32>, wanted: &Wanted) -> Result<i32> {
-        let existing = wanted.inputs.iter().find_map(|input| counts.get(input).copied());
-        let partitions = existing.or(wanted.partitions).unwrap_or(-1);
-        for input in &wanted.inputs {
-            if !counts.contains_key(input) {
-                self.missing(wanted, input, partitions, &BTreeMap::new()).await?;
+    /// Creates the topics that are missing: the inputs first, since the others get as many
+    /// partitions as they have.
+    async fn make(&self, view: &View, wanted: &Wanted) -> Result<()> {
+        let (inputs, others): (Vec<&Seen>, Vec<&Seen>) =
+            view.topics.iter().partition(|seen| seen.role.is_input());
+        let names: Vec<&str> = inputs.iter().map(|seen| seen.topic.as_str()).collect();
+        let like = view.lead().map(|(_, described)| described.partitions).or(wanted.partitions);
+        for input in inputs.iter().filter(|seen| seen.answer == Answer::Missing) {
+            self.create(wanted, &input.topic, like.unwrap_or(-1), &Config::new()).await?;
+        }
+        let partitions = self.seen(&names).await?;
+        for output in others.iter().filter(|seen| seen.answer == Answer::Missing) {
+            let mut config = Config::new();
+            if output.role == Role::Changelog {
+                config.clone_from(&wanted.changelog_config);
+                config.insert("cleanup.policy".to_owned(), "compact".to_owned());
             }
+            self.create(wanted, &output.topic, partitions, &config).await?;
         }
-        if wanted.inputs.iter().any(|input| !counts.contains_key(input)) {
-            let all = |counts: &BTreeMap<String, i32>| {
-                wanted.inputs.iter().all(|input| counts.contains_key(input))
-            };
-            *counts = self.settled(all).await?;
-        }
-        flaw::check_co_partitioned(&wanted.inputs, counts)?;
-        Ok(counts[&wanted.inputs[0]])
+        let names: Vec<&str> = others.iter().map(|seen| seen.topic.as_str()).collect();
+        self.seen(&names).await?;
+        Ok(())
     }
 
-    /// Returns the ids of the inputs, in their order, and of the changelog.
-    fn ids(&self, inputs: &[String], changelog: &str) -> Result<(Vec<String>, String)> {
-        let all: Vec<&str> = inputs.iter().map(String::as_str).chain([changelog]).collect();
-        let mut ids = native::topic_ids(&self.consumer, &all, TIMEOUT)
-            .map_err(|failure| Error::Interrupted(failure.to_string()))?;
-        let changelog_id = ids.pop().unwrap_or_default();
-        Ok((ids, changelog_id))
+    /// Waits until the topics can be seen, and returns how many partitions the first one has.
+    async fn seen(&self, topics: &[&str]) -> Result<i32> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let answers = self.ask(topics)?;
+            let there = answers.iter().map_while(|answer| match answer {
+                Answer::There(described) => Some(described.partitions),
+                Answer::Missing | Answer::Forbidden => None,
+            });
+            let partitions: Vec<i32> = there.collect();
+            if partitions.len() == topics.len() {
+                return Ok(partitions[0]);
+            }
+            let unseen = topics[partitions.len()];
+            if answers[partitions.len()] == Answer::Forbidden {
+                let topic = unseen.to_owned();
+                return Err(Unfit::flaws(&[Flaw::Forbidden { topic }]).expect("there is one"));
+            }
+            if Instant::now() > deadline {
+                let text = format!("topic {unseen} was created and is not seen yet: try again");
+                return Err(Error::Interrupted(text).into());
+            }
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
     }
 
-    async fn missing(
+    async fn create(
         &self,
         wanted: &Wanted,
         topic: &str,
         partitions: i32,
-        config: &BTreeMap<String, String>,
+        config: &Config,
     ) -> Result<()> {
-        if !wanted.manage {
-            return Err(Flaw::Missing { topic: topic.to_owned() }.into());
-        }
         let replication = TopicReplication::Fixed(wanted.replication_factor.unwrap_or(-1));
         let mut new = NewTopic::new(topic, partitions, replication);
         for (name, value) in config {
@@ -195,7 +241,6 @@ impl Admin {
         match result {
             Some(Ok(_)) => {
                 tracing::info!(topic, partitions, "created topic");
-                self.settled(|counts| counts.contains_key(topic)).await?;
                 Ok(())
             }
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | None => Ok(()),
@@ -206,7 +251,7 @@ impl Admin {
                     _ => "TopicNotCreated",
                 },
                 error: Error::Misconfigured(format!(
-                    "topic {topic} could not be created: {code}: create it yourself, or mend \
+                    "topic {topic} could not be created: {code}: create it yourself, or correct \
                      spec.topics (partitions, replicationFactor) or the ACLs"
                 )),
             }),

@@ -40,9 +40,13 @@ impl Unfit {
     }
 }
 
-impl From<Flaw> for Unfit {
-    fn from(flaw: Flaw) -> Self {
-        Self { reason: flaw.name(), error: flaw.into() }
+impl Unfit {
+    /// Returns what topics with flaws come to, all of them told at once; `None` without any.
+    pub(super) fn flaws<'a>(flaws: impl IntoIterator<Item = &'a Flaw>) -> Option<Self> {
+        let mut flaws = flaws.into_iter().peekable();
+        let reason = flaws.peek()?.name();
+        let texts: Vec<String> = flaws.map(ToString::to_string).collect();
+        Some(Self { reason, error: Error::Misconfigured(texts.join("; ")) })
     }
 }
 
@@ -76,6 +80,7 @@ impl From<Unfit> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::Role;
 
     #[test]
     fn a_refusal_is_told_from_a_broker_that_does_not_answer() {
@@ -88,9 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn every_flaw_of_a_topic_has_its_name() {
-        let missing = Unfit::from(Flaw::Missing { topic: "orders".to_owned() });
-        assert_eq!(missing.reason, "TopicMissing");
-        assert!(missing.to_string().contains("orders"), "{missing}");
+    fn flaws_are_told_all_at_once_under_the_name_of_the_first() {
+        let missing = |topic: &str| {
+            let (topic, near) = (topic.to_owned(), None);
+            Flaw::Missing { topic, role: Role::Observed, near }
+        };
+        let unfit = Unfit::flaws(&[missing("scan"), missing("pack")]).expect("two flaws");
+        assert_eq!(unfit.reason, "TopicMissing");
+        assert!(unfit.to_string().contains("scan") && unfit.to_string().contains("pack"));
+        assert_eq!(Unfit::flaws(&[]), None);
     }
 }

@@ -183,7 +183,7 @@ impl Cluster {
     fn missing(&self, topic: &str) -> Error {
         Error::Misconfigured(format!(
             "topic {topic} does not exist at {}: create it, or start `rollcall worker` with an \
-             object whose topics.manage is true, which creates its topics",
+             object whose topics.createInputs is true, which creates its topics",
             self.bootstrap_servers
         ))
     }

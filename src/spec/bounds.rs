@@ -22,9 +22,10 @@ pub const MEMORY: Bounds<Duration> = Bounds { min: Duration::from_secs(1), max: 
 /// `commitInterval`.
 pub const COMMIT_INTERVAL: Bounds<Duration> =
     Bounds { min: Duration::from_millis(1), max: Duration::from_secs(10) };
-/// `topics.changelog.deleteRetention`.
+/// `topics.changelog.deleteRetention`. A store that was away for longer is not trusted, and neither
+/// is a restore that took longer; half of the least is kept back for clocks that differ.
 pub const DELETE_RETENTION: Bounds<Duration> =
-    Bounds { min: Duration::from_secs(60), max: Duration::from_secs(90 * DAY.as_secs()) };
+    Bounds { min: Duration::from_secs(60 * 60), max: Duration::from_secs(90 * DAY.as_secs()) };
 
 /// `limits.timestampMin`, in milliseconds since the epoch: from there to 2100.
 pub const TIMESTAMP_MIN: Bounds<i64> = Bounds { min: 0, max: 4_102_444_800_000 };

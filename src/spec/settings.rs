@@ -90,8 +90,10 @@ pub struct Deadlines {
 /// How topics are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
-    /// Missing topics are made; otherwise they are only checked.
+    /// Missing outputs and a missing changelog are made; otherwise they are only checked.
     pub manage: bool,
+    /// Missing inputs are made, too.
+    pub create_inputs: bool,
     /// Partitions when no input exists yet; `None` for the broker's default.
     pub partitions: Option<i32>,
     /// Copies of each partition; `None` for the broker's default.

@@ -16,5 +16,6 @@ pub use key::{
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};
 pub use status::{
-    InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, Trouble, WorkerState, WorkerStatus,
+    InputStatus, Phase, RestoreStatus, Severity, ShardStatus, ShardTotals, Trouble, WorkerState,
+    WorkerStatus,
 };

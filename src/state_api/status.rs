@@ -38,6 +38,20 @@ pub struct Trouble {
     pub reason: String,
     /// What happened and what to do about it.
     pub message: String,
+    /// What it means; earlier versions told only of what keeps a worker from its work.
+    #[serde(default)]
+    pub severity: Severity,
+}
+
+/// What a trouble means for readiness.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// The worker cannot do its work: `/readyz` answers 503 with the message.
+    #[default]
+    Unready,
+    /// It works, but somebody should look: the object is Degraded.
+    Degraded,
 }
 
 /// What a worker is about.

@@ -33,6 +33,7 @@ mod start;
 mod status;
 mod stop;
 mod supervisor;
+mod topic_watch;
 mod totals;
 mod troubles;
 mod view;
@@ -55,7 +56,7 @@ use crate::{
 
 pub use at_stop::{AtStop, Parting, Wanted};
 pub use name::{default_instance_id, mark};
-pub use plan::{connection, wanted};
+pub use plan::{check_clients, connection, wanted};
 pub use room::raise_limit_of_files;
 
 /// How to run one worker process.
@@ -78,6 +79,8 @@ pub struct Options {
     pub at_stop: AtStop,
     /// Base URL of the collector that spans are sent to; wins over environment and object.
     pub otlp_endpoint: Option<String>,
+    /// How often the topics are checked while the worker runs.
+    pub topic_check_interval: Duration,
 }
 
 /// What to do when the topics do not fit the reconciliation, which somebody has to mend.

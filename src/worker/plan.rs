@@ -10,7 +10,7 @@ use crate::{
         input::Limits,
         output::{Facts, OutputSettings, Stamp},
     },
-    kafka::{Connection, Login, Protocol, Topics, Wanted},
+    kafka::{self, Connection, Login, Protocol, Topics, Wanted},
     shard::{self, Error, Identity, OnTruncation, Placement, Plan, Result, StartFrom},
     spec::{
         Settings,
@@ -32,6 +32,23 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
         .kafka
         .client_properties()
         .map_err(|error| Error::Misconfigured(error.to_string()))?;
+    Ok(of_properties(settings, instance_id, &properties))
+}
+
+/// Checks that the Kafka client takes the object's settings together; no secret is read.
+///
+/// # Errors
+/// When it does not.
+pub fn check_clients(settings: &Settings) -> Result<()> {
+    let properties = &settings.kafka.properties;
+    kafka::check_clients(&of_properties(settings, "check", properties))
+}
+
+fn of_properties(
+    settings: &Settings,
+    instance_id: &str,
+    properties: &BTreeMap<String, String>,
+) -> Connection {
     let mut base = ClientConfig::new();
     for (name, value) in properties {
         base.set(name, value);
@@ -43,7 +60,7 @@ pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> 
     };
     let login = Login::of(&settings.kafka);
     let (instance_id, mark, brokers) = (instance_id.to_owned(), String::new(), Arc::default());
-    Ok(Connection { base, login, group, instance_id, mark, protocol, brokers })
+    Connection { base, login, group, instance_id, mark, protocol, brokers }
 }
 
 /// Returns the topics that the reconciliation wants.
@@ -59,9 +76,14 @@ pub fn wanted(settings: &Settings) -> Wanted {
         overdue: settings.overdue_topic.clone(),
         dead_letter: settings.dead_letter_topic.clone(),
         manage: settings.topics.manage,
+        create_inputs: settings.topics.create_inputs,
         partitions: settings.topics.partitions,
         replication_factor: settings.topics.replication_factor,
         changelog_config,
+        row_bytes_max: settings.limits.row_bytes_max,
+        key_bytes_max: settings.limits.key_bytes_max,
+        memory: settings.deadlines.memory,
+        source_times: settings.output_timestamp == OutputTimestamp::Source,
     }
 }
 
@@ -103,8 +125,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         },
         deadlines: settings.deadlines_fingerprint(),
         offsets_renewed_every: renewal(topics.offsets_retention),
-        // An hour of grace: the broker's clock is not ours.
-        tombstones_kept: topics.tombstones_kept.saturating_sub(Duration::from_secs(3_600)),
+        tombstones_kept: topics.tombstones_kept.saturating_sub(grace(topics.tombstones_kept)),
         log_records: settings.log_records,
         span_seed: None,
     }
@@ -133,6 +154,12 @@ fn placement(settings: &Settings, topics: &Topics) -> Placement {
     let partitions = NonZeroU32::new(topics.partitions.unsigned_abs());
     let partitions = partitions.expect("a topic has a partition");
     Placement::new(settings.partitioning, topics.inputs.clone(), partitions)
+}
+
+/// What is taken off the time that tombstones are kept, since the broker's clock is not ours: an
+/// hour, or half of it where that is less.
+fn grace(kept: Duration) -> Duration {
+    Duration::from_secs(3_600).min(kept / 2)
 }
 
 /// Returns whose spans the worker's are.

@@ -54,9 +54,6 @@ struct Outside {
     refused: Option<Refused>,
 }
 
-/// A trouble, and what it means.
-type Found = (Severity, Trouble);
-
 impl<'a> Watch<'a> {
     pub fn new(view: &'a View, connection: &Connection) -> Self {
         Self {
@@ -114,9 +111,9 @@ impl<'a> Watch<'a> {
         self.settle(Concern::Membership, outside);
     }
 
-    fn settle(&mut self, concern: Concern, found: Option<Found>) {
+    fn settle(&mut self, concern: Concern, found: Option<Trouble>) {
         let before = self.logged.remove(&concern);
-        let Some((severity, Trouble { reason, message })) = found else {
+        let Some(Trouble { reason, message, severity }) = found else {
             if let Some(reason) = before {
                 tracing::info!(reason, "no longer cut off");
             }
@@ -130,20 +127,20 @@ impl<'a> Watch<'a> {
     }
 
     /// Returns what stands in the way of a login before a broker is asked.
-    fn login(&self) -> Option<Found> {
+    fn login(&self) -> Option<Trouble> {
         let NoLogin { reason, message, until_then } = self.login.trouble()?;
         let severity = if until_then { Severity::Degraded } else { Severity::Unready };
-        Some((severity, Trouble { reason: reason.to_owned(), message }))
+        Some(Trouble { reason: reason.to_owned(), message, severity })
     }
 
-    fn refused_login(&self, failed: Option<&Failed>) -> Option<Found> {
+    fn refused_login(&self, failed: Option<&Failed>) -> Option<Trouble> {
         let (reason, message) = failed?.refused_login(&self.servers)?;
         // Older connections may still be good.
         let severity = if self.silent.is_some() { Severity::Unready } else { Severity::Degraded };
-        Some((severity, Trouble { reason: reason.to_owned(), message }))
+        Some(Trouble { reason: reason.to_owned(), message, severity })
     }
 
-    fn unanswered(&self, since: &str, failed: Option<Failed>) -> Found {
+    fn unanswered(&self, since: &str, failed: Option<Failed>) -> Trouble {
         let last = failed.map(|failed| format!(" (last error: {})", failed.text));
         let message = format!(
             "no broker at {} has answered since {since}{}: check that they run, \
@@ -151,10 +148,11 @@ impl<'a> Watch<'a> {
             self.servers,
             last.unwrap_or_default()
         );
-        (Severity::Unready, Trouble { reason: "BrokerUnreachable".to_owned(), message })
+        let severity = Severity::Unready;
+        Trouble { reason: "BrokerUnreachable".to_owned(), message, severity }
     }
 
-    fn not_a_member(&self, outside: &Outside) -> Option<Found> {
+    fn not_a_member(&self, outside: &Outside) -> Option<Trouble> {
         let Outside { since, told, refused } = outside;
         let told_at_once = refused.is_some() && !self.view.has_joined();
         if since.elapsed() < GRACE && !told_at_once {
@@ -165,7 +163,8 @@ impl<'a> Watch<'a> {
             None => (NOT_A_MEMBER.reason, "the coordinator has not let it in".to_owned()),
         };
         let message = format!("not a member of group {} since {told}: {why}", self.group);
-        Some((Severity::Unready, Trouble { reason: reason.to_owned(), message }))
+        let severity = Severity::Unready;
+        Some(Trouble { reason: reason.to_owned(), message, severity })
     }
 }
 

@@ -27,6 +27,7 @@ use super::{
     spawn,
     stop::Stop,
     supervisor::{Event, Supervisor},
+    topic_watch::TopicWatch,
     troubles::{Concern, Severity},
     view::View,
 };
@@ -86,6 +87,14 @@ impl Work {
         if let Some(exporter) = &exporter {
             view.totals.telling(&exporter.figures);
         }
+        let watch = TopicWatch {
+            connection: Arc::clone(&connection),
+            wanted: plan::wanted(&settings),
+            started: topics.clone(),
+            view: Arc::clone(view),
+            interval: options.topic_check_interval,
+        };
+        watch.start()?;
         let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
         let watching = refused::watch(Arc::clone(view), Arc::clone(&desk.recent), inputs);
         let watching = runtime.spawn(watching);

@@ -150,8 +150,9 @@ mod tests {
         let trouble = Trouble {
             reason: "TopicsNotCoPartitioned".to_owned(),
             message: "orders has 3".to_owned(),
+            severity: Severity::Unready,
         };
-        let Trouble { reason, message } = &trouble;
+        let Trouble { reason, message, .. } = &trouble;
         view.troubles.report(Concern::Start, Severity::Unready, reason, message);
         let status = about(&view).status();
         assert_eq!(status.state, WorkerState::Joining);

@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
+pub use crate::state_api::Severity;
 use crate::state_api::Trouble;
 
 /// What a trouble is about. Whoever watches over a concern reports its trouble and takes it back.
@@ -36,28 +37,19 @@ pub enum Concern {
     DeadLetters,
 }
 
-/// What a trouble means for readiness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The worker cannot do its work: `/readyz` answers 503 with the message.
-    Unready,
-    /// It works, but somebody should look: the object is Degraded.
-    Degraded,
-}
-
 /// The troubles of a worker, see the module.
 #[derive(Debug, Default)]
-pub struct Troubles(Mutex<BTreeMap<Concern, (Severity, Trouble)>>);
+pub struct Troubles(Mutex<BTreeMap<Concern, Trouble>>);
 
 impl Troubles {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Concern, (Severity, Trouble)>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Concern, Trouble>> {
         self.0.lock().expect("nothing panics under this lock")
     }
 
     /// Notes what is wrong; it replaces what was wrong about the same concern.
     pub fn report(&self, concern: Concern, severity: Severity, reason: &str, message: &str) {
-        let trouble = Trouble { reason: reason.to_owned(), message: message.to_owned() };
-        self.lock().insert(concern, (severity, trouble));
+        let trouble = Trouble { reason: reason.to_owned(), message: message.to_owned(), severity };
+        self.lock().insert(concern, trouble);
     }
 
     /// Notes that nothing is wrong about this concern any more.
@@ -68,21 +60,19 @@ impl Troubles {
     /// Returns the first trouble: one that keeps the worker from being ready before all others.
     pub fn first(&self) -> Option<Trouble> {
         let troubles = self.lock();
-        let unready = troubles.values().find(|(severity, _)| *severity == Severity::Unready);
-        let (_, trouble) = unready.or_else(|| troubles.values().next())?;
-        Some(trouble.clone())
+        let unready = troubles.values().find(|trouble| trouble.severity == Severity::Unready);
+        unready.or_else(|| troubles.values().next()).cloned()
     }
 
     /// Returns the first trouble that keeps the worker from being ready.
     pub fn unready(&self) -> Option<Trouble> {
         let troubles = self.lock();
-        let unready = troubles.values().find(|(severity, _)| *severity == Severity::Unready);
-        unready.map(|(_, trouble)| trouble.clone())
+        troubles.values().find(|trouble| trouble.severity == Severity::Unready).cloned()
     }
 
     /// Returns all troubles, in the order of their concerns.
     pub fn all(&self) -> Vec<Trouble> {
-        self.lock().values().map(|(_, trouble)| trouble.clone()).collect()
+        self.lock().values().cloned().collect()
     }
 }
 

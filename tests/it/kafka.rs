@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -127,6 +130,20 @@ impl Broker {
             let partitions = found.topics()[0].partitions();
             (!partitions.is_empty() && partitions.iter().all(leads)).then_some(())
         });
+    }
+
+    /// Gives a topic more partitions.
+    pub fn grow(&self, name: &str, partitions: usize) {
+        let grown = NewPartitions::new(name, partitions);
+        let result = wait(self.admin().create_partitions([&grown], &AdminOptions::new()));
+        result.expect("the broker answers").remove(0).expect("the topic is there and smaller");
+    }
+
+    /// Changes a topic's setting.
+    pub fn set(&self, topic: &str, name: &str, value: &str) {
+        let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let result = wait(self.admin().alter_configs([&change], &AdminOptions::new()));
+        result.expect("the broker answers").remove(0).expect("the topic and the setting exist");
     }
 
     /// Deletes a topic and waits until it is gone.

@@ -41,6 +41,7 @@ mod state_api;
 mod system_limits;
 mod times;
 mod token_server;
+mod topic_checks;
 mod topics;
 mod tracing;
 mod watchdog;

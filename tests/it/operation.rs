@@ -18,8 +18,9 @@ fn look(shop: &Reconciliation, arguments: &[&str]) -> (ExitStatus, Process) {
 
 #[test]
 fn topics_are_told_made_when_asked_for_and_told_again() {
-    let shop =
-        Reconciliation::without_topics(&Broker::shared(), "looked").with("topics/manage", false);
+    let shop = Reconciliation::without_topics(&Broker::shared(), "looked")
+        .with("topics/createInputs", false)
+        .with("topics/manage", false);
     let (status, said) = look(&shop, &[]);
     said.says(&[&shop.changelog(), "changelog", "missing"]);
     said.says(&["error", &shop.orders(), "does not exist", "--create"]);
@@ -27,6 +28,13 @@ fn topics_are_told_made_when_asked_for_and_told_again() {
     assert_eq!(topics::partition_count(&shop.broker, &shop.orders()), 0);
 
     let (status, said) = look(&shop, &["--create"]);
+    said.says(&["error", &shop.orders(), "does not exist", "--create-inputs"]);
+    said.says(&["error", &shop.manufactured(), "does not exist"]);
+    assert!(!status.success());
+    assert_eq!(topics::partition_count(&shop.broker, &shop.orders()), 0);
+    assert_eq!(topics::partition_count(&shop.broker, &shop.changelog()), 0);
+
+    let (status, said) = look(&shop, &["--create-inputs"]);
     said.says(&[&shop.orders(), "expected", "4", "delete", "ok"]);
     said.says(&[&shop.changelog(), "changelog", "4", "compact", "ok"]);
     assert!(status.success());

@@ -27,14 +27,14 @@ pub struct Reconciliation {
 impl Reconciliation {
     /// Returns a reconciliation whose input topics exist and are empty.
     pub fn new(broker: &Arc<Broker>, name: &str) -> Self {
-        let reconciliation = Self::without_topics(broker, name);
+        let reconciliation = Self::without_topics(broker, name).with("topics/createInputs", false);
         for topic in [reconciliation.orders(), reconciliation.manufactured()] {
             broker.create_topic(&topic, PARTITIONS, &[]);
         }
         reconciliation
     }
 
-    /// Returns a reconciliation none of whose topics exists.
+    /// Returns a reconciliation none of whose topics exists; a worker makes all of them.
     pub fn without_topics(broker: &Arc<Broker>, name: &str) -> Self {
         static RUN: AtomicU32 = AtomicU32::new(0);
         let name = format!("{name}-{}", RUN.fetch_add(1, Ordering::Relaxed));
@@ -58,7 +58,12 @@ impl Reconciliation {
                 "overdue": {"topic": format!("{name}-overdue"), "after": "72h"},
                 "deadLetter": {"topic": format!("{name}-dead-letter")},
                 "memory": "7d",
-                "topics": {"manage": true, "partitions": PARTITIONS, "replicationFactor": 1}
+                "topics": {
+                    "manage": true,
+                    "createInputs": true,
+                    "partitions": PARTITIONS,
+                    "replicationFactor": 1
+                }
             }
         });
         let dir = TempDir::with_prefix("rollcall-").expect("a temporary directory");

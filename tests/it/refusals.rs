@@ -30,9 +30,8 @@ fn a_worker_started_before_its_broker_says_so_and_waits() {
 
 #[test]
 fn a_missing_topic_is_named_when_topics_are_not_managed() {
-    let shop =
-        Reconciliation::without_topics(&Broker::shared(), "missing").with("topics/manage", false);
-    refusal(&shop, &[&shop.orders(), "topics.manage"]);
+    let shop = Reconciliation::new(&Broker::shared(), "missing").with("topics/manage", false);
+    refusal(&shop, &[&shop.changelog(), "topics.manage"]);
 }
 
 #[test]

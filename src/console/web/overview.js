@@ -29,7 +29,7 @@ export function health(overview) {
   const said = (number, one, many) => `${number} ${number === 1 ? one : many}`;
   const orphaned = of((shard) => !shard.worker), stopped = of((shard) => shard.state === "stopped");
   if (!overview.workers.some((worker) => worker.up)) return ["bad", "No worker answers"];
-  if (trouble) return ["bad", trouble.trouble.reason];
+  if (trouble && trouble.trouble.severity !== "degraded") return ["bad", trouble.trouble.reason];
   if (stopped) return ["bad", said(stopped, "shard stopped", "shards stopped")];
   if (overview.workers.some((worker) => worker.state === "paused")) return ["warn", "Paused"];
   if (down.length) return ["bad", said(down.length, "worker down", "workers down")];
@@ -37,6 +37,7 @@ export function health(overview) {
   const moving = of((shard) => shard.state !== "running");
   if (moving) return ["warn", `${said(moving, "shard", "shards")} not running yet`];
   if (!shards.length) return ["warn", "Starting"];
+  if (trouble) return ["warn", trouble.trouble.reason];
   return ["good", "All running"];
 }
 

@@ -6,6 +6,7 @@
 
 mod consumer;
 mod deliveries;
+mod describe;
 mod events;
 mod failure;
 mod group;
@@ -14,9 +15,9 @@ mod headers;
 mod logins;
 mod logs;
 mod producer;
-mod topic_id;
 
 pub use consumer::{Fetched, Queue};
+pub use describe::{Description, cluster_id, describe, topic_ids};
 pub use events::Events;
 pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
@@ -25,7 +26,6 @@ pub use headers::MessageHeaders;
 pub use logins::{Handle, Kept, Logins, Native, Token};
 pub use logs::lead_logs;
 pub use producer::{NativeProducer, Outgoing, TopicHandle};
-pub use topic_id::{cluster_id, topic_ids};
 
 /// Returns a time as librdkafka takes it, in milliseconds.
 fn millis(time: std::time::Duration) -> i32 {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Wanted::{Paused, Workers};
 use super::*;
 use crate::operator::observe::{PodTrouble, Rollout, Worker};
-use crate::state_api::WorkerStatus;
+use crate::state_api::{Severity, WorkerStatus};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -134,6 +134,7 @@ fn what_workers_find_wrong_is_said_in_their_words() {
     trouble.trouble = Some(crate::state_api::Trouble {
         reason: "TopicsNotCoPartitioned".to_owned(),
         message: "orders has 3 partitions, manufactured has 6".to_owned(),
+        severity: Severity::Unready,
     });
     observed.workers[1].says = Some(trouble);
     let status = said_of(&observed, Workers(2));
@@ -142,6 +143,23 @@ fn what_workers_find_wrong_is_said_in_their_words() {
     assert_eq!(condition(&status, "Ready").2, message);
     assert_eq!(condition(&status, "Degraded").1, "TopicsNotCoPartitioned");
     assert_eq!(condition(&status, "Degraded").2, message);
+}
+
+#[test]
+fn what_needs_a_look_only_leaves_the_object_ready() {
+    let mut observed = well();
+    let before = said_of(&observed, Workers(2));
+    let grown = observed.workers[0].says.as_mut().expect("it answers");
+    grown.trouble = Some(crate::state_api::Trouble {
+        reason: "TopicsRepartitioned".to_owned(),
+        message: "the inputs have 6 partitions".to_owned(),
+        severity: Severity::Degraded,
+    });
+    grown.troubles = grown.trouble.iter().cloned().collect();
+    let status = said_of(&observed, Workers(2));
+    assert_eq!(condition(&status, "Ready"), condition(&before, "Ready"));
+    assert_eq!(condition(&status, "Degraded").1, "TopicsRepartitioned");
+    assert_eq!(condition(&status, "Degraded").2, "the inputs have 6 partitions");
 }
 
 #[test]

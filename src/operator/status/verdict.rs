@@ -5,7 +5,7 @@ use super::{Applied, Sight, Wanted};
 use crate::operator::observe::{Observed, Rollout};
 use crate::spec::Problem;
 use crate::spec::object::ReconciliationStatus;
-use crate::state_api::{self, ShardStatus};
+use crate::state_api::{self, Severity, ShardStatus};
 
 /// Longer messages are hard to read in a table, and conditions are limited to 32,768 bytes.
 const MESSAGE_CHARS_MAX: usize = 1000;
@@ -103,6 +103,9 @@ fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
             ),
         });
     }
+    if verdict.degraded.is_none() {
+        verdict.degraded = lesser_trouble(observed);
+    }
     if let (None, Some(message)) = (&verdict.degraded, &observed.console) {
         let (reason, message) = ("ConsoleNotRunning".to_owned(), short(message));
         verdict.degraded = Some(Trouble { reason, message });
@@ -128,8 +131,8 @@ fn of_idle(reason: &str, remedy: &str, workers: usize) -> Verdict {
 /// pods say, then what their shards say.
 fn trouble(observed: &Observed) -> Option<Trouble> {
     let said = observed.workers.iter().filter_map(|worker| {
-        let trouble = worker.says.as_ref()?.trouble.clone()?;
-        Some(Trouble { reason: trouble.reason, message: short(&trouble.message) })
+        let trouble = worker.says.as_ref()?.trouble.as_ref()?;
+        (trouble.severity == Severity::Unready).then(|| trouble_of(trouble))
     });
     let pods = observed.workers.iter().filter_map(|worker| {
         let trouble = worker.trouble.clone()?;
@@ -141,6 +144,18 @@ fn trouble(observed: &Observed) -> Option<Trouble> {
         .next()
         .or_else(|| of_shards(&all, state_api::Phase::Stopped, "ShardsStopped"))
         .or_else(|| of_shards(&all, state_api::Phase::Waiting, "ShardsFailing"))
+}
+
+/// Returns the first thing that workers say of themselves and that does not keep them from their
+/// work.
+fn lesser_trouble(observed: &Observed) -> Option<Trouble> {
+    let said = observed.workers.iter().filter_map(|worker| worker.says.as_ref());
+    let mut troubles = said.flat_map(|says| says.troubles.iter().chain(&says.trouble));
+    troubles.find(|trouble| trouble.severity == Severity::Degraded).map(trouble_of)
+}
+
+fn trouble_of(said: &state_api::Trouble) -> Trouble {
+    Trouble { reason: said.reason.clone(), message: short(&said.message) }
 }
 
 fn of_shards(shards: &[&ShardStatus], state: state_api::Phase, reason: &str) -> Option<Trouble> {

@@ -70,8 +70,11 @@ pub enum DeletionPolicy {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TopicsSpec {
-    /// Makes the topics that are missing. When false, they are only checked.
+    /// Makes the topics of outputs and state that are missing. When false, they are only checked.
     pub manage: bool,
+    /// Makes the input topics that are missing, too. When false, they have to be there: a name that
+    /// is misspelt would become an empty topic, which is waited at for ever.
+    pub create_inputs: bool,
     /// Number of partitions of topics that are made, if none of the inputs exists yet; otherwise
     /// they get as many as the inputs have. Left out, the broker's default. Between 1 and 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +93,7 @@ impl Default for TopicsSpec {
     fn default() -> Self {
         Self {
             manage: true,
+            create_inputs: false,
             partitions: None,
             replication_factor: None,
             changelog: ChangelogSpec::default(),
@@ -103,7 +107,7 @@ impl Default for TopicsSpec {
 pub struct ChangelogSpec {
     /// How long the changelog keeps the news that a key was forgotten (Kafka's
     /// `delete.retention.ms`). A worker's local state that was away for longer is restored from
-    /// nothing. Between 1m and 90d.
+    /// nothing. Between 1h and 90d.
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub delete_retention: String,
     /// Size of the changelog's segment files (Kafka's `segment.bytes`). Kafka compacts closed

@@ -7,6 +7,7 @@ mod connection;
 mod oauth;
 mod paths;
 mod scalar;
+mod together;
 mod tracing;
 
 use std::collections::HashMap;
@@ -19,11 +20,6 @@ use super::{Problem, Reconciliation, names};
 use crate::codec::{Partitioner, output::RESERVED_FIELDS};
 use crate::matching::Counting;
 use crate::shard::Partitioning;
-
-/// What a changelog record needs beside key and row: batch header, record header, slack.
-const RECORD_OVERHEAD_BYTES: u64 = 4096;
-/// The Kafka client's `message.max.bytes` when the object does not set it.
-const MESSAGE_MAX_BYTES_DEFAULT: u64 = 1_000_000;
 
 /// Returns the settings that `object` means.
 ///
@@ -87,6 +83,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     if let Some(console) = &spec.console {
         scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
     }
+    together::check(spec, &settings, problems);
     check_topics(spec, &settings, problems);
     // Rows name inputs by number, which listing them in another order must not change.
     settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
@@ -175,6 +172,7 @@ fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> Topics {
     let changelog = &topics.changelog;
     Topics {
         manage: topics.manage,
+        create_inputs: topics.create_inputs,
         partitions: topics.partitions.map(|partitions| {
             scalar::count("spec.topics.partitions", partitions, bounds::PARTITIONS, problems)
         }),
@@ -221,21 +219,6 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
         bounds::TIMESTAMP_AHEAD,
         problems,
     );
-    let message_max = spec.kafka.properties.get("message.max.bytes");
-    let message_max = message_max.map_or(Some(MESSAGE_MAX_BYTES_DEFAULT), |max| max.parse().ok());
-    if let (Some(row), Some(key), Some(message_max)) = (row, key, message_max)
-        && row + key + RECORD_OVERHEAD_BYTES > message_max
-    {
-        let needed = row + key + RECORD_OVERHEAD_BYTES;
-        problems.add(
-            "spec.limits.rowBytes",
-            format!("with the key it does not fit into a Kafka message of {message_max} bytes"),
-            format!(
-                "make it smaller, or set spec.kafka.properties message.max.bytes: \"{needed}\" \
-                 and the brokers' message.max.bytes to as much"
-            ),
-        );
-    }
     let size = |bytes: Option<u64>| usize::try_from(bytes.unwrap_or_default()).unwrap_or_default();
     Limits {
         row_bytes_max: size(row),

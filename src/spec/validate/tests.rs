@@ -2,6 +2,7 @@
 
 mod oauth;
 mod paths;
+mod together;
 
 use std::fmt::Write;
 
@@ -124,8 +125,9 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(settings.output_timestamp, OutputTimestamp::Commit);
     assert_eq!(settings.replicas, 1);
     assert_eq!(settings.memory_budget_bytes, None);
-    let Topics { manage, partitions, replication_factor, .. } = settings.topics;
-    assert_eq!((manage, partitions, replication_factor), (true, None, None));
+    let Topics { manage, create_inputs, partitions, replication_factor, .. } = settings.topics;
+    assert_eq!((manage, create_inputs), (true, false));
+    assert_eq!((partitions, replication_factor), (None, None));
     assert_eq!(
         settings.limits,
         Limits {
@@ -263,7 +265,7 @@ fn durations_and_amounts_keep_their_bounds() {
         [
             "spec.topics.partitions: 0 is too small\n    write 1 or more",
             "spec.topics.replicationFactor: 101 is too large\n    write 100 or less",
-            "spec.topics.changelog.deleteRetention: 1s is too small\n    write 1m or more",
+            "spec.topics.changelog.deleteRetention: 1s is too small\n    write 1h or more",
             "spec.topics.changelog.segmentBytes: 1 is too small\n    write 1Mi or more",
             "spec.storage.size: 1Ki is too small\n    write 64Mi or more",
         ]
@@ -278,20 +280,6 @@ fn expiry_comes_after_overdue() {
           overdue\n    make it longer, or remove spec.overdue.after"]
     );
     assert_eq!(problems_with("orphans: ", "expire: { after: 73h }\n  orphans: "), [""; 0]);
-}
-
-#[test]
-fn a_row_fits_into_a_kafka_message() {
-    assert_eq!(
-        problems_with_more("limits: { rowBytes: 1Mi }"),
-        ["spec.limits.rowBytes: with the key it does not fit into a Kafka message of 1000000 \
-          bytes\n    make it smaller, or set spec.kafka.properties message.max.bytes: \"1053696\" \
-          and the brokers' message.max.bytes to as much"]
-    );
-    let raised = minimal()
-        .replace("kafka }", "kafka, properties: { message.max.bytes: '1053696' } }")
-        + "  limits: { rowBytes: 1Mi }\n";
-    assert_eq!(problems(&raised), [""; 0]);
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! Whether topics fit together and are cleaned up as their records need it.
+
+use std::collections::BTreeMap;
+
+use super::flaw::Flaw;
+
+/// A topic's settings, as far as they may be read.
+pub(super) type Config = BTreeMap<String, String>;
+
+/// Checks that the inputs have one number of partitions; those that are missing are passed over.
+///
+/// # Errors
+/// The first input that differs from the first of all.
+pub(super) fn check_co_partitioned(
+    inputs: &[String],
+    counts: &BTreeMap<String, i32>,
+) -> Result<(), Flaw> {
+    let mut there = inputs.iter().filter_map(|input| Some((input, *counts.get(input)?)));
+    let Some((first, count)) = there.next() else { return Ok(()) };
+    match there.find(|(_, other_count)| *other_count != count) {
+        None => Ok(()),
+        Some((other, other_count)) => Err(Flaw::NotCoPartitioned {
+            first: first.clone(),
+            count,
+            other: other.clone(),
+            other_count,
+        }),
+    }
+}
+
+/// Checks that the changelog is sharded like the inputs.
+///
+/// # Errors
+/// When it has another number of partitions.
+pub(super) fn check_sharding(changelog: &str, count: i32, partitions: i32) -> Result<(), Flaw> {
+    if count == partitions {
+        return Ok(());
+    }
+    Err(Flaw::Repartitioned { changelog: changelog.to_owned(), count, partitions })
+}
+
+/// Checks that the changelog keeps the last row of each key and nothing deletes it by age.
+///
+/// # Errors
+/// When its policy is another one.
+pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), Flaw> {
+    match policy(config) {
+        Some("compact") | None => Ok(()),
+        Some(policy) => {
+            let policy = policy.to_owned();
+            Err(Flaw::ChangelogNotCompacted { changelog: changelog.to_owned(), policy })
+        }
+    }
+}
+
+/// Checks that records without a key can become dead letters, or their shard would never get past
+/// them.
+///
+/// # Errors
+/// When the topic is compacted.
+pub(super) fn check_dead_letters(topic: &str, config: &Config) -> Result<(), Flaw> {
+    compacted(config).map_or(Ok(()), |policy| {
+        Err(Flaw::DeadLettersCompacted { topic: topic.to_owned(), policy })
+    })
+}
+
+/// Checks that each observation is kept.
+///
+/// # Errors
+/// When the topic is compacted.
+pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), Flaw> {
+    compacted(config).map_or(Ok(()), |policy| {
+        Err(Flaw::ObservationsCompacted { topic: topic.to_owned(), policy })
+    })
+}
+
+/// Checks that the topic can be written to while all its copies are in sync.
+///
+/// # Errors
+/// When it needs more of them than it has.
+pub(super) fn check_replicas(topic: &str, replication: usize, config: &Config) -> Result<(), Flaw> {
+    let needed = config.get("min.insync.replicas").and_then(|text| text.parse().ok());
+    match needed {
+        Some(needed) if needed > replication => {
+            Err(Flaw::TooFewReplicas { topic: topic.to_owned(), replication, needed })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns how Kafka cleans the topic up, if that may be read.
+pub(super) fn policy(config: &Config) -> Option<&str> {
+    config.get("cleanup.policy").map(String::as_str)
+}
+
+fn compacted(config: &Config) -> Option<String> {
+    let policy = policy(config)?;
+    policy.split(',').any(|part| part.trim() == "compact").then(|| policy.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, value: &str) -> Config {
+        Config::from([(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn inputs_with_one_number_of_partitions_fit_together() {
+        let inputs = ["orders", "made", "packed"].map(str::to_owned);
+        let counts = |counts: &[(&str, i32)]| {
+            counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+        };
+        assert_eq!(check_co_partitioned(&inputs, &counts(&[("orders", 3), ("packed", 3)])), Ok(()));
+        assert_eq!(check_co_partitioned(&inputs, &counts(&[])), Ok(()));
+        let found = check_co_partitioned(&inputs, &counts(&[("orders", 3), ("packed", 6)]));
+        let told = found.expect_err("3 and 6 differ").to_string();
+        for part in ["orders has 3", "packed has 6", "with 6 partitions"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
+    #[test]
+    fn every_topic_is_cleaned_up_as_its_records_need_it() {
+        let compact = with("cleanup.policy", "compact");
+        let delete = with("cleanup.policy", "delete");
+        let both = with("cleanup.policy", "compact,delete");
+        assert_eq!(check_changelog("c", &compact), Ok(()));
+        assert!(check_changelog("c", &delete).is_err() && check_changelog("c", &both).is_err());
+        for check in [check_dead_letters, check_observations] {
+            assert_eq!(check("t", &delete), Ok(()));
+            assert!(check("t", &compact).is_err() && check("t", &both).is_err());
+        }
+        for check in [check_changelog, check_dead_letters, check_observations] {
+            assert_eq!(check("t", &Config::new()), Ok(()), "settings that may not be read");
+        }
+    }
+
+    #[test]
+    fn a_topic_that_needs_more_copies_than_it_has_cannot_be_written_to() {
+        let needed = with("min.insync.replicas", "2");
+        assert_eq!(check_replicas("t", 2, &needed), Ok(()));
+        assert!(check_replicas("t", 1, &needed).is_err());
+        assert_eq!(check_replicas("t", 1, &Config::new()), Ok(()));
+    }
+}

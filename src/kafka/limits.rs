@@ -1,0 +1,232 @@
+//! Limits of topics, brokers and client settings, held against each other and against the object.
+//!
+//! Promise: what passes here works. Where a setting may not be read, Kafka's default is assumed.
+
+use std::time::Duration;
+
+use super::{
+    Connection, Wanted,
+    admin::Cluster,
+    client::{MESSAGE_BYTES_MAX, RECORD_OVERHEAD_BYTES},
+    fit::{Config, policy},
+    flaw::{Flaw, NO_ROW},
+    survey::Role,
+};
+use crate::spec::{bounds, duration};
+
+/// What Kafka takes for a topic's `max.message.bytes` when nobody says; a little less, to be safe.
+const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
+/// Kafka's `delete.retention.ms` when nobody says.
+const DELETE_RETENTION_DEFAULT_MS: u64 = 24 * 3_600 * 1_000;
+/// Clocks differ, and brokers are away, for less than this.
+const TIMES_LEAST_MS: u64 = 3_600 * 1_000;
+/// What topics have that take records of any age.
+const ANY_AGE_MS: u64 = i64::MAX.unsigned_abs();
+/// Settings by which topics refuse records for their time; the last one until Kafka 4.
+const TIME_LIMITS: [&str; 3] = [
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.difference.max.ms",
+];
+/// What an overdue record takes beside its key: two lists of a hundred items of 255 bytes each.
+const OVERDUE_BYTES: usize = 2 * 100 * (255 + 64);
+/// Room for a dead letter's own headers and the beginning of its value.
+const DEAD_LETTER_BYTES: usize = 4 << 10;
+
+/// The largest record that a topic takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Room {
+    pub bytes: usize,
+    /// The setting that limits it.
+    pub setting: &'static str,
+}
+
+impl Room {
+    /// Returns the least of what the topic, its segments and our own client take.
+    pub fn of(config: &Config, connection: &Connection) -> Self {
+        let topic = number(config, "max.message.bytes").unwrap_or(MESSAGE_BYTES_DEFAULT);
+        let ours = connection.base.get("message.max.bytes").and_then(|text| text.parse().ok());
+        let limits = [
+            (topic, "max.message.bytes"),
+            (number(config, "segment.bytes").unwrap_or(usize::MAX), "segment.bytes"),
+            (ours.unwrap_or(MESSAGE_BYTES_MAX), "message.max.bytes in spec.kafka.properties"),
+        ];
+        let (bytes, setting) = limits.into_iter().min().expect("there are three");
+        Self { bytes, setting }
+    }
+
+    /// Returns what is left for a record's key, value and headers.
+    pub fn payload(self) -> usize {
+        self.bytes.saturating_sub(RECORD_OVERHEAD_BYTES)
+    }
+}
+
+/// Returns how long a changelog keeps tombstones.
+pub(super) fn tombstones_kept(config: &Config) -> Duration {
+    Duration::from_millis(delete_retention_ms(config))
+}
+
+fn delete_retention_ms(config: &Config) -> u64 {
+    number(config, "delete.retention.ms").unwrap_or(DELETE_RETENTION_DEFAULT_MS)
+}
+
+/// Returns what is wrong with the limits of a topic that is written to or read.
+pub(super) fn of_topic(
+    topic: &str,
+    role: Role,
+    config: &Config,
+    connection: &Connection,
+    wanted: &Wanted,
+) -> Vec<Flaw> {
+    if role.is_input() {
+        return replay(topic, config, wanted).into_iter().collect();
+    }
+    let mut flaws: Vec<Flaw> = records(topic, role, Room::of(config, connection), wanted);
+    // Rows bear the time of their commit always.
+    let is_old = wanted.source_times && role != Role::Changelog;
+    flaws.extend(TIME_LIMITS.iter().filter_map(|setting| {
+        let limit_ms = number(config, setting)?;
+        let of_age = *setting != "message.timestamp.after.max.ms";
+        let least_ms = if is_old && of_age { ANY_AGE_MS } else { TIMES_LEAST_MS };
+        let topic = topic.to_owned();
+        (limit_ms < least_ms).then_some(Flaw::TimesLimited { topic, setting, limit_ms, least_ms })
+    }));
+    if role == Role::Changelog {
+        flaws.extend(tombstones(topic, config));
+    }
+    flaws
+}
+
+fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<Flaw> {
+    let key = wanted.key_bytes_max;
+    let least_row = usize::try_from(bounds::ROW_BYTES.min).unwrap_or(usize::MAX);
+    // The key is part of the value as well where a record is written as JSON.
+    let (what, payload) = match role {
+        Role::Changelog => (NO_ROW, key + least_row),
+        Role::Completed => ("a completion", 2 * key),
+        Role::Overdue => ("an overdue record", 2 * key + OVERDUE_BYTES),
+        Role::DeadLetter => ("a dead letter with its reason", key + DEAD_LETTER_BYTES),
+        Role::Expected | Role::Observed => return Vec::new(),
+    };
+    let least = payload + RECORD_OVERHEAD_BYTES;
+    let Room { bytes, setting } = room;
+    if bytes < least {
+        let topic = topic.to_owned();
+        return vec![Flaw::RecordsTooSmall { topic, setting, bytes, what, least }];
+    }
+    let row_bytes = room.payload() - key;
+    if role == Role::Changelog && row_bytes < wanted.row_bytes_max {
+        let (changelog, wanted_bytes) = (topic.to_owned(), wanted.row_bytes_max);
+        return vec![Flaw::RowsLimited { changelog, setting, bytes, row_bytes, wanted_bytes }];
+    }
+    Vec::new()
+}
+
+fn tombstones(changelog: &str, config: &Config) -> Option<Flaw> {
+    let least_ms = millis(bounds::DELETE_RETENTION.min);
+    let kept_ms = delete_retention_ms(config);
+    let changelog = changelog.to_owned();
+    (kept_ms < least_ms).then_some(Flaw::TombstonesTooShort { changelog, kept_ms, least_ms })
+}
+
+/// An input that is not deleted within `memory` can be replayed beyond it.
+fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<Flaw> {
+    // Bytes may end it earlier, but nobody can say when; compaction is no replay of all records.
+    if policy(config).is_some_and(|policy| policy.contains("compact")) {
+        return None;
+    }
+    let kept_ms: i64 = number(config, "retention.ms")?;
+    let kept = u64::try_from(kept_ms).ok().map(Duration::from_millis);
+    if kept.is_some_and(|kept| kept <= wanted.memory) {
+        return None;
+    }
+    Some(Flaw::ReplayBeyondMemory {
+        topic: topic.to_owned(),
+        kept: kept.map_or_else(|| "for ever".to_owned(), duration::format),
+        memory: duration::format(wanted.memory),
+    })
+}
+
+/// Returns why the brokers would refuse what Rollcall asks of them.
+pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<Flaw> {
+    let config = &cluster.config;
+    let mut flaws = Vec::new();
+    let ours_ms = client_ms(&connection.producer("", 0, 1), "transaction.timeout.ms");
+    if let (Some(ours_ms), Some(theirs_ms)) =
+        (ours_ms, number(config, "transaction.max.timeout.ms"))
+        && ours_ms > theirs_ms
+    {
+        flaws.push(Flaw::TransactionsTooShort { ours_ms, theirs_ms });
+    }
+    // Under the protocol of KIP-848 there is none of ours.
+    if let Some(ours_ms) = client_ms(&connection.member(), "session.timeout.ms") {
+        let refuses = |setting: &'static str, is_refused: fn(u64, u64) -> bool| {
+            let theirs_ms = number(config, setting)?;
+            let flaw = Flaw::SessionRefused { setting, theirs_ms, ours_ms };
+            is_refused(ours_ms, theirs_ms).then_some(flaw)
+        };
+        flaws.extend(refuses("group.min.session.timeout.ms", |ours, theirs| ours < theirs));
+        flaws.extend(refuses("group.max.session.timeout.ms", |ours, theirs| ours > theirs));
+    }
+    flaws
+}
+
+/// Topics of the brokers' own that groups and transactions need, and what says how many copies they
+/// are made with.
+pub(super) const INTERNAL: [(&str, &str); 2] = [
+    ("__consumer_offsets", "offsets.topic.replication.factor"),
+    ("__transaction_state", "transaction.state.log.replication.factor"),
+];
+
+/// Returns why an internal topic that is not there yet cannot be made.
+pub(super) fn of_internal(
+    topic: &'static str,
+    setting: &'static str,
+    cluster: &Cluster,
+) -> Option<Flaw> {
+    let (needed, brokers) = (number(&cluster.config, setting)?, cluster.brokers);
+    let flaw = Flaw::InternalTopicImpossible { topic, setting, needed, brokers };
+    (needed > brokers).then_some(flaw)
+}
+
+/// Returns the settings that a topic gets when it is made.
+pub(super) fn of_made(role: Role, cluster: &Cluster, wanted: &Wanted) -> Config {
+    let names = [
+        ("message.max.bytes", "max.message.bytes"),
+        ("min.insync.replicas", "min.insync.replicas"),
+        ("log.cleanup.policy", "cleanup.policy"),
+        ("log.segment.bytes", "segment.bytes"),
+        ("log.message.timestamp.before.max.ms", "message.timestamp.before.max.ms"),
+        ("log.message.timestamp.after.max.ms", "message.timestamp.after.max.ms"),
+    ];
+    let inherited = names.into_iter().filter_map(|(broker, topic)| {
+        Some((topic.to_owned(), cluster.config.get(broker)?.clone()))
+    });
+    let mut config: Config = inherited.collect();
+    if role == Role::Changelog {
+        config.extend(wanted.changelog_config.clone());
+        config.insert("cleanup.policy".to_owned(), "compact".to_owned());
+    }
+    config
+}
+
+/// Returns how many copies a topic gets when it is made, if that can be known.
+pub(super) fn copies_of_made(cluster: &Cluster, wanted: &Wanted) -> Option<usize> {
+    let given = wanted.replication_factor.and_then(|factor| usize::try_from(factor).ok());
+    given.or_else(|| number(&cluster.config, "default.replication.factor"))
+}
+
+fn client_ms(config: &rdkafka::ClientConfig, name: &str) -> Option<u64> {
+    config.get(name)?.parse().ok()
+}
+
+fn number<T: std::str::FromStr>(config: &Config, name: &str) -> Option<T> {
+    config.get(name)?.parse().ok()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Limits that fit, and limits that do not.
+
+use std::sync::Arc;
+
+use rdkafka::ClientConfig;
+
+use super::*;
+use crate::kafka::{Gravity, Login, Protocol};
+
+fn connection(properties: &[(&str, &str)]) -> Connection {
+    let mut base = ClientConfig::new();
+    for (name, value) in properties {
+        base.set(*name, *value);
+    }
+    Connection {
+        base,
+        login: Login::default(),
+        group: "shipping".to_owned(),
+        instance_id: "shipping-0".to_owned(),
+        mark: String::new(),
+        protocol: Protocol::Classic,
+        brokers: Arc::default(),
+    }
+}
+
+fn wanted() -> Wanted {
+    Wanted {
+        inputs: vec!["orders".to_owned(), "made".to_owned()],
+        completed: "shipping".to_owned(),
+        overdue: "overdue".to_owned(),
+        dead_letter: "dead".to_owned(),
+        manage: true,
+        create_inputs: false,
+        partitions: None,
+        replication_factor: None,
+        changelog_config: Config::new(),
+        row_bytes_max: 512 << 10,
+        key_bytes_max: 1 << 10,
+        memory: Duration::from_secs(7 * 24 * 3_600),
+        source_times: false,
+    }
+}
+
+fn config(settings: &[(&str, &str)]) -> Config {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn names(role: Role, settings: &[(&str, &str)]) -> Vec<(&'static str, Gravity)> {
+    let flaws = of_topic("t", role, &config(settings), &connection(&[]), &wanted());
+    flaws.iter().map(|flaw| (flaw.name(), flaw.gravity())).collect()
+}
+
+const ROLES: [Role; 6] = [
+    Role::Expected,
+    Role::Observed,
+    Role::Completed,
+    Role::Overdue,
+    Role::DeadLetter,
+    Role::Changelog,
+];
+
+#[test]
+fn kafkas_own_defaults_and_topics_without_bounds_fit() {
+    let defaults = [
+        ("max.message.bytes", "1048588"),
+        ("segment.bytes", "1073741824"),
+        ("retention.ms", "604800000"),
+        ("delete.retention.ms", "86400000"),
+        ("message.timestamp.before.max.ms", "9223372036854775807"),
+        ("message.timestamp.after.max.ms", "3600000"),
+    ];
+    for role in ROLES {
+        assert_eq!(names(role, &defaults), [], "{role:?}");
+        assert_eq!(names(role, &[]), [], "{role:?}, whose settings may not be read");
+    }
+    let huge = config(&[("max.message.bytes", "2147483647")]);
+    let room = Room::of(&huge, &connection(&[]));
+    assert_eq!(room.bytes, MESSAGE_BYTES_MAX);
+}
+
+#[test]
+fn what_is_written_fits_into_its_topic() {
+    let small = [("max.message.bytes", "5000")];
+    let hurts = [("TopicLimitTooSmall", Gravity::Degrades)];
+    for role in [Role::Completed, Role::Overdue, Role::DeadLetter] {
+        assert_eq!(names(role, &small), hurts, "{role:?}");
+    }
+    assert_eq!(names(Role::Changelog, &small), [("TopicLimitTooSmall", Gravity::Refuses)]);
+    let limited = [("TopicLimitTooSmall", Gravity::Advises)];
+    assert_eq!(names(Role::Changelog, &[("max.message.bytes", "100000")]), limited);
+    assert_eq!(names(Role::Changelog, &[("segment.bytes", "100000")]), limited);
+    let ours = connection(&[("message.max.bytes", "200000")]);
+    let room = Room::of(&config(&[("max.message.bytes", "1048588")]), &ours);
+    assert_eq!(room.bytes, 200_000);
+    assert!(room.setting.contains("spec.kafka.properties"), "{}", room.setting);
+}
+
+#[test]
+fn a_changelog_keeps_tombstones_for_a_restart_at_least() {
+    let short = [("delete.retention.ms", "1800000")];
+    assert_eq!(names(Role::Changelog, &short), [("TombstonesTooShort", Gravity::Refuses)]);
+    assert_eq!(names(Role::Changelog, &[("delete.retention.ms", "3600000")]), []);
+    assert_eq!(names(Role::Completed, &short), []);
+}
+
+#[test]
+fn inputs_that_are_kept_beyond_memory_are_worth_a_word() {
+    let advice = [("ReplayBeyondMemory", Gravity::Advises)];
+    assert_eq!(names(Role::Observed, &[("retention.ms", "604800001")]), advice);
+    assert_eq!(names(Role::Observed, &[("retention.ms", "-1")]), advice);
+    let compacted = [("retention.ms", "-1"), ("cleanup.policy", "compact")];
+    assert_eq!(names(Role::Expected, &compacted), []);
+    assert_eq!(names(Role::Completed, &[("retention.ms", "-1")]), []);
+}
+
+#[test]
+fn topics_take_the_times_of_what_is_written() {
+    let narrow = [("message.timestamp.before.max.ms", "60000")];
+    let hurts = [("TopicTimesLimited", Gravity::Degrades)];
+    assert_eq!(names(Role::Completed, &narrow), hurts);
+    let day = config(&[("message.timestamp.before.max.ms", "86400000")]);
+    let of = |role, source_times| {
+        let wanted = Wanted { source_times, ..wanted() };
+        of_topic("t", role, &day, &connection(&[]), &wanted).len()
+    };
+    assert_eq!((of(Role::Completed, false), of(Role::Completed, true)), (0, 1));
+    assert_eq!(of(Role::Changelog, true), 0, "rows bear the time of their commit");
+}
+
+#[test]
+fn brokers_take_our_transactions_and_sessions() {
+    let names = |settings: &[(&str, &str)], properties: &[(&str, &str)]| {
+        let cluster = Cluster { brokers: 1, config: config(settings) };
+        let flaws = of_cluster(&cluster, &connection(properties));
+        flaws.iter().map(Flaw::name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[], &[]), [""; 0]);
+    let short = [("transaction.max.timeout.ms", "5000")];
+    assert_eq!(names(&short, &[]), ["TransactionTimeoutRefused"]);
+    let sessions =
+        [("group.min.session.timeout.ms", "6000"), ("group.max.session.timeout.ms", "1800000")];
+    assert_eq!(names(&sessions, &[]), [""; 0]);
+    for session in ["5000", "1900000"] {
+        let refused = names(&sessions, &[("session.timeout.ms", session)]);
+        assert_eq!(refused, ["SessionTimeoutRefused"], "{session}");
+    }
+}
+
+#[test]
+fn topics_of_the_brokers_need_as_many_brokers_as_copies() {
+    let [_, (topic, setting)] = INTERNAL;
+    let cluster = |brokers| Cluster { brokers, config: config(&[(setting, "3")]) };
+    assert_eq!(of_internal(topic, setting, &cluster(3)), None);
+    let flaw = of_internal(topic, setting, &cluster(1)).expect("three copies on one broker");
+    assert!(flaw.to_string().contains("__transaction_state"), "{flaw}");
+}
+
+#[test]
+fn what_a_topic_would_be_made_with_is_known_beforehand() {
+    let settings = [("message.max.bytes", "5000"), ("log.cleanup.policy", "compact")];
+    let cluster = Cluster { brokers: 1, config: config(&settings) };
+    let made = of_made(Role::DeadLetter, &cluster, &wanted());
+    assert_eq!(policy(&made), Some("compact"));
+    assert_eq!(Room::of(&made, &connection(&[])).bytes, 5_000);
+    assert_eq!(copies_of_made(&cluster, &wanted()), None);
+    let given = Wanted { replication_factor: Some(3), ..wanted() };
+    assert_eq!(copies_of_made(&cluster, &given), Some(3));
+}

@@ -1,0 +1,99 @@
+//! What has become of the topics since a worker started with them.
+
+use super::{
+    Connection, Topics, Wanted,
+    admin::{Admin, Answer},
+    flaw::{Flaw, Gravity},
+    survey::{Role, View},
+    topics::topics,
+};
+use crate::shard::Result;
+
+/// Looks at the topics again and returns what is wrong with them, the most telling first: as at a
+/// start, and beyond that what has changed since.
+///
+/// # Errors
+/// While no broker answers.
+pub async fn recheck(
+    connection: &Connection,
+    wanted: &Wanted,
+    started: &Topics,
+) -> Result<Vec<Flaw>> {
+    let admin = Admin::connect(connection)?;
+    let view = View::take(&admin, connection, wanted).await?;
+    Ok(flaws(&view, connection, wanted, started))
+}
+
+fn flaws(view: &View, connection: &Connection, wanted: &Wanted, started: &Topics) -> Vec<Flaw> {
+    let mut flaws = changed(view, started);
+    let lost = flaws.len();
+    flaws.extend(grown(view, started));
+    let is_told = |flaw: &Flaw| match flaw {
+        // Told as deleted.
+        Flaw::Missing { .. } => true,
+        // The changelog has not followed inputs that have grown.
+        Flaw::Repartitioned { .. } => flaws.len() > lost,
+        _ => false,
+    };
+    let survey = view.survey(connection, wanted);
+    let found = survey.flaws().filter(|flaw| flaw.gravity() != Gravity::Advises);
+    let found: Vec<Flaw> = found.filter(|flaw| !is_told(flaw)).cloned().collect();
+    flaws.extend(found);
+    flaws.extend(lowered(view, connection, wanted, started));
+    flaws
+}
+
+/// Topics that were deleted, or that are others than those that the worker started with. Nothing
+/// of outputs is kept, so their ids do not matter.
+fn changed(view: &View, started: &Topics) -> Vec<Flaw> {
+    let inputs = started.inputs.iter().zip(&started.input_ids);
+    let id = |topic: &str, role| match role {
+        Role::Changelog => Some(started.changelog_id.as_str()),
+        _ => inputs.clone().find(|(input, _)| *input == topic).map(|(_, id)| id.as_str()),
+    };
+    let flaw = |seen: &super::survey::Seen| {
+        let (topic, role) = (seen.topic.clone(), seen.role);
+        match &seen.answer {
+            Answer::Missing => Some(Flaw::Deleted { topic, role }),
+            Answer::Forbidden => None,
+            Answer::There(described) => {
+                let is_other = id(&topic, role).is_some_and(|id| id != described.id);
+                is_other.then_some(Flaw::Recreated { topic, role })
+            }
+        }
+    };
+    view.topics.iter().filter_map(flaw).collect()
+}
+
+/// Inputs that have grown together; those that differ are told by the survey.
+fn grown(view: &View, started: &Topics) -> Option<Flaw> {
+    let inputs = view.topics.iter().filter(|seen| seen.role.is_input());
+    let mut counts = inputs.filter_map(|seen| Some(seen.there()?.partitions));
+    let count = counts.next()?;
+    let have_all = counts.all(|other| other == count);
+    (have_all && count != started.partitions).then(|| Flaw::Grown {
+        first: started.inputs[0].clone(),
+        count,
+        started_with: started.partitions,
+    })
+}
+
+/// Limits that the worker took from the topics at its start and that are lower now.
+fn lowered(view: &View, connection: &Connection, wanted: &Wanted, started: &Topics) -> Vec<Flaw> {
+    // A topic that is missing has been told of.
+    let Ok(now) = topics(view, connection, wanted, String::new()) else { return Vec::new() };
+    let changelog = &view.of(Role::Changelog).topic;
+    let limits = [
+        (changelog, "max.message.bytes", now.row_bytes_max < started.row_bytes_max),
+        (
+            &started.dead_letter,
+            "max.message.bytes",
+            now.dead_letter_bytes_max < started.dead_letter_bytes_max,
+        ),
+        (changelog, "delete.retention.ms", now.tombstones_kept < started.tombstones_kept),
+    ];
+    let flaw = |(topic, setting, is_lower): (&String, &'static str, bool)| {
+        is_lower.then(|| Flaw::Lowered { topic: topic.clone(), setting })
+    };
+    limits.into_iter().filter_map(flaw).collect()
+}
