@@ -64,6 +64,9 @@ mod tests {
         let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
         let topic = definition.pointer(&format!("{spec}/expected/properties/topic/description"));
         let topic = topic.and_then(Value::as_str).expect("a description");
-        assert!(topic.contains("as many partitions as this one, and workers share its partitions"), "{topic}");
+        assert!(
+            topic.contains("as many partitions as this one, and workers share its partitions"),
+            "{topic}"
+        );
     }
 }

@@ -168,9 +168,7 @@ impl Flaw {
             | Self::ChangelogNotCompacted { .. }
             | Self::DeadLettersCompacted { .. }
             | Self::TooFewBrokers { .. }
-            | Self::TombstonesTooShort { .. }
-            | Self::TransactionsTooShort { .. }
-            | Self::SessionRefused { .. } => Gravity::Refuses,
+            | Self::TombstonesTooShort { .. } => Gravity::Refuses,
             Self::RecordsTooSmall { what, .. } if *what == NO_ROW => Gravity::Refuses,
             Self::ObservationsCompacted { .. }
             | Self::TooFewReplicas { .. }
@@ -178,6 +176,8 @@ impl Flaw {
             | Self::RecordsTooSmall { .. }
             | Self::TimesLimited { .. }
             | Self::InternalTopicImpossible { .. }
+            | Self::TransactionsTooShort { .. }
+            | Self::SessionRefused { .. }
             | Self::Deleted { .. }
             | Self::Recreated { .. }
             | Self::Grown { .. }

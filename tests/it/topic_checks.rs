@@ -248,5 +248,4 @@ fn brokers_that_would_refuse_transactions_or_sessions_are_told_beforehand() {
     assert!(!passes(&shop, "topics", &transactions));
     let sessions = ["group.min.session.timeout.ms=20000", "session.timeout.ms=10000"];
     assert!(!passes(&shop, "topics", &sessions));
-    refusal(&shop, &transactions);
 }
