@@ -130,7 +130,7 @@ pub enum Flaw {
     #[error("{}", deleted(.topic, *.role))]
     Deleted { topic: String, role: Role },
     #[error("{}", recreated(.topic, *.role))]
-    Recreated { topic: String, role: Role },
+    Recreated { topic: String, role: Role, id: String },
     #[error(
         "the inputs ({first} and all others) have {count} partitions, and had {started_with} when \
          this worker started: keys are in other partitions than their rows from then on, and \

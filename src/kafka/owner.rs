@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use rdkafka::{TopicPartitionList, consumer::Consumer};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
 
 use super::{Connection, Topics, context::Context, unfit::Unfit};
 use crate::shard::{Error, Identity, Metadata};
@@ -30,10 +33,31 @@ pub fn check_owner(
     let committed = consumer
         .committed_offsets(wanted, TIMEOUT)
         .map_err(|error| Error::Interrupted(format!("committed offsets: {error}")))?;
+    if committed.elements().iter().all(|entry| entry.offset() == Offset::Invalid) {
+        warn_of_completions(connection, topics, &consumer);
+    }
     let metadata = committed.elements().into_iter().map(|entry| entry.metadata().to_owned());
     match metadata.filter_map(|text| mismatch(&text, identity)).next() {
         Some(unfit) => Err(unfit),
         None => Ok(()),
+    }
+}
+
+/// Says so where a group is new and completions are there already: then this is likely an object that
+/// ran under another group before, and its keys are completed again.
+fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &BaseConsumer<Context>) {
+    let has_records = |partition| {
+        let found = consumer.fetch_watermarks(&topics.completed, partition, TIMEOUT);
+        found.is_ok_and(|(start, end)| end > start)
+    };
+    if (0..topics.completed_partitions).any(has_records) {
+        tracing::warn!(
+            group = connection.group,
+            topic = topics.completed,
+            "this consumer group is new, but the topic of completions has records already: keys whose \
+             input Kafka still has are completed again; if this object ran under another \
+             spec.kafka.groupId before, set that one again, or spec.startFrom: latest"
+        );
     }
 }
 

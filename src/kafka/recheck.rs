@@ -58,7 +58,7 @@ fn changed(view: &View, started: &Topics) -> Vec<Flaw> {
             Answer::Forbidden => None,
             Answer::There(described) => {
                 let is_other = id(&topic, role).is_some_and(|id| id != described.id);
-                is_other.then_some(Flaw::Recreated { topic, role })
+                is_other.then(|| Flaw::Recreated { topic, role, id: described.id.clone() })
             }
         }
     };

@@ -27,6 +27,8 @@ pub enum Command {
     Ask(ShardId, Question),
     /// The share of memory that each shard's rows may take.
     CacheBytes(usize),
+    /// Drop all shards, which are opened again then, for this reason.
+    Reopen(String),
     /// Read by this client from now on.
     Reconnect(Box<DataConsumer>),
     Stop,

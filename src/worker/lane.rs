@@ -131,6 +131,12 @@ impl Lane {
                 self.cache_bytes = bytes;
                 self.shards.values_mut().for_each(|shard| shard.running.set_cache_bytes(bytes));
             }
+            Command::Reopen(why) => {
+                let shards: Vec<ShardId> = self.shards.keys().copied().collect();
+                shards
+                    .into_iter()
+                    .for_each(|id| self.drop_shard(id, Error::Interrupted(why.clone())));
+            }
             // All shards were given up before.
             Command::Reconnect(data) => self.data = *data,
             Command::Stop => unreachable!("the loop ends at a stop"),

@@ -140,6 +140,11 @@ impl Supervisor {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            if let Some(why) = self.view.take_reopening() {
+                for lane in &self.lanes {
+                    let _ = lane.commands.send(Command::Reopen(why.clone()));
+                }
+            }
             self.open_next();
             self.tell_restores();
             self.watch_commits();

@@ -45,7 +45,7 @@ impl TopicWatch {
         })
     }
 
-    fn run(self) {
+    fn run(mut self) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
@@ -77,7 +77,8 @@ impl TopicWatch {
         }
     }
 
-    fn report(&self, flaws: &[Flaw]) {
+    fn report(&mut self, flaws: &[Flaw]) {
+        self.reopen(flaws);
         let Some(first) = flaws.first() else {
             tracing::info!("the topics fit again");
             self.view.troubles.resolve(Concern::Topics);
@@ -89,6 +90,21 @@ impl TopicWatch {
         let message = texts.join("; ");
         tracing::warn!(reason = first.name(), "the topics do not fit: {message}");
         self.view.troubles.report(Concern::Topics, severity, first.name(), &message);
+    }
+}
+
+impl TopicWatch {
+    /// Has all shards opened again where an input was made again: opening compares its id with the
+    /// committed one, and does what the object says.
+    fn reopen(&mut self, flaws: &[Flaw]) {
+        for flaw in flaws {
+            let Flaw::Recreated { topic, id, .. } = flaw else { continue };
+            let Some(input) = self.started.inputs.iter().position(|input| input == topic) else {
+                continue;
+            };
+            self.started.input_ids[input].clone_from(id);
+            self.view.reopen(format!("topic {topic} was deleted and recreated"));
+        }
     }
 }
 

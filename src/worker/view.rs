@@ -141,6 +141,8 @@ pub struct View {
     placement: OnceLock<Arc<Placement>>,
     /// What keeps the whole worker from its work.
     pub troubles: Troubles,
+    /// Why all shards are to be opened again, until somebody has seen to it.
+    reopening: Mutex<Option<String>>,
     /// By [`Change`].
     rebalances: [AtomicU64; CHANGES.len()],
     pub pulse: Pulse,
@@ -279,6 +281,16 @@ impl View {
     /// Returns how often the group had a new generation, in the order of [`CHANGES`].
     pub fn rebalances(&self) -> [u64; CHANGES.len()] {
         self.rebalances.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Asks for all shards to be opened again, for this reason.
+    pub fn reopen(&self, why: String) {
+        *self.reopening.lock().expect("nothing panics under this lock") = Some(why);
+    }
+
+    /// Returns why all shards are to be opened again, once.
+    pub fn take_reopening(&self) -> Option<String> {
+        self.reopening.lock().expect("nothing panics under this lock").take()
     }
 
     /// Returns why the group has not yet let the worker in, `None` once it has.

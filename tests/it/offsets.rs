@@ -184,6 +184,40 @@ fn a_group_that_another_object_uses_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_new_group_over_completions_that_are_there_says_that_they_come_again() {
+    let mut shop = shop("regrouped");
+    let worker = shop.worker("w-1");
+    shop.order("a", &[1]);
+    shop.made("a", 1);
+    shop.settle();
+    stop(worker);
+    shop.set("kafka/groupId", format!("{}-2", shop.name));
+    let worker = shop.worker("w-2");
+    worker.process.says(&["this consumer group is new", "groupId"]);
+}
+
+#[test]
+fn an_input_that_is_made_again_under_a_running_worker_is_read_from_its_start() {
+    let shop = shop("recreated-live").with("onTruncation", "continue");
+    let worker = Worker::start_with(&shop, "w-1", &["--topic-check-interval", "2s"]).ready();
+    for id in 0..10 {
+        shop.order(&format!("before-{id}"), &[1]);
+    }
+    shop.settle();
+    shop.broker.delete_topic(&shop.orders());
+    shop.broker.create_topic(&shop.orders(), PARTITIONS, &[]);
+    for id in 0..50 {
+        shop.order(&format!("after-{id}"), &[1]);
+        shop.made(&format!("after-{id}"), 1);
+    }
+    shop.flush();
+    eventually("all of the new topic is completed", PATIENCE, || {
+        (shop.shipped_ids().len() == 50).then_some(())
+    });
+    worker.process.says(&[&shop.orders(), "made again"]);
+}
+
+#[test]
 fn an_object_that_says_otherwise_how_to_count_is_refused_over_rows_that_are_there() {
     let mut shop = shop("changed");
     let worker = shop.worker("w-1");
