@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
 /// Where reasons come from: the workers' words, the operator's own, and its errors.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     include_str!("../../../kafka/flaw.rs"),
     include_str!("../../../kafka/topics.rs"),
     include_str!("../../../kafka/token/request.rs"),
@@ -13,6 +13,7 @@ const SOURCES: [&str; 8] = [
     include_str!("../../error.rs"),
     include_str!("../../observe.rs"),
     include_str!("../../reconcile.rs"),
+    include_str!("../../../worker/refused.rs"),
 ];
 const VERDICT: &str = include_str!("../verdict.rs");
 /// Words in those files that are no reasons of ours: conditions, Kubernetes' own reasons, and the
