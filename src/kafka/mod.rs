@@ -20,7 +20,6 @@ mod limits;
 mod login;
 mod membership;
 mod native;
-mod near;
 mod owner;
 mod producer;
 mod recheck;

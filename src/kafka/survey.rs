@@ -11,8 +11,8 @@ use super::{
     fit::{self, Config},
     flaw::Flaw,
     limits,
-    near::nearest,
 };
+use crate::near::nearest;
 use crate::shard::Result;
 
 /// What a topic is for.
