@@ -76,7 +76,7 @@ fn grouped() -> clap::Command {
         format!("{heading}:\n{}", names.iter().map(line).collect::<String>())
     };
     let groups: Vec<String> = GROUPS.iter().map(group).collect();
-    command.after_help(groups.join("\n"))
+    command.after_help(groups.join("\n").trim_end().to_owned())
 }
 
 fn main() -> ExitCode {

@@ -227,8 +227,8 @@ pub fn plain(error: &io::Error) -> Option<&'static str> {
     Some(match kind {
         _ if is_lookup => "no such name is known: check how it is spelt, and that it exists",
         ErrorKind::ConnectionRefused => {
-            "nothing listens there: check that the process runs, and the address that it was given \
-             as --http"
+            "nothing listens there, the connection is refused: check the address, and that the \
+             process runs"
         }
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted

@@ -42,6 +42,8 @@ fn a_worker_tells_every_metric_of_the_catalogue_and_no_other() {
         .iter()
         .flat_map(|group| group.metrics)
         .map(|metric| metric.name.to_owned())
+        // There only while there is trouble.
+        .filter(|name| name != "rollcall_trouble")
         .collect();
     // The client tells of the brokers every ten seconds.
     eventually("every metric is told of", PATIENCE, || {

@@ -83,7 +83,7 @@ async fn nobody_there_is_told_with_the_cause() {
     drop(listener);
     let failure = Client::plain(PATIENCE, BYTES_MAX).get(&url).await.expect_err("nobody listens");
     let told = failure.to_string();
-    assert!(told.starts_with("nothing listens there: check that"), "{told}");
+    assert!(told.starts_with("nothing listens there, the connection is refused"), "{told}");
     assert!(matches!(failure, Failure::Unreachable(_)) && !told.contains("os error"), "{told}");
 }
 
