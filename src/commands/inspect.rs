@@ -35,6 +35,7 @@ pub struct Args {
         long = "server",
         value_name = "HOST:PORT",
         value_parser = server,
+        value_delimiter = ',',
         default_value = "127.0.0.1:8080"
     )]
     servers: Vec<String>,
