@@ -13,7 +13,13 @@ pub struct Args {
     file: PathBuf,
     /// Workers to ask, as host:port; a name with several addresses, such as a headless Service's,
     /// stands for all of them
-    #[arg(long = "server", value_name = "HOST:PORT", value_parser = server, required = true, value_delimiter = ',')]
+    #[arg(
+        long = "server",
+        value_name = "HOST:PORT",
+        value_parser = server,
+        value_delimiter = ',',
+        required = true
+    )]
     servers: Vec<String>,
     /// Where to serve the page
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
