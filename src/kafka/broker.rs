@@ -18,6 +18,10 @@ use super::{
 use crate::shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result, ShardId};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long offsets are asked for: brokers that do not answer, or a transaction that holds some of them
+/// and does not end, are met by opening the shard again, which ends such a transaction. Meanwhile the
+/// shard's store is in use.
+const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A consumer that reads nothing.
 type Asker = Kept<BaseConsumer<Context>>;
@@ -120,7 +124,7 @@ impl Broker for KafkaBroker {
             wanted.add_partition(input, shard.0);
         }
         let committed = client
-            .committed_offsets(wanted, TIMEOUT)
+            .committed_offsets(wanted, OFFSETS_TIMEOUT)
             .map_err(|error| interrupted("committed offsets", &error))?;
         let mut offsets = vec![None; self.topics.inputs.len()];
         for entry in committed.elements() {
