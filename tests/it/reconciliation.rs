@@ -169,12 +169,11 @@ impl Reconciliation {
         });
     }
 
-    /// Like [`Self::settle`], and tells whether it came to that. More patient, since a broker that has
-    /// crashed can hide a changelog's end for as long as a restore waits for it.
+    /// Like [`Self::settle`], and tells whether it came to that.
     pub fn settles(&self) -> bool {
         self.flush();
-        let until = std::time::Instant::now() + PATIENCE * 2;
-        eventually("an answer", PATIENCE * 3, || {
+        let until = std::time::Instant::now() + PATIENCE;
+        eventually("an answer", PATIENCE * 2, || {
             let inputs = [self.orders(), self.manufactured()];
             let done = inputs.iter().all(|topic| self.is_processed(topic));
             (done || std::time::Instant::now() > until).then_some(done)
