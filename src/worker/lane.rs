@@ -339,10 +339,7 @@ impl Lane {
                 shard.committed_at = Instant::now();
             }
             Err(error) => {
-                if let Error::Oversized(_) = error {
-                    let throttled = pending.producer.take_throttled();
-                    shard.pace.refused(pending.commit.transaction.size(), throttled);
-                }
+                shard.learn_from_failure(&pending, &error);
                 self.refuse_shard(id, error);
             }
         }

@@ -35,6 +35,11 @@ impl Pace {
         self.0 != most()
     }
 
+    /// Tells whether brokers hold a client back for longer than a commit should take.
+    pub fn is_too_long(throttled: Duration) -> bool {
+        throttled > TARGET
+    }
+
     /// Notes that a transaction of this size was too much, of which brokers have held the client
     /// back for so long.
     pub fn refused(&mut self, size: Size, throttled: Duration) {

@@ -97,15 +97,32 @@ impl Shard {
         let Some(producer) = &self.producer else { return };
         producer.serve();
         let throttled = producer.take_throttled();
-        if !throttled.is_zero() {
-            self.throttled = Some((throttled, Instant::now()));
+        self.note_throttled(throttled);
+    }
+
+    /// Learns from a commit that is in how much to commit at a time. Brokers answer what is over a
+    /// quota at once and read nothing more for the time that they state: it is part of the price.
+    pub fn learn(&mut self, pending: &Pending) {
+        let throttled = pending.producer.take_throttled();
+        self.note_throttled(throttled);
+        let took = pending.producer.took().max(throttled);
+        self.pace.committed(pending.commit.transaction.size(), took);
+        self.running.set_transaction_max(self.pace.limit());
+    }
+
+    /// Learns from a commit that failed, if its size is the reason: because a broker says so, or
+    /// because a quota has held the client back until the rest of the transaction timed out.
+    pub fn learn_from_failure(&mut self, pending: &Pending, error: &Error) {
+        let throttled = pending.producer.take_throttled();
+        if matches!(error, Error::Oversized(_)) || Pace::is_too_long(throttled) {
+            self.pace.refused(pending.commit.transaction.size(), throttled);
         }
     }
 
-    /// Learns from a commit that is in how much to commit at a time.
-    pub fn learn(&mut self, pending: &Pending) {
-        self.pace.committed(pending.commit.transaction.size(), pending.producer.took());
-        self.running.set_transaction_max(self.pace.limit());
+    fn note_throttled(&mut self, throttled: Duration) {
+        if !throttled.is_zero() {
+            self.throttled = Some((throttled, Instant::now()));
+        }
     }
 
     pub fn is_busy(&self) -> bool {
