@@ -44,6 +44,7 @@ mod token_server;
 mod topic_checks;
 mod topics;
 mod tracing;
+mod upgrade;
 mod watchdog;
 mod worker;
 mod wrong_path;

@@ -87,6 +87,16 @@ impl Reconciliation {
         self.save();
     }
 
+    /// Returns it without a field of the spec that earlier programs do not know.
+    pub fn without(mut self, path: &str) -> Self {
+        let (parent, name) = path.rsplit_once('/').expect("a path");
+        let fields = parent.split('/');
+        let field = fields.fold(&mut self.object["spec"], |object, name| &mut object[name]);
+        field.as_object_mut().expect("it has fields").remove(name);
+        self.save();
+        self
+    }
+
     /// Gives the object another name for the workers that start from now on; the group stays.
     pub fn rename(&mut self, name: &str) {
         self.set("kafka/groupId", self.name.clone());

@@ -172,6 +172,12 @@ impl Worker {
         Self::run(&[], reconciliation, instance, &reconciliation.state_dir(instance), further)
     }
 
+    /// Like [`Self::start`], with another build of the program.
+    pub fn start_program(program: &Path, reconciliation: &Reconciliation, instance: &str) -> Self {
+        let state_dir = reconciliation.state_dir(instance);
+        Self::run_program(&[], program, reconciliation, instance, &state_dir, &[])
+    }
+
     /// Like [`Self::start`], with the state elsewhere.
     pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
         Self::run(&[], reconciliation, instance, state_dir, &[])
@@ -194,10 +200,23 @@ impl Worker {
         state_dir: &Path,
         further: &[&str],
     ) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_rollcall"));
+        Self::run_program(command, program, reconciliation, instance, state_dir, further)
+    }
+
+    fn run_program(
+        command: &[&str],
+        program: &Path,
+        reconciliation: &Reconciliation,
+        instance: &str,
+        state_dir: &Path,
+        further: &[&str],
+    ) -> Self {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let text = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let (file, state_dir, http_text) =
             (text(&reconciliation.file()), text(state_dir), http.to_string());
+        let program = text(program);
         let arguments = [
             ["worker", "-f", &file],
             ["--state-dir", &state_dir, "--lanes"],
@@ -205,8 +224,8 @@ impl Worker {
         ];
         let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
         let arguments = arguments.chain(further.iter().copied());
-        let program = [env!("CARGO_BIN_EXE_rollcall")];
-        let words: Vec<_> = command.iter().copied().chain(program).chain(arguments).collect();
+        let words: Vec<_> =
+            command.iter().copied().chain([program.as_str()]).chain(arguments).collect();
         let mut command = Command::new(words[0]);
         let process =
             Process::start_command(&format!("worker {instance}"), command.args(&words[1..]));
