@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE, free_port};
-use super::reconciliation::{PARTITIONS, Reconciliation};
+use super::reconciliation::{PARTITIONS, Reconciliation, made, order};
+use super::times::now_ms;
+use super::topics::Writer;
 use super::worker::Worker;
 
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
@@ -188,6 +190,34 @@ fn an_output_topic_that_refuses_a_record_stops_the_shard_and_is_named() {
     policy("delete");
     shop.settle();
     assert_eq!(shop.dead_letters().len(), 1);
+    drop(worker.ready());
+}
+
+#[test]
+fn an_output_topic_that_refuses_a_time_stops_the_shard_and_is_named() {
+    let shop =
+        Reconciliation::new(&Broker::shared(), "old-times").with("outputTimestamp", "source");
+    create_outputs(&shop, &[]);
+    let topic = format!("{}-shipping", shop.name);
+    let worker = shop.worker("w-1");
+    let hour_ms: i64 = 3_600_000;
+    shop.broker.set(&topic, "message.timestamp.before.max.ms", &hour_ms.to_string());
+    let day_ago_ms = now_ms() - 24 * hour_ms;
+    let writer = Writer::new(&shop.broker);
+    writer.send_at(&shop.orders(), b"a", order("a", &[1]).as_bytes(), day_ago_ms);
+    writer.send_at(&shop.manufactured(), b"a", made("a", 1).as_bytes(), day_ago_ms);
+    writer.flush();
+    is_unready(&worker, &[&topic, "message.timestamp.before.max.ms"], PATIENCE);
+    let remedy = "raise message.timestamp.before.max.ms";
+    worker.process.says(&["stopped", &topic, "InvalidTimestamp", remedy]);
+    let shards = status(&worker)["shards"].to_string();
+    assert!(shards.contains("InvalidTimestamp"), "{shards}");
+    assert_eq!(shop.shipped_ids(), Vec::<String>::new());
+    shop.broker.set(&topic, "message.timestamp.before.max.ms", &i64::MAX.to_string());
+    shop.settle_within(OPENING_PATIENCE);
+    let shipped = shop.shipped();
+    assert_eq!(shipped.len(), 1);
+    assert_eq!(shipped[0].timestamp_ms, day_ago_ms);
     drop(worker.ready());
 }
 

@@ -1,8 +1,9 @@
 //! What the system does not let a process have: shards for which there is no room wait and say so,
 //! the others run.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -65,4 +66,64 @@ fn shards_for_whose_threads_there_is_no_room_wait_and_the_others_run() {
     }
     let limit = ["prlimit", "--nproc=160:160", "setpriv", "--reuid=61234", "--clear-groups"];
     runs_what_fits("few-threads", &limit, "processes and threads");
+}
+
+/// A control group of our own that bounds processes and threads, removed when dropped.
+struct Bounded {
+    dir: PathBuf,
+}
+
+impl Bounded {
+    /// Makes one with this `pids.max` below the group of this process.
+    ///
+    /// # Errors
+    /// Why the machine does not allow that.
+    fn new(max: u32) -> Result<Self, String> {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").map_err(|it| it.to_string())?;
+        // Version 1 has a hierarchy for each thing that is bounded, version 2 one for all.
+        let of = |line: &str| {
+            let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+            let path = path.trim_start_matches('/').to_owned();
+            match controllers {
+                "pids" => Some(Path::new("/sys/fs/cgroup/pids").join(path)),
+                "" => Some(Path::new("/sys/fs/cgroup").join(path)),
+                _ => None,
+            }
+        };
+        let parents = groups.lines().filter_map(of);
+        let name = format!("rollcall-it-{}", std::process::id());
+        let mut reasons = vec!["no writable control group bounds processes".to_owned()];
+        for dir in parents.map(|parent| parent.join(&name)) {
+            let made =
+                std::fs::create_dir(&dir).map(|()| Self { dir: dir.clone() }).and_then(|made| {
+                    std::fs::write(dir.join("pids.max"), max.to_string()).map(|()| made)
+                });
+            match made {
+                Ok(made) => return Ok(made),
+                Err(error) => reasons.push(format!("{}: {error}", dir.display())),
+            }
+        }
+        Err(reasons.join("; "))
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        // An error means that a process is still in it, and says nothing of what is tested.
+        let _ = std::fs::remove_dir(&self.dir);
+    }
+}
+
+#[test]
+fn shards_for_which_the_control_group_has_no_room_wait_and_the_others_run() {
+    let bounded = match Bounded::new(100) {
+        Ok(bounded) => bounded,
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "skipped: pids.max cannot be set here: {why}");
+            return;
+        }
+    };
+    let members = bounded.dir.join("cgroup.procs");
+    let enter = format!("echo $$ > {} && exec \"$@\"", members.display());
+    runs_what_fits("few-pids", &["sh", "-c", &enter, "sh"], "pids.max");
 }

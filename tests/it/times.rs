@@ -14,7 +14,7 @@ use super::worker::Worker;
 const DAY_MS: i64 = 24 * 3_600_000;
 const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
 
-fn now_ms() -> i64 {
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     i64::try_from(since.as_millis()).expect("it is before the year 292 million")
 }
