@@ -1,31 +1,20 @@
 //! An object as it is stored, read as far as it can be understood.
 
-use kube::Resource;
+use kube::api::ObjectMeta;
 use kube::core::DynamicObject;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::spec::object::ReconciliationStatus;
-use crate::spec::{self, Problem, Reconciliation};
+use crate::spec::{Problem, Validated};
 
 /// Returns the object that `stored` holds.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the words of `rollcall validate`: it may have been stored
 /// under an older definition, or without one.
-pub fn read(stored: &DynamicObject) -> Result<Reconciliation, Vec<Problem>> {
-    let file = json!({
-        "apiVersion": Reconciliation::api_version(&()),
-        "kind": Reconciliation::kind(&()),
-        "metadata": { "name": stored.metadata.name },
-        "spec": stored.data.get("spec").unwrap_or(&Value::Null),
-    });
-    let text = serde_yaml::to_string(&file).expect("JSON can be written as YAML");
-    // The same checks as for a file, so that what is refused here is refused there.
-    spec::parse(&text)?;
-    let mut object = Reconciliation::from_yaml(&text)?;
-    object.metadata = stored.metadata.clone();
-    object.metadata.managed_fields = None;
-    Ok(object)
+pub fn read(stored: &DynamicObject) -> Result<Validated, Vec<Problem>> {
+    let metadata = ObjectMeta { managed_fields: None, ..stored.metadata.clone() };
+    Validated::from_stored(metadata, stored.data.get("spec").unwrap_or(&Value::Null))
 }
 
 /// Returns what is said about an object; nothing when that cannot be understood.
@@ -36,6 +25,8 @@ pub fn status(stored: &DynamicObject) -> ReconciliationStatus {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn stored(spec: &Value, status: &Value) -> DynamicObject {
@@ -56,8 +47,11 @@ mod tests {
     #[test]
     fn an_object_keeps_the_metadata_that_it_was_stored_with() {
         let object = read(&stored(&demo(), &Value::Null)).expect("a valid object");
-        assert_eq!(object.metadata.uid.as_deref(), Some("u"));
-        assert_eq!(object.spec.expected.topic, "orders");
+        assert_eq!(object.metadata().uid.as_deref(), Some("u"));
+        assert_eq!(object.spec().expected.topic, "orders");
+        let settings = object.settings();
+        assert_eq!(settings.uid.as_deref(), Some("u"), "the settings are the object's");
+        assert_eq!(settings.namespace.as_deref(), Some("shop"));
     }
 
     #[test]
@@ -69,6 +63,25 @@ mod tests {
         let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(paths, ["spec.parallelism", "spec.memory"]);
         assert!(!read(&stored(&json!("nothing"), &Value::Null)).expect_err("no spec").is_empty());
+    }
+
+    #[test]
+    fn a_stored_object_is_refused_in_the_words_for_a_file() {
+        let mut with_all = demo();
+        with_all["parallelism"] = json!(3);
+        with_all["commitInterval"] = json!(100);
+        with_all["overdue"] = json!({ "topic": "orders" });
+        with_all["counting"] = json!("quantities");
+        let mut without = demo();
+        without.as_object_mut().expect("fields").remove("completed");
+        for spec in [with_all, without, json!([1]), Value::Null] {
+            let problems = read(&stored(&spec, &Value::Null)).expect_err("not valid");
+            let file = json!({
+                "apiVersion": "rollcall.dev/v1alpha1", "kind": "Reconciliation",
+                "metadata": { "name": "shipping" }, "spec": spec,
+            });
+            assert_eq!(problems, crate::spec::parse(&file.to_string()).expect_err("not valid"));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One look at one object: read → dereference → validate → build → apply → observe → status.
+//! One look at one object: read and validate → dereference → build → apply → observe → status.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
 use super::status::{self, Applied, Before, Numbers, Phase, Sight, Wanted};
 use crate::spec::object::ReconciliationStatus;
-use crate::spec::{self, Reconciliation};
+use crate::spec::{Problem, Reconciliation, Validated};
 
 /// How soon to look again at what is as it should be: workers are asked, and Secrets read.
 const LOOK: Duration = Duration::from_secs(10);
@@ -99,7 +99,7 @@ pub async fn reconcile(
 async fn tell_aside(
     context: &Context,
     stored: &DynamicObject,
-    problems: &[spec::Problem],
+    problems: &[Problem],
     memory: &mut Memory,
 ) {
     let first = &problems[0];
@@ -115,7 +115,7 @@ async fn look(
     context: &Context,
     key: &Key,
     stored: &DynamicObject,
-    object: &Reconciliation,
+    object: &Validated,
     memory: &mut Memory,
 ) -> Result<Option<Duration>> {
     let before = object::status(stored);
@@ -137,7 +137,7 @@ async fn look(
             return Err(error);
         }
     };
-    let spec = &object.spec;
+    let spec = object.spec();
     let silent = observed.silent().next().is_some();
     memory.silent_looks = if silent { memory.silent_looks + 1 } else { 0 };
     let applied = Applied {
@@ -159,18 +159,18 @@ struct Acted {
 /// Brings the children to where the object wants them, and looks what has become of them.
 async fn act(
     context: &Context,
-    object: &Reconciliation,
+    object: &Validated,
     before: &ReconciliationStatus,
     memory: &mut Memory,
 ) -> Result<std::result::Result<Acted, Missing>> {
     let Context { cluster, image, service_url, monitors, .. } = context;
-    let metadata = &object.metadata;
-    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-    if remove::wants_finalizer(&object.spec) != remove::has_finalizer(metadata) {
+    let metadata = object.metadata();
+    let (namespace, name) = (object.namespace(), object.name());
+    if remove::wants_finalizer(object.spec()) != remove::has_finalizer(metadata) {
         let ours: &[&str] = if remove::has_finalizer(metadata) { &[] } else { &[FINALIZER] };
         cluster.apply_finalizers(metadata, ours).await?;
     }
-    let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
+    let referred = dereference::dereference(cluster, namespace, object.spec(), *monitors).await?;
     let Referred { secrets, missing, forbidden, aside, monitoring } = referred;
     if let Some(missing) = missing {
         return Ok(Err(missing));
@@ -205,16 +205,16 @@ async fn act(
         memory.applied = Some((digest, Instant::now()));
     }
     let observed =
-        observe::observe(cluster, &namespace, &name, object.spec.console.as_ref()).await?;
+        observe::observe(cluster, namespace, name, object.spec().console.as_ref()).await?;
     Ok(Ok(Acted { observed, remark: forbidden.or(aside) }))
 }
 
 /// Returns how many workers to run: never more than there are shards, once their number is known.
-fn replicas(object: &Reconciliation, before: &ReconciliationStatus) -> i32 {
-    if object.spec.paused {
+fn replicas(object: &Validated, before: &ReconciliationStatus) -> i32 {
+    if object.spec().paused {
         return 0;
     }
-    object.spec.replicas.min(before.partitions.unwrap_or(i32::MAX))
+    object.spec().replicas.min(before.partitions.unwrap_or(i32::MAX))
 }
 
 fn digest(children: &build::Children) -> String {
@@ -305,7 +305,7 @@ async fn publish(
 async fn delete(
     context: &Context,
     stored: &DynamicObject,
-    object: std::result::Result<Reconciliation, Vec<spec::Problem>>,
+    object: std::result::Result<Validated, Vec<Problem>>,
     memory: &mut Memory,
 ) -> Result<Option<Duration>> {
     let metadata = &stored.metadata;
@@ -316,7 +316,7 @@ async fn delete(
     let out_of_patience = remove::is_out_of_patience(metadata, Timestamp::now());
     let left = match object {
         Err(problems) => Some(format!("the object is not valid: {}", problems[0])),
-        Ok(object) if !remove::wants_finalizer(&object.spec) => None,
+        Ok(object) if !remove::wants_finalizer(object.spec()) => None,
         Ok(object) => match forget_topics(context, &object).await {
             Ok(Ok(Removal::Done)) => {
                 tracing::info!(object = stored.name_any(), "changelog and group deleted");
@@ -350,14 +350,13 @@ async fn delete(
 
 async fn forget_topics(
     context: &Context,
-    object: &Reconciliation,
+    object: &Validated,
 ) -> Result<std::result::Result<Removal, Missing>> {
-    let namespace = object.namespace().unwrap_or_default();
     let Context { cluster, monitors, .. } = context;
-    let referred = dereference::dereference(cluster, &namespace, &object.spec, *monitors).await?;
+    let namespace = object.namespace();
+    let referred = dereference::dereference(cluster, namespace, object.spec(), *monitors).await?;
     if let Some(missing) = referred.missing.or(referred.forbidden) {
         return Ok(Err(missing));
     }
-    let settings = spec::validate(object).expect("what was read is valid");
-    remove::remove(cluster, object, &settings, &referred.secrets).await.map(Ok)
+    remove::remove(cluster, object, &referred.secrets).await.map(Ok)
 }

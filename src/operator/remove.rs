@@ -22,7 +22,7 @@ use super::observe;
 use crate::kafka::{self, Connection, Protocol, Request};
 use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
 use crate::spec::secret::{Secret, without_line_ends};
-use crate::spec::{Kafka, Reconciliation, Sasl, Settings, Tls};
+use crate::spec::{Kafka, Sasl, Settings, Tls, Validated};
 
 /// How long after its deletion an object waits for Kafka.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -55,18 +55,12 @@ pub fn is_out_of_patience(object: &ObjectMeta, now: Timestamp) -> bool {
 ///
 /// # Errors
 /// When the API server or Kafka refuses.
-pub async fn remove(
-    cluster: &Cluster,
-    object: &Reconciliation,
-    settings: &Settings,
-    secrets: &[Content],
-) -> Result<Removal> {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let name = object.metadata.name.as_deref().unwrap_or_default();
+pub async fn remove(cluster: &Cluster, object: &Validated, secrets: &[Content]) -> Result<Removal> {
+    let (namespace, name, settings) = (object.namespace(), object.name(), object.settings());
     let sets = ApiResource::erase::<StatefulSet>(&());
     if let Some(set) = cluster.metadata(&sets, namespace, name).await? {
         let ours = set.owner_references.iter().flatten();
-        if ours.into_iter().any(|owner| Some(&owner.uid) == object.metadata.uid.as_ref()) {
+        if ours.into_iter().any(|owner| Some(&owner.uid) == object.metadata().uid.as_ref()) {
             cluster.delete(&sets, &set, Dependents::Deleted).await?;
         }
     }

@@ -29,6 +29,7 @@ mod settings;
 mod shape;
 mod suggest;
 mod validate;
+mod validated;
 
 use std::io::Read;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub use problem::Problem;
 pub use settings::{
     Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, Topics, Tracing,
 };
-pub use validate::validate;
+pub use validated::Validated;
 
 /// Reads and validates the object in a file; `-` stands for standard input.
 ///
@@ -63,13 +64,8 @@ pub fn load(file: &Path) -> Result<Settings, Error> {
 /// # Errors
 /// With everything that is wrong with the object.
 pub fn parse(text: &str) -> Result<Settings, Vec<Problem>> {
-    let (object, mut problems) = read::read(text);
-    match object.as_ref().map(validate) {
-        Some(Ok(settings)) if problems.is_empty() => return Ok(settings),
-        Some(Err(more)) => problems.extend(more),
-        Some(Ok(_)) | None => {}
-    }
-    Err(problems)
+    let (object, problems) = read::read(text);
+    Validated::of(object, problems).map(Validated::into_settings)
 }
 
 fn text_of(file: &Path) -> std::io::Result<String> {

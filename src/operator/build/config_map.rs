@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Plan;
 use crate::operator::names::{self, CONFIG_KEY, Component};
-use crate::spec::Reconciliation;
+use crate::spec::{Reconciliation, Validated};
 
 /// Fields that say how Kubernetes runs workers, and nothing to the workers themselves. They are
 /// left out, so that changing them restarts nobody.
@@ -25,8 +25,8 @@ pub(super) const NOT_FOR_WORKERS: [&str; 8] = [
 
 /// Returns the file that workers read. Secrets stay references: workers find them where the pod
 /// mounts them.
-pub fn config(object: &Reconciliation) -> String {
-    let mut spec = serde_json::to_value(&object.spec).expect("an object is plain data");
+pub fn config(object: &Validated) -> String {
+    let mut spec = serde_json::to_value(object.spec()).expect("an object is plain data");
     if let Value::Object(fields) = &mut spec {
         fields.retain(|name, _| !NOT_FOR_WORKERS.contains(&name.as_str()));
     }
@@ -40,8 +40,8 @@ pub fn config(object: &Reconciliation) -> String {
 }
 
 /// Returns what workers say of whose state it is, which they commit with it.
-fn identity(object: &Reconciliation) -> Value {
-    let metadata = &object.metadata;
+fn identity(object: &Validated) -> Value {
+    let metadata = object.metadata();
     let mut identity = json!({ "name": metadata.name });
     if let Some(namespace) = &metadata.namespace {
         identity["namespace"] = json!(namespace);

@@ -16,10 +16,10 @@ const TOKEN_DIR: &str = "console-token";
 
 /// Returns `None` when the object asks for no console.
 pub(super) fn deployment(plan: &Plan<'_>) -> Option<Deployment> {
-    let console = plan.object.spec.console.as_ref()?;
+    let console = plan.object.spec().console.as_ref()?;
     let token = console.token_secret_ref.as_ref();
     // It logs in to Kafka as workers do, to show the topics' last records.
-    let mut secrets = stateful_set::secrets(&plan.object.spec);
+    let mut secrets = stateful_set::secrets(plan.object.spec());
     secrets.extend(token.map(|token| MountedSecret {
         dir: TOKEN_DIR,
         name: &token.name,

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::names::{self, Component};
-use crate::spec::Reconciliation;
+use crate::spec::{Reconciliation, Validated};
 
 pub use config_map::config;
 
@@ -52,8 +52,8 @@ pub struct Hashes {
 /// What the children of an object are made from.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
-    /// Valid, and with the metadata that the API server gave it.
-    pub object: &'a Reconciliation,
+    /// With the metadata that the API server gave it.
+    pub object: &'a Validated,
     pub image: &'a Image,
     /// Where workers reach an operator; `None` when they do not.
     pub operator_url: Option<&'a str>,
@@ -67,11 +67,11 @@ pub struct Plan<'a> {
 
 impl Plan<'_> {
     fn name(&self) -> &str {
-        self.object.metadata.name.as_deref().unwrap_or_default()
+        self.object.name()
     }
 
     fn namespace(&self) -> &str {
-        self.object.metadata.namespace.as_deref().unwrap_or_default()
+        self.object.namespace()
     }
 
     fn meta(&self, name: impl Into<String>, component: Component) -> ObjectMeta {
@@ -79,19 +79,19 @@ impl Plan<'_> {
             name: Some(name.into()),
             namespace: Some(self.namespace().to_owned()),
             labels: Some(names::labels(self.name(), component)),
-            owner_references: Some(vec![owner(self.object)]),
+            owner_references: Some(vec![owner(self.object.metadata())]),
             ..ObjectMeta::default()
         }
     }
 }
 
 /// Returns the reference by which a child belongs to its object.
-pub fn owner(object: &Reconciliation) -> OwnerReference {
+fn owner(object: &ObjectMeta) -> OwnerReference {
     OwnerReference {
         api_version: Reconciliation::api_version(&()).into_owned(),
         kind: Reconciliation::kind(&()).into_owned(),
-        name: object.metadata.name.clone().unwrap_or_default(),
-        uid: object.metadata.uid.clone().unwrap_or_default(),
+        name: object.name.clone().unwrap_or_default(),
+        uid: object.uid.clone().unwrap_or_default(),
         controller: Some(true),
         block_owner_deletion: Some(true),
     }

@@ -13,7 +13,7 @@ use crate::operator::names::{self, Component, PORT_NAME};
 
 /// Returns `None` when the object asks for none.
 pub(super) fn build(plan: &Plan<'_>) -> Option<NetworkPolicy> {
-    let wanted = plan.object.spec.network_policy.as_ref()?;
+    let wanted = plan.object.spec().network_policy.as_ref()?;
     // The console asks workers, and the operator, whose namespace is not known here, as well.
     let ours = NetworkPolicyPeer {
         namespace_selector: Some(LabelSelector::default()),

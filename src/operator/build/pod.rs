@@ -33,7 +33,7 @@ pub(super) fn template(
     secrets: &[MountedSecret<'_>],
     mut volumes: Vec<Volume>,
 ) -> PodTemplateSpec {
-    let wanted = &plan.object.spec.pod;
+    let wanted = &plan.object.spec().pod;
     container.image = Some(plan.image.name.clone());
     container.image_pull_policy.clone_from(&plan.image.pull_policy);
     container.security_context = Some(container_security());

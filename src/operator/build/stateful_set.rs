@@ -28,7 +28,7 @@ const STARTUP_PERIOD_SECONDS: i32 = 2;
 const STARTUP_FAILURES: i32 = 1800;
 
 pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
-    let spec = &plan.object.spec;
+    let spec = plan.object.spec();
     let mut metadata = plan.meta(plan.name(), Component::Worker);
     metadata.annotations =
         Some(BTreeMap::from([(STORAGE.to_owned(), storage_text(spec.storage.as_ref()))]));
@@ -103,7 +103,7 @@ fn container(plan: &Plan<'_>) -> Container {
         startup_probe: Some(pod::probe("/startupz", STARTUP_PERIOD_SECONDS, STARTUP_FAILURES)),
         readiness_probe: Some(pod::probe("/readyz", 5, 2)),
         liveness_probe: Some(pod::probe("/healthz", 10, 6)),
-        resources: plan.object.spec.resources.clone(),
+        resources: plan.object.spec().resources.clone(),
         volume_mounts: Some(vec![VolumeMount {
             name: STATE.to_owned(),
             mount_path: STATE_DIR.to_owned(),

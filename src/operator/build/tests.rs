@@ -18,11 +18,16 @@ fn object(more: &str) -> Reconciliation {
     object
 }
 
+fn valid(object: &Reconciliation) -> Validated {
+    Validated::new(object.clone()).expect("a valid object")
+}
+
 fn image() -> Image {
     Image { name: "rollcall:1".to_owned(), pull_policy: Some("IfNotPresent".to_owned()) }
 }
 
 fn with_plan<T>(object: &Reconciliation, test: impl FnOnce(&Plan<'_>) -> T) -> T {
+    let object = &valid(object);
     let config = config(object);
     let image = image();
     let hashes = fingerprint::hashes(&config, &[]);
@@ -32,7 +37,7 @@ fn with_plan<T>(object: &Reconciliation, test: impl FnOnce(&Plan<'_>) -> T) -> T
         operator_url: Some("http://rollcall.system.svc:8080"),
         hashes,
         config,
-        replicas: object.spec.replicas,
+        replicas: object.spec().replicas,
         monitoring: Monitoring::PodMonitors,
     })
 }
@@ -106,10 +111,10 @@ fn what_the_object_does_not_ask_for_is_absent() {
 
 #[test]
 fn workers_read_the_object_without_what_is_for_kubernetes() {
-    let text = config(&object(
+    let text = config(&valid(&object(
         "  replicas: 3\n  paused: true\n  deletionPolicy: DeleteTopics\n  \
          storage: { size: 1Gi }\n  console: {}\n  pod: { nodeSelector: { a: b } }\n",
-    ));
+    )));
     let file: Value = serde_yaml::from_str(&text).expect("YAML");
     assert_eq!(file["metadata"], json!({ "name": "shipping", "namespace": "shop", "uid": "u" }));
     for field in config_map::NOT_FOR_WORKERS {
@@ -119,7 +124,7 @@ fn workers_read_the_object_without_what_is_for_kubernetes() {
     let settings = crate::spec::parse(&text).expect("a valid object");
     assert_eq!(settings.lead_topic(), "orders");
     let data = &child(&built(&object("")), "ConfigMap", "shipping-config")["data"];
-    assert_eq!(data["reconciliation.yaml"], config(&object("")));
+    assert_eq!(data["reconciliation.yaml"], config(&valid(&object(""))));
 }
 
 #[test]
@@ -237,7 +242,7 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
     let tracing = "{ endpoint: 'http://collector:4318', headersSecretRef: { name: otlp } }";
     object.spec.tracing = serde_yaml::from_str(tracing).expect("a collector");
-    let settings = crate::spec::parse(&config(&object)).expect("a valid object");
+    let settings = crate::spec::parse(&config(&valid(&object))).expect("a valid object");
     let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
     let tls = settings.kafka.tls.expect("TLS");
     let certificate = tls.certificate.expect("a certificate");
@@ -261,7 +266,7 @@ fn the_client_of_a_token_endpoint_is_mounted_too() {
                  tokenEndpoint: 'https://login/t', secretRef: { name: client }, \
                  caSecretRef: { name: ca } } } }";
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
-    let settings = crate::spec::parse(&config(&object)).expect("a valid object");
+    let settings = crate::spec::parse(&config(&valid(&object))).expect("a valid object");
     let Some(Sasl::Token(oauth)) = settings.kafka.sasl else { panic!("no tokens") };
     let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
     for wanted in [
