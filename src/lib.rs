@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod near;
 pub mod operator;
 pub mod order_demo;
+pub mod owner;
 pub mod plain;
 pub mod shard;
 pub mod sim;

@@ -1,5 +1,7 @@
 //! Faults planted into the processes: a simulator that does not find them finds nothing.
 
+mod owner;
+
 use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
 use crate::shard::{
     Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,

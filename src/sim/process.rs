@@ -1,26 +1,26 @@
-//! A worker process: it follows its membership and runs the shards that it was given, with the
-//! reactions that the real worker has.
+//! A worker process: it follows its membership and runs the shards that it was given, as [`owner`]
+//! decides, which the real worker asks, too.
+//!
+//! What the worker does on other threads takes its time here as well: what was opened arrives later,
+//! and commits are run and handed back at a later turn, whatever has become of their shards.
+//!
+//! [`owner`]: crate::owner
 
-use std::{collections::BTreeMap, sync::Arc};
+mod opening;
+mod running;
 
-use super::{
-    Client, Situation, Wiring,
-    client::Authority,
-    disk::Disk,
-    kafka::{MemberId, Message, Place, Topic},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
 };
-use crate::shard::{
-    Assignment, Commit, Committed, Error, InputIndex, Offset, Opening, Progress, Record, Result,
-    Running, ShardId, Size, Store,
+
+use self::running::{Job, Open};
+use super::{Client, Situation, Wiring, World, client::Authority, disk::Disk, kafka::MemberId};
+use crate::{
+    owner::{Cause, Due, Ended, Left, Next, Now, Opened, Release, Shards},
+    shard::{Assignment, Committed, Error, Result, Running, ShardId},
 };
-
-/// How much a transaction may hold before one was too large.
-const PACE: Size = Size { records: 64, bytes: 64 << 20 };
-
-/// A record on its way into a shard.
-type Fetched = (InputIndex, Offset, Arc<Message>);
-/// An input that is read to its end, at this position.
-type End = (InputIndex, Offset);
 
 /// A worker process, from its start to its end.
 pub struct Process<'w, W: Wiring> {
@@ -28,23 +28,18 @@ pub struct Process<'w, W: Wiring> {
     client: Client,
     member: MemberId,
     assignment: Assignment<Authority>,
-    stations: BTreeMap<ShardId, Station<W>>,
-    /// The most that transactions of shards may hold, where they were too large.
-    paces: BTreeMap<ShardId, Size>,
+    shards: Shards,
+    /// Openings that have ended, which the process has not noticed yet.
+    arriving: Vec<Arriving<W>>,
+    /// The shards that run, those that are being given up included.
+    open: BTreeMap<ShardId, Open<W>>,
+    /// What the committers have, also of shards that were let go.
+    jobs: Vec<Job<W>>,
 }
 
-/// A shard that this process was given; closed until it could be opened.
-type Station<W> = Option<Open<W>>;
-
-struct Open<W: Wiring> {
-    running: Running<Disk>,
-    producer: W::Producer,
-    /// First offset of each input not yet fetched.
-    cursor: Vec<Offset>,
-    /// A commit that was taken, and the generation that was refused for it.
-    commit: Option<(Commit, Option<i32>)>,
-    /// A commit that is in and not yet acknowledged.
-    done: Option<Committed>,
+struct Arriving<W: Wiring> {
+    next: Next,
+    result: Result<(Running<Disk>, W::Producer)>,
 }
 
 /// Whether there was something to do. The most of several counts.
@@ -59,10 +54,11 @@ enum Found {
 impl<'w, W: Wiring> Process<'w, W> {
     /// Starts the process; it never returns.
     pub fn run(wiring: &'w W, client: Client) {
+        client.stage.world().left.retain(|(process, _)| *process != client.process);
         let member = join(&client);
-        let (assignment, stations) = (nothing(member), BTreeMap::new());
-        let paces = BTreeMap::new();
-        let mut process = Self { wiring, client, member, assignment, stations, paces };
+        let (assignment, shards) = (nothing(member), Shards::default());
+        let (arriving, open, jobs) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let mut process = Self { wiring, client, member, assignment, shards, arriving, open, jobs };
         loop {
             process.turn();
         }
@@ -73,11 +69,12 @@ impl<'w, W: Wiring> Process<'w, W> {
         if self.does(200) {
             found = self.follow_membership();
         }
-        let shards: Vec<ShardId> = self.stations.keys().copied().collect();
+        found = found.max(self.open_shards());
+        let shards: Vec<ShardId> = self.open.keys().copied().collect();
         for shard in shards {
             if self.does(600) {
                 let of_shard = self.work(shard).unwrap_or_else(|error| {
-                    self.react(shard, &error);
+                    self.drop_shard(shard, &error, Cause::Other);
                     Found::Work
                 });
                 found = found.max(of_shard);
@@ -85,6 +82,7 @@ impl<'w, W: Wiring> Process<'w, W> {
                 found = found.max(Found::Unknown);
             }
         }
+        found = found.max(self.serve_commits());
         let mut world = self.client.stage.turn(self.client.process);
         if world.cluster.group.generation() != self.assignment.generation {
             found = Found::Work;
@@ -98,8 +96,11 @@ impl<'w, W: Wiring> Process<'w, W> {
 
     /// Tells whether to do something this time; always, once there are no more faults.
     fn does(&self, per_mille: u32) -> bool {
-        let mut world = self.client.stage.world();
-        world.is_calm || world.random.chance(per_mille)
+        does(&mut self.client.stage.world(), per_mille)
+    }
+
+    fn now(&self) -> Now {
+        now(&self.client.stage.world())
     }
 
     /// Learns what the group says: gives up what was lost, then takes what was given.
@@ -113,9 +114,8 @@ impl<'w, W: Wiring> Process<'w, W> {
         };
         let Some(assigned) = assigned else {
             // The session has ended: someone else may have the shards already.
-            for open in std::mem::take(&mut self.stations).into_values().flatten() {
-                open.close(&self.client);
-            }
+            let lost = std::mem::take(&mut self.assignment.shards);
+            self.give_up(&lost);
             self.member = join(&self.client);
             self.assignment = nothing(self.member);
             return Found::Work;
@@ -123,21 +123,17 @@ impl<'w, W: Wiring> Process<'w, W> {
         if assigned.generation == self.assignment.generation {
             return Found::Nothing;
         }
-        let lost = self.assignment.shards.difference(&assigned.shards).copied().collect();
-        for shard in &lost {
-            if let Some(Some(open)) = self.stations.remove(shard) {
-                open.close(&self.client);
-            }
-        }
+        let held = &self.assignment.shards;
+        let lost: BTreeSet<ShardId> = held.difference(&assigned.shards).copied().collect();
+        let gained = assigned.shards.difference(held).copied().collect();
+        self.give_up(&lost);
         let authority = Authority { member: self.member, generation: assigned.generation };
-        for &shard in &assigned.shards {
-            self.stations.entry(shard).or_insert(None);
-        }
         self.assignment = Assignment {
             generation: assigned.generation,
             shards: assigned.shards,
             authority: Arc::new(authority),
         };
+        self.shards.gained(&gained);
         let mut world = self.client.stage.turn(self.client.process);
         world.cluster.group.gave_up(self.member, &lost);
         for _ in &lost {
@@ -148,28 +144,219 @@ impl<'w, W: Wiring> Process<'w, W> {
         Found::Work
     }
 
-    fn work(&mut self, shard: ShardId) -> Result<Found> {
-        let station = self.stations.get_mut(&shard).expect("work comes by station");
-        let Some(open) = station else {
-            let mut open = open::<W>(self.wiring, &self.client, shard)?;
-            if let Some(pace) = self.paces.get(&shard).filter(|_| self.wiring.shrinks()) {
-                open.running.set_transaction_max(*pace);
+    /// Gives shards up. What they hold is committed, unless that takes too long: then it goes on
+    /// behind the back of whoever has them next.
+    fn give_up(&mut self, lost: &BTreeSet<ShardId>) {
+        for shard in self.shards.losing(lost) {
+            self.wind_up(shard);
+        }
+        while lost.iter().any(|shard| self.open.contains_key(shard)) {
+            if !self.does(900) {
+                self.client.stage.world().seen.count(Situation::ReleasedLate);
+                break;
             }
-            *station = Some(open);
-            return Ok(Found::Work);
+            drop(self.client.stage.turn(self.client.process));
+            self.serve_commits();
+        }
+    }
+
+    /// Commits what a shard that is given up still holds, then lets it go.
+    fn wind_up(&mut self, shard: ShardId) {
+        let Some(open) = self.open.get_mut(&shard) else { return };
+        let leaves = match self.wiring.release(&mut open.cycle) {
+            Release::Commit => match open.take(&self.client) {
+                Some(job) => {
+                    self.jobs.push(job);
+                    false
+                }
+                None => true,
+            },
+            Release::Wait => false,
+            Release::Leave => true,
         };
+        if leaves {
+            self.leave(shard);
+        }
+    }
+
+    /// Lets a shard go that was given up: nothing of it is committed any more (O-2).
+    fn leave(&mut self, shard: ShardId) {
+        let Some(open) = self.open.remove(&shard) else { return };
+        let mut world = self.client.stage.world();
+        world.left.insert((self.client.process, open.cycle.stay()));
+        drop(world);
+        open.close(&self.client, &mut self.jobs, self.wiring);
+    }
+
+    /// Notices what was opened, and opens what is due.
+    fn open_shards(&mut self) -> Found {
+        let mut found = Found::Nothing;
+        for arriving in std::mem::take(&mut self.arriving) {
+            found = Found::Work;
+            if self.does(700) {
+                self.opened(arriving);
+            } else {
+                self.arriving.push(arriving);
+            }
+        }
+        if self.does(600)
+            && let Some(next) = self.shards.next_to_open(self.now())
+        {
+            let result = self.open_shard(next);
+            self.arriving.push(Arriving { next, result });
+            found = Found::Work;
+        }
+        if self.shards.is_incomplete() { found.max(Found::Unknown) } else { found }
+    }
+
+    fn open_shard(&self, next: Next) -> Result<(Running<Disk>, W::Producer)> {
+        let shard = next.shard;
+        // A process opens a store once at a time.
+        if self.open.contains_key(&shard) || self.jobs.iter().any(|job| job.shard == shard) {
+            return Err(Error::Interrupted("the store is still in use".to_owned()));
+        }
+        opening::open(self.wiring, &self.client, next)
+    }
+
+    fn opened(&mut self, Arriving { next, result }: Arriving<W>) {
+        let Next { shard, stay, .. } = next;
+        let (outcome, now) = (result.as_ref().map(|_| ()), self.now());
+        match self.wiring.opened(&mut self.shards, (shard, stay), outcome, now) {
+            Opened::Discard => {
+                if result.is_ok() {
+                    self.client.stage.world().seen.count(Situation::OpenedForNothing);
+                }
+            }
+            Opened::Failed(_) => {
+                if let Err(error) = result {
+                    self.note(shard, &error);
+                }
+            }
+            Opened::Run(standing) => {
+                let Ok((running, producer)) = result else { return };
+                let open = Open::new(stay, running, producer, &standing, self.wiring, now);
+                let is_known = self.shards.stay_of(shard) == Some(stay);
+                if self.open.insert(shard, open).is_some() || !is_known {
+                    let mut world = self.client.stage.world();
+                    world.fail(format!(
+                        "O-1: p{} runs {shard} outside its stay",
+                        self.client.process
+                    ));
+                }
+            }
+        }
+    }
+
+    fn work(&mut self, shard: ShardId) -> Result<Found> {
+        let Some(open) = self.open.get_mut(&shard) else { return Ok(Found::Nothing) };
+        if !open.cycle.processes() {
+            return Ok(Found::Work);
+        }
         let found = open.fetch(&self.client)?;
         open.tick(&self.client)?;
-        let has_work = open.has_work();
-        open.take(&self.client);
-        let held = self.assignment.authority_for(shard).copied();
-        open.commit(self.wiring, &self.client, held)?;
         open.audit(&self.client)?;
+        let has_work = open.has_work();
+        let now = now(&self.client.stage.world());
+        match open.cycle.due(now) {
+            Due::Nothing => {}
+            Due::Again => self.jobs.extend(open.refused.take()),
+            Due::Abandoned | Due::Stuck => {
+                self.client.stage.world().seen.count(Situation::Stuck);
+                let error = Error::Interrupted("a commit does not end".to_owned());
+                self.drop_shard(shard, &error, Cause::Commit);
+                return Ok(Found::Work);
+            }
+        }
+        if open.cycle.may_commit() && does(&mut self.client.stage.world(), 500) {
+            self.jobs.extend(open.take(&self.client));
+        }
         Ok(if has_work { Found::Work } else { found })
     }
 
-    /// Reacts to an error as its name demands.
-    fn react(&mut self, shard: ShardId, error: &Error) {
+    /// The committers: runs some commits, and hands back some that have ended.
+    fn serve_commits(&mut self) -> Found {
+        let found = if self.jobs.is_empty() { Found::Nothing } else { Found::Work };
+        for mut job in std::mem::take(&mut self.jobs) {
+            if !self.does(600) {
+                self.jobs.push(job);
+            } else if job.result.is_none() {
+                job.result = Some(self.commit(&mut job));
+                self.jobs.push(job);
+            } else {
+                self.committed(job);
+            }
+        }
+        found
+    }
+
+    /// Commits under the newest assignment, if it holds the shard.
+    fn commit(&self, job: &mut Job<W>) -> Result<Committed> {
+        let process = self.client.process;
+        {
+            let mut world = self.client.stage.world();
+            if world.left.contains(&(process, job.stay)) {
+                world.fail(format!("O-2: p{process} commits for {} after its release", job.shard));
+            }
+        }
+        let held = self.assignment.authority_for(job.shard).copied();
+        let Some(authority) = self.wiring.authority(&self.client, held) else {
+            return Err(Error::Outdated("the group has not given us the shard".to_owned()));
+        };
+        let disk = Disk::new(Arc::clone(&self.client.stage), process, job.shard);
+        self.wiring.commit(&self.client, &mut job.commit, &mut job.producer, &disk, &authority)
+    }
+
+    fn committed(&mut self, mut job: Job<W>) {
+        let (shard, now) = (job.shard, self.now());
+        let Some(open) = self.open.get_mut(&shard) else { return };
+        let result = job.result.take().expect("it has ended");
+        let size = job.commit.transaction.size();
+        match self.wiring.ended(&mut open.cycle, job.stay, result.as_ref().map(|_| ()), now) {
+            Ended::Committed { first } => {
+                if let Ok(done) = result {
+                    open.running.committed(done);
+                }
+                if job.was_refused {
+                    self.client.stage.world().seen.count(Situation::CommittedAtLast);
+                }
+                open.paced(|pace| pace.committed(size, Duration::ZERO), &self.client);
+                open.producer = Some(job.producer);
+                let winds_up = !open.cycle.processes();
+                if first {
+                    self.shards.committed(shard, job.stay, now);
+                }
+                if winds_up {
+                    self.wind_up(shard);
+                }
+            }
+            Ended::Refused => {
+                self.client.stage.world().seen.count(Situation::Refused);
+                job.was_refused = true;
+                open.refused = Some(job);
+            }
+            Ended::Left => self.leave(shard),
+            Ended::Failed => {
+                let Err(error) = result else { return };
+                if matches!(error, Error::Oversized(_)) && self.wiring.shrinks() {
+                    open.pace.refused(size, Duration::ZERO);
+                }
+                self.drop_shard(shard, &error, Cause::Commit);
+            }
+            Ended::Stale => {}
+        }
+    }
+
+    /// Lets a shard go that has failed; it is opened again.
+    fn drop_shard(&mut self, shard: ShardId, error: &Error, cause: Cause) {
+        self.note(shard, error);
+        let Some(open) = self.open.remove(&shard) else { return };
+        let left = Left { pace: open.pace, cause };
+        self.shards.dropped(shard, open.cycle.stay(), error, &left, self.now());
+        open.close(&self.client, &mut self.jobs, self.wiring);
+    }
+
+    /// Takes note of a failure.
+    fn note(&self, shard: ShardId, error: &Error) {
         let client = &self.client;
         let mut world = client.stage.turn(client.process);
         world.tell(|| format!("p{} drops {shard}: {error}", client.process));
@@ -180,21 +367,18 @@ impl<'w, W: Wiring> Process<'w, W> {
             Error::Interrupted(_) => world.seen.count(Situation::Interrupted),
             Error::Outdated(_) | Error::Oversized(_) | Error::Corrupt(_) => {}
         }
-        drop(world);
-        if let Error::Oversized(_) = error {
-            let Size { records, bytes } = self.paces.get(&shard).copied().unwrap_or(PACE);
-            self.paces.insert(shard, Size { records: (records / 4).max(1), bytes });
-        }
-        // Whatever it was, the way on is to open the shard again, if it is still ours.
-        if let Some(Some(open)) = self.stations.insert(shard, None) {
-            open.close(client);
-        }
-        if let Error::Corrupt(_) = error {
-            let mut disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
-            // A store that cannot be wiped is found corrupt again.
-            let _wiped = disk.wipe();
-        }
     }
+}
+
+/// Tells whether to do something this time; always, once there are no more faults.
+fn does(world: &mut World, per_mille: u32) -> bool {
+    world.is_calm || world.random.chance(per_mille)
+}
+
+/// Returns the time that pauses are counted in: a second for each step, so that they are neither
+/// nothing nor all there is.
+fn now(world: &World) -> Now {
+    Duration::from_secs(world.step)
 }
 
 /// Returns what a member has before the group has given it anything.
@@ -209,192 +393,4 @@ fn join(client: &Client) -> MemberId {
     world.tell(|| format!("p{} joins as {member:?}", client.process));
     world.note_given(member);
     member
-}
-
-fn open<W: Wiring>(wiring: &W, client: &Client, shard: ShardId) -> Result<Open<W>> {
-    let disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
-    let (plan, limits) = {
-        let world = client.stage.world();
-        (Arc::clone(&world.setting.plan), world.setting.limits)
-    };
-    let wall_ms = || client.stage.world().wall_ms(client.process);
-    let progress = Progress::default();
-    let opening = Opening { plan: &plan, shard, limits, wall_ms: &wall_ms, progress: &progress };
-    let (running, producer) = opening.open(&wiring.broker(client.clone()), disk)?;
-    let cursor = running.next_offsets().to_vec();
-    let mut world = client.stage.world();
-    if progress.restored() > 0 {
-        world.seen.count(Situation::Restored);
-    }
-    world.tell(|| {
-        format!(
-            "p{} runs {shard} from {cursor:?}, {} changes restored",
-            client.process,
-            progress.restored()
-        )
-    });
-    drop(world);
-    Ok(Open { running, producer, cursor, commit: None, done: None })
-}
-
-impl<W: Wiring> Open<W> {
-    fn has_work(&self) -> bool {
-        self.running.has_work() || self.commit.is_some() || self.done.is_some()
-    }
-
-    /// Fetches some records and processes them.
-    fn fetch(&mut self, client: &Client) -> Result<Found> {
-        if self.running.is_full() {
-            return Ok(Found::Unknown);
-        }
-        let Some((fetched, ends)) = self.poll(client) else {
-            self.running.lost_sight();
-            return Ok(Found::Unknown);
-        };
-        let read_at_ms = client.stage.world().wall_ms(client.process);
-        let records: Vec<Record<'_>> = fetched
-            .iter()
-            .map(|(input, offset, message)| Record {
-                input: *input,
-                offset: *offset,
-                timestamp_ms: message.timestamp_ms,
-                key: message.key.as_deref(),
-                value: message.value.as_deref(),
-                headers: Some(&message.headers),
-                read_at_ms,
-            })
-            .collect();
-        if self.commit.is_some() && !records.is_empty() {
-            client.stage.world().seen.count(Situation::OverlaysOverlapped);
-        }
-        client.stage.world().note_read(self.running.id(), &records);
-        let done = self.running.process(&records)?;
-        if done < records.len() {
-            // The rest is fetched again once the overlay is taken.
-            self.cursor.copy_from_slice(self.running.next_offsets());
-            return Ok(Found::Work);
-        }
-        let all_read = ends.len() == self.cursor.len() && records.is_empty();
-        for (input, position) in ends {
-            self.running.reached_end(input, position);
-        }
-        for (input, end) in self.log_ends(client).into_iter().enumerate() {
-            self.running.ends_at(input, end, read_at_ms);
-        }
-        Ok(if all_read { Found::Nothing } else { Found::Work })
-    }
-
-    /// Returns records in the order of each partition, the partitions mixed, and the inputs that
-    /// end there; `None` when no broker answers.
-    fn poll(&mut self, client: &Client) -> Option<(Vec<Fetched>, Vec<End>)> {
-        let shard = self.running.id();
-        let mut world = client.stage.turn(client.process);
-        world.reach_broker().ok()?;
-        let inputs = self.cursor.len();
-        if world.random.chance(20) {
-            // A reconnected consumer may hand over again what it has handed over before.
-            let input = world.random.below(inputs);
-            self.cursor[input] -= world.random.between(0, self.cursor[input].min(3));
-        }
-        let mut fetched = Vec::new();
-        for _ in 0..world.random.below(4) {
-            let input = world.random.below(inputs);
-            let most = 1 + world.random.below(6);
-            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
-            log.replicate();
-            for (offset, message) in log.read(self.cursor[input]).take(most) {
-                self.cursor[input] = offset + 1;
-                fetched.push((input, offset, Arc::clone(message)));
-            }
-        }
-        let mut ends = Vec::new();
-        for input in 0..inputs {
-            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
-            log.replicate();
-            if log.read(self.cursor[input]).next().is_none() {
-                self.cursor[input] = self.cursor[input].max(log.served());
-                ends.push((input, self.cursor[input]));
-            }
-        }
-        Some((fetched, ends))
-    }
-
-    /// Returns where the logs of the inputs end, whether all of it may be read or not.
-    fn log_ends(&self, client: &Client) -> Vec<Offset> {
-        let (mut world, shard) = (client.stage.world(), self.running.id());
-        let log_end = |input| {
-            let place = Place { topic: Topic::Input(input), shard };
-            world.cluster.log(place).bounds().end
-        };
-        (0..self.cursor.len()).map(log_end).collect()
-    }
-
-    fn tick(&mut self, client: &Client) -> Result<()> {
-        let wall_ms = client.stage.world().wall_ms(client.process);
-        self.running.tick(wall_ms)
-    }
-
-    fn take(&mut self, client: &Client) {
-        let mut world = client.stage.world();
-        let wall_ms = world.wall_ms(client.process);
-        if self.commit.is_none()
-            && self.done.is_none()
-            && (world.is_calm || world.random.chance(500))
-            && let Some(commit) = self.running.take(wall_ms)
-        {
-            self.commit = Some((commit, None));
-        }
-    }
-
-    /// Commits what was taken and acknowledges what is in, now or at a later turn: the next
-    /// overlay runs meanwhile.
-    fn commit(&mut self, wiring: &W, client: &Client, held: Option<Authority>) -> Result<()> {
-        let later = || client.stage.world().random.chance(400);
-        if let Some(done) = self.done
-            && !later()
-        {
-            self.running.committed(done);
-            self.done = None;
-        }
-        let Some((commit, refused)) = &mut self.commit else { return Ok(()) };
-        let Some(authority) = wiring.authority(client, held) else { return Ok(()) };
-        if *refused == Some(authority.generation) || later() {
-            return Ok(());
-        }
-        let store = self.running.store();
-        match wiring.commit(client, commit, &mut self.producer, store, &authority) {
-            Ok(done) => {
-                if refused.is_some() {
-                    client.stage.world().seen.count(Situation::CommittedAtLast);
-                }
-                self.commit = None;
-                self.done = Some(done);
-                Ok(())
-            }
-            Err(Error::Outdated(_)) => {
-                client.stage.world().seen.count(Situation::Refused);
-                *refused = Some(authority.generation);
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Counts the rows one by one and compares them with the numbers that are kept.
-    fn audit(&self, client: &Client) -> Result<()> {
-        let world = client.stage.world();
-        let mut recount = self.running.recount();
-        if let Some(disk) = world.disks.get(&(client.process, self.running.id())) {
-            disk.rows.iter().for_each(|(key, row)| recount.stored(key, row));
-        }
-        self.running.audit(recount)
-    }
-
-    /// Ends the shard; now and then it comes to that too late.
-    fn close(self, client: &Client) {
-        if client.stage.world().random.chance(700) {
-            // Nothing is lost when the store fails; the changelog has it all.
-            let _closed = self.running.close();
-        }
-    }
 }

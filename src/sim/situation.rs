@@ -16,6 +16,12 @@ pub enum Situation {
     /// A refused transaction was committed under a newer assignment.
     CommittedAtLast,
     Interrupted,
+    /// Giving a shard up took longer than the group waits.
+    ReleasedLate,
+    /// A shard was opened that was lost meanwhile.
+    OpenedForNothing,
+    /// A commit did not return.
+    Stuck,
     /// A transaction was more than the brokers take.
     Oversized,
     /// The end of a transaction was asked for, and never decided.
@@ -54,7 +60,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 32] = [
+pub const SITUATIONS: [(Situation, &str); 35] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -63,6 +69,9 @@ pub const SITUATIONS: [(Situation, &str); 32] = [
     (Situation::Refused, "refused"),
     (Situation::CommittedAtLast, "committed at last"),
     (Situation::Interrupted, "interrupted"),
+    (Situation::ReleasedLate, "released late"),
+    (Situation::OpenedForNothing, "opened for nothing"),
+    (Situation::Stuck, "stuck"),
     (Situation::Oversized, "oversized"),
     (Situation::RequestLost, "request lost"),
     (Situation::RequestDelayed, "request delayed"),
@@ -90,8 +99,14 @@ pub const SITUATIONS: [(Situation, &str); 32] = [
 ];
 
 /// How often each of [`SITUATIONS`] came up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen([u64; SITUATIONS.len()]);
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self([0; SITUATIONS.len()])
+    }
+}
 
 impl Seen {
     pub fn count(&mut self, situation: Situation) {

@@ -1,7 +1,10 @@
 //! How processes are put together: as they should be, or with a fault planted.
 
 use super::{Authority, Client, client, disk::Disk};
-use crate::shard::{Broker, Commit, Committed, Producer, Result};
+use crate::{
+    owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
+    shard::{Broker, Commit, Committed, Error, Producer, Result, ShardId},
+};
 
 /// How a process reaches Kafka, which proof it commits with, and how.
 pub trait Wiring: Sync {
@@ -19,6 +22,38 @@ pub trait Wiring: Sync {
     /// Tells whether a shard whose transaction was too large makes smaller ones.
     fn shrinks(&self) -> bool {
         true
+    }
+
+    /// Begins to give a shard up.
+    fn release(&self, cycle: &mut Cycle) -> Release {
+        cycle.release()
+    }
+
+    /// Notes how a commit has ended.
+    fn ended(
+        &self,
+        cycle: &mut Cycle,
+        stay: Stay,
+        result: std::result::Result<(), &Error>,
+        now: Now,
+    ) -> Ended {
+        cycle.ended(stay, result, now)
+    }
+
+    /// Notes how the opening of a shard has ended.
+    fn opened(
+        &self,
+        shards: &mut Shards,
+        (shard, stay): (ShardId, Stay),
+        result: std::result::Result<(), &Error>,
+        now: Now,
+    ) -> Opened {
+        shards.opened(shard, stay, result, now)
+    }
+
+    /// Tells whether a commit that was refused is sent again though its shard was let go.
+    fn resurrects(&self) -> bool {
+        false
     }
 
     /// Runs a commit.

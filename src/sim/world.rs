@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     matching::Timestamp,
+    owner::Stay,
     shard::{Error, Record, Result, ShardId, Spill},
 };
 
@@ -87,6 +88,8 @@ pub struct World {
     pub delayed: BTreeMap<u64, Request>,
     /// Which epoch was the newest when a process last read a shard's committed offsets.
     pub located: BTreeMap<(usize, ShardId), u32>,
+    /// The stays whose shards were given up: nothing of them may be committed (O-2).
+    pub left: BTreeSet<(usize, Stay)>,
     /// The members and shards of every generation.
     pub given: BTreeMap<(MemberId, i32), BTreeSet<ShardId>>,
     pub(super) running: usize,
@@ -120,6 +123,7 @@ impl World {
             refusal: None,
             delayed: BTreeMap::new(),
             located: BTreeMap::new(),
+            left: BTreeSet::new(),
             given: BTreeMap::new(),
             running: usize::MAX,
             stopping: false,

@@ -2,24 +2,17 @@
 
 use std::{sync::mpsc::Sender, thread};
 
-use super::{committer::Pending, pace::Pace, query::Question};
+use super::{committer::Pending, query::Question};
 use crate::{
     kafka::{DataConsumer, ShardProducer},
+    owner::{Standing, Stay},
     shard::{Running, ShardId},
     store::RocksStore,
 };
 
-/// What earlier commits of a shard have come to.
-#[derive(Debug, Clone, Default)]
-pub struct Standing {
-    /// Why the last one failed, until one is in: so long the shard does not count as running.
-    pub unproven: Option<String>,
-    pub pace: Pace,
-}
-
 /// What a lane is told.
 pub enum Command {
-    Add(Box<Running<RocksStore>>, ShardProducer, Standing),
+    Add(Stay, Box<Running<RocksStore>>, ShardProducer, Standing),
     /// Give the shard up; the sender is dropped when it can commit no more.
     Release(ShardId, Sender<()>),
     Committed(Box<Pending>),

@@ -12,6 +12,7 @@ use std::{
 use super::{command::Command, spawn, view::View};
 use crate::{
     kafka::{Current, ShardProducer},
+    owner::Stay,
     shard::{Commit, Committed, Error, Result, Running, ShardId},
     store::RocksStore,
     telemetry::Tracer,
@@ -27,10 +28,8 @@ pub enum Job {
 /// A commit on its way to Kafka and back to its lane.
 pub struct Pending {
     pub shard: ShardId,
-    /// The shard's stay on the lane that this commit belongs to.
-    pub stay: u64,
-    /// When it was first handed over.
-    pub since: Instant,
+    /// The stay that this commit belongs to.
+    pub stay: Stay,
     pub producer: ShardProducer,
     pub store: Arc<RocksStore>,
     pub commit: Commit,

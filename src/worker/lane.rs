@@ -20,9 +20,8 @@ use std::{
 use self::shard::Shard;
 use super::{
     cadence,
-    command::{Command, Handle, Standing},
+    command::{Command, Handle},
     committer::{Job, Pending, wall_ms},
-    pace::Pace,
     query::Recent,
     spawn,
     supervisor::Event,
@@ -30,18 +29,13 @@ use super::{
 };
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
+    owner::{Cause, Due, Ended, Left, Now, Pace, Release, Standing, Stay},
     shard::{Error, Record, Result, Running, ShardId},
     store::RocksStore,
 };
 
 /// How often deadlines are looked at.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
-/// A commit that was refused because the group had moved on is tried again after this.
-const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
-/// After that long without an assignment that holds the shard, it is opened anew.
-const OUTDATED_MAX: Duration = Duration::from_secs(60);
-/// librdkafka can forget a time-out when a coordinator goes away: such a shard is opened anew.
-const COMMIT_STUCK_AFTER: Duration = Duration::from_secs(90);
 /// A lane without records sleeps that long for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
@@ -64,9 +58,9 @@ pub fn start(name: String, data: DataConsumer, shared: Shared) -> Result<Handle>
     let own = commands.clone();
     let thread = name.clone();
     let run = move || {
-        let (shards, held, ticked) = (BTreeMap::new(), BTreeSet::new(), Instant::now());
-        let (cache_bytes, stays) = (0, 0);
-        let mut lane = Lane { name, data, shared, own, shards, held, cache_bytes, stays, ticked };
+        let (shards, held, began) = (BTreeMap::new(), BTreeSet::new(), Instant::now());
+        let (cache_bytes, ticked) = (0, began);
+        let mut lane = Lane { name, data, shared, own, shards, held, cache_bytes, began, ticked };
         lane.run(&receiver);
     };
     Ok(Handle { commands, thread: spawn(&thread, run)? })
@@ -81,11 +75,15 @@ struct Lane {
     /// The shards that have not done with the batch, since their transactions were full.
     held: BTreeSet<ShardId>,
     cache_bytes: usize,
-    stays: u64,
+    began: Instant,
     ticked: Instant,
 }
 
 impl Lane {
+    fn now(&self) -> Now {
+        self.began.elapsed()
+    }
+
     fn run(&mut self, commands: &Receiver<Command>) {
         loop {
             self.shared.view.pulse.beat(&self.name);
@@ -116,10 +114,12 @@ impl Lane {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Add(running, producer, standing) => self.add(*running, producer, &standing),
+            Command::Add(stay, running, producer, standing) => {
+                self.add(stay, *running, producer, &standing);
+            }
             Command::Release(shard, done) => {
                 if let Some(state) = self.shards.get_mut(&shard) {
-                    state.releasing = Some(done);
+                    state.released = Some(done);
                     self.wind_up(shard);
                 }
             }
@@ -133,9 +133,9 @@ impl Lane {
             }
             Command::Reopen(why) => {
                 let shards: Vec<ShardId> = self.shards.keys().copied().collect();
-                shards
-                    .into_iter()
-                    .for_each(|id| self.drop_shard(id, Error::Interrupted(why.clone())));
+                shards.into_iter().for_each(|id| {
+                    self.drop_shard(id, Error::Interrupted(why.clone()), Cause::Other);
+                });
             }
             // All shards were given up before.
             Command::Reconnect(data) => self.data = *data,
@@ -145,6 +145,7 @@ impl Lane {
 
     fn add(
         &mut self,
+        stay: Stay,
         mut running: Running<RocksStore>,
         producer: ShardProducer,
         standing: &Standing,
@@ -154,7 +155,8 @@ impl Lane {
             running.set_cache_bytes(self.cache_bytes);
         }
         if let Err(error) = self.data.assign(id, running.next_offsets()) {
-            let _ = self.shared.events.send(Event::Dropped(id, error, standing.pace));
+            let left = Left { pace: standing.pace, cause: Cause::Other };
+            let _ = self.shared.events.send(Event::Dropped(id, stay, error, left));
             return;
         }
         let state = match &standing.unproven {
@@ -163,8 +165,7 @@ impl Lane {
         };
         self.shared.view.set_state(id, state);
         self.held.remove(&id);
-        self.stays += 1;
-        self.shards.insert(id, Shard::new(self.stays, running, producer, standing));
+        self.shards.insert(id, Shard::new(stay, running, producer, standing, self.now()));
     }
 
     /// Takes the next batch and hands it to the shards; or hands what is left of the last one to
@@ -189,8 +190,7 @@ impl Lane {
             }
             for (id, records) in records {
                 let Some(shard) = self.shards.get_mut(&id) else { continue };
-                // What is being given up would be processed twice.
-                if shard.releasing.is_some() {
+                if !shard.cycle.processes() {
                     continue;
                 }
                 match shard.process(&records) {
@@ -203,13 +203,13 @@ impl Lane {
             }
             for (id, input, position) in ends {
                 let Some(shard) = self.shards.get_mut(&id) else { continue };
-                if shard.releasing.is_none() && !self.held.contains(&id) {
+                if shard.cycle.processes() && !self.held.contains(&id) {
                     shard.running.reached_end(input, position);
                 }
             }
         }
         for (shard, error) in failed {
-            self.drop_shard(shard, error);
+            self.drop_shard(shard, error, Cause::Other);
         }
     }
 
@@ -227,7 +227,7 @@ impl Lane {
         }
         self.ticked = Instant::now();
         let lost = self.data.take_brokers_lost();
-        let (mut failed, mut stuck) = (Vec::new(), Vec::new());
+        let (now, mut failed) = (self.now(), Vec::new());
         for (id, shard) in &mut self.shards {
             if lost {
                 // Until the ends are told again: what was produced meanwhile has to be seen before
@@ -239,17 +239,13 @@ impl Lane {
                     continue;
                 }
             }
-            if shard.producer.is_none() && shard.committed_at.elapsed() > COMMIT_STUCK_AFTER {
-                stuck.push(*id);
-                continue;
-            }
             let now_ms = wall_ms();
             for input in 0..shard.running.next_offsets().len() {
                 if let Some(end) = self.data.end(*id, input) {
                     shard.running.ends_at(input, end, now_ms);
                 }
             }
-            if shard.releasing.is_none()
+            if shard.cycle.processes()
                 && let Err(error) = shard.running.tick(now_ms)
             {
                 failed.push((*id, error));
@@ -260,33 +256,35 @@ impl Lane {
             }
             if shard.is_to_report() {
                 shard.listen();
-                self.shared.view.report(*id, shard.report(*id, &self.data));
+                self.shared.view.report(*id, shard.report(*id, &self.data, now));
             }
         }
         for (shard, error) in failed {
-            self.drop_shard(shard, error);
-        }
-        for shard in stuck {
-            let text = format!("a commit has not returned for {COMMIT_STUCK_AFTER:?}");
-            self.refuse_shard(shard, Error::Interrupted(text));
+            self.drop_shard(shard, error, Cause::Other);
         }
     }
 
     /// Sends the commits that are due to the committers.
     fn commit(&mut self) {
         let busy = self.shards.values().filter(|shard| shard.is_busy()).count();
-        let mut given_up = Vec::new();
+        let (now, mut failed) = (self.now(), Vec::new());
         for (id, shard) in &mut self.shards {
-            if let Some(pending) =
-                shard.refused.take_if(|_| shard.committed_at.elapsed() > OUTDATED_PAUSE)
-            {
-                if pending.since.elapsed() > OUTDATED_MAX {
-                    given_up.push(*id);
+            match shard.cycle.due(now) {
+                Due::Nothing => {}
+                Due::Again => {
+                    let pending = shard.refused.take().expect("what was refused is kept");
+                    let _ = self.shared.committers.send(Job::Commit(pending));
                 }
-                shard.committed_at = Instant::now();
-                let _ = self.shared.committers.send(Job::Commit(pending));
+                Due::Abandoned => {
+                    let text = "no assignment has held the shard for a minute".to_owned();
+                    failed.push((*id, Error::Interrupted(text)));
+                }
+                Due::Stuck => {
+                    let text = "a commit does not return".to_owned();
+                    failed.push((*id, Error::Interrupted(text)));
+                }
             }
-            if shard.producer.is_none() || shard.releasing.is_some() {
+            if !shard.cycle.may_commit() {
                 continue;
             }
             let next = shard.running.next_offsets();
@@ -295,97 +293,91 @@ impl Lane {
                 .enumerate()
                 .filter_map(|(input, next)| self.data.lag(*id, input, *next));
             let pause = cadence::pause(self.shared.commit_interval, busy, lag.sum());
-            if shard.committed_at.elapsed() >= pause || shard.running.fills_transaction() {
-                shard.send(*id, &self.shared.committers, &self.own);
+            let since = now.saturating_sub(shard.cycle.sent_at());
+            if since >= pause || shard.running.fills_transaction() {
+                shard.send(*id, &self.shared.committers, &self.own, now);
             }
         }
-        for id in given_up {
-            let error =
-                Error::Interrupted("no assignment has held the shard for a minute".to_owned());
-            self.refuse_shard(id, error);
+        for (id, error) in failed {
+            self.drop_shard(id, error, Cause::Commit);
         }
     }
 
     fn committed(&mut self, mut pending: Box<Pending>) {
-        let id = pending.shard;
-        let Some(shard) = self.shards.get_mut(&id).filter(|shard| shard.stay == pending.stay)
-        else {
-            return;
-        };
-        match pending.result.clone() {
-            Ok(done) => {
-                shard.running.committed(done);
+        let (id, now) = (pending.shard, self.now());
+        let Some(shard) = self.shards.get_mut(&id) else { return };
+        let result = pending.result.clone();
+        match shard.cycle.ended(pending.stay, result.as_ref().map(|_| ()), now) {
+            Ended::Committed { first } => {
+                if let Ok(done) = result {
+                    shard.running.committed(done);
+                }
                 shard.learn(&pending);
                 shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
                 let outputs = std::mem::take(&mut pending.commit.transaction.outputs);
                 self.shared.recent.keep(id, outputs, wall_ms());
                 shard.producer = Some(pending.producer);
-                if !std::mem::replace(&mut shard.has_committed, true) {
-                    let _ = self.shared.events.send(Event::Committed(id));
+                if first {
+                    let _ = self.shared.events.send(Event::Committed(id, pending.stay));
                 }
                 if std::mem::take(&mut shard.unproven) {
                     self.shared.view.set_state(id, State::Running);
                 }
-                if shard.releasing.is_some() {
+                if !shard.cycle.processes() {
                     self.wind_up(id);
                 }
             }
-            Err(error) if shard.releasing.is_some() => {
-                tracing::debug!(shard = id.0, %error, "the last commit failed; the next owner repeats it");
+            Ended::Left => {
+                tracing::debug!(shard = id.0, "the last commit failed; the next owner repeats it");
                 self.remove(id);
             }
-            Err(Error::Outdated(_)) => {
-                shard.refused = Some(pending);
-                shard.committed_at = Instant::now();
-            }
-            Err(error) => {
+            Ended::Refused => shard.refused = Some(pending),
+            Ended::Failed => {
+                let Err(error) = result else { return };
                 shard.learn_from_failure(&pending, &error);
-                self.refuse_shard(id, error);
+                self.drop_shard(id, error, Cause::Commit);
             }
+            Ended::Stale => {}
         }
     }
 
     /// Commits what a shard that is given up still holds, then lets it go.
     fn wind_up(&mut self, id: ShardId) {
+        let now = self.now();
         let Some(shard) = self.shards.get_mut(&id) else { return };
-        if shard.refused.is_some() {
+        let leaves = match shard.cycle.release() {
+            Release::Commit => !shard.send(id, &self.shared.committers, &self.own, now),
+            Release::Wait => false,
+            Release::Leave => true,
+        };
+        if leaves {
             self.remove(id);
-        } else if shard.producer.is_some() {
-            shard.send(id, &self.shared.committers, &self.own);
-            if shard.producer.is_some() {
-                self.remove(id);
-            }
         }
     }
 
-    fn drop_shard(&mut self, id: ShardId, error: Error) {
-        if let Some(pace) = self.remove(id) {
-            let _ = self.shared.events.send(Event::Dropped(id, error, pace));
-        }
-    }
-
-    /// Like [`Self::drop_shard`], where a commit is what has failed.
-    fn refuse_shard(&mut self, id: ShardId, error: Error) {
-        if let Some(pace) = self.remove(id) {
-            let _ = self.shared.events.send(Event::Refused(id, error, pace));
+    /// Lets a shard go that has failed.
+    fn drop_shard(&mut self, id: ShardId, error: Error, cause: Cause) {
+        if let Some((stay, pace)) = self.remove(id) {
+            let left = Left { pace, cause };
+            let _ = self.shared.events.send(Event::Dropped(id, stay, error, left));
         }
     }
 
     /// Takes a shard off the lane. From here on it cannot commit, so its release is done.
-    fn remove(&mut self, id: ShardId) -> Option<Pace> {
+    fn remove(&mut self, id: ShardId) -> Option<(Stay, Pace)> {
         let shard = self.shards.remove(&id)?;
         self.held.remove(&id);
-        self.shared.view.report(id, shard.report(id, &self.data));
+        self.shared.view.report(id, shard.report(id, &self.data, self.now()));
         if let Err(error) = self.data.unassign(id) {
             tracing::warn!(shard = id.0, %error, "the inputs could not be unassigned");
         }
-        let Shard { running, producer, releasing, pace, .. } = shard;
+        let Shard { running, cycle, producer, released, pace, .. } = shard;
         tracing::info!(shard = id.0, next = ?running.next_offsets(), "shard closed");
-        if releasing.is_some() {
+        if released.is_some() {
             self.shared.recent.forget(id);
         }
-        drop(releasing);
+        drop(released);
         let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
-        Some(pace)
+        Some((cycle.stay(), pace))
     }
 }

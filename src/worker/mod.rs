@@ -10,7 +10,6 @@
 //! signals and the check of the topics are asynchronous.
 
 mod at_stop;
-mod backoff;
 mod cadence;
 mod command;
 mod commits;
@@ -22,7 +21,6 @@ mod member;
 mod metrics;
 mod name;
 mod opener;
-mod pace;
 mod plan;
 mod pulse;
 mod query;

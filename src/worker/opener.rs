@@ -8,6 +8,7 @@ use std::{
 use super::{committer::wall_ms, spawn, supervisor::Event};
 use crate::{
     kafka::{KafkaBroker, ShardProducer},
+    owner::{Next, Stay, Trust},
     shard::{Limits, Opening, Plan, Progress, Result, Running, ShardId},
     store::{RocksStore, Stores},
     telemetry::Tracer,
@@ -16,8 +17,7 @@ use crate::{
 /// What became of opening a shard.
 pub struct Opened {
     pub shard: ShardId,
-    /// Which time of owning the shard it was opened for.
-    pub tenure: u64,
+    pub stay: Stay,
     pub result: Result<(Running<RocksStore>, ShardProducer)>,
     pub took: Duration,
 }
@@ -32,14 +32,6 @@ pub struct Opener {
     pub tracer: Option<Tracer>,
 }
 
-/// Whether what is on disk may be used.
-#[derive(Debug, Clone, Copy)]
-pub enum Trust {
-    Kept,
-    /// It was found damaged: it is deleted before the shard is opened, and restored.
-    Lost,
-}
-
 impl Opener {
     /// Opens the shard on a thread of its own, since it may take seconds; returns why there is none.
     ///
@@ -47,8 +39,7 @@ impl Opener {
     /// When the system refuses the thread.
     pub fn start(
         &self,
-        (shard, tenure): (ShardId, u64),
-        store: Trust,
+        Next { shard, stay, store }: Next,
         limits: Limits,
         progress: Arc<Progress>,
     ) -> std::result::Result<(), String> {
@@ -65,7 +56,7 @@ impl Opener {
                 let (seconds, restored) = (took.as_secs_f64(), progress.restored());
                 tracing::info!(shard, ?next, restored, seconds, "shard opened");
             }
-            let opened = Opened { shard, tenure, result, took };
+            let opened = Opened { shard, stay, result, took };
             let _ = opener.events.send(Event::Opened(Box::new(opened)));
         };
         spawn(&format!("open-{shard}"), open).map(drop).map_err(|error| error.to_string())
@@ -78,7 +69,7 @@ impl Opener {
         limits: Limits,
         progress: &Progress,
     ) -> Result<(Running<RocksStore>, ShardProducer)> {
-        if matches!(trust, Trust::Lost) {
+        if trust == Trust::Lost {
             self.stores.forget(shard)?;
         }
         let store = self.stores.shard(shard)?;

@@ -6,32 +6,30 @@ use std::{
 };
 
 use super::super::{
-    command::{Command, Standing},
+    command::Command,
     commits::Commits,
     committer::{Job, Pending, wall_ms},
-    pace::Pace,
     view::Report,
 };
 use crate::{
     kafka::{DataConsumer, ShardProducer},
+    owner::{Cycle, Now, Pace, Standing, Stay},
     shard::{Error, Record, Result, Running, ShardId},
     store::RocksStore,
 };
 
 /// A shard on its lane.
 pub(super) struct Shard {
-    /// Tells this stay of the shard on the lane from earlier ones.
-    pub stay: u64,
     pub running: Running<RocksStore>,
+    /// Where its commits stand.
+    pub cycle: Cycle,
     /// With the committers while a commit is under way.
     pub producer: Option<ShardProducer>,
-    /// A commit that was refused because the group had moved on, to be tried again.
+    /// A commit that was refused because the group had moved on, to be sent again.
     pub refused: Option<Box<Pending>>,
-    pub committed_at: Instant,
     pub reported_at: Option<Instant>,
-    pub releasing: Option<Sender<()>>,
-    /// A commit is in since the shard was opened.
-    pub has_committed: bool,
+    /// Dropped when none of it can be committed any more.
+    pub released: Option<Sender<()>>,
     /// The last commit failed, and none is in since.
     pub unproven: bool,
     pub pace: Pace,
@@ -47,22 +45,20 @@ const THROTTLED_FOR: Duration = Duration::from_secs(30);
 impl Shard {
     /// Begins a stay on a lane.
     pub fn new(
-        stay: u64,
+        stay: Stay,
         mut running: Running<RocksStore>,
         producer: ShardProducer,
         standing: &Standing,
+        now: Now,
     ) -> Self {
-        let now = Instant::now();
         running.set_transaction_max(standing.pace.limit());
         Self {
-            stay,
             running,
+            cycle: Cycle::new(stay, now),
             producer: Some(producer),
             refused: None,
-            committed_at: now,
             reported_at: None,
-            releasing: None,
-            has_committed: false,
+            released: None,
             unproven: standing.unproven.is_some(),
             pace: standing.pace,
             throttled: None,
@@ -126,19 +122,24 @@ impl Shard {
     }
 
     pub fn is_busy(&self) -> bool {
-        self.producer.is_none() || self.running.has_work()
+        self.cycle.is_committing() || self.running.has_work()
     }
 
-    /// Hands the running overlay to the committers, if there is something to commit.
-    pub fn send(&mut self, id: ShardId, committers: &Sender<Job>, lane: &Sender<Command>) {
-        let Some(commit) = self.running.take(wall_ms()) else { return };
+    /// Hands the running overlay to the committers, and tells whether there was something in it.
+    pub fn send(
+        &mut self,
+        id: ShardId,
+        committers: &Sender<Job>,
+        lane: &Sender<Command>,
+        now: Now,
+    ) -> bool {
+        let Some(commit) = self.running.take(wall_ms()) else { return false };
+        self.cycle.sent(now);
         let producer =
             self.producer.take().expect("a shard that is not committing has its producer");
-        self.committed_at = Instant::now();
         let pending = Pending {
             shard: id,
-            stay: self.stay,
-            since: self.committed_at,
+            stay: self.cycle.stay(),
             producer,
             store: Arc::clone(self.running.store()),
             commit,
@@ -147,12 +148,18 @@ impl Shard {
             lane: lane.clone(),
         };
         let _ = committers.send(Job::Commit(Box::new(pending)));
+        true
     }
 
-    pub fn report(&self, id: ShardId, data: &DataConsumer) -> Report {
+    pub fn report(&self, id: ShardId, data: &DataConsumer, now: Now) -> Report {
         let next = self.running.next_offsets().iter().enumerate();
         let lag = next.map(|(input, next)| data.lag(id, input, *next)).collect();
-        let committing_since = self.producer.is_none().then_some(self.committed_at);
+        let committing_for = now.saturating_sub(self.cycle.sent_at());
+        let committing_since = if self.cycle.is_committing() {
+            Instant::now().checked_sub(committing_for)
+        } else {
+            None
+        };
         let throttled = self.throttled.filter(|(_, at)| at.elapsed() < THROTTLED_FOR);
         let throttled = throttled.map(|(throttled, _)| throttled);
         Report { committing_since, throttled, ..Report::of(&self.running, lag, self.commits) }

@@ -1,6 +1,8 @@
 //! How long a shard waits before it is opened again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use super::Now;
 
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -17,26 +19,26 @@ const WELL_AFTER: Duration = Duration::from_secs(180);
 pub struct Backoff {
     failures: u32,
     pause: Duration,
-    opened_at: Option<Instant>,
-    committed_at: Option<Instant>,
+    opened_at: Option<Now>,
+    committed_at: Option<Now>,
 }
 
 impl Backoff {
     /// Notes that the shard runs.
-    pub fn opened(&mut self, now: Instant) {
+    pub fn opened(&mut self, now: Now) {
         self.opened_at = Some(now);
         self.committed_at = None;
     }
 
     /// Notes the first commit since the shard was opened.
-    pub fn committed(&mut self, now: Instant) {
+    pub fn committed(&mut self, now: Now) {
         self.committed_at = Some(now);
     }
 
     /// Notes a failure and returns how long to wait.
-    pub fn failed(&mut self, now: Instant) -> Duration {
-        let lasted = |since: Option<Instant>, wanted: Duration| {
-            since.is_some_and(|since| now.saturating_duration_since(since) >= wanted)
+    pub fn failed(&mut self, now: Now) -> Duration {
+        let lasted = |since: Option<Now>, wanted: Duration| {
+            since.is_some_and(|since| now.saturating_sub(since) >= wanted)
         };
         if lasted(self.committed_at, self.pause) || lasted(self.opened_at, WELL_AFTER) {
             self.failures = 0;
@@ -57,13 +59,13 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    fn after(start: Instant, seconds: u64) -> Instant {
+    fn after(start: Now, seconds: u64) -> Now {
         start + Duration::from_secs(seconds)
     }
 
     #[test]
     fn an_opening_alone_does_not_shorten_the_pause() {
-        let (mut backoff, start) = (Backoff::default(), Instant::now());
+        let (mut backoff, start) = (Backoff::default(), Duration::from_secs(7));
         let mut pauses = Vec::new();
         for failure in 0..8 {
             let now = after(start, failure * 20);
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_commit_that_lasts_does() {
-        let (mut backoff, start) = (Backoff::default(), Instant::now());
+        let (mut backoff, start) = (Backoff::default(), Duration::from_secs(7));
         for _ in 0..7 {
             backoff.failed(start);
         }
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn so_does_a_shard_that_runs_for_long_with_nothing_to_commit() {
-        let (mut backoff, start) = (Backoff::default(), Instant::now());
+        let (mut backoff, start) = (Backoff::default(), Duration::from_secs(7));
         backoff.failed(start);
         backoff.opened(start);
         assert_eq!(backoff.failed(after(start, 3_600)), PAUSE_MIN);

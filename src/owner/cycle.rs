@@ -1,0 +1,245 @@
+//! The commits of one shard that runs, one after the other.
+
+use std::time::Duration;
+
+use super::{Now, Stay};
+use crate::shard::Error;
+
+/// A commit that was refused because the group had moved on is sent again after this.
+const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
+/// After that long without an assignment that holds the shard, it is opened again.
+const OUTDATED_MAX: Duration = Duration::from_secs(60);
+/// librdkafka can forget a time-out when a coordinator goes away: such a shard is opened again.
+const STUCK_AFTER: Duration = Duration::from_secs(90);
+
+/// Where the commits of a shard stand, from its opening to its release.
+#[derive(Debug)]
+pub struct Cycle {
+    stay: Stay,
+    phase: Phase,
+    releasing: bool,
+    has_committed: bool,
+    /// When the last commit was sent, or the stay began.
+    sent_at: Now,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// A commit is under way that was first sent at this time.
+    Committing {
+        first: Now,
+    },
+    /// It was refused under an outdated assignment, and certainly aborted.
+    Refused {
+        first: Now,
+        again: Now,
+    },
+}
+
+/// What follows from the end of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It is in. `first` says whether it is the first one of the stay.
+    Committed { first: bool },
+    /// It is kept, and sent again when [`Cycle::due`] says so.
+    Refused,
+    /// The shard is opened again.
+    Failed,
+    /// The shard is being given up, and this was its last commit: the next owner repeats it.
+    Left,
+    /// It belongs to another stay and changes nothing.
+    Stale,
+}
+
+/// What a shard that is to be given up still has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Commit what it holds, if anything. It leaves when that has ended.
+    Commit,
+    /// Wait for the commit that is under way.
+    Wait,
+    /// Leave now. A commit that was refused is not sent again: that the group has moved on may well
+    /// be the reason for giving the shard up.
+    Leave,
+}
+
+/// What is due by the passing of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    Nothing,
+    /// Send the commit that was refused again.
+    Again,
+    /// The shard is opened again: no assignment has held it for long.
+    Abandoned,
+    /// The shard is opened again: its commit does not return.
+    Stuck,
+}
+
+impl Cycle {
+    /// Begins with a shard that was opened in this stay.
+    pub fn new(stay: Stay, now: Now) -> Self {
+        let (phase, releasing, has_committed) = (Phase::Idle, false, false);
+        Self { stay, phase, releasing, has_committed, sent_at: now }
+    }
+
+    pub fn stay(&self) -> Stay {
+        self.stay
+    }
+
+    /// Tells whether records may be processed: what is being given up would be processed twice.
+    pub fn processes(&self) -> bool {
+        !self.releasing
+    }
+
+    /// Tells whether the next commit may be taken.
+    pub fn may_commit(&self) -> bool {
+        self.phase == Phase::Idle && !self.releasing
+    }
+
+    /// Tells whether a commit is under way or waits to be sent again.
+    pub fn is_committing(&self) -> bool {
+        self.phase != Phase::Idle
+    }
+
+    /// Returns when the last commit was sent.
+    pub fn sent_at(&self) -> Now {
+        self.sent_at
+    }
+
+    /// Notes that a commit was sent.
+    ///
+    /// # Panics
+    /// When another one has not ended.
+    pub fn sent(&mut self, now: Now) {
+        assert_eq!(self.phase, Phase::Idle, "O-2: one commit of a shard at a time");
+        self.phase = Phase::Committing { first: now };
+        self.sent_at = now;
+    }
+
+    /// Notes how the commit of a stay has ended.
+    pub fn ended(&mut self, stay: Stay, result: Result<(), &Error>, now: Now) -> Ended {
+        let Phase::Committing { first } = self.phase else { return Ended::Stale };
+        if stay != self.stay {
+            return Ended::Stale;
+        }
+        self.phase = Phase::Idle;
+        match result {
+            Ok(()) => {
+                let first = !std::mem::replace(&mut self.has_committed, true);
+                Ended::Committed { first }
+            }
+            Err(_) if self.releasing => Ended::Left,
+            Err(Error::Outdated(_)) => {
+                self.phase = Phase::Refused { first, again: now + OUTDATED_PAUSE };
+                Ended::Refused
+            }
+            Err(_) => Ended::Failed,
+        }
+    }
+
+    /// Returns what is due, and notes that it is done.
+    pub fn due(&mut self, now: Now) -> Due {
+        match self.phase {
+            Phase::Refused { first, .. } if now.saturating_sub(first) > OUTDATED_MAX => {
+                Due::Abandoned
+            }
+            Phase::Refused { first, again } if again <= now => {
+                self.phase = Phase::Committing { first };
+                self.sent_at = now;
+                Due::Again
+            }
+            Phase::Committing { .. } if now.saturating_sub(self.sent_at) > STUCK_AFTER => {
+                Due::Stuck
+            }
+            Phase::Idle | Phase::Refused { .. } | Phase::Committing { .. } => Due::Nothing,
+        }
+    }
+
+    /// Begins to give the shard up, or says what is left of that.
+    pub fn release(&mut self) -> Release {
+        self.releasing = true;
+        match self.phase {
+            Phase::Idle => Release::Commit,
+            Phase::Committing { .. } => Release::Wait,
+            Phase::Refused { .. } => Release::Leave,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAY: Stay = Stay(3);
+
+    fn at(seconds: u64) -> Now {
+        Duration::from_secs(seconds)
+    }
+
+    fn outdated() -> Error {
+        Error::Outdated("the group has moved on".to_owned())
+    }
+
+    #[test]
+    fn the_first_commit_of_a_stay_is_told_from_later_ones() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        for first in [true, false] {
+            assert!(cycle.may_commit());
+            cycle.sent(at(1));
+            assert!(!cycle.may_commit() && cycle.is_committing());
+            assert_eq!(cycle.ended(STAY, Ok(()), at(2)), Ended::Committed { first });
+        }
+    }
+
+    #[test]
+    fn a_refused_commit_is_sent_again_until_no_assignment_holds_the_shard_for_long() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.ended(STAY, Err(&outdated()), at(2)), Ended::Refused);
+        assert_eq!(cycle.due(at(2)), Due::Nothing);
+        assert_eq!(cycle.due(at(3)), Due::Again);
+        assert_eq!(cycle.due(at(3)), Due::Nothing, "it is under way");
+        assert_eq!(cycle.ended(STAY, Err(&outdated()), at(62)), Ended::Refused);
+        assert_eq!(cycle.due(at(62)), Due::Abandoned, "counted from when it was first sent");
+    }
+
+    #[test]
+    fn a_refused_commit_of_a_shard_that_is_given_up_is_not_sent_again() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.ended(STAY, Err(&outdated()), at(2)), Ended::Refused);
+        assert_eq!(cycle.release(), Release::Leave);
+        cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.release(), Release::Wait);
+        assert_eq!(cycle.ended(STAY, Err(&outdated()), at(2)), Ended::Left);
+    }
+
+    #[test]
+    fn a_shard_that_is_given_up_commits_once_more_and_processes_nothing() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.release(), Release::Wait);
+        assert_eq!(cycle.ended(STAY, Ok(()), at(2)), Ended::Committed { first: true });
+        assert!(!cycle.processes() && !cycle.may_commit());
+        assert_eq!(cycle.release(), Release::Commit);
+    }
+
+    #[test]
+    fn what_ends_of_another_stay_changes_nothing() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.ended(Stay(2), Ok(()), at(2)), Ended::Stale);
+        assert!(cycle.is_committing());
+    }
+
+    #[test]
+    fn a_commit_that_does_not_return_is_stuck() {
+        let mut cycle = Cycle::new(STAY, at(0));
+        assert_eq!(cycle.due(at(1_000)), Due::Nothing, "there is none");
+        cycle.sent(at(1_000));
+        assert_eq!(cycle.due(at(1_090)), Due::Nothing);
+        assert_eq!(cycle.due(at(1_091)), Due::Stuck);
+    }
+}

@@ -1,0 +1,80 @@
+//! Faults in who runs what: openings, releases and commits that outlive their stay.
+
+use super::assert_found;
+use crate::{
+    owner::{Cycle, Now, Opened, Release, Shards, Standing, Stay},
+    shard::{Error, ShardId},
+    sim::{Client, Wiring, client},
+};
+
+struct OpenedForAnyStay;
+
+impl Wiring for OpenedForAnyStay {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn opened(
+        &self,
+        shards: &mut Shards,
+        (shard, stay): (ShardId, Stay),
+        result: std::result::Result<(), &Error>,
+        now: Now,
+    ) -> Opened {
+        match shards.opened(shard, stay, result, now) {
+            Opened::Discard if result.is_ok() => Opened::Run(Standing::default()),
+            opened => opened,
+        }
+    }
+}
+
+#[test]
+fn a_shard_that_runs_twice_in_one_process_is_found() {
+    assert_found(&OpenedForAnyStay, "O-1");
+}
+
+struct ReleaseForgetsCommit;
+
+impl Wiring for ReleaseForgetsCommit {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn release(&self, cycle: &mut Cycle) -> Release {
+        match cycle.release() {
+            Release::Wait => Release::Leave,
+            release => release,
+        }
+    }
+}
+
+#[test]
+fn a_release_that_forgets_a_commit_under_way_is_found() {
+    assert_found(&ReleaseForgetsCommit, "O-2");
+}
+
+struct RefusedIsSentAfterRelease;
+
+impl Wiring for RefusedIsSentAfterRelease {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn resurrects(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_refused_commit_that_is_sent_again_after_its_shard_was_given_away_is_found() {
+    assert_found(&RefusedIsSentAfterRelease, "O-2");
+}

@@ -1,0 +1,46 @@
+//! Opens the shards of a process.
+
+use std::sync::Arc;
+
+use crate::{
+    owner::{Next, Trust},
+    shard::{Opening, Progress, Result, Running, Store},
+    sim::{Client, Situation, Wiring, disk::Disk},
+};
+
+/// Opens a shard, which takes many turns.
+pub fn open<W: Wiring>(
+    wiring: &W,
+    client: &Client,
+    next: Next,
+) -> Result<(Running<Disk>, W::Producer)> {
+    let shard = next.shard;
+    if next.store == Trust::Lost {
+        let mut disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
+        // A store that cannot be wiped is found corrupt again.
+        let _wiped = disk.wipe();
+    }
+    let disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
+    let (plan, limits) = {
+        let world = client.stage.world();
+        (Arc::clone(&world.setting.plan), world.setting.limits)
+    };
+    let wall_ms = || client.stage.world().wall_ms(client.process);
+    let progress = Progress::default();
+    let opening = Opening { plan: &plan, shard, limits, wall_ms: &wall_ms, progress: &progress };
+    let (running, producer) = opening.open(&wiring.broker(client.clone()), disk)?;
+    let cursor = running.next_offsets().to_vec();
+    let mut world = client.stage.world();
+    if progress.restored() > 0 {
+        world.seen.count(Situation::Restored);
+    }
+    world.tell(|| {
+        format!(
+            "p{} runs {shard} from {cursor:?}, {} changes restored",
+            client.process,
+            progress.restored()
+        )
+    });
+    drop(world);
+    Ok((running, producer))
+}
