@@ -13,44 +13,15 @@ use super::build::{Monitoring, pod_monitors};
 use super::cluster::Cluster;
 use super::error::{Doing, Error, Result};
 use super::names;
-use crate::spec::object::ReconciliationSpec;
-
-/// Fields that name a Secret.
-pub const CA: &str = "spec.kafka.tls.caSecretRef";
-pub const CERTIFICATE: &str = "spec.kafka.tls.certificateSecretRef";
-pub const LOGIN: &str = "spec.kafka.sasl.secretRef";
-pub const CLIENT: &str = "spec.kafka.sasl.oauth.secretRef";
-pub const TOKEN_CA: &str = "spec.kafka.sasl.oauth.caSecretRef";
-const TOKEN: &str = "spec.console.tokenSecretRef";
-const HEADERS: &str = "spec.tracing.headersSecretRef";
-
-/// A Secret that an object refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference<'a> {
-    /// The field that names it.
-    pub field: &'static str,
-    pub name: &'a str,
-    /// Entries that are read.
-    pub keys: Vec<&'a str>,
-    pub reader: Reader,
-}
-
-/// Who reads a Secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// Workers, and the console, which shows the topics' last records.
-    All,
-    Console,
-}
+use crate::spec::{Reader, ReconciliationSpec, SecretField, SecretReference};
 
 /// What of a Secret matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// The field that names it.
-    pub field: &'static str,
+    pub field: SecretField,
     /// The Secret's uid: only those know it who may read the Secret.
     pub uid: String,
-    pub reader: Reader,
     /// By entry.
     pub entries: BTreeMap<String, Vec<u8>>,
 }
@@ -85,41 +56,6 @@ pub enum PodMonitors {
     Never,
 }
 
-/// Returns the Secrets that an object refers to.
-pub fn references(spec: &ReconciliationSpec) -> Vec<Reference<'_>> {
-    let mut found = Vec::new();
-    let mut add = |field, name, keys, reader| found.push(Reference { field, name, keys, reader });
-    let tls = spec.kafka.tls.as_ref();
-    if let Some(ca) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
-        add(CA, &ca.name, vec![&ca.key[..]], Reader::All);
-    }
-    if let Some(certificate) = tls.and_then(|tls| tls.certificate_secret_ref.as_ref()) {
-        let keys = vec!["tls.crt", "tls.key"];
-        add(CERTIFICATE, &certificate.name, keys, Reader::All);
-    }
-    if let Some(login) = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.secret_ref.as_ref()) {
-        let keys = vec![&login.username_key[..], &login.password_key];
-        add(LOGIN, &login.name, keys, Reader::All);
-    }
-    let oauth = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.oauth.as_ref());
-    if let Some(client) = oauth.and_then(|oauth| oauth.secret_ref.as_ref()) {
-        let keys = vec![&client.client_id_key[..], &client.client_secret_key];
-        add(CLIENT, &client.name, keys, Reader::All);
-    }
-    if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
-        add(TOKEN_CA, &ca.name, vec![&ca.key[..]], Reader::All);
-    }
-    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
-        add(HEADERS, &headers.name, vec![&headers.key[..]], Reader::All);
-    }
-    let token = spec.console.as_ref().and_then(|console| console.token_secret_ref.as_ref());
-    if let Some(token) = token {
-        let keys = vec![&token.key[..]];
-        add(TOKEN, &token.name, keys, Reader::Console);
-    }
-    found
-}
-
 /// Reads what the object refers to.
 ///
 /// # Errors
@@ -136,8 +72,8 @@ pub async fn dereference(
     };
     let mut referred =
         Referred { secrets: Vec::new(), missing: None, forbidden: None, aside: None, monitoring };
-    for reference in references(spec) {
-        let Reference { field, name, reader, .. } = reference;
+    for reference in spec.secrets() {
+        let SecretReference { field, name, .. } = reference;
         let api: Api<Secret> = Api::namespaced(cluster.client.clone(), namespace);
         let found = if names::is_subdomain(name) {
             match api.get_opt(name).await.doing(|| format!("read Secret {name}")) {
@@ -149,7 +85,7 @@ pub async fn dereference(
             Err(misnamed(field, name))
         };
         let Referred { secrets, missing, forbidden, aside, .. } = &mut referred;
-        let (place, finding) = match (found, reader) {
+        let (place, finding) = match (found, field.reader()) {
             (Ok(Some(content)), _) => {
                 secrets.push(content);
                 continue;
@@ -166,7 +102,8 @@ pub async fn dereference(
 }
 
 /// The API server is not asked: the name would be a part of the path.
-fn misnamed(field: &str, name: &str) -> Missing {
+fn misnamed(field: SecretField, name: &str) -> Missing {
+    let field = field.path();
     let message = format!(
         "{field}: no Secret can be called {name:?}: use a-z, 0-9, - and ., as in `kubectl get \
          secrets`"
@@ -174,7 +111,8 @@ fn misnamed(field: &str, name: &str) -> Missing {
     Missing { reason: "SecretNotFound", message }
 }
 
-fn unreadable(field: &str, name: &str) -> Missing {
+fn unreadable(field: SecretField, name: &str) -> Missing {
+    let field = field.path();
     let message = format!(
         "{field}: the operator may not read Secret {name}, so pods do not start anew when it \
          changes: allow it (rbac.secrets of the chart), or restart them by hand after a change"
@@ -184,11 +122,12 @@ fn unreadable(field: &str, name: &str) -> Missing {
 
 fn select(
     secret: Option<Secret>,
-    reference: &Reference<'_>,
+    reference: &SecretReference<'_>,
 ) -> std::result::Result<Content, Missing> {
-    let Reference { field, name, keys, reader } = reference;
+    let SecretReference { field, name, keys } = reference;
+    let path = field.path();
     let Some(secret) = secret else {
-        let message = format!("{field}: there is no Secret {name}: create it in this namespace");
+        let message = format!("{path}: there is no Secret {name}: create it in this namespace");
         return Err(Missing { reason: "SecretNotFound", message });
     };
     let mut data = secret.data.unwrap_or_default();
@@ -201,14 +140,14 @@ fn select(
             let there: Vec<_> = data.keys().map(String::as_str).collect();
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
             let message = format!(
-                "{field}: Secret {name} has no entry {key} (it has {there}): add it, or name \
+                "{path}: Secret {name} has no entry {key} (it has {there}): add it, or name \
                  another one"
             );
             return Err(Missing { reason: "SecretIncomplete", message });
         };
         entries.insert((*key).to_owned(), value.0);
     }
-    Ok(Content { field, uid: secret.metadata.uid.unwrap_or_default(), reader: *reader, entries })
+    Ok(Content { field: *field, uid: secret.metadata.uid.unwrap_or_default(), entries })
 }
 
 async fn monitoring(cluster: &Cluster) -> Result<Monitoring> {
@@ -230,8 +169,8 @@ mod tests {
 
     use super::*;
 
-    const WANTED: Reference<'_> =
-        Reference { field: LOGIN, name: "login", keys: Vec::new(), reader: Reader::All };
+    const WANTED: SecretReference<'_> =
+        SecretReference { field: SecretField::KafkaLogin, name: "login", keys: Vec::new() };
 
     fn secret(entries: &[(&str, &str)]) -> Secret {
         let entries = entries.iter();
@@ -254,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_not_there_is_named_with_those_that_are() {
-        let wanted = Reference { keys: vec!["username", "password"], ..WANTED };
+        let wanted = SecretReference { keys: vec!["username", "password"], ..WANTED };
         let found = secret(&[("username", "me"), ("pass", "word")]);
         let missing = select(Some(found), &wanted).expect_err("no password");
         assert_eq!(missing.reason, "SecretIncomplete");
@@ -263,7 +202,7 @@ mod tests {
 
     #[test]
     fn one_entry_may_serve_twice_and_others_do_not_matter() {
-        let wanted = Reference { keys: vec!["token", "token"], ..WANTED };
+        let wanted = SecretReference { keys: vec!["token", "token"], ..WANTED };
         let content = select(Some(secret(&[("token", "t"), ("other", "o")])), &wanted);
         let entries = content.expect("a usable Secret").entries;
         assert_eq!(entries, BTreeMap::from([("token".to_owned(), b"t".to_vec())]));

@@ -8,12 +8,13 @@
 use openssl::sha::Sha256;
 
 use super::build::Hashes;
-use super::dereference::{Content, Reader};
+use super::dereference::Content;
+use crate::spec::Reader;
 
 /// Returns the hashes for a file and the Secrets that it names.
 pub fn hashes(config: &str, secrets: &[Content]) -> Hashes {
     let of = |readers: &[Reader]| {
-        let read = secrets.iter().filter(|content| readers.contains(&content.reader));
+        let read = secrets.iter().filter(|content| readers.contains(&content.field.reader()));
         hash(config, read)
     };
     Hashes { worker: of(&[Reader::All]), console: of(&[Reader::All, Reader::Console]) }
@@ -47,24 +48,25 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::spec::SecretField;
 
-    fn content(reader: Reader, key: &str, value: &str) -> Content {
+    fn content(field: SecretField, key: &str, value: &str) -> Content {
         let entries = BTreeMap::from([(key.to_owned(), value.as_bytes().to_vec())]);
-        Content { field: "spec", uid: "u".to_owned(), reader, entries }
+        Content { field, uid: "u".to_owned(), entries }
     }
 
     #[test]
     fn only_who_reads_a_secret_starts_anew_when_it_changes() {
-        let login = content(Reader::All, "password", "a");
-        let token = content(Reader::Console, "token", "a");
+        let login = content(SecretField::KafkaLogin, "password", "a");
+        let token = content(SecretField::ConsoleToken, "token", "a");
         let before = hashes("file", &[login.clone(), token.clone()]);
         assert_eq!(before, hashes("file", &[login.clone(), token.clone()]));
 
-        let rotated = hashes("file", &[content(Reader::All, "password", "b"), token]);
+        let rotated = hashes("file", &[content(SecretField::KafkaLogin, "password", "b"), token]);
         assert_ne!(before.worker, rotated.worker);
         assert_ne!(before.console, rotated.console, "it shows what is in the topics");
 
-        let token = content(Reader::Console, "token", "b");
+        let token = content(SecretField::ConsoleToken, "token", "b");
         let rotated = hashes("file", &[login, token]);
         assert_eq!(before.worker, rotated.worker);
         assert_ne!(before.console, rotated.console);
@@ -79,8 +81,9 @@ mod tests {
 
     #[test]
     fn parts_do_not_run_together() {
-        let of =
-            |key: &str, value: &str| hashes("file", &[content(Reader::All, key, value)]).worker;
+        let of = |key: &str, value: &str| {
+            hashes("file", &[content(SecretField::KafkaLogin, key, value)]).worker
+        };
         assert_ne!(of("ab", "c"), of("a", "bc"));
     }
 }

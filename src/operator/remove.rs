@@ -15,7 +15,7 @@ use kube::core::ApiResource;
 use rdkafka::ClientConfig;
 
 use super::cluster::{Cluster, Dependents};
-use super::dereference::{CA, CERTIFICATE, CLIENT, Content, LOGIN, TOKEN_CA};
+use super::dereference::Content;
 use super::error::{Error, Result};
 use super::names::FINALIZER;
 use super::observe;
@@ -84,16 +84,16 @@ pub async fn remove(cluster: &Cluster, object: &Validated, secrets: &[Content]) 
 
 /// Returns how to reach Kafka with the Secrets at hand: only workers have them mounted.
 fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
-    let entry = |field: &str, key: &str| {
-        let content = secrets.iter().find(|content| content.field == field)?;
-        let bytes = content.entries.get(key)?;
+    // Where a worker would find a file, the Secret's entry of that name is at hand.
+    let entry = |file: &Path| {
+        let mut entries = secrets.iter().flat_map(|content| {
+            content.entries.iter().map(|(key, bytes)| (content.field.file(key), bytes))
+        });
+        let (_, bytes) = entries.find(|(mounted, _)| mounted == file)?;
         Some(without_line_ends(&String::from_utf8_lossy(bytes)).to_owned())
     };
-    let name_of = |file: &Path| {
-        file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-    };
-    let read = |field: &str, secret: &Secret| match secret {
-        Secret::File(file) => entry(field, &name_of(file)),
+    let read = |secret: &Secret| match secret {
+        Secret::File(file) => entry(file),
         Secret::Env(_) => None,
     };
     let Kafka { tls, sasl, .. } = &settings.kafka;
@@ -105,11 +105,12 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
     }
     base.set("security.protocol", settings.kafka.security_protocol());
     if let Some(Tls { ca_file, certificate }) = tls {
-        if let Some(ca) = ca_file.as_deref().and_then(|file| entry(CA, &name_of(file))) {
+        if let Some(ca) = ca_file.as_deref().and_then(entry) {
             base.set("ssl.ca.pem", ca);
         }
-        if let (Some(_), Some(certificate), Some(key)) =
-            (certificate, entry(CERTIFICATE, "tls.crt"), entry(CERTIFICATE, "tls.key"))
+        if let Some(files) = certificate
+            && let Some(certificate) = entry(&files.certificate_file)
+            && let Some(key) = entry(&files.key_file)
         {
             base.set("ssl.certificate.pem", certificate).set("ssl.key.pem", key);
         }
@@ -120,18 +121,18 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
     let login = match sasl {
         None => kafka::Login::default(),
         Some(Sasl::Password(login)) => {
-            base.set("sasl.username", read(LOGIN, &login.username).unwrap_or_default());
-            base.set("sasl.password", read(LOGIN, &login.password).unwrap_or_default());
+            base.set("sasl.username", read(&login.username).unwrap_or_default());
+            base.set("sasl.password", read(&login.password).unwrap_or_default());
             kafka::Login::default()
         }
         Some(Sasl::Token(oauth)) => kafka::Login::with(Request {
             endpoint: oauth.token_endpoint.clone(),
-            client_id: read(CLIENT, &oauth.client_id).unwrap_or_default(),
-            client_secret: read(CLIENT, &oauth.client_secret).unwrap_or_default(),
+            client_id: read(&oauth.client_id).unwrap_or_default(),
+            client_secret: read(&oauth.client_secret).unwrap_or_default(),
             scope: oauth.scope.clone(),
             audience: oauth.audience.clone(),
             extensions: oauth.extensions.clone(),
-            ca_pem: oauth.ca_file.as_ref().and_then(|file| entry(TOKEN_CA, &name_of(file))),
+            ca_pem: oauth.ca_file.as_deref().and_then(entry),
         }),
     };
     let group = settings.group_id().to_owned();
@@ -153,8 +154,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::operator::dereference::Reader;
-    use crate::spec;
+    use crate::spec::{self, SecretField};
 
     const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
@@ -170,16 +170,18 @@ mod tests {
         let content = |field, entries: &[(&str, &str)]| Content {
             field,
             uid: "u".to_owned(),
-            reader: Reader::All,
             entries: entries
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
                 .collect::<BTreeMap<_, _>>(),
         };
         let secrets = [
-            content(CA, &[("ca.crt", "CA")]),
-            content(CERTIFICATE, &[("tls.crt", "CERTIFICATE"), ("tls.key", "KEY")]),
-            content(LOGIN, &[("username", "me"), ("password", "s3cret \r\n")]),
+            content(SecretField::KafkaCa, &[("ca.crt", "CA")]),
+            content(
+                SecretField::KafkaCertificate,
+                &[("tls.crt", "CERTIFICATE"), ("tls.key", "KEY")],
+            ),
+            content(SecretField::KafkaLogin, &[("username", "me"), ("password", "s3cret \r\n")]),
         ];
         let connection = connection(&settings, &secrets).expect("a connection");
         for (name, value) in [

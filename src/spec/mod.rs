@@ -25,6 +25,7 @@ mod read;
 pub mod reference;
 mod schema;
 pub mod secret;
+mod secret_field;
 mod settings;
 mod shape;
 mod suggest;
@@ -38,6 +39,7 @@ pub use error::Error;
 pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
 pub use object::{Reconciliation, ReconciliationSpec};
 pub use problem::Problem;
+pub use secret_field::{Reader, SecretField, SecretReference};
 pub use settings::{
     Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, Topics, Tracing,
 };

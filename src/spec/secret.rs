@@ -8,19 +8,6 @@ use crate::plain::sentence;
 
 /// Where Secrets named by the object are mounted in Kubernetes.
 pub const SECRETS_DIR: &str = "/etc/rollcall/secrets";
-/// Directory below [`SECRETS_DIR`] for `kafka.tls.caSecretRef`.
-pub const CA_DIR: &str = "kafka-ca";
-/// Directory below [`SECRETS_DIR`] for `kafka.tls.certificateSecretRef`.
-pub const CERTIFICATE_DIR: &str = "kafka-certificate";
-/// Directory below [`SECRETS_DIR`] for `kafka.sasl.secretRef`.
-pub const SASL_DIR: &str = "kafka-sasl";
-/// Directory below [`SECRETS_DIR`] for `kafka.sasl.oauth.secretRef`.
-pub const OAUTH_DIR: &str = "kafka-oauth";
-/// Directory below [`SECRETS_DIR`] for `kafka.sasl.oauth.caSecretRef`.
-pub const OAUTH_CA_DIR: &str = "kafka-oauth-ca";
-/// Directory below [`SECRETS_DIR`] for `tracing.headersSecretRef`.
-pub const OTLP_DIR: &str = "otlp-headers";
-
 /// Where a secret text is found when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -47,11 +34,6 @@ pub struct SecretError {
 }
 
 impl Secret {
-    /// Returns the path of an entry of a mounted Secret.
-    pub(super) fn mounted(dir: &str, entry: &str) -> PathBuf {
-        [SECRETS_DIR, dir, entry].iter().collect()
-    }
-
     /// Returns the secret text; `path` is the field of the object that names it.
     ///
     /// # Errors

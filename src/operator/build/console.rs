@@ -5,26 +5,14 @@ use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::Plan;
-use super::pod::{self, MountedSecret};
-use super::stateful_set;
+use super::pod;
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, PORT};
+use crate::spec::SecretField;
 use crate::spec::object::ConsoleSpec;
-use crate::spec::secret::SECRETS_DIR;
-
-/// Directory below [`SECRETS_DIR`] for `console.tokenSecretRef`.
-const TOKEN_DIR: &str = "console-token";
 
 /// Returns `None` when the object asks for no console.
 pub(super) fn deployment(plan: &Plan<'_>) -> Option<Deployment> {
     let console = plan.object.spec().console.as_ref()?;
-    let token = console.token_secret_ref.as_ref();
-    // It logs in to Kafka as workers do, to show the topics' last records.
-    let mut secrets = stateful_set::secrets(plan.object.spec());
-    secrets.extend(token.map(|token| MountedSecret {
-        dir: TOKEN_DIR,
-        name: &token.name,
-        keys: vec![&token.key],
-    }));
     let container = container(plan, console);
     Some(Deployment {
         metadata: plan.meta(names::console(plan.name()), Component::Console),
@@ -34,7 +22,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> Option<Deployment> {
                 match_labels: Some(names::selector(plan.name(), Component::Console)),
                 ..LabelSelector::default()
             },
-            template: pod::template(plan, Component::Console, container, &secrets, Vec::new()),
+            template: pod::template(plan, Component::Console, container, Vec::new()),
             ..DeploymentSpec::default()
         },
         ..Deployment::default()
@@ -49,7 +37,7 @@ fn container(plan: &Plan<'_>, console: &ConsoleSpec) -> Container {
         format!("--http=[::]:{PORT}"),
     ];
     if let Some(token) = &console.token_secret_ref {
-        args.push(format!("--token-file={SECRETS_DIR}/{TOKEN_DIR}/{}", token.key));
+        args.push(format!("--token-file={}", SecretField::ConsoleToken.file(&token.key).display()));
     }
     args.extend(console.allowed_hosts.iter().map(|name| format!("--allowed-host={name}")));
     Container {

@@ -16,21 +16,13 @@ use crate::operator::names::{
     self, CONFIG_DIR, CONFIG_HASH, CONFIG_KEY, Component, PORT, PORT_NAME, USER,
 };
 use crate::spec::secret::SECRETS_DIR;
-
-/// Entries of a Secret that a pod reads as files.
-pub(super) struct MountedSecret<'a> {
-    /// Directory below [`SECRETS_DIR`].
-    pub dir: &'static str,
-    pub name: &'a str,
-    pub keys: Vec<&'a str>,
-}
+use crate::spec::{Reader, SecretReference};
 
 /// Returns the template for pods with this container.
 pub(super) fn template(
     plan: &Plan<'_>,
     component: Component,
     mut container: Container,
-    secrets: &[MountedSecret<'_>],
     mut volumes: Vec<Volume>,
 ) -> PodTemplateSpec {
     let wanted = &plan.object.spec().pod;
@@ -42,9 +34,10 @@ pub(super) fn template(
     let mounts = container.volume_mounts.get_or_insert_default();
     mounts.push(read_only("config", CONFIG_DIR));
     volumes.push(config_volume(plan));
-    for secret in secrets {
-        mounts.push(read_only(secret.dir, &format!("{SECRETS_DIR}/{}", secret.dir)));
-        volumes.push(secret_volume(secret));
+    for secret in plan.object.spec().secrets().filter(|secret| reads(component, secret)) {
+        let dir = secret.field.dir();
+        mounts.push(read_only(dir, &format!("{SECRETS_DIR}/{dir}")));
+        volumes.push(secret_volume(&secret));
     }
     // Ours win: selectors rest on them.
     let mut labels = wanted.labels.clone();
@@ -130,12 +123,23 @@ fn config_volume(plan: &Plan<'_>) -> Volume {
     }
 }
 
-fn secret_volume(secret: &MountedSecret<'_>) -> Volume {
+/// Tells whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show the
+/// topics' last records.
+fn reads(component: Component, secret: &SecretReference<'_>) -> bool {
+    match secret.field.reader() {
+        Reader::All => true,
+        Reader::Console => component == Component::Console,
+    }
+}
+
+fn secret_volume(secret: &SecretReference<'_>) -> Volume {
+    let mut keys = secret.keys.clone();
+    keys.dedup();
     Volume {
-        name: secret.dir.to_owned(),
+        name: secret.field.dir().to_owned(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret.name.to_owned()),
-            items: Some(secret.keys.iter().map(|key| item(key)).collect()),
+            items: Some(keys.into_iter().map(item).collect()),
             // Readable by the pod's group, which is all that it is in.
             default_mode: Some(0o440),
             ..SecretVolumeSource::default()

@@ -13,11 +13,10 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::Plan;
-use super::pod::{self, MountedSecret};
+use super::pod;
 use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
 use crate::operator::wanted;
-use crate::spec::object::{ReconciliationSpec, StorageSpec};
-use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, OAUTH_CA_DIR, OAUTH_DIR, OTLP_DIR, SASL_DIR};
+use crate::spec::object::StorageSpec;
 
 const STATE: &str = "state";
 /// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
@@ -38,8 +37,7 @@ pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
         ..Volume::default()
     });
     let volumes = scratch.into_iter().collect();
-    let mut template =
-        pod::template(plan, Component::Worker, container(plan), &secrets(spec), volumes);
+    let mut template = pod::template(plan, Component::Worker, container(plan), volumes);
     if let Some(pod) = &mut template.spec {
         pod.termination_grace_period_seconds = Some(TERMINATION_SECONDS);
     }
@@ -111,42 +109,6 @@ fn container(plan: &Plan<'_>) -> Container {
         }]),
         ..Container::default()
     }
-}
-
-/// Returns the Secrets that a worker reads, where it looks for them.
-pub(super) fn secrets(spec: &ReconciliationSpec) -> Vec<MountedSecret<'_>> {
-    let mut secrets = Vec::new();
-    let tls = spec.kafka.tls.as_ref();
-    if let Some(ca) = tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
-        secrets.push(MountedSecret { dir: CA_DIR, name: &ca.name, keys: vec![&ca.key] });
-    }
-    if let Some(certificate) = tls.and_then(|tls| tls.certificate_secret_ref.as_ref()) {
-        let keys = vec!["tls.crt", "tls.key"];
-        secrets.push(MountedSecret { dir: CERTIFICATE_DIR, name: &certificate.name, keys });
-    }
-    let login = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.secret_ref.as_ref());
-    if let Some(login) = login {
-        let mut keys = vec![login.username_key.as_str(), &login.password_key];
-        keys.dedup();
-        secrets.push(MountedSecret { dir: SASL_DIR, name: &login.name, keys });
-    }
-    let oauth = spec.kafka.sasl.as_ref().and_then(|sasl| sasl.oauth.as_ref());
-    if let Some(client) = oauth.and_then(|oauth| oauth.secret_ref.as_ref()) {
-        let mut keys = vec![client.client_id_key.as_str(), &client.client_secret_key];
-        keys.dedup();
-        secrets.push(MountedSecret { dir: OAUTH_DIR, name: &client.name, keys });
-    }
-    if let Some(ca) = oauth.and_then(|oauth| oauth.ca_secret_ref.as_ref()) {
-        secrets.push(MountedSecret { dir: OAUTH_CA_DIR, name: &ca.name, keys: vec![&ca.key] });
-    }
-    if let Some(headers) = spec.tracing.as_ref().and_then(|it| it.headers_secret_ref.as_ref()) {
-        secrets.push(MountedSecret {
-            dir: OTLP_DIR,
-            name: &headers.name,
-            keys: vec![&headers.key],
-        });
-    }
-    secrets
 }
 
 fn claim(storage: &StorageSpec) -> PersistentVolumeClaim {

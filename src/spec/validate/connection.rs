@@ -7,8 +7,8 @@ use crate::spec::kafka::{Certificate, Kafka, Login, Sasl, Tls};
 use crate::spec::names::Refusal;
 use crate::spec::object::{GroupProtocol, KafkaSpec, SaslMechanism, SaslSpec, TlsSpec};
 use crate::spec::problem::Problems;
-use crate::spec::secret::{CA_DIR, CERTIFICATE_DIR, SASL_DIR, Secret};
-use crate::spec::{bounds, names, properties};
+use crate::spec::secret::Secret;
+use crate::spec::{SecretField, bounds, names, properties};
 
 /// What members of the protocol of KIP-848 may not set.
 const SET_BY_THE_COORDINATOR: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms"];
@@ -78,7 +78,8 @@ fn check_servers(servers: &str) -> Result<(), Refusal> {
 }
 
 fn tls(spec: &TlsSpec, problems: &mut Problems) -> Tls {
-    let ca_mounted = spec.ca_secret_ref.as_ref().map(|secret| Secret::mounted(CA_DIR, &secret.key));
+    let ca_mounted =
+        spec.ca_secret_ref.as_ref().map(|secret| SecretField::KafkaCa.file(&secret.key));
     if ca_mounted.is_some() && spec.ca_file.is_some() {
         problems.add(
             "spec.kafka.tls",
@@ -104,8 +105,8 @@ fn certificate(spec: &TlsSpec, problems: &mut Problems) -> Option<Certificate> {
     let files = match (&spec.certificate_secret_ref, &spec.certificate_file, &spec.key_file) {
         (None, None, None) => None,
         (Some(_), None, None) => Some((
-            Secret::mounted(CERTIFICATE_DIR, "tls.crt"),
-            Secret::mounted(CERTIFICATE_DIR, "tls.key"),
+            SecretField::KafkaCertificate.file("tls.crt"),
+            SecretField::KafkaCertificate.file("tls.key"),
         )),
         (None, Some(certificate), Some(key)) => Some((certificate.into(), key.into())),
         (Some(_), _, _) => {
@@ -154,8 +155,8 @@ fn login(spec: &SaslSpec, problems: &mut Problems) -> Option<Login> {
         source(path, "password", spec.password_env.as_ref(), spec.password_file.as_ref(), problems);
     let (username, password) = match (&spec.secret_ref, username, password) {
         (Some(secret), None, None) => (
-            Secret::File(Secret::mounted(SASL_DIR, &secret.username_key)),
-            Secret::File(Secret::mounted(SASL_DIR, &secret.password_key)),
+            Secret::File(SecretField::KafkaLogin.file(&secret.username_key)),
+            Secret::File(SecretField::KafkaLogin.file(&secret.password_key)),
         ),
         (None, Some(username), Some(password)) => (username, password),
         (Some(_), ..) => {

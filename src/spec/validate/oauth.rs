@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use hyper::Uri;
 
 use super::connection::source;
-use crate::spec::bounds;
 use crate::spec::kafka::Oauth;
 use crate::spec::names::Refusal;
 use crate::spec::object::{OauthSpec, SaslSpec};
 use crate::spec::problem::Problems;
-use crate::spec::secret::{OAUTH_CA_DIR, OAUTH_DIR, Secret};
+use crate::spec::secret::Secret;
+use crate::spec::{SecretField, bounds};
 
 const PATH: &str = "spec.kafka.sasl.oauth";
 
@@ -49,7 +49,7 @@ pub(super) fn token(
         problems.check(format!("{PATH}.extensions[\"{name}\"]"), check_extension(name, value));
     }
     let ca_mounted =
-        spec.ca_secret_ref.as_ref().map(|secret| Secret::mounted(OAUTH_CA_DIR, &secret.key));
+        spec.ca_secret_ref.as_ref().map(|secret| SecretField::OauthCa.file(&secret.key));
     if ca_mounted.is_some() && spec.ca_file.is_some() {
         problems.add(
             PATH,
@@ -87,8 +87,8 @@ fn client(spec: &OauthSpec, problems: &mut Problems) -> Option<(Secret, Secret)>
     );
     match (&spec.secret_ref, id, secret) {
         (Some(mounted), None, None) => Some((
-            Secret::File(Secret::mounted(OAUTH_DIR, &mounted.client_id_key)),
-            Secret::File(Secret::mounted(OAUTH_DIR, &mounted.client_secret_key)),
+            Secret::File(SecretField::OauthClient.file(&mounted.client_id_key)),
+            Secret::File(SecretField::OauthClient.file(&mounted.client_secret_key)),
         )),
         (None, Some(id), Some(secret)) => Some((id, secret)),
         (Some(_), ..) => {

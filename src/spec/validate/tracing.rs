@@ -1,9 +1,10 @@
 //! The part of the object that says what collectors are told.
 
 use super::connection::source;
+use crate::spec::SecretField;
 use crate::spec::object::TracingSpec;
 use crate::spec::problem::Problems;
-use crate::spec::secret::{OTLP_DIR, Secret};
+use crate::spec::secret::Secret;
 use crate::spec::settings::{Keys, Tracing};
 
 const PATH: &str = "spec.tracing";
@@ -22,7 +23,7 @@ pub(super) fn tracing(spec: Option<&TracingSpec>, problems: &mut Problems) -> Tr
     let (variable, file) = (spec.headers_env.as_ref(), spec.headers_file.as_ref());
     let elsewhere = source(PATH, "headers", variable, file, problems);
     let mounted = spec.headers_secret_ref.as_ref();
-    let mounted = mounted.map(|secret| Secret::File(Secret::mounted(OTLP_DIR, &secret.key)));
+    let mounted = mounted.map(|secret| Secret::File(SecretField::TracingHeaders.file(&secret.key)));
     if mounted.is_some() && elsewhere.is_some() {
         problems.add(
             PATH,
