@@ -3,8 +3,10 @@
 #
 #   docker build -t rollcall .
 #
-# The stage "dependencies" compiles the dependencies alone (RocksDB takes about 12 minutes on 2
-# cores), so that its layer is used again until Cargo.toml or Cargo.lock changes. The target
+# The stage "rocksdb" compiles RocksDB alone, as a few large units (docs/adr/0010-rocksdb.md), and
+# keeps the library by its version, compiler and flags, so that a changed Cargo.lock compiles it again
+# only if it brings another one. The stage "dependencies" compiles the other dependencies, so that its
+# layer is used again until Cargo.toml or Cargo.lock changes. The target
 # "prebuilt" takes a binary that was built elsewhere, named rollcall in the build's context
 # (scripts/image --binary): the image is the same but for who compiled it.
 
@@ -26,7 +28,7 @@ ENTRYPOINT ["/usr/bin/rollcall"]
 FROM runtime AS prebuilt
 COPY rollcall /usr/bin/rollcall
 
-FROM rust:1.95-slim-bookworm AS dependencies
+FROM rust:1.95-slim-bookworm AS rocksdb
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       g++ make pkg-config libssl-dev libclang1-14 libclang-common-14-dev \
@@ -38,7 +40,14 @@ COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir -p src bench/load \
  && echo 'fn main() {}' | tee src/main.rs bench/load/main.rs > src/lib.rs \
- && cargo build --release --locked
+ && cargo fetch --locked
+COPY scripts/rocksdb scripts/places.sh scripts/
+RUN --mount=type=cache,target=/root/.cache/rollcall,sharing=locked \
+    folder=$(scripts/rocksdb) && mkdir /rocksdb && cp "$folder/librocksdb.a" /rocksdb/
+
+FROM rocksdb AS dependencies
+ENV ROCKSDB_LIB_DIR=/rocksdb ROCKSDB_STATIC=1
+RUN cargo build --release --locked
 
 FROM dependencies AS build
 COPY src src
