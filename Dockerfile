@@ -4,9 +4,9 @@
 #   docker build -t rollcall .
 #
 # The stage "rocksdb" compiles RocksDB alone, as a few large units (docs/adr/0010-rocksdb.md), and
-# keeps the library by its version, compiler and flags, so that a changed Cargo.lock compiles it again
-# only if it brings another one. The stage "dependencies" compiles the other dependencies, so that its
-# layer is used again until Cargo.toml or Cargo.lock changes. The target
+# keeps the library by its version, compiler and flags, so that a changed Cargo.lock compiles it
+# again only if it brings another one. The stage "dependencies" compiles the other dependencies, so
+# that its layer is used again until Cargo.toml or Cargo.lock changes. The target
 # "prebuilt" takes a binary that was built elsewhere, named rollcall in the build's context
 # (scripts/image --binary): the image is the same but for who compiled it.
 
