@@ -18,7 +18,7 @@ use super::{
     native::{Failure, GroupMetadata, Kept, NativeProducer, Outgoing, TopicHandle},
     refusal::{self, Class},
 };
-use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction};
+use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction, check};
 
 /// Bounds every call of a commit; longer than the transaction may live at the broker.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -179,7 +179,8 @@ impl Producer for ShardProducer {
         if authority.generation() < 0 {
             return Err(Error::Fenced("this process is no member of the group".to_owned()));
         }
-        debug_assert_eq!(transaction.shard, self.shard);
+        let (given, mine) = (transaction.shard, self.shard);
+        check!(R4, given == mine, "shard {mine}'s producer has a transaction of shard {given}");
         let begun = Instant::now();
         let result = self.run(transaction, authority);
         self.took = begun.elapsed();

@@ -231,10 +231,14 @@ impl Cache {
         self.spilling.is_some()
     }
 
+    /// Tells whether all dirty rows belong to transactions, and no other spill is under way.
+    pub fn may_spill(&self) -> bool {
+        self.changed.is_empty() && self.spilling.is_none()
+    }
+
     /// Returns all dirty rows, unsorted, for the store. Must follow [`Self::take_changes`]
     /// directly, so that all of them belong to transactions that commit before the spill lands.
     pub fn take_spill(&mut self, rules: &Rules) -> Spill {
-        debug_assert!(self.changed.is_empty() && self.spilling.is_none());
         let dirty = std::mem::take(&mut self.dirty);
         let mut spill = Spill::default();
         let bytes = dirty.iter().map(|&id| self.slots[id].joined().len()).sum();

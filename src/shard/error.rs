@@ -1,5 +1,7 @@
 //! Errors, named by the reaction they demand.
 
+use super::Invariant;
+
 /// What went wrong with a shard, as the reaction that it demands. Undecodable input is not here:
 /// it is data, and goes to the dead-letter topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +19,7 @@ pub enum Error {
     /// What must always hold does not: a fault of this program, to be reported. Open again: what is
     /// committed is right.
     #[error("{invariant} does not hold: {what}; please report this with the log around it")]
-    Violated { invariant: &'static str, what: String },
+    Violated { invariant: Invariant, what: String },
     /// The transaction is more at a time than the brokers take, in bytes or in time. Drop the shard,
     /// open it again, and commit less at a time.
     #[error("too much for one transaction: {0}")]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Known,
-    Ledger, Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts, ShardId,
-    Store, Transaction, cache::SlotId, large::LargeRows,
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Invariant,
+    Known, Ledger, Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts,
+    ShardId, Store, Transaction, cache::SlotId, check, large::LargeRows,
 };
 use crate::{
     codec::{self, input::Scratch},
@@ -261,11 +261,14 @@ impl<S: Store> Running<S> {
 
     /// Ends the running overlay and returns it as a commit, with a spill when one is called for;
     /// the next overlay starts. `None` while a commit is under way or when there is nothing.
-    pub fn take(&mut self, wall_ms: Timestamp) -> Option<Commit> {
+    ///
+    /// # Errors
+    /// [`Error::Violated`] when rows would be spilled that are not part of a transaction.
+    pub fn take(&mut self, wall_ms: Timestamp) -> Result<Option<Commit>> {
         let called_for =
             self.has_work() || self.wants_spill(wall_ms) || self.wants_renewal(wall_ms);
         if self.committing || !called_for {
-            return None;
+            return Ok(None);
         }
         let mut outputs = std::mem::take(&mut self.outputs);
         self.plan.outputs.stamp(&mut outputs, wall_ms);
@@ -276,18 +279,20 @@ impl<S: Store> Running<S> {
             offsets: self.next.iter().copied().enumerate().collect(),
             metadata: self.metadata(),
         };
-        let spill = self.wants_spill(wall_ms).then(|| {
+        let spill = if self.wants_spill(wall_ms) {
             self.spilled_at_ms = wall_ms;
-            let mut spill = self.take_spill();
+            let mut spill = self.take_spill()?;
             spill.checkpoint = Some(self.checkpoint(wall_ms));
-            spill
-        });
+            Some(spill)
+        } else {
+            None
+        };
         self.ledger.take();
         self.output_bytes = 0;
         self.moved = false;
         self.committing = true;
         self.taken_at_ms = wall_ms;
-        Some(Commit { transaction, spill, changelog_next: self.changelog_next })
+        Ok(Some(Commit { transaction, spill, changelog_next: self.changelog_next }))
     }
 
     fn metadata(&self) -> Metadata {
@@ -314,9 +319,12 @@ impl<S: Store> Running<S> {
     }
 
     /// Notes that the commit that was taken is in.
-    pub fn committed(&mut self, done: Committed) {
-        // the changelog only grows.
-        debug_assert!(done.changelog_next >= self.changelog_next);
+    ///
+    /// # Errors
+    /// [`Error::Violated`] when the changelog has become shorter.
+    pub fn committed(&mut self, done: Committed) -> Result<()> {
+        let (shard, before, after) = (self.id, self.changelog_next, done.changelog_next);
+        check!(R2, after >= before, "the changelog of shard {shard} ends at {after}, was {before}");
         self.ledger.commit();
         self.changelog_next = done.changelog_next;
         self.known_end_ms = self.taken_at_ms;
@@ -332,12 +340,13 @@ impl<S: Store> Running<S> {
         if self.cache_bytes() > self.limits.cache_bytes {
             self.evict(self.limits.cache_bytes / 4 * 3);
         }
+        Ok(())
     }
 }
 
 /// Says that the numbers of rows are not those of the rows.
 pub(super) fn miscounted(shard: ShardId, what: &str) -> Error {
-    Error::Violated { invariant: "R-3", what: format!("shard {shard}, counts: {what}") }
+    Invariant::R3.violated(format!("shard {shard}, counts: {what}"))
 }
 
 /// Says that bytes of the changelog or the store are no row that this version knows.

@@ -1,6 +1,6 @@
 //! When rows go to the store, and with which checkpoint.
 
-use super::{Checkpoint, Result, Running, Spill, Store};
+use super::{Checkpoint, Result, Running, Spill, Store, check};
 use crate::matching::Timestamp;
 
 impl<S: Store> Running<S> {
@@ -35,7 +35,7 @@ impl<S: Store> Running<S> {
 
     /// Spills all dirty rows; only while all of them are committed.
     pub(super) fn spill_now(&mut self) -> Result<()> {
-        let mut spill = self.take_spill();
+        let mut spill = self.take_spill()?;
         // Not the time of the spill: what has happened since is not known.
         spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
         spill.land(&*self.store, self.changelog_next)?;
@@ -58,10 +58,15 @@ impl<S: Store> Running<S> {
     }
 
     /// Takes all dirty rows, and notes that the store is going to hold them.
-    pub(super) fn take_spill(&mut self) -> Spill {
+    ///
+    /// # Errors
+    /// [`super::Error::Violated`] when some of them are not part of a transaction yet.
+    pub(super) fn take_spill(&mut self) -> Result<Spill> {
+        let shard = self.id;
+        check!(R1, self.cache.may_spill(), "rows of shard {shard} that no transaction holds");
         let spill = self.cache.take_spill(&self.plan.rules);
         self.known.add(&spill.rows);
-        spill
+        Ok(spill)
     }
 
     /// Drops clean rows until what is in memory takes at most `target` bytes.

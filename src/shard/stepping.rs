@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Carried, InputIndex, Misplaced, Record, Result, RowCounts, Running, Span, Store,
+    Ages, Carried, InputIndex, Invariant, Misplaced, Record, Result, RowCounts, Running, Span,
+    Store,
     cache::SlotId,
     large::Past,
     running::{NO_SLOT, miscounted, unreadable},
@@ -16,7 +17,7 @@ use crate::{
         output::{Source, Time},
         trace::{self, TraceContext},
     },
-    matching::{Emitted, Event, Origin, Outcome, Step, step},
+    matching::{Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step},
 };
 
 impl<S: Store> Running<S> {
@@ -105,6 +106,12 @@ impl<S: Store> Running<S> {
             told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
         }
         if changed {
+            // All of a large row at every step would cost the square of its items.
+            let is_large = row.items.size() >= LARGE_ITEMS_BYTES;
+            let of_row = if is_large { invariants::check_outline } else { invariants::check };
+            of_row(&row).map_err(|statement| {
+                Invariant::R3.violated(format!("shard {}, a row: not {statement:?}", self.id))
+            })?;
             if let Some(origin) = origin {
                 row.touched_by(outcome, origin);
             }

@@ -175,9 +175,10 @@ fn record<'a>(
 
 /// Commits what the shard holds and returns it.
 fn commit(shard: &mut Running<Memory>, wall_ms: i64) -> Transaction {
-    let mut commit = shard.take(wall_ms).expect("there is something to commit");
+    let mut commit =
+        shard.take(wall_ms).expect("nothing is wrong").expect("there is something to commit");
     let done = commit.run(&mut Taker, &**shard.store(), &()).expect("nothing fails");
-    shard.committed(done);
+    shard.committed(done).expect("nothing is wrong");
     commit.transaction
 }
 

@@ -165,11 +165,15 @@ impl<'w, W: Wiring> Process<'w, W> {
         let Some(open) = self.open.get_mut(&shard) else { return };
         let leaves = match self.wiring.release(&mut open.cycle) {
             Release::Commit => match open.take(&self.client) {
-                Some(job) => {
+                Ok(Some(job)) => {
                     self.jobs.push(job);
                     false
                 }
-                None => true,
+                Ok(None) => true,
+                Err(error) => {
+                    self.client.stage.world().fail(error.to_string());
+                    true
+                }
             },
             Release::Wait => false,
             Release::Leave => true,
@@ -268,7 +272,7 @@ impl<'w, W: Wiring> Process<'w, W> {
             }
         }
         if open.cycle.may_commit() && does(&mut self.client.stage.world(), 500) {
-            self.jobs.extend(open.take(&self.client));
+            self.jobs.extend(open.take(&self.client)?);
         }
         Ok(if has_work { Found::Work } else { found })
     }
@@ -313,8 +317,8 @@ impl<'w, W: Wiring> Process<'w, W> {
         let size = job.commit.transaction.size();
         match self.wiring.ended(&mut open.cycle, job.stay, result.as_ref().map(|_| ()), now) {
             Ended::Committed { first } => {
-                if let Ok(done) = result {
-                    open.running.committed(done);
+                if let Err(error) = result.and_then(|done| open.running.committed(done)) {
+                    return self.drop_shard(shard, &error, Cause::Other);
                 }
                 if job.was_refused {
                     self.client.stage.world().seen.count(Situation::CommittedAtLast);

@@ -294,8 +294,10 @@ impl Lane {
                 .filter_map(|(input, next)| self.data.lag(*id, input, *next));
             let pause = cadence::pause(self.shared.commit_interval, busy, lag.sum());
             let since = now.saturating_sub(shard.cycle.sent_at());
-            if since >= pause || shard.running.fills_transaction() {
-                shard.send(*id, &self.shared.committers, &self.own, now);
+            if (since >= pause || shard.running.fills_transaction())
+                && let Err(error) = shard.send(*id, &self.shared.committers, &self.own, now)
+            {
+                failed.push((*id, error));
             }
         }
         for (id, error) in failed {
@@ -309,8 +311,8 @@ impl Lane {
         let result = pending.result.clone();
         match shard.cycle.ended(pending.stay, result.as_ref().map(|_| ()), now) {
             Ended::Committed { first } => {
-                if let Ok(done) = result {
-                    shard.running.committed(done);
+                if let Err(error) = result.and_then(|done| shard.running.committed(done)) {
+                    return self.drop_shard(id, error, Cause::Other);
                 }
                 shard.learn(&pending);
                 shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
@@ -346,7 +348,13 @@ impl Lane {
         let now = self.now();
         let Some(shard) = self.shards.get_mut(&id) else { return };
         let leaves = match shard.cycle.release() {
-            Release::Commit => !shard.send(id, &self.shared.committers, &self.own, now),
+            Release::Commit => {
+                let sent = shard.send(id, &self.shared.committers, &self.own, now);
+                !sent.unwrap_or_else(|error| {
+                    tracing::error!(shard = id.0, "the last commit is left out: {error}");
+                    false
+                })
+            }
             Release::Wait => false,
             Release::Leave => true,
         };

@@ -12,7 +12,7 @@ use std::{
 use super::room::Room;
 use crate::{
     kafka::{BrokerFigures, Brokers, Loss},
-    shard::{Error, Progress, ShardId},
+    shard::{Error, Invariant, Progress, ShardId},
     store::{Budget, Counts, Figures, RocksStore, Stores, Volume},
     telemetry,
 };
@@ -62,13 +62,21 @@ pub struct Totals {
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
 
-/// Failures by reaction.
+/// Failures by reaction, and violations by invariant.
 #[derive(Debug, Default)]
-pub struct Failures([AtomicU64; REACTIONS.len()]);
+pub struct Failures([AtomicU64; REACTIONS.len()], [AtomicU64; Invariant::ALL.len()]);
 
 impl Failures {
     pub fn add(&self, error: &Error) {
         self.0[index(error)].fetch_add(1, Ordering::Relaxed);
+        if let Error::Violated { invariant, .. } = error {
+            self.1[*invariant as usize].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns how often each of [`Invariant::ALL`] did not hold, in this order.
+    pub fn violations(&self) -> impl Iterator<Item = u64> {
+        self.1.iter().map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Returns the counts in the order of [`REACTIONS`].

@@ -15,6 +15,7 @@ pub static GROUP: Group = Group {
         &SHARD_ROOM,
         &SHARD_STATE,
         &SHARD_FAILURES,
+        &INVARIANT_VIOLATIONS,
         &REBALANCES,
         &REVOCATIONS,
         &REVOCATION_SECONDS,
@@ -57,6 +58,13 @@ pub static SHARD_FAILURES: Metric = Metric::counter(
     "Failures after which a shard had to be opened again, by reaction",
 )
 .by(&[REACTION]);
+
+pub static INVARIANT_VIOLATIONS: Metric = Metric::counter(
+    "rollcall_invariant_violations_total",
+    "violations",
+    "Times that what always holds did not: faults of Rollcall, after which a shard was opened again",
+)
+.by(&[Label { name: "invariant", values: "`R-1` to `R-7` of docs/architecture.md" }]);
 
 pub static REBALANCES: Metric = Metric::counter(
     "rollcall_rebalances_total",

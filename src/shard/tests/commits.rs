@@ -18,11 +18,11 @@ fn outcomes_are_counted_when_they_are_committed() {
     shard.process(&[record(ORDERS, 0, 1, "a", ORDER)]).expect("processed");
     shard.process(&[record(ORDERS, 1, 1, "b", "no JSON")]).expect("processed");
     assert_eq!(shard.counters(), &Counters::new(2), "nothing is committed");
-    let mut taken = shard.take(2).expect("there is something to commit");
+    let mut taken = shard.take(2).expect("nothing is wrong").expect("there is something to commit");
     shard.process(&[record(MANUFACTURED, 0, 3, "a", MADE)]).expect("processed");
     assert_eq!(shard.counters(), &Counters::new(2), "nothing is committed yet");
     let done = taken.run(&mut Taker, &**shard.store(), &()).expect("nothing fails");
-    shard.committed(done);
+    shard.committed(done).expect("nothing is wrong");
     assert_eq!(shard.counters().records, [2, 0], "the next overlay is not committed");
     assert_eq!(shard.counters().dead_letters.iter().sum::<u64>(), 1);
     commit(&mut shard, 4);

@@ -166,17 +166,17 @@ impl<W: Wiring> Open<W> {
     }
 
     /// Takes what there is to commit, for the committers.
-    pub fn take(&mut self, client: &Client) -> Option<Job<W>> {
+    pub fn take(&mut self, client: &Client) -> Result<Option<Job<W>>> {
         let (wall_ms, now) = {
             let world = client.stage.world();
             (world.wall_ms(client.process), now(&world))
         };
-        let commit = self.running.take(wall_ms)?;
+        let Some(commit) = self.running.take(wall_ms)? else { return Ok(None) };
         self.cycle.sent(now);
         let producer =
             self.producer.take().expect("a shard that is not committing has its producer");
         let (shard, stay, was_refused) = (self.running.id(), self.cycle.stay(), false);
-        Some(Job { shard, stay, commit, producer, was_refused, result: None })
+        Ok(Some(Job { shard, stay, commit, producer, was_refused, result: None }))
     }
 
     /// Counts the rows one by one and compares them with the numbers that are kept.

@@ -126,14 +126,17 @@ impl Shard {
     }
 
     /// Hands the running overlay to the committers, and tells whether there was something in it.
+    ///
+    /// # Errors
+    /// When what is in it must not be committed.
     pub fn send(
         &mut self,
         id: ShardId,
         committers: &Sender<Job>,
         lane: &Sender<Command>,
         now: Now,
-    ) -> bool {
-        let Some(commit) = self.running.take(wall_ms()) else { return false };
+    ) -> Result<bool> {
+        let Some(commit) = self.running.take(wall_ms())? else { return Ok(false) };
         self.cycle.sent(now);
         let producer =
             self.producer.take().expect("a shard that is not committing has its producer");
@@ -148,7 +151,7 @@ impl Shard {
             lane: lane.clone(),
         };
         let _ = committers.send(Job::Commit(Box::new(pending)));
-        true
+        Ok(true)
     }
 
     pub fn report(&self, id: ShardId, data: &DataConsumer, now: Now) -> Report {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Instant};
 use super::Scene;
 use crate::{
     metrics::{Families, catalogue::sharding},
+    shard::Invariant,
     worker::{
         totals::{LOSSES, REACTIONS},
         view::{CHANGES, ShardView, State},
@@ -34,6 +35,10 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let mut failures = families.family(&sharding::SHARD_FAILURES);
     for (reaction, count) in REACTIONS.iter().zip(totals.shard_failures.counts()) {
         failures.sample(&[reaction], count);
+    }
+    let mut violations = families.family(&sharding::INVARIANT_VIOLATIONS);
+    for (invariant, count) in Invariant::ALL.iter().zip(totals.shard_failures.violations()) {
+        violations.sample(&[invariant.name()], count);
     }
     let mut rebalances = families.family(&sharding::REBALANCES);
     for (reason, count) in CHANGES.iter().zip(view.rebalances()) {
