@@ -67,9 +67,10 @@ fn batches_are_no_larger_than_the_least_that_any_topic_takes() {
     create_outputs(&shop, &[limit]);
     let changelog = [limit, ("cleanup.policy", "compact")];
     shop.broker.create_topic(&shop.changelog(), PARTITIONS, &changelog);
-    large_orders(&shop, 4_000);
+    large_orders(&shop, 20_000);
     let worker = shop.worker("w-1");
-    shop.settle();
+    // So many take a while in a build that is not optimised.
+    shop.settle_within(OPENING_PATIENCE);
     assert_eq!(worker.process.count(&["opening again"]), 0, "a batch was refused");
 }
 
