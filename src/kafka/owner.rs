@@ -64,6 +64,10 @@ fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &Base
 fn mismatch(committed: &str, identity: &Identity) -> Option<Unfit> {
     let metadata: Metadata = committed.parse().unwrap_or_default();
     let mismatch = identity.mismatch(&metadata.identity?)?;
-    let reason = if mismatch.field == "object" { "GroupTaken" } else { "ObjectChanged" };
+    let reason = match mismatch.field {
+        "object" => "GroupTaken",
+        "partitions" => "TopicsRepartitioned",
+        _ => "ObjectChanged",
+    };
     Some(Unfit { reason, error: Error::Misconfigured(mismatch.to_string()) })
 }

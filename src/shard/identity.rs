@@ -4,7 +4,7 @@
 //! the rows were not made by, is refused before it does anything. In Kubernetes the API server refuses
 //! such a change already; this is the lock where nobody else looks.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use crate::matching::Counting;
 
@@ -25,6 +25,8 @@ pub struct Identity {
     pub counting: Counting,
     /// The expected topic, then the observed ones by name.
     pub topics: Topics,
+    /// How many partitions the inputs have; `None` where an older version has committed.
+    pub partitions: Option<NonZeroU32>,
 }
 
 /// Input topics, by name or, where those are long, by a hash of their names.
@@ -72,6 +74,13 @@ impl fmt::Display for Mismatch {
                  its own; if it is to take over from the other, see \"Group taken\" in \
                  docs/operations.md"
             ),
+            "partitions" => write!(
+                f,
+                "the inputs have {ours} partitions, and had {committed} when this group committed last: \
+                 keys are in other partitions than their rows since; Kafka cannot take partitions \
+                 away, so begin under another spec.kafka.groupId, with inputs that were recreated and \
+                 filled again; see \"Topics that change\" in docs/operations.md"
+            ),
             _ => write!(
                 f,
                 "{field} cannot change: the rows that are there were made with {field} {committed}, \
@@ -95,6 +104,7 @@ impl Identity {
     /// Returns the first field in which what is committed differs from ours.
     ///
     /// Namespaces are compared where both are known: an object may move from a file into a cluster.
+    /// So are numbers of partitions, which older versions have not committed.
     pub fn mismatch(&self, committed: &Self) -> Option<Mismatch> {
         let elsewhere = match (&self.namespace, &committed.namespace) {
             (Some(ours), Some(theirs)) => ours != theirs,
@@ -125,6 +135,10 @@ impl Identity {
                 self.topics.told(),
             )
         })
+        .or_else(|| {
+            let (ours, theirs) = (self.partitions?, committed.partitions?);
+            differs("partitions", ours != theirs, theirs.to_string(), ours.to_string())
+        })
     }
 
     /// Returns what is written beside an offset: words without spaces of their own.
@@ -139,6 +153,7 @@ impl Identity {
             self.uid.as_ref().map(|uid| format!("uid={uid}")),
             Some(format!("counting={}", counting_name(self.counting))),
             Some(format!("topics={topics}")),
+            self.partitions.map(|partitions| format!("partitions={partitions}")),
         ]
         .into_iter()
         .flatten()
@@ -147,12 +162,14 @@ impl Identity {
     /// Reads what [`Self::words`] has written; `None` where something is missing or unknown.
     pub(super) fn read<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let (mut object, mut uid, mut counting, mut topics) = (None, None, None, None);
+        let mut partitions = None;
         for (name, value) in words {
             match name {
                 "object" => object = value.split_once('/'),
                 "uid" => uid = Some(value.to_owned()),
                 "counting" => counting = counting_of(value),
                 "topics" => topics = topics_of(value),
+                "partitions" => partitions = value.parse().ok(),
                 _ => {}
             }
         }
@@ -163,6 +180,7 @@ impl Identity {
             uid,
             counting: counting?,
             topics: topics?,
+            partitions,
         })
     }
 }
@@ -204,6 +222,7 @@ pub(super) mod tests {
             uid: Some("7d1f".to_owned()),
             counting: Counting::Distinct,
             topics: Topics::of(&["orders".to_owned(), "manufactured".to_owned()]),
+            partitions: NonZeroU32::new(4),
         }
     }
 
@@ -225,6 +244,16 @@ pub(super) mod tests {
         assert_eq!(mismatch.field, "topics");
         assert_eq!(mismatch.committed, "orders, manufactured");
         assert_eq!(mismatch.ours, "orders, scans");
+    }
+
+    #[test]
+    fn inputs_that_have_grown_are_named_and_older_versions_say_nothing_of_them() {
+        let grown = Identity { partitions: NonZeroU32::new(6), ..shipping() };
+        let mismatch = grown.mismatch(&shipping()).expect("they have grown");
+        assert_eq!(mismatch.field, "partitions");
+        assert!(mismatch.to_string().contains("have 6 partitions, and had 4"), "{mismatch}");
+        assert_eq!(field(&Identity { partitions: None, ..shipping() }), None);
+        assert_eq!(grown.mismatch(&Identity { partitions: None, ..shipping() }), None);
     }
 
     #[test]

@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(
             metadata.to_string(),
             "id_-1 1,2,3,18446744073709551615 1000+0*1 inputs=a_-@ff,@0 object=prod/shipping uid=7d1f \
-             counting=distinct topics=orders,manufactured partitioner=crc32"
+             counting=distinct topics=orders,manufactured partitions=4 partitioner=crc32"
         );
         assert_eq!(read(&metadata.to_string()), metadata);
         assert_eq!(
@@ -155,6 +155,13 @@ mod tests {
         assert_eq!(old.rows.expect("counts").finished, 4);
         assert_eq!(old.ages.expect("ages").keys(), 1);
         assert_eq!((old.positions, old.identity, old.partitioner), (vec![], None, None));
+    }
+
+    #[test]
+    fn identities_of_versions_that_did_not_count_partitions_are_read() {
+        let old = metadata().to_string().replace(" partitions=4", "");
+        let identity = read(&old).identity.expect("an identity");
+        assert_eq!(identity, Identity { partitions: None, ..shipping() });
     }
 
     #[test]

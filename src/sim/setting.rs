@@ -251,6 +251,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
             uid: None,
             counting: rules.counting,
             topics: Topics::of(&[]),
+            partitions: None,
         },
         offsets_renewed_every: Duration::from_secs(3_600),
         deadlines: format!("{rules:?}"),

@@ -107,7 +107,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     });
     Plan {
         name: settings.name.clone(),
-        identity: identity(settings),
+        identity: identity(settings, topics.partitions),
         rules,
         times: settings.times(),
         inputs: inputs(settings),
@@ -132,7 +132,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
 }
 
 /// Returns whose shards they are.
-pub fn identity(settings: &Settings) -> Identity {
+pub fn identity(settings: &Settings, partitions: i32) -> Identity {
     let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
     Identity {
         namespace: settings.namespace.clone(),
@@ -140,6 +140,7 @@ pub fn identity(settings: &Settings) -> Identity {
         uid: settings.uid.clone(),
         counting: settings.counting,
         topics: shard::Topics::of(&inputs),
+        partitions: NonZeroU32::new(partitions.unsigned_abs()),
     }
 }
 

@@ -148,7 +148,7 @@ async fn find_topics(
 /// Checks the topics, and that the group is this object's.
 async fn look(settings: &Settings, connection: &Connection) -> std::result::Result<Topics, Unfit> {
     let topics = kafka::ensure(connection, &plan::wanted(settings)).await?;
-    kafka::check_owner(connection, &topics, &plan::identity(settings))?;
+    kafka::check_owner(connection, &topics, &plan::identity(settings, topics.partitions))?;
     Ok(topics)
 }
 

@@ -102,6 +102,27 @@ fn inputs_that_have_grown_together_are_reported() {
 }
 
 #[test]
+fn topics_that_have_all_grown_while_no_worker_ran_are_refused_with_both_numbers() {
+    let shop = Reconciliation::new(&Broker::shared(), "grown-idle");
+    let mut worker = shop.worker("w-1");
+    shop.order("a", &[1, 2]);
+    shop.made("a", 1);
+    shop.settle();
+    assert_eq!(worker.process.terminate().code(), Some(0));
+    for topic in [shop.orders(), shop.manufactured(), shop.changelog()] {
+        shop.broker.grow(&topic, 6);
+    }
+    let mut worker = Worker::start(&shop, "w-1");
+    let said = worker.process.says(&["have 6 partitions, and had 4", "spec.kafka.groupId"]);
+    assert!(said.contains("cannot take partitions away"), "{said}");
+    assert_ne!(worker.process.exit().code(), Some(0));
+    // Another worker, with nothing on its disk, does not take them either.
+    let mut other = Worker::start(&shop, "w-2");
+    other.process.says(&["have 6 partitions, and had 4"]);
+    assert_ne!(other.process.exit().code(), Some(0));
+}
+
+#[test]
 fn an_output_that_is_deleted_is_named_until_it_is_there_again() {
     let shop = Reconciliation::new(&Broker::shared(), "no-output");
     let worker = watchful(&shop);
