@@ -12,11 +12,15 @@ use super::error::{Error, Result};
 use super::names::STORAGE;
 use crate::spec::Reconciliation;
 
-/// A child's name that is taken by an object of someone else.
+/// What applying has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    pub kind: String,
-    pub name: String,
+pub enum Outcome {
+    Applied,
+    /// A child's name is taken by an object of someone else.
+    Taken {
+        kind: String,
+        name: String,
+    },
 }
 
 /// Whose an object is, seen from a Reconciliation.
@@ -33,11 +37,7 @@ enum Owner {
 /// # Errors
 /// When the API server refuses, or something of an earlier object is still there. Children before
 /// the one that failed are applied; the next attempt begins anew.
-pub async fn apply(
-    cluster: &Cluster,
-    object: &ObjectMeta,
-    children: &Children,
-) -> Result<std::result::Result<(), Taken>> {
+pub async fn apply(cluster: &Cluster, object: &ObjectMeta, children: &Children) -> Result<Outcome> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     for Child { resource, name, value } in &children.present {
         if let Some(found) = cluster.metadata(resource, namespace, name).await? {
@@ -48,7 +48,8 @@ pub async fn apply(
                     return Err(Error::Leftover { kind, name });
                 }
                 Owner::Someone => {
-                    return Ok(Err(Taken { kind: resource.kind.clone(), name: name.clone() }));
+                    let (kind, name) = (resource.kind.clone(), name.clone());
+                    return Ok(Outcome::Taken { kind, name });
                 }
             }
         }
@@ -60,7 +61,7 @@ pub async fn apply(
             cluster.delete(resource, &found, Dependents::Deleted).await?;
         }
     }
-    Ok(Ok(()))
+    Ok(Outcome::Applied)
 }
 
 /// Volume claims of a StatefulSet cannot be changed: it is made anew then, around its pods, which

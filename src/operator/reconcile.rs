@@ -121,8 +121,8 @@ async fn look(
     let before = object::status(stored);
     let attempt = act(context, object, &before, memory).await;
     let Acted { observed, remark } = match attempt {
-        Ok(Ok(acted)) => acted,
-        Ok(Err(Missing { reason, message })) => {
+        Ok(Outcome::Done(acted)) => acted,
+        Ok(Outcome::Blocked(Missing { reason, message })) => {
             let phase = if reason == "NameTaken" { Phase::Stalled } else { Phase::Progressing };
             let sight = Sight::Blocked { reason, message: &message, phase };
             tell(context, key, stored, &sight, memory).await?;
@@ -150,6 +150,13 @@ async fn look(
     Ok(Some(if is(&after, "Progressing") { LOOK_SOON } else { LOOK }))
 }
 
+/// What the operator's work ends in when nothing has failed.
+enum Outcome<T> {
+    Done(T),
+    /// Something that the object needs is missing or in the way, and only its user can change that.
+    Blocked(Missing),
+}
+
 /// What has become of an object's children.
 struct Acted {
     observed: Observed,
@@ -162,7 +169,7 @@ async fn act(
     object: &Validated,
     before: &ReconciliationStatus,
     memory: &mut Memory,
-) -> Result<std::result::Result<Acted, Missing>> {
+) -> Result<Outcome<Acted>> {
     let Context { cluster, image, service_url, monitors, .. } = context;
     let metadata = object.metadata();
     let (namespace, name) = (object.namespace(), object.name());
@@ -173,7 +180,7 @@ async fn act(
     let referred = dereference::dereference(cluster, namespace, object.spec(), *monitors).await?;
     let Referred { secrets, missing, forbidden, aside, monitoring } = referred;
     if let Some(missing) = missing {
-        return Ok(Err(missing));
+        return Ok(Outcome::Blocked(missing));
     }
     let config = build::config(object);
     let plan = Plan {
@@ -190,13 +197,13 @@ async fn act(
     let known = memory.applied.as_ref().filter(|(applied, _)| *applied == digest);
     let is_current = known.is_some_and(|(_, at)| at.elapsed() < APPLY_EVERY && !memory.is_stale);
     if !is_current {
-        if let Err(taken) = apply::apply(cluster, metadata, &children).await? {
+        let applied = apply::apply(cluster, metadata, &children).await?;
+        if let apply::Outcome::Taken { kind, name } = applied {
             let message = format!(
-                "there is a {} {} that does not belong to this object: delete it, or give the \
-                 object another name",
-                taken.kind, taken.name
+                "there is a {kind} {name} that does not belong to this object: delete it, or \
+                 give the object another name"
             );
-            return Ok(Err(Missing { reason: "NameTaken", message }));
+            return Ok(Outcome::Blocked(Missing { reason: "NameTaken", message }));
         }
         if known.is_none() {
             tracing::info!(object = format!("{namespace}/{name}"), "applied");
@@ -206,7 +213,7 @@ async fn act(
     }
     let observed =
         observe::observe(cluster, namespace, name, object.spec().console.as_ref()).await?;
-    Ok(Ok(Acted { observed, remark: forbidden.or(aside) }))
+    Ok(Outcome::Done(Acted { observed, remark: forbidden.or(aside) }))
 }
 
 /// Returns how many workers to run: never more than there are shards, once their number is known.
@@ -318,15 +325,17 @@ async fn delete(
         Err(problems) => Some(format!("the object is not valid: {}", problems[0])),
         Ok(object) if !remove::wants_finalizer(object.spec()) => None,
         Ok(object) => match forget_topics(context, &object).await {
-            Ok(Ok(Removal::Done)) => {
+            Ok(Outcome::Done(Removal::Done)) => {
                 tracing::info!(object = stored.name_any(), "changelog and group deleted");
                 None
             }
-            Ok(Ok(Removal::WaitingForWorkers(_))) if !out_of_patience => {
+            Ok(Outcome::Done(Removal::WaitingForWorkers(_))) if !out_of_patience => {
                 return Ok(Some(LOOK_SOON));
             }
-            Ok(Ok(Removal::WaitingForWorkers(pods))) => Some(format!("{pods} workers do not end")),
-            Ok(Err(missing)) => Some(missing.message),
+            Ok(Outcome::Done(Removal::WaitingForWorkers(pods))) => {
+                Some(format!("{pods} workers do not end"))
+            }
+            Ok(Outcome::Blocked(missing)) => Some(missing.message),
             Err(error @ Error::Deposed) => return Err(error),
             Err(error) if out_of_patience => Some(error.to_string()),
             Err(error) => {
@@ -348,15 +357,12 @@ async fn delete(
     Ok(None)
 }
 
-async fn forget_topics(
-    context: &Context,
-    object: &Validated,
-) -> Result<std::result::Result<Removal, Missing>> {
+async fn forget_topics(context: &Context, object: &Validated) -> Result<Outcome<Removal>> {
     let Context { cluster, monitors, .. } = context;
     let namespace = object.namespace();
     let referred = dereference::dereference(cluster, namespace, object.spec(), *monitors).await?;
     if let Some(missing) = referred.missing.or(referred.forbidden) {
-        return Ok(Err(missing));
+        return Ok(Outcome::Blocked(missing));
     }
-    remove::remove(cluster, object, &referred.secrets).await.map(Ok)
+    remove::remove(cluster, object, &referred.secrets).await.map(Outcome::Done)
 }
