@@ -14,6 +14,8 @@ const KEPT_BYTES_MAX: usize = 8 << 20;
 pub struct LargeRows {
     rows: BTreeMap<SlotId, Kept>,
     bytes: usize,
+    /// Those of rows that differ from what the cache has.
+    changed_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,18 @@ pub struct Past {
     pub uses: u32,
 }
 
+impl Past {
+    fn changed_bytes(self, bytes: usize) -> usize {
+        if self.changed { bytes } else { 0 }
+    }
+}
+
 impl LargeRows {
+    /// Returns the bytes of the rows that have changed and that the cache does not have yet.
+    pub fn changed_bytes(&self) -> usize {
+        self.changed_bytes
+    }
+
     /// Takes the slot's row out, if it is kept.
     #[inline]
     pub fn take(&mut self, slot: SlotId) -> Option<(Row, Past)> {
@@ -40,6 +53,7 @@ impl LargeRows {
         }
         let Kept { row, bytes, past } = self.rows.remove(&slot)?;
         self.bytes -= bytes;
+        self.changed_bytes -= past.changed_bytes(bytes);
         Some((row, past))
     }
 
@@ -61,12 +75,13 @@ impl LargeRows {
             self.write_back(cache);
         }
         self.bytes += bytes;
+        self.changed_bytes += past.changed_bytes(bytes);
         self.rows.insert(slot, Kept { row, bytes, past });
     }
 
     /// Writes all rows that have changed to the cache, and keeps none.
     pub fn write_back(&mut self, cache: &mut Cache) {
-        self.bytes = 0;
+        (self.bytes, self.changed_bytes) = (0, 0);
         for (slot, mut kept) in std::mem::take(&mut self.rows) {
             if kept.past.changed {
                 kept.row.items.unindex();

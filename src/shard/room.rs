@@ -57,6 +57,6 @@ impl<S: Store> Running<S> {
     }
 
     fn overlay_bytes(&self) -> usize {
-        self.output_bytes + self.cache.changed_bytes()
+        self.output_bytes + self.cache.changed_bytes() + self.large.changed_bytes()
     }
 }

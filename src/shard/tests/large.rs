@@ -1,6 +1,7 @@
 //! Keys of very many items.
 
 use super::*;
+use crate::shard::Size;
 
 const LARGE: Rules = Rules { row_bytes_max: 1 << 20, ..RULES };
 
@@ -73,4 +74,18 @@ fn a_key_of_many_items_is_written_once_a_batch_and_not_for_each_of_them() {
     let (_, writes) = run(&mut shard, 3_000, 500);
     // Of 5,000 records; the other key is written for each of its first 740, until it is large, too.
     assert!(writes < 900, "{writes} writes");
+}
+
+#[test]
+fn rows_that_are_kept_until_the_end_of_a_batch_count_for_the_transaction_as_well() {
+    let mut shard = large(Counting::Distinct);
+    shard.set_transaction_max(Size { records: 100, bytes: 10_000 });
+    let (order, _) = values(3_000);
+    let other = order.replace("\"a\"", "\"b\"");
+    let records = [record(ORDERS, 0, 1, "a", &order), record(ORDERS, 1, 1, "b", &other)];
+    assert_eq!(shard.process(&records).expect("processed"), 1, "the first is too much already");
+    assert_eq!(shard.process(&records[1..]).expect("processed"), 0);
+    commit(&mut shard, 2);
+    assert_eq!(shard.process(&records[1..]).expect("processed"), 1);
+    assert_eq!(shard.large.changed_bytes(), 0, "the cache has them all");
 }
