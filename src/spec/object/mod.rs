@@ -2,7 +2,7 @@
 //!
 //! Promise: every field has its description, default and bounds here, and the custom resource
 //! definition and `docs/reconciliation.md` are made from them. Ban: nothing here decides whether
-//! the values make sense together; see [`validate`](super::validate).
+//! the values make sense together; see [`super::Validated`].
 
 mod connection;
 mod kubernetes;
