@@ -1,9 +1,7 @@
 //! Real brokers.
 
 use std::future::Future;
-use std::net::TcpListener;
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::eventually::eventually;
+pub use super::ports::free_port;
 use super::watchdog::{self, Ward};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -227,20 +226,4 @@ impl Drop for Broker {
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.expect("a runtime without drivers").block_on(future)
-}
-
-/// Returns a port that is free, as is the one after it. Below those that the system hands out to
-/// clients, so that none of them takes it meanwhile.
-pub fn free_port() -> u16 {
-    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
-        let run = u16::try_from(std::process::id() % 100).expect("below 100");
-        AtomicU16::new(12_000 + run * 200)
-    });
-    loop {
-        let port = NEXT.fetch_add(2, Ordering::Relaxed);
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if free(port) && free(port + 1) {
-            return port;
-        }
-    }
 }

@@ -29,6 +29,8 @@ mod offsets;
 mod operation;
 mod order_demo;
 mod partitioners;
+#[path = "../shared/ports.rs"]
+mod ports;
 mod probes;
 mod prometheus;
 #[path = "../shared/prometheus.rs"]

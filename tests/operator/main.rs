@@ -18,6 +18,8 @@ mod http;
 mod leadership;
 mod node;
 mod operator;
+#[path = "../shared/ports.rs"]
+mod ports;
 mod prometheus;
 #[path = "../shared/prometheus.rs"]
 mod prometheus_server;

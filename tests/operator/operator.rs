@@ -1,7 +1,7 @@
 //! A real process of the operator.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use std::thread;
 use super::cluster::{Namespace, PATIENCE};
 use super::eventually::eventually;
 use super::http::get;
+use super::ports::free_port;
 use super::watchdog;
 
 /// A running `rollcall operator`, killed when dropped. Its log is printed when the test fails.
@@ -131,6 +132,5 @@ impl Drop for Operator {
 
 /// Returns an address that nobody listens on.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound")
+    SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }

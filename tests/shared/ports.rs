@@ -1,0 +1,25 @@
+//! Ports for servers that are started by tests.
+
+use std::{
+    net::TcpListener,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering},
+    },
+};
+
+/// Returns a port that is free, as is the one after it. Below those that the system hands out to
+/// clients, so that none of them takes it meanwhile.
+pub fn free_port() -> u16 {
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let run = u16::try_from(std::process::id() % 100).expect("below 100");
+        AtomicU16::new(12_000 + run * 200)
+    });
+    loop {
+        let port = NEXT.fetch_add(2, Ordering::Relaxed);
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 1) {
+            return port;
+        }
+    }
+}
