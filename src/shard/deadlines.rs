@@ -47,13 +47,20 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
+    /// Tells whether the index on disk goes on behind what was looked at so far: [`Self::tick`] has more
+    /// to do.
+    pub fn has_more_due(&self) -> bool {
+        self.due_goes_on
+    }
+
     /// Returns the next entries of the index on disk, which is asked about once a second.
     fn list_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
         if !self.stored || now < self.due_listed_until.saturating_add(DUE_INTERVAL_MS) {
             return Ok(Vec::new());
         }
         let listed = self.store.due(self.due_cursor.as_ref(), now, limit)?;
-        if listed.len() < limit {
+        self.due_goes_on = listed.len() >= limit;
+        if !self.due_goes_on {
             self.due_listed_until = now;
         }
         Ok(listed)

@@ -247,6 +247,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             ledger: Ledger::new(found),
             due_cursor: None,
             due_listed_until: Timestamp::MIN,
+            due_goes_on: false,
             stored,
             scratch: Scratch::default(),
             slots: Vec::new(),

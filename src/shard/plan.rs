@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// A reconciliation, compiled.
+#[derive(Clone)]
 pub struct Plan {
     /// Name of the reconciliation, for headers and logs.
     pub name: String,

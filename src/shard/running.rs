@@ -64,6 +64,8 @@ pub struct Running<S> {
     pub(super) due_cursor: Option<Due>,
     /// Shard time up to which the index on disk was looked through.
     pub(super) due_listed_until: Timestamp,
+    /// The last look at it has not come to the end of what is due.
+    pub(super) due_goes_on: bool,
     /// The store holds rows, and with them deadlines.
     pub(super) stored: bool,
     pub(super) scratch: Scratch,

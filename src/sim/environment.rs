@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Situation, World,
     kafka::{Decision, MemberId, Place, ProducerId, Topic},
-    setting::{Deadlines, SKEW_MS, START_MS},
+    setting::{Deadlines, Faults, SKEW_MS, START_MS},
     workload::{Arrival, BACKLOG_START_MS, Workload},
 };
 use crate::shard::ShardId;
@@ -218,6 +218,20 @@ fn compact(world: &mut World) {
 }
 
 impl World {
+    /// Ends everything that goes wrong by itself.
+    pub fn calm_down(&mut self) {
+        // What the dead have left open still has to end.
+        self.setting.faults = Faults { transaction_sweep: 20, ..Faults::default() };
+        self.setting.stay = 300;
+        self.setting.marker = 900;
+        self.outage_until = 0;
+        self.is_calm = true;
+        self.tell(|| "no more faults".to_owned());
+        for process in &mut self.processes {
+            process.skew_ms = 0;
+        }
+    }
+
     /// Writes down what a generation gives to a member.
     pub fn note_given(&mut self, member: MemberId) {
         if let Some(assigned) = self.cluster.group.assigned(member) {

@@ -20,6 +20,7 @@ mod disk;
 mod environment;
 mod kafka;
 mod oracle;
+mod partitions;
 mod process;
 mod random;
 mod schedule;

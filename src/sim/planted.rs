@@ -2,10 +2,12 @@
 
 mod owner;
 
+use std::sync::Arc;
+
 use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
 use crate::shard::{
     Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,
-    Metadata, Offset, Producer, Result, ShardId, Spill, Transaction,
+    Metadata, Offset, Placement, Plan, Producer, Result, ShardId, Spill, Transaction,
 };
 
 /// Schedules in which a planted fault has to show.
@@ -255,6 +257,56 @@ impl Broker for ForgetfulBroker {
 #[test]
 fn an_offset_that_was_dropped_and_is_taken_for_that_of_a_new_group_is_found() {
     assert_found(&MissingMeansNew, "R-3");
+}
+
+struct PartitionsUnchecked;
+
+impl Wiring for PartitionsUnchecked {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    fn plan(&self, client: &Client) -> Arc<Plan> {
+        let placement = Arc::new(Placement::unchecked());
+        Arc::new(Plan { placement, ..Plan::clone(&client.plan()) })
+    }
+}
+
+#[test]
+fn a_record_that_is_taken_in_another_partition_than_its_keys_is_found() {
+    assert_found(&PartitionsUnchecked, "R-3");
+}
+
+struct NothingRemembered;
+
+impl Wiring for NothingRemembered {
+    type Producer = client::Producer;
+    type Broker = Client;
+
+    fn broker(&self, client: Client) -> Client {
+        client
+    }
+
+    /// What is learnt of the partitions is lost whenever a shard is opened, and not committed.
+    fn commit(
+        &self,
+        _client: &Client,
+        commit: &mut Commit,
+        producer: &mut Self::Producer,
+        store: &Disk,
+        authority: &Authority,
+    ) -> Result<Committed> {
+        commit.transaction.metadata.partitioner = None;
+        commit.run(producer, store, authority)
+    }
+}
+
+#[test]
+fn a_partitioner_that_is_learnt_and_not_committed_is_found() {
+    assert_found(&NothingRemembered, "R-3");
 }
 
 struct FenceLate;

@@ -1,11 +1,15 @@
 //! One schedule: faults first, then peace, and what must hold in the end.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, MutexGuard},
+};
 
 use super::{
-    Client, Faithful, Seen, Stage, Tracing, Until, Wiring, World,
+    Client, Faithful, Seen, Situation, Stage, Tracing, Until, Wiring, World,
     client::OUTPUT_REFUSES,
     kafka::{Message, Place, Topic},
+    partitions::KEYS_THAT_TELL,
     process::Process,
     setting::{Deadlines, Ending},
     workload::Workload,
@@ -15,6 +19,8 @@ use crate::shard::{Offset, OnTruncation, ShardId};
 
 /// Steps in which the processes have to come to rest.
 const CALM_STEPS_MAX: u64 = 60_000;
+/// What every shard says whose inputs are partitioned differently.
+const PARTITIONERS_DIFFER: &str = "the producers do not choose its partition alike";
 
 /// What a schedule has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +153,12 @@ fn end(stage: &Stage) {
             world.cluster.log(place).append(useless, None);
             OUTPUT_REFUSES
         }
+        Ending::PartitionersDiffer => return differ(stage, world),
+        Ending::TopicsGrown => {
+            let partitions = &mut world.setting.partitions;
+            partitions.count = partitions.count.saturating_add(1);
+            "partitions, and had"
+        }
     };
     world.tell(|| format!("from now on {shard} misses something: {reason}"));
     for process in &mut world.processes {
@@ -159,7 +171,12 @@ fn end(stage: &Stage) {
         drop(world);
         rest(stage);
     } else {
+        let is_grown = world.setting.ending == Ending::TopicsGrown;
+        let shard = (!is_grown).then_some(shard);
         world.refusal = Some(Refusal { shard, reason, was_given: false });
+        if is_grown {
+            world.seen.count(Situation::TopicsGrown);
+        }
         drop(world);
         drop(stage.play(Until::Refused { limit }));
         if stage.world().refuses.take().is_some() {
@@ -169,10 +186,46 @@ fn end(stage: &Stage) {
     }
 }
 
+/// Has producers of one input turn out to choose partitions otherwise than all others.
+fn differ(stage: &Stage, mut world: MutexGuard<'_, World>) {
+    let partitions = world.setting.partitions;
+    let mut arrivals = Vec::new();
+    for &shard in &world.setting.shards {
+        for n in 0..KEYS_THAT_TELL {
+            let stem = format!("differ-{shard}-{n}");
+            for input in 0..world.setting.inputs() {
+                let key = match input {
+                    1 => partitions.foreign_key_in(shard, &stem),
+                    _ => partitions.key_in(shard, &stem),
+                };
+                arrivals.push(Workload::plain(shard, input, &key));
+            }
+        }
+    }
+    world.tell(|| "the producers of input 1 choose partitions by another rule".to_owned());
+    for process in &mut world.processes {
+        process.doomed = true;
+    }
+    for arrival in arrivals {
+        let (place, message) = arrival.at(world.now_ms);
+        world.cluster.log(place).append(message, None);
+    }
+    let limit = world.step + CALM_STEPS_MAX;
+    world.refusal = Some(Refusal { shard: None, reason: PARTITIONERS_DIFFER, was_given: false });
+    drop(world);
+    let mut world = stage.play(Until::Refused { limit });
+    if world.failure().is_none() {
+        world.seen.count(Situation::PartitionersDiffered);
+    }
+}
+
 /// Writes records into an input of the shard and returns where they are.
 fn write_lost(world: &mut World, shard: ShardId) -> Vec<(Place, Offset)> {
     let place = Place { topic: Topic::Input(1), shard };
-    let keys = (0..3).map(|n| (shard, format!("lost-{n}").into_bytes()));
+    let keys = (0..3).map(|n| {
+        let key = world.setting.partitions.key_in(shard, &format!("lost-{n}"));
+        (shard, key.into_bytes())
+    });
     let lost = Workload::probes(&world.setting, keys).into_iter();
     let mut written = Vec::new();
     for arrival in lost.filter(|arrival| arrival.place == place) {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Random;
+use super::{Random, partitions::Partitions};
 use crate::{
     codec::{
         Input, Outputs, Path,
@@ -11,7 +11,9 @@ use crate::{
         output::{Facts, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times, Timestamp},
-    shard::{Identity, Limits, OnTruncation, Placement, Plan, ShardId, StartFrom, Topics},
+    shard::{
+        Identity, Limits, OnTruncation, Partitioning, Placement, Plan, ShardId, StartFrom, Topics,
+    },
 };
 
 /// When the schedule begins.
@@ -47,6 +49,10 @@ pub enum Ending {
     OffsetsLost,
     /// An output refuses a record for good: the shard must not run until it takes it.
     OutputRefuses,
+    /// All topics get another partition while no process runs: no shard with rows must run.
+    TopicsGrown,
+    /// An input turns out to be partitioned otherwise than the rest: no shard must run.
+    PartitionersDiffer,
 }
 
 /// How often something happens, in 1,000 turns or calls.
@@ -103,6 +109,9 @@ pub struct Setting {
     pub unusable_times: PerMille,
     /// Most rows and outputs that the brokers take in one transaction; they refuse more for good.
     pub transaction_room: Option<usize>,
+    pub partitions: Partitions,
+    /// Records that are sent to another partition than their key's.
+    pub strays: PerMille,
 }
 
 impl Setting {
@@ -112,12 +121,18 @@ impl Setting {
             4..8 => Deadlines::Near,
             _ => Deadlines::Backlog,
         };
+        let shards = 1 + random.below(3);
+        let partitions = Partitions::draw(random, shards);
+        // So many keys that a process may learn how the inputs are partitioned.
+        let tells = partitions.partitioning == Partitioning::Auto && random.chance(300);
         let ending = match random.below(10) {
             0 => Ending::ChangelogRecreated,
             1 => Ending::InputLost,
             2 => Ending::InputRecreated,
             3 => Ending::OffsetsLost,
             4 => Ending::OutputRefuses,
+            7 => Ending::TopicsGrown,
+            5 | 6 if partitions.is_learnt() && !tells => Ending::PartitionersDiffer,
             _ => Ending::Plain,
         };
         let rules = rules(random, deadlines);
@@ -131,9 +146,9 @@ impl Setting {
         plan.tombstones_kept = Duration::from_secs(*random.pick(&[8, 20, 60]));
         Self {
             processes: 1 + random.below(3),
-            shards: (0..1 + random.below(3)).map(|shard| ShardId(shard as i32)).collect(),
-            keys_per_shard: 1 + random.below(8),
-            records: 30 + random.below(120),
+            shards: (0..shards).map(|shard| ShardId(shard as i32)).collect(),
+            keys_per_shard: if tells { 80 } else { 1 + random.below(8) },
+            records: if tells { 300 } else { 30 + random.below(120) },
             deadlines,
             ending,
             plan: Arc::new(plan),
@@ -146,6 +161,8 @@ impl Setting {
             // A record or a deadline brings a row and two outputs at most, and two deadlines may
             // fire together.
             transaction_room: random.chance(300).then(|| *random.pick(&[8, 20])),
+            partitions,
+            strays: *random.pick(&[0, 50, 200]),
         }
     }
 
@@ -261,7 +278,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         rules,
         times: Times::ANY,
         key_bytes_max: input_limits.key_bytes_max,
-        // The keys of a simulation say which shard they are sent to.
+        // A process of a simulation has its own.
         placement: Arc::new(Placement::unchecked()),
         start_from: StartFrom::Earliest,
         on_truncation: OnTruncation::Stop,

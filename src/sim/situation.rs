@@ -57,10 +57,18 @@ pub enum Situation {
     Stopped,
     /// Offsets were dropped by the brokers.
     OffsetsExpired,
+    /// A record became a dead letter since its key belongs to another partition.
+    WrongPartition,
+    /// A shard committed how its inputs are partitioned, as the records have shown.
+    PartitionerLearnt,
+    /// A shard refused to run since the inputs are partitioned differently.
+    PartitionersDiffered,
+    /// All topics got another partition while no process ran.
+    TopicsGrown,
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 35] = [
+pub const SITUATIONS: [(Situation, &str); 39] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -96,6 +104,10 @@ pub const SITUATIONS: [(Situation, &str); 35] = [
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),
     (Situation::OffsetsExpired, "offsets expired"),
+    (Situation::WrongPartition, "wrong partition"),
+    (Situation::PartitionerLearnt, "partitioner learnt"),
+    (Situation::PartitionersDiffered, "partitioners differed"),
+    (Situation::TopicsGrown, "topics grown"),
 ];
 
 /// How often each of [`SITUATIONS`] came up.

@@ -1,9 +1,11 @@
 //! How processes are put together: as they should be, or with a fault planted.
 
+use std::sync::Arc;
+
 use super::{Authority, Client, client, disk::Disk};
 use crate::{
     owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
-    shard::{Broker, Commit, Committed, Error, Producer, Result, ShardId},
+    shard::{Broker, Commit, Committed, Error, Plan, Producer, Result, ShardId},
 };
 
 /// How a process reaches Kafka, which proof it commits with, and how.
@@ -12,6 +14,11 @@ pub trait Wiring: Sync {
     type Broker: Broker<Producer = Self::Producer>;
 
     fn broker(&self, client: Client) -> Self::Broker;
+
+    /// Returns the plan that a shard is opened with.
+    fn plan(&self, client: &Client) -> Arc<Plan> {
+        client.plan()
+    }
 
     /// Returns what to commit a shard with. `held` proves the assignment that gave the shard; a
     /// client could also be asked for the newest generation that it has heard of.

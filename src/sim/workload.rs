@@ -47,14 +47,21 @@ impl Workload {
         for &shard in &setting.shards {
             let inputs = setting.inputs();
             for _ in 0..1 + setting.keys_per_shard / 3 {
-                let key = format!("sure-{shard}-{}", left.len());
+                let stem = format!("sure-{shard}-{}", left.len());
+                let key = setting.partitions.key_in(shard, &stem);
                 sure_key(random, &mut left, shard, inputs, &key);
                 sure.entry(shard).or_default().insert(key.into_bytes());
             }
         }
         while left.len() < setting.records {
             let shard = *random.pick(&setting.shards);
-            let key = format!("key-{shard}-{}", random.below(setting.keys_per_shard));
+            let keys = setting.keys_per_shard;
+            let key = if random.chance(setting.strays) {
+                setting.partitions.stray(random, shard, keys)
+            } else {
+                let stem = format!("key-{shard}-{}", random.below(keys));
+                setting.partitions.key_in(shard, &stem)
+            };
             let input = random.below(setting.inputs());
             left.push(any(random, shard, input, &key));
         }
@@ -84,6 +91,14 @@ impl Workload {
     pub fn backlog_pace_ms(random: &mut Random, setting: &Setting) -> Timestamp {
         let days = 6 * 24 * 3_600_000;
         random.between(0, 2 * days / i64::try_from(setting.records).unwrap_or(1))
+    }
+
+    /// Returns a record with nothing wrong.
+    pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
+        match input {
+            0 => expectation(shard, key, &ITEMS[..2]),
+            _ => observation(shard, input, key, ITEMS[0], 1),
+        }
     }
 
     /// Returns a record for every key that shows what the shard knows of it.

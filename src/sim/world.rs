@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
+    sync::Arc,
 };
 
 use super::{
@@ -11,20 +12,20 @@ use super::{
     disk::Contents,
     kafka::{Cluster, Decision, MemberId, Offsets, Place, ProducerId},
     oracle::{Oracle, Verdict},
-    setting::{Deadlines, Faults, START_MS},
+    setting::{Deadlines, START_MS},
     workload::Workload,
 };
 use crate::{
     matching::Timestamp,
     owner::Stay,
-    shard::{Error, Record, Result, ShardId, Spill},
+    shard::{Error, Plan, Record, Result, ShardId, Spill},
 };
 
 /// Turns that every process has to find nothing to do before it is quiet.
 const IDLE_TURNS: u32 = 30;
 
 /// What is known of a process from outside.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Process {
     /// It takes no turn before this step: it is down, or stands still.
     pub away_until: u64,
@@ -34,12 +35,15 @@ pub struct Process {
     pub skew_ms: Timestamp,
     /// Turns in a row in which it found nothing to do.
     idle: u32,
+    /// What it follows; made again whenever it starts.
+    pub plan: Option<Arc<Plan>>,
 }
 
 /// A shard that must not run, since what it needs is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    pub shard: ShardId,
+    /// Of all shards if `None`.
+    pub shard: Option<ShardId>,
     /// Part of the reason that it has to give.
     pub reason: &'static str,
     pub was_given: bool,
@@ -188,20 +192,6 @@ impl World {
         }
     }
 
-    /// Ends everything that goes wrong by itself.
-    pub fn calm_down(&mut self) {
-        // What the dead have left open still has to end.
-        self.setting.faults = Faults { transaction_sweep: 20, ..Faults::default() };
-        self.setting.stay = 300;
-        self.setting.marker = 900;
-        self.outage_until = 0;
-        self.is_calm = true;
-        self.tell(|| "no more faults".to_owned());
-        for process in &mut self.processes {
-            process.skew_ms = 0;
-        }
-    }
-
     /// Tells whether the director should go on.
     pub(super) fn goal_is_reached(&mut self) -> bool {
         match self.until {
@@ -252,6 +242,7 @@ impl World {
         let down = u64::try_from(self.random.between(1, 60)).expect("it is positive");
         self.processes[process].away_until = self.step + down;
         self.processes[process].doomed = false;
+        self.processes[process].plan = None;
         self.tell(|| format!("p{process} is killed"));
         self.seen.count(Situation::Killed);
         for shard in self.setting.shards.clone() {
@@ -297,8 +288,10 @@ impl World {
     /// Notes that a shard cannot run until someone mends what is wrong.
     pub fn cannot_run(&mut self, process: usize, shard: ShardId, why: &str) {
         match &mut self.refusal {
-            Some(refusal) if refusal.shard == shard && why.contains(refusal.reason) => {
-                refusal.was_given = true;
+            Some(Refusal { shard: of, reason, was_given })
+                if of.is_none_or(|of| of == shard) && why.contains(*reason) =>
+            {
+                *was_given = true;
                 self.seen.count(Situation::Stopped);
             }
             _ => self.fail(format!("p{process} cannot run {shard}: {why}")),

@@ -82,7 +82,24 @@ impl Case<'_> {
     fn take(&self, point: &Point, input: usize) -> Vec<Point> {
         let Some(fact) = self.facts[input].get(point.used[input]) else { return Vec::new() };
         let times = fact.counts_ms.iter();
-        times.filter_map(|at_ms| self.take_at(point, input, fact, *at_ms)).collect()
+        let ways = |at_ms: &Timestamp| {
+            let refused = fact.misplaced.as_ref();
+            let refused = refused.and_then(|why| self.refuse(point, input, fact, (why, *at_ms)));
+            self.take_at(point, input, fact, *at_ms).into_iter().chain(refused)
+        };
+        times.flat_map(ways).collect()
+    }
+
+    fn refuse(
+        &self,
+        point: &Point,
+        input: usize,
+        fact: &Fact,
+        (reason, at_ms): (&Reason, Timestamp),
+    ) -> Option<Point> {
+        let mut next = point.clone();
+        next.used[input] += 1;
+        self.tell(next, fact.dead_letter(self.plan, reason, at_ms))
     }
 
     fn take_at(&self, point: &Point, input: usize, fact: &Fact, at_ms: Timestamp) -> Option<Point> {

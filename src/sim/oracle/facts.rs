@@ -25,6 +25,8 @@ pub struct Fact {
     pub counts_ms: Vec<Timestamp>,
     /// Its timestamp as it came.
     pub source_ms: Timestamp,
+    /// Why it may have been refused, though what it says can be understood.
+    pub misplaced: Option<Reason>,
     /// The record, should the core refuse what it says.
     source: Input,
 }
@@ -93,7 +95,7 @@ pub fn facts(
         Ok(Event::Tick) => unreachable!("a decoder makes no ticks"),
         Err(reason) => Says::Refused(reason),
     };
-    Fact { says, counts_ms, source_ms: message.timestamp_ms, source }
+    Fact { says, counts_ms, source_ms: message.timestamp_ms, misplaced: None, source }
 }
 
 impl Fact {

@@ -9,6 +9,7 @@ mod commit;
 mod counts;
 mod explain;
 mod facts;
+mod placing;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +63,8 @@ struct Shard {
     /// Records in each of [`OUTPUTS`].
     outputs: [usize; 3],
     transactions: usize,
+    /// It is committed how the inputs are partitioned.
+    learnt: bool,
 }
 
 /// The judge of a schedule.
@@ -115,6 +118,7 @@ impl Oracle {
         let changes = commit.changes(cluster)?;
         let outputs = commit.outputs(cluster);
         let commit_ms = commit.taken_at_ms(&outputs)?;
+        let known_before = known.learnt;
         let (mut events, tick_until_ms) =
             known.events(setting, cluster, commit, &self.read_at_ms)?;
         let keys: BTreeSet<Key> = events
@@ -147,6 +151,8 @@ impl Oracle {
             (Situation::DeadLetter, told(2)),
             (Situation::TraceCarried, traces.count()),
             (Situation::Forgotten, forgotten),
+            (Situation::WrongPartition, placing::misplaced(&outputs)),
+            (Situation::PartitionerLearnt, usize::from(known.learnt && !known_before)),
         ];
         for (situation, count) in counts {
             (0..count).for_each(|_| self.seen.count(situation));
@@ -269,6 +275,7 @@ impl Shard {
         read_at_ms: &Readings,
     ) -> Result<(Events, Timestamp), String> {
         let mut events = Events::new();
+        let placing = self.placing(setting, commit)?;
         let mut tick_until_ms = commit.wall_max_ms;
         for &(shard, input, ref offset) in commit.offsets {
             let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
@@ -298,7 +305,10 @@ impl Shard {
                     (Some(usable), _) => vec![usable],
                     (None, read) => read.into_iter().flatten().copied().collect(),
                 };
+                let key = message.key.as_deref().unwrap_or_default();
+                let misplaced = setting.partitions.misplaced(shard, key);
                 let fact = facts(&setting.plan, place, at, message, counts_ms);
+                let fact = fact.placed(misplaced, placing);
                 let of_key = events.entry(message.key.clone()).or_default();
                 of_key.resize_with(setting.inputs(), Vec::new);
                 of_key[input].push(fact);

@@ -58,7 +58,7 @@ impl<W: Wiring> Open<W> {
     }
 
     pub fn has_work(&self) -> bool {
-        self.running.has_work() || self.cycle.is_committing()
+        self.running.has_work() || self.running.has_more_due() || self.cycle.is_committing()
     }
 
     /// Learns how much to commit at a time.
