@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use self::running::{Job, Open};
+use self::running::{Job, Open, now};
 use super::{Client, Situation, Wiring, World, client::Authority, disk::Disk, kafka::MemberId};
 use crate::{
     owner::{Cause, Due, Ended, Left, Next, Now, Opened, Release, Shards},
@@ -261,7 +261,11 @@ impl<'w, W: Wiring> Process<'w, W> {
         open.audit(&self.client)?;
         let has_work = open.has_work();
         let now = now(&self.client.stage.world());
-        match open.cycle.due(now) {
+        // A commit that has ended is no more stuck: the real one's end is noticed at once.
+        let stay = open.cycle.stay();
+        let has_ended = self.jobs.iter().any(|job| job.stay == stay && job.result.is_some());
+        let due = if has_ended { Due::Nothing } else { open.cycle.due(now) };
+        match due {
             Due::Nothing => {}
             Due::Again => self.jobs.extend(open.refused.take()),
             Due::Abandoned | Due::Stuck => {
@@ -377,12 +381,6 @@ impl<'w, W: Wiring> Process<'w, W> {
 /// Tells whether to do something this time; always, once there are no more faults.
 fn does(world: &mut World, per_mille: u32) -> bool {
     world.is_calm || world.random.chance(per_mille)
-}
-
-/// Returns the time that pauses are counted in: a second for each step, so that they are neither
-/// nothing nor all there is.
-fn now(world: &World) -> Now {
-    Duration::from_secs(world.step)
 }
 
 /// Returns what a member has before the group has given it anything.

@@ -1,17 +1,23 @@
 //! A shard that runs in a process, and its commits on their way.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use super::{Found, now};
+use super::Found;
 use crate::{
     owner::{Cycle, Now, Pace, Standing, Stay},
     shard::{Commit, Committed, InputIndex, Offset, Record, Result, Running, ShardId, Size},
     sim::{
-        Client, Situation, Wiring,
+        Client, Situation, Wiring, World,
         disk::Disk,
         kafka::{Message, Place, Topic},
     },
 };
+
+/// Returns the time that pauses are counted in: a second for each step, so that they are neither
+/// nothing nor all there is.
+pub fn now(world: &World) -> Now {
+    Duration::from_secs(world.step)
+}
 
 /// A record on its way into a shard.
 type Fetched = (InputIndex, Offset, Arc<Message>);
