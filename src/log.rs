@@ -19,7 +19,7 @@ use tracing_subscriber::{
     fmt::{self, FormatFields, format::Writer},
 };
 
-use crate::escape::Printable;
+use crate::text::escape::Printable;
 
 /// What a log line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

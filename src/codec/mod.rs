@@ -11,7 +11,6 @@ mod partition;
 pub mod path;
 mod reason;
 pub mod row;
-pub mod trace;
 
 pub use encoding::Encoding;
 pub use input::Input;

@@ -18,8 +18,11 @@
 //! by timestamp, so one that bore an old record's time would be gone before it is read.
 
 use super::Reason;
-use crate::matching::{Emitted, Item, Items, OverdueReason, Timestamp};
-use crate::shard::{Carried, Header, Headers, Offset, Output, Sink};
+use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
+use crate::{
+    matching::{Emitted, Item, Items, OverdueReason},
+    record::Timestamp,
+};
 
 /// Most items in each list of an overdue record.
 pub const LISTED_MAX: usize = 100;

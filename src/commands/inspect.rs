@@ -16,10 +16,10 @@ use std::process::ExitCode;
 
 use super::{failed, server};
 use crate::codec::row::RowError;
-use crate::escape::printable;
-use crate::plain::sentence;
-use crate::shard::{self, ShardId};
 use crate::store::{self, Identity, OpenError, Snapshot};
+use crate::text::escape::printable;
+use crate::text::plain::sentence;
+use crate::{record::ShardId, shard};
 
 /// Show what is known of a key, or what a worker's state directory holds: rows, sizes, positions
 #[derive(Debug, clap::Args)]

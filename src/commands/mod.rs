@@ -18,9 +18,9 @@ pub mod worker;
 
 use std::{fmt::Display, process::ExitCode};
 
-use crate::escape::printable_lines;
 use crate::order_demo::{self, Error};
 use crate::shard;
+use crate::text::escape::printable_lines;
 
 /// Returns how a demo service exits, and says why on standard error.
 fn finish(result: order_demo::Result<()>) -> ExitCode {

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{ask, failed};
-use crate::escape::printable_lines;
 use crate::kafka::{self, Connection, Remains};
 use crate::shard::{Error, Result};
 use crate::spec::object::StartFrom;
 use crate::spec::{self, Settings};
 use crate::store::{Budget, Identity, Kept, Snapshot, Stores};
-use crate::worker;
+use crate::text::escape::printable_lines;
 
 /// Start a reconciliation over: delete its changelog and its committed offsets
 ///
@@ -56,7 +55,7 @@ enum Answer {
 }
 
 fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Result<String> {
-    let connection = worker::connection(settings, "reset")?;
+    let connection = Connection::of(settings, "reset")?;
     let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
     let remains = kafka::remains(&connection, &inputs)?;
     let local = match state_dir {

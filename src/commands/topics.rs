@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{ask, complain, failed};
-use crate::escape::printable_lines;
-use crate::kafka::{self, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
+use crate::kafka::{self, Connection, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
 use crate::shard::Result;
 use crate::spec::{self, Settings};
+use crate::text::escape::printable_lines;
 use crate::worker;
 
 /// Check the topics of a reconciliation, and create those that are missing if asked to
@@ -61,13 +61,13 @@ pub fn run(args: Args) -> ExitCode {
 
 fn create(settings: &Settings, wanted: Wanted) -> Result<()> {
     let wanted = Wanted { manage: true, ..wanted };
-    let connection = worker::connection(settings, "topics")?;
+    let connection = Connection::of(settings, "topics")?;
     let ensured = async { kafka::ensure(&connection, &wanted).await.map_err(|unfit| unfit.error) };
     ask(ensured).map(|_| ())
 }
 
 fn look(settings: &Settings) -> Result<Survey> {
-    let connection = worker::connection(settings, "topics")?;
+    let connection = Connection::of(settings, "topics")?;
     ask(kafka::survey(&connection, &worker::wanted(settings)))
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::failed;
+use crate::kafka;
 use crate::spec::{self, Settings, duration};
-use crate::worker;
 
 /// Check a Reconciliation object and tell what would run
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub fn run(args: Args) -> ExitCode {
     let Args { file } = args;
     match spec::load(&file) {
         Ok(settings) => {
-            if let Err(error) = worker::check_clients(&settings) {
+            if let Err(error) = kafka::check_settings(&settings) {
                 return failed(&error);
             }
             println!("{}", summary(&settings));

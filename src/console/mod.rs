@@ -24,10 +24,10 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use crate::{
     http::{self, Hosts},
+    kafka::Connection,
     shard::Result,
     spec::Settings,
     state_api::{KeyStory, Problem},
-    worker,
 };
 
 /// How to serve the console.
@@ -82,7 +82,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         Some(_) => Hosts::all(),
         None => Hosts::new(address, &options.allowed_hosts),
     };
-    let connection = worker::connection(settings, "console")?;
+    let connection = Connection::of(settings, "console")?;
     let roll = Arc::new(roll::Roll::new(&settings.name, &options.servers));
     let records = records::Topics::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&roll), records, token);

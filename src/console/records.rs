@@ -20,11 +20,11 @@ use serde::Serialize;
 
 use super::ask::problem;
 use crate::{
-    escape,
     http::{self, Gone, NoTurn, Turns},
     kafka::Connection,
     spec::Settings,
     state_api::Problem,
+    text::escape,
 };
 
 const READERS_MAX: usize = 2;

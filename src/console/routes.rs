@@ -24,10 +24,10 @@ use super::{
     token::{Token, Verdict},
 };
 use crate::{
-    escape,
     http::Peer,
     spec::Settings,
     state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
+    text::escape,
 };
 
 const LIMIT_MAX: usize = 200;

@@ -13,8 +13,8 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::{
     log::Limiter,
-    plain::sentence,
     shard::{Error, Result},
+    text::plain::sentence,
 };
 
 /// Wrong tokens that one address may give at once, and how soon it may give another.

@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use super::turns::{NoTurn, Turns};
-use crate::{metrics::Registry, plain::sentence, shard};
+use crate::{metrics::Registry, shard, text::plain::sentence};
 
 /// Connections that the system takes while the process is about something else.
 const BACKLOG: u32 = 1024;

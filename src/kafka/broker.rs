@@ -15,7 +15,10 @@ use super::{
     Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native,
     producer::LetterRoom,
 };
-use crate::shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result, ShardId};
+use crate::{
+    record::ShardId,
+    shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long offsets are asked for: brokers that do not answer, or a transaction that holds some of them

@@ -9,7 +9,10 @@ use super::{
     context::Context,
     native::{Fetched, Queue},
 };
-use crate::shard::{Bounds, Change, ChangelogReader, Error, Offset, Result, ShardId};
+use crate::{
+    record::{Offset, ShardId},
+    shard::{Bounds, Change, ChangelogReader, Error, Result},
+};
 
 /// Records taken at a time.
 const READ_RECORDS: usize = 10_000;

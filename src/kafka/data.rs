@@ -13,8 +13,8 @@ use super::{
     native::{Events, Fetched, Queue},
 };
 use crate::{
-    matching::Timestamp,
-    shard::{Error, Headers, InputIndex, Offset, Record, Result, ShardId},
+    record::{Headers, InputIndex, Offset, ShardId, Timestamp},
+    shard::{Error, Record, Result},
 };
 
 /// Records taken at a time: enough to share the cost of a batch, little enough to stay in cache.

@@ -29,7 +29,10 @@ use super::{
     context::Context,
     native::{self, GroupMetadata, Kept},
 };
-use crate::shard::{Assignment, Error, Result, ShardId};
+use crate::{
+    record::ShardId,
+    shard::{Assignment, Error, Result},
+};
 
 /// How long anything that the client does by time may be late: it sends a heartbeat, which says that
 /// shards are free, only when something wakes it, and left alone it wakes twice a second.

@@ -18,7 +18,10 @@ use super::{
     native::{Failure, GroupMetadata, Kept, NativeProducer, Outgoing, TopicHandle},
     refusal::{self, Class},
 };
-use crate::shard::{Error, Offset, Producer, Result, ShardId, Sink, Transaction, check};
+use crate::{
+    record::{Offset, ShardId, Sink},
+    shard::{Error, Producer, Result, Transaction, check},
+};
 
 /// Bounds every call of a commit; longer than the transaction may live at the broker.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);

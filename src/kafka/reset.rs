@@ -16,7 +16,10 @@ use super::{
     context::Context,
     native, producer,
 };
-use crate::shard::{Error, Result, ShardId};
+use crate::{
+    record::ShardId,
+    shard::{Error, Result},
+};
 
 /// What a reset deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::{
     flaw::Flaw,
     limits,
 };
-use crate::near::nearest;
 use crate::shard::Result;
+use crate::text::near::nearest;
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

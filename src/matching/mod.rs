@@ -22,6 +22,3 @@ pub use row::{Phase, Row};
 pub use rules::{Counting, Rules};
 pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};
 pub use times::Times;
-
-/// Milliseconds since the Unix epoch, as Kafka's record timestamps are.
-pub type Timestamp = i64;

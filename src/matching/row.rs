@@ -1,6 +1,7 @@
 //! Everything known about one key.
 
-use super::{Items, Origin, Rules, Timestamp};
+use super::{Items, Origin, Rules};
+use crate::record::Timestamp;
 
 /// Where a key stands.
 ///

@@ -1,6 +1,6 @@
 //! The settings of a reconciliation that decide what a record means.
 
-use super::Timestamp;
+use crate::record::Timestamp;
 
 /// How often an item has to be observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

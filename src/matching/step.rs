@@ -1,6 +1,7 @@
 //! The one function that decides.
 
-use super::{Counting, Event, Items, Phase, Row, Rules, Timestamp};
+use super::{Counting, Event, Items, Phase, Row, Rules};
+use crate::record::Timestamp;
 
 /// What an event did to its key; one counter each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

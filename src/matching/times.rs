@@ -1,6 +1,6 @@
 //! Which times of records can be used (S30).
 
-use super::Timestamp;
+use crate::record::Timestamp;
 
 /// Bounds of the timestamps that are taken for the time at which a record was written.
 ///

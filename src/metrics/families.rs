@@ -5,7 +5,8 @@ use prometheus::proto::{
     MetricType,
 };
 
-use super::{Histogram, Kind, Metric};
+use super::{Kind, Metric};
+use crate::record::Histogram;
 
 /// Families of the catalogue with their samples.
 #[derive(Debug, Default)]

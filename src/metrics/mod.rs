@@ -6,14 +6,12 @@
 
 pub mod catalogue;
 mod families;
-mod histogram;
 mod metric;
 mod process;
 pub mod reference;
 mod registry;
 
 pub use families::{Families, Family, Number};
-pub use histogram::Histogram;
 pub use metric::{Kind, Label, Metric};
 pub use process::Process;
 pub use registry::Registry;

@@ -41,7 +41,10 @@ mod tests {
     use prometheus::{core::Desc, proto::MetricFamily};
 
     use super::*;
-    use crate::metrics::{Families, Histogram, Label, Metric};
+    use crate::{
+        metrics::{Families, Label, Metric},
+        record::Histogram,
+    };
 
     static PLAIN: Metric = Metric::gauge("plain", "keys", "Help");
     static SILENT: Metric = Metric::counter("silent_total", "keys", "Help");

@@ -15,7 +15,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{Api, Client};
 
 use super::names;
-use crate::worker::Wanted;
+use crate::state_api::RestartAnswer;
 
 /// A worker does not wait for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ async fn answer(
     let sets: Api<StatefulSet> = Api::namespaced(client, &namespace);
     match tokio::time::timeout(PATIENCE, sets.get_opt(name)).await {
         Ok(Ok(Some(set))) if names::is_managed(&set) => {
-            Json(Wanted { wanted: is_wanted(&set, ordinal) }).into_response()
+            Json(RestartAnswer { wanted: is_wanted(&set, ordinal) }).into_response()
         }
         Ok(Ok(_)) => (StatusCode::NOT_FOUND, "no workers of that name\n").into_response(),
         Ok(Err(error)) => {

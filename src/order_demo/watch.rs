@@ -14,8 +14,8 @@ use super::connection::Cluster;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
-use crate::escape::printable;
 use crate::kafka::Kept;
+use crate::text::escape::printable;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Now, Pace, Reaction, Stay, backoff::Backoff};
-use crate::shard::{Error, ShardId};
+use crate::{record::ShardId, shard::Error};
 
 /// Shards opened at a time: fencing mostly waits, restoring takes a core.
 const OPENINGS_MAX: usize = 4;

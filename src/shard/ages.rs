@@ -12,7 +12,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::matching::{Phase, Row, Timestamp};
+use crate::{
+    matching::{Phase, Row},
+    record::Timestamp,
+};
 
 /// Spans that are kept; as text they take a tenth of what a broker accepts beside an offset.
 const SPANS_MAX: usize = 32;

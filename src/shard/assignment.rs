@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::ShardId;
+use crate::record::ShardId;
 
 /// The shards of one group generation and the proof of that generation, as one value.
 ///

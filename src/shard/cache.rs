@@ -21,7 +21,8 @@ use self::slots::{CHANGED, DIRTY, SPILLING, Slot, Slots, USED};
 use super::{Batch, Due, Spill, due::DueSlots};
 use crate::{
     codec::row::{self, RowError},
-    matching::{Phase, Row, Rules, Timestamp},
+    matching::{Phase, Row, Rules},
+    record::Timestamp,
 };
 
 pub use peek::{CachedRows, DirtyCursor};

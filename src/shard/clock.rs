@@ -1,7 +1,7 @@
 //! Shard time: how far the shard's inputs have come.
 
-use super::InputIndex;
-use crate::matching::Timestamp;
+use crate::record::InputIndex;
+use crate::record::Timestamp;
 
 /// Tells shard time: the minimum, over the inputs, of wall time where the input is read to its
 /// end and of its last record's timestamp where it is not.

@@ -1,6 +1,7 @@
 //! One commit: a transaction, and the rows that may go to the store once it has succeeded.
 
-use super::{Offset, Producer, Result, Spill, Store, Transaction};
+use super::{Producer, Result, Spill, Store, Transaction};
+use crate::record::Offset;
 
 /// A transaction, and what follows when it has committed.
 #[derive(Debug)]

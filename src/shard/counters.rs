@@ -1,10 +1,10 @@
 //! What a shard has done since it was opened: counted when it is committed, not when it is tried.
 
-use super::InputIndex;
+use crate::record::InputIndex;
 use crate::{
     codec::{REASONS, Reason},
-    matching::{Emitted, OUTCOMES, Outcome, Timestamp},
-    metrics::Histogram,
+    matching::{Emitted, OUTCOMES, Outcome},
+    record::{Histogram, Timestamp},
 };
 
 /// Upper bounds of the time from expectation to completion, in milliseconds: a second to a week.

@@ -1,10 +1,7 @@
 //! Deadlines that have passed: those of dirty rows are listed in memory, all others on disk.
 
 use super::{Due, Result, Running, Store, cache::SlotId};
-use crate::{
-    codec::output::Time,
-    matching::{Event, Timestamp},
-};
+use crate::{codec::output::Time, matching::Event, record::Timestamp};
 
 /// How often the index of deadlines on disk is looked at, in shard time.
 const DUE_INTERVAL_MS: Timestamp = 1_000;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 
 /// Deadlines are kept by buckets of about a second, so they fire up to that late.
 const BUCKET_BITS: u32 = 10;

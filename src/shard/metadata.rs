@@ -8,8 +8,9 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-use super::{Ages, Identity, Offset, RowCounts};
+use super::{Ages, Identity, RowCounts};
 use crate::codec::Partitioner;
+use crate::record::Offset;
 
 /// What is committed beside each input offset, and with the rows: all are of the same moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

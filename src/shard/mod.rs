@@ -14,9 +14,7 @@ mod counters;
 mod deadlines;
 mod due;
 mod error;
-mod headers;
 mod identity;
-mod ids;
 mod invariant;
 mod known;
 mod large;
@@ -49,9 +47,7 @@ pub use cache::CachedRows;
 pub use commit::{Commit, Committed};
 pub use counters::{Counters, Ledger};
 pub use error::{Error, Result};
-pub use headers::{Carried, Header, Headers, Span};
 pub use identity::{Identity, Mismatch, Topics};
-pub use ids::{InputIndex, Offset, ShardId};
 pub use invariant::Invariant;
 pub(crate) use invariant::check;
 pub use metadata::{Metadata, Position};
@@ -69,7 +65,7 @@ pub use room::Size;
 pub use rows::RowCounts;
 pub use running::{Hidden, Running};
 pub use spill::Spill;
-pub use transaction::{Output, Sink, Transaction};
+pub use transaction::Transaction;
 
 #[cfg(test)]
 mod tests;

@@ -11,16 +11,13 @@ use std::sync::Arc;
 
 use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
-    InputLog, Known, Ledger, Limits, Offset, Phase, Plan, Progress, Result, RowCounts, Running,
-    ShardId, Store,
+    InputLog, Known, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
     large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
     start::Start,
 };
-use crate::{
-    codec::input::Scratch,
-    matching::{Row, Timestamp},
-};
+use crate::record::{Offset, ShardId};
+use crate::{codec::input::Scratch, matching::Row, record::Timestamp};
 
 /// Reads in a row that may bring a restore no further before it is given up.
 const STALLED_READS_MAX: u32 = 60;

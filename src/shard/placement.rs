@@ -14,8 +14,9 @@ use std::{
     },
 };
 
-use super::{Error, InputIndex, Result, ShardId, query::key_hash};
+use super::{Error, Result, query::key_hash};
 use crate::codec::Partitioner;
+use crate::record::{InputIndex, ShardId};
 
 /// Keys that have to fit before a partitioner is believed to be an input's.
 const KEYS_MIN: usize = 32;

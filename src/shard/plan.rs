@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Headers, Identity, Offset, Placement};
+use super::{Identity, Placement};
+use crate::record::{Headers, InputIndex, Offset, Timestamp};
 use crate::{
     codec::{Input, Outputs},
     matching::{LARGE_ITEMS_BYTES, Rules, Times},
@@ -40,7 +41,7 @@ pub struct Plan {
     /// Tell each step of a key in the log, for demonstrations: it costs more than the work.
     pub log_records: bool,
     /// Makes completions spans of the traces that their records belong to; see
-    /// [`crate::codec::trace::span_id`]. `None` where spans are not told of.
+    /// [`crate::record::trace::span_id`]. `None` where spans are not told of.
     pub span_seed: Option<u64>,
 }
 
@@ -99,14 +100,14 @@ impl Default for Limits {
 /// A record of an input topic, of one shard.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
-    pub input: super::InputIndex,
+    pub input: InputIndex,
     pub offset: Offset,
     /// As it came, usable or not; −1 where there is none.
-    pub timestamp_ms: crate::matching::Timestamp,
+    pub timestamp_ms: Timestamp,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     /// Parsed only when asked for; `None` for a record that has none for certain.
     pub headers: Option<&'a dyn Headers>,
     /// Wall time when it was read.
-    pub read_at_ms: crate::matching::Timestamp,
+    pub read_at_ms: Timestamp,
 }

@@ -2,7 +2,8 @@
 //!
 //! `kafka/` and `store/` implement these for production, `sim/` for the simulator.
 
-use super::{Error, Metadata, Offset, Result, ShardId, Spill, Transaction};
+use super::{Error, Metadata, Result, Spill, Transaction};
+use crate::record::{Offset, ShardId};
 
 /// A shard's way to Kafka while it opens. Every call may block for seconds.
 pub trait Broker {

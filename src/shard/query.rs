@@ -7,7 +7,8 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use super::{Result, Running, ShardId, Store, cache::DirtyCursor, running::unreadable};
+use super::{Result, Running, Store, cache::DirtyCursor, running::unreadable};
+use crate::record::ShardId;
 use crate::{codec::row, matching::Row};
 
 /// Some of the rows that the store does not have yet.

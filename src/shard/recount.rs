@@ -1,6 +1,7 @@
 //! Counting rows one by one: where nothing tells how many there are, and to check what does.
 
-use super::{Ages, Cache, Error, Result, RowCounts, Running, ShardId, Store, running};
+use super::{Ages, Cache, Error, Result, RowCounts, Running, Store, running};
+use crate::record::ShardId;
 use crate::{codec::row, matching::Row};
 
 /// Rows that are counted at a time.

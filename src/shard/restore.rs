@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 
 /// How far a restore has come; shared between the thread that opens a shard and those who ask.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! How much a transaction holds, and whether the running overlay has room for more.
 
-use super::{Output, Running, Store, Transaction};
+use super::{Running, Store, Transaction};
+use crate::record::Output;
 
 /// How much a transaction holds, or may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

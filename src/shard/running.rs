@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, InputIndex, Invariant,
-    Known, Ledger, Limits, Metadata, Offset, Output, Plan, Position, Record, Result, RowCounts,
-    ShardId, Store, Transaction, cache::SlotId, check, large::LargeRows,
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, Known,
+    Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction,
+    cache::SlotId, check, large::LargeRows,
 };
+use crate::record::{InputIndex, Offset, Output, ShardId};
 use crate::{
     codec::{self, input::Scratch},
-    matching::{Row, Timestamp},
+    matching::Row,
+    record::Timestamp,
 };
 
 /// The part of the memory for rows that telling new keys may take.

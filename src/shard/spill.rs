@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Batch, Checkpoint, Due, batch::KeyRef};
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 
 /// Committed rows on their way to the store, with what the index of deadlines needs.
 ///

@@ -1,7 +1,7 @@
 //! When rows go to the store, and with which checkpoint.
 
 use super::{Checkpoint, Result, Running, Spill, Store, check};
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 
 impl<S: Store> Running<S> {
     pub(super) fn wants_spill(&self, wall_ms: Timestamp) -> bool {

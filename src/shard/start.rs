@@ -4,9 +4,9 @@
 //! new group only if the shard has never been at work.
 
 use super::{
-    Bounds, CommittedOffset, Error, InputLog, Offset, OnTruncation, Opening, Position, Result,
-    StartFrom,
+    Bounds, CommittedOffset, Error, InputLog, OnTruncation, Opening, Position, Result, StartFrom,
 };
+use crate::record::Offset;
 
 /// Where the inputs go on.
 pub(super) struct Start {

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Carried, InputIndex, Invariant, Misplaced, Record, Result, RowCounts, Running, Span,
-    Store,
+    Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store,
     cache::SlotId,
     large::Past,
     running::{NO_SLOT, miscounted, unreadable},
     story,
 };
+use crate::record::{Carried, InputIndex, Span};
 use crate::{
     codec::{
         Reason,
         input::Scratch,
         output::{Source, Time},
-        trace::{self, TraceContext},
     },
     matching::{Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step},
+    record::trace::{self, TraceContext},
 };
 
 impl<S: Store> Running<S> {

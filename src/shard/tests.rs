@@ -13,6 +13,7 @@ use std::{
 use super::*;
 use crate::{
     matching::{Counting, Rules},
+    record::*,
     sim::plan,
 };
 

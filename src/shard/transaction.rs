@@ -1,7 +1,7 @@
 //! Everything that one commit makes visible, as one value.
 
-use super::{Batch, Carried, InputIndex, Metadata, Offset, ShardId};
-use crate::matching::Timestamp;
+use super::{Batch, Metadata};
+use crate::record::{InputIndex, Offset, Output, ShardId};
 
 /// Everything that one commit makes visible: all of it or nothing.
 ///
@@ -16,35 +16,4 @@ pub struct Transaction {
     pub offsets: Vec<(InputIndex, Offset)>,
     /// Goes with each of the offsets.
     pub metadata: Metadata,
-}
-
-/// A record for one of the output topics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    pub sink: Sink,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    /// What it bears, once it is part of a transaction; see [`crate::codec::Outputs::stamp`].
-    pub timestamp_ms: Timestamp,
-    /// Rollcall's own.
-    pub headers: Vec<(&'static str, String)>,
-    pub carried: Option<Box<Carried>>,
-}
-
-impl Output {
-    /// Returns all headers in their order: those carried on, then Rollcall's own.
-    pub fn all_headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let carried = self.carried.iter().flat_map(|carried| &carried.headers);
-        let carried = carried.map(|(name, value)| (&name[..], value.as_deref()));
-        let own = self.headers.iter().map(|(name, value)| (*name, Some(value.as_bytes())));
-        carried.chain(own)
-    }
-}
-
-/// Which output topic a record is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Sink {
-    Completed,
-    Overdue,
-    DeadLetter,
 }

@@ -7,9 +7,12 @@ use super::{
     kafka::{Decision, MemberId, Message, Offsets, Place, ProducerId, Refusal, Topic},
     world::Request,
 };
-use crate::shard::{
-    self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Offset, Result,
-    ShardId, Transaction, row_of,
+use crate::{
+    record::{Offset, ShardId},
+    shard::{
+        self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Result,
+        Transaction, row_of,
+    },
 };
 
 /// Why a shard stops whose output takes nothing.

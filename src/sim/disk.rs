@@ -8,8 +8,8 @@ use std::{
 
 use super::{Situation, Stage};
 use crate::{
-    matching::Timestamp,
-    shard::{Checkpoint, Due, Error, Result, ShardId, Spill, Store, row_of},
+    record::{ShardId, Timestamp},
+    shard::{Checkpoint, Due, Error, Result, Spill, Store, row_of},
 };
 
 /// What is on a process's disk for one shard.

@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, sync::Arc};
 use super::{Client, Random, Setting, World};
 use crate::{
     codec::{Partitioner, Reason},
-    shard::{Partitioning, Placement, Plan, ShardId},
+    record::ShardId,
+    shard::{Partitioning, Placement, Plan},
 };
 
 /// How the producers of the inputs choose the partition of a key, and what the object says of it.

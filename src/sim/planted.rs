@@ -5,9 +5,12 @@ mod owner;
 use std::sync::Arc;
 
 use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
-use crate::shard::{
-    Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,
-    Metadata, Offset, Placement, Plan, Producer, Result, ShardId, Spill, Transaction,
+use crate::{
+    record::{Offset, ShardId},
+    shard::{
+        Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,
+        Metadata, Placement, Plan, Producer, Result, Spill, Transaction,
+    },
 };
 
 /// Schedules in which a planted fault has to show.

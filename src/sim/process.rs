@@ -19,7 +19,8 @@ use self::running::{Job, Open, now};
 use super::{Client, Situation, Wiring, World, client::Authority, disk::Disk, kafka::MemberId};
 use crate::{
     owner::{Cause, Due, Ended, Left, Next, Now, Opened, Release, Shards},
-    shard::{Assignment, Committed, Error, Result, Running, ShardId},
+    record::ShardId,
+    shard::{Assignment, Committed, Error, Result, Running},
 };
 
 /// A worker process, from its start to its end.

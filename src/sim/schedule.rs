@@ -15,7 +15,10 @@ use super::{
     workload::Workload,
     world::Refusal,
 };
-use crate::shard::{Offset, OnTruncation, ShardId};
+use crate::{
+    record::{Offset, ShardId},
+    shard::OnTruncation,
+};
 
 /// Steps in which the processes have to come to rest.
 const CALM_STEPS_MAX: u64 = 60_000;

@@ -10,10 +10,9 @@ use crate::{
         input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
         output::{Facts, OutputSettings, Stamp},
     },
-    matching::{Counting, Rules, Times, Timestamp},
-    shard::{
-        Identity, Limits, OnTruncation, Partitioning, Placement, Plan, ShardId, StartFrom, Topics,
-    },
+    matching::{Counting, Rules, Times},
+    record::{ShardId, Timestamp},
+    shard::{Identity, Limits, OnTruncation, Partitioning, Placement, Plan, StartFrom, Topics},
 };
 
 /// When the schedule begins.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{Authority, Client, client, disk::Disk};
 use crate::{
     owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
-    shard::{Broker, Commit, Committed, Error, Plan, Producer, Result, ShardId},
+    record::ShardId,
+    shard::{Broker, Commit, Committed, Error, Plan, Producer, Result},
 };
 
 /// How a process reaches Kafka, which proof it commits with, and how.

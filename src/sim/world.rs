@@ -16,9 +16,9 @@ use super::{
     workload::Workload,
 };
 use crate::{
-    matching::Timestamp,
     owner::Stay,
-    shard::{Error, Plan, Record, Result, ShardId, Spill},
+    record::{ShardId, Timestamp},
+    shard::{Error, Plan, Record, Result, Spill},
 };
 
 /// Turns that every process has to find nothing to do before it is quiet.

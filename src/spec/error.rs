@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Problem;
-use crate::plain::sentence;
+use crate::text::plain::sentence;
 
 /// Why a file holds no usable object.
 #[derive(Debug, thiserror::Error)]

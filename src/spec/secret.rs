@@ -4,7 +4,7 @@ use std::env::VarError;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::plain::sentence;
+use crate::text::plain::sentence;
 
 /// Where Secrets named by the object are mounted in Kubernetes.
 pub const SECRETS_DIR: &str = "/etc/rollcall/secrets";

@@ -9,8 +9,14 @@ use super::Kafka;
 use super::object::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use crate::codec::input::{ExpectedPaths, ObservedPaths};
-use crate::matching::{Counting, Rules, Times, Timestamp};
-use crate::shard::{InputIndex, Partitioning, ShardId, Sink};
+use crate::{
+    matching::{Counting, Rules, Times},
+    record::Timestamp,
+};
+use crate::{
+    record::{InputIndex, ShardId, Sink},
+    shard::Partitioning,
+};
 
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::Reconciliation;
 use super::problem::Problems;
 use super::schema::{Definition, Kind};
 use super::suggest;
-use crate::near::nearest;
+use crate::text::near::nearest;
 
 /// Most places that are named for a field that stands at a wrong one.
 const PLACES_MAX: usize = 3;

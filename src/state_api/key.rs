@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::escape;
+use crate::text::escape;
 
 /// Where a key stands (docs/semantics.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 mod key;
 mod problem;
 mod recent;
+mod restart;
 mod status;
 
 pub use crate::shard::RowCounts;
@@ -15,6 +16,7 @@ pub use key::{
 };
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};
+pub use restart::RestartAnswer;
 pub use status::{
     InputStatus, Phase, RestoreStatus, Severity, ShardStatus, ShardTotals, Trouble, WorkerState,
     WorkerStatus,

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failure;
-use crate::shard::{Result, ShardId};
+use crate::{record::ShardId, shard::Result};
 
 pub(super) const LOCK: &str = "rollcall.lock";
 const TRASH: &str = "trash";

@@ -8,7 +8,7 @@
 //!
 //! The order of the bytes is the order of the deadlines, and a spill is written in this order.
 
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 use crate::shard::Due;
 
 const DUE: u8 = b'd';

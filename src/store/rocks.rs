@@ -11,7 +11,7 @@ use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
 use super::settings::Settings;
 use super::stores::Hold;
 use super::{Figures, directory, failure, keys, settings, spill};
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 use crate::shard::{Checkpoint, Due, Error, Result, Spill, Store};
 
 /// Rows looked up at once: a found row pins its block, so this bounds what they pin.

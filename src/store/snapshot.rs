@@ -6,7 +6,10 @@ use rocksdb::{DB, ReadOptions};
 
 use super::rocks::checkpoint_in;
 use super::{Identity, OpenError, directory, failure, identity, keys, settings};
-use crate::shard::{Checkpoint, Due, Error, Result, ShardId};
+use crate::{
+    record::ShardId,
+    shard::{Checkpoint, Due, Error, Result},
+};
 
 /// Enough for the indexes and filters of one store.
 const CACHE_BYTES: usize = 8 << 20;

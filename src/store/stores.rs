@@ -10,7 +10,10 @@ use super::settings::Settings;
 use super::{
     Budget, Counts, Identity, OpenError, RocksStore, Volume, directory, failure, identity,
 };
-use crate::shard::{Error, Result, ShardId};
+use crate::{
+    record::ShardId,
+    shard::{Error, Result},
+};
 
 /// Longest wait for a store of this process that is being closed.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);

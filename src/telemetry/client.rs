@@ -11,8 +11,8 @@ use hyper::{
 use super::Endpoint;
 use crate::{
     http::client::{Client, Trusted},
-    plain::sentence,
     shard::{Error, Result},
+    text::plain::sentence,
 };
 
 /// A collector that has more to say is none.

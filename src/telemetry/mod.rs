@@ -27,7 +27,10 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 pub use endpoint::Endpoint;
 pub use exporter::Exporter;
 
-use crate::shard::{Output, Progress, ShardId, Sink, Span};
+use crate::{
+    record::{Output, ShardId, Sink, Span},
+    shard::Progress,
+};
 
 /// Spans that wait for the exporter; further ones are dropped.
 const QUEUE_MAX: usize = 4_096;

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{span::Author, *};
 use crate::{
-    codec::trace::TraceParent,
-    shard::{Carried, Header, Phase},
+    record::{Carried, Header, trace::TraceParent},
+    shard::Phase,
     spec::Keys,
 };
 

@@ -6,9 +6,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
-use crate::http::client::Client;
+use crate::{http::client::Client, state_api::RestartAnswer};
 
 /// A worker that waits for longer holds up its own end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,7 +17,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 10;
 pub enum AtStop {
     /// Always the same.
     Part(Parting),
-    /// What is answered at this URL decides, a [`Wanted`]. Without an answer the worker leaves.
+    /// What is answered at this URL decides, a [`RestartAnswer`]. Without an answer the worker leaves.
     Ask(String),
 }
 
@@ -31,13 +29,6 @@ pub enum Parting {
     /// It stays a member until its session ends: back before that, it has its shards again, and
     /// nobody else has noticed.
     Stay,
-}
-
-/// The answer to a worker that is told to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// It is started again.
-    pub wanted: bool,
 }
 
 impl FromStr for AtStop {
@@ -59,8 +50,8 @@ impl AtStop {
         match self {
             Self::Part(parting) => *parting,
             Self::Ask(url) => match ask(url).await {
-                Ok(Wanted { wanted: true }) => Parting::Stay,
-                Ok(Wanted { wanted: false }) => Parting::Leave,
+                Ok(RestartAnswer { wanted: true }) => Parting::Stay,
+                Ok(RestartAnswer { wanted: false }) => Parting::Leave,
                 Err(why) => {
                     tracing::warn!(url, "nobody says whether this worker comes back: {why}");
                     Parting::Leave
@@ -70,7 +61,7 @@ impl AtStop {
     }
 }
 
-async fn ask(url: &str) -> Result<Wanted, String> {
+async fn ask(url: &str) -> Result<RestartAnswer, String> {
     let answer = Client::plain(PATIENCE, ANSWER_BYTES_MAX).get(url).await;
     let answer = answer.map_err(|failure| failure.to_string())?;
     if !answer.status.is_success() {
@@ -97,7 +88,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_who_is_wanted_stays() {
-        let wanted = |wanted| get(move || async move { Json(Wanted { wanted }) });
+        let wanted = |wanted| get(move || async move { Json(RestartAnswer { wanted }) });
         let router = Router::new()
             .route("/back", wanted(true))
             .route("/gone", wanted(false))

@@ -6,7 +6,8 @@ use super::{committer::Pending, query::Question};
 use crate::{
     kafka::{DataConsumer, ShardProducer},
     owner::{Standing, Stay},
-    shard::{Running, ShardId},
+    record::ShardId,
+    shard::Running,
     store::RocksStore,
 };
 

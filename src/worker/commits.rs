@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    metrics::Histogram,
-    shard::{Sink, Transaction},
+    record::{Histogram, Sink},
+    shard::Transaction,
 };
 
 /// Upper bounds of the time that a commit takes, in microseconds.
@@ -100,7 +100,10 @@ impl Commits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::{Batch, Metadata, ShardId};
+    use crate::{
+        record::ShardId,
+        shard::{Batch, Metadata},
+    };
 
     fn transaction(rows: &[usize]) -> Transaction {
         let mut changes = Batch::default();

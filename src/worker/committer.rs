@@ -13,7 +13,8 @@ use super::{command::Command, spawn, view::View};
 use crate::{
     kafka::{Current, ShardProducer},
     owner::Stay,
-    shard::{Commit, Committed, Error, Result, Running, ShardId},
+    record::ShardId,
+    shard::{Commit, Committed, Error, Result, Running},
     store::RocksStore,
     telemetry::Tracer,
 };

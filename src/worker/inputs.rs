@@ -8,8 +8,8 @@ use super::{
     view::ShardView,
 };
 use crate::{
-    matching::Timestamp,
-    shard::{Hidden, ShardId},
+    record::{ShardId, Timestamp},
+    shard::Hidden,
 };
 
 /// A transaction that is open for longer is reported. Producers that say nothing about it have their

@@ -30,7 +30,8 @@ use super::{
 use crate::{
     kafka::{DataConsumer, Input, ShardProducer},
     owner::{Cause, Due, Ended, Left, Now, Pace, Release, Standing, Stay},
-    shard::{Error, Record, Result, Running, ShardId},
+    record::ShardId,
+    shard::{Error, Record, Result, Running},
     store::RocksStore,
 };
 

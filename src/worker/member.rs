@@ -25,7 +25,8 @@ use crate::{
         Connection, DataConsumer, INSTANCE_ID_TAKEN, KafkaBroker, Loss, Membership, NOT_A_MEMBER,
         Owner, Refused, Standing, Topics,
     },
-    shard::{Error, Result, ShardId},
+    record::ShardId,
+    shard::{Error, Result},
 };
 
 /// How long giving shards up may hold the group's rebalance.

@@ -52,9 +52,9 @@ use crate::{
     telemetry::Endpoint,
 };
 
-pub use at_stop::{AtStop, Parting, Wanted};
+pub use at_stop::{AtStop, Parting};
 pub use name::{default_instance_id, mark};
-pub use plan::{check_clients, connection, wanted};
+pub use plan::wanted;
 pub use room::raise_limit_of_files;
 
 /// How to run one worker process.

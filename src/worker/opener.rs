@@ -9,7 +9,8 @@ use super::{committer::wall_ms, spawn, supervisor::Event};
 use crate::{
     kafka::{KafkaBroker, ShardProducer},
     owner::{Next, Stay, Trust},
-    shard::{Limits, Opening, Plan, Progress, Result, Running, ShardId},
+    record::ShardId,
+    shard::{Limits, Opening, Plan, Progress, Result, Running},
     store::{RocksStore, Stores},
     telemetry::Tracer,
 };

@@ -2,19 +2,17 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
-use rdkafka::ClientConfig;
-
 use crate::{
     codec::{
         Input, Outputs,
         input::Limits,
         output::{Facts, OutputSettings, Stamp},
     },
-    kafka::{self, Connection, Login, Protocol, Topics, Wanted},
-    shard::{self, Error, Identity, OnTruncation, Placement, Plan, Result, StartFrom},
+    kafka::{Topics, Wanted},
+    shard::{self, Identity, OnTruncation, Placement, Plan, StartFrom},
     spec::{
         Settings,
-        object::{self, FactsSpec, GroupProtocol, OutputTimestamp},
+        object::{self, FactsSpec, OutputTimestamp},
     },
     telemetry::Who,
 };
@@ -22,46 +20,6 @@ use crate::{
 /// Bounds of the time after which idle shards commit their offsets again.
 const RENEWAL_MIN: Duration = Duration::from_secs(5);
 const RENEWAL_MAX: Duration = Duration::from_secs(3_600);
-
-/// Returns how to reach the cluster.
-///
-/// # Errors
-/// When a secret cannot be read.
-pub fn connection(settings: &Settings, instance_id: &str) -> Result<Connection> {
-    let properties = settings
-        .kafka
-        .client_properties()
-        .map_err(|error| Error::Misconfigured(error.to_string()))?;
-    Ok(of_properties(settings, instance_id, &properties))
-}
-
-/// Checks that the Kafka client takes the object's settings together; no secret is read.
-///
-/// # Errors
-/// When it does not.
-pub fn check_clients(settings: &Settings) -> Result<()> {
-    let properties = &settings.kafka.properties;
-    kafka::check_clients(&of_properties(settings, "check", properties))
-}
-
-fn of_properties(
-    settings: &Settings,
-    instance_id: &str,
-    properties: &BTreeMap<String, String>,
-) -> Connection {
-    let mut base = ClientConfig::new();
-    for (name, value) in properties {
-        base.set(name, value);
-    }
-    let group = settings.group_id().to_owned();
-    let protocol = match settings.kafka.group_protocol {
-        GroupProtocol::Classic => Protocol::Classic,
-        GroupProtocol::Consumer => Protocol::Consumer,
-    };
-    let login = Login::of(&settings.kafka);
-    let (instance_id, mark, brokers) = (instance_id.to_owned(), String::new(), Arc::default());
-    Connection { base, login, group, instance_id, mark, protocol, brokers }
-}
 
 /// Returns the topics that the reconciliation wants.
 pub fn wanted(settings: &Settings) -> Wanted {

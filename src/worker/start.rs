@@ -32,8 +32,8 @@ use super::{
     view::View,
 };
 use crate::{
-    codec::trace::span_seed,
     kafka::{self, Connection, Current, DataConsumer, KafkaBroker, Membership, Topics, Unfit},
+    record::trace::span_seed,
     shard::{Error, Plan, Result},
     spec::Settings,
     store::{Budget, Identity, Stores},
@@ -68,7 +68,7 @@ impl Work {
     pub fn run(self) -> Result<()> {
         let Self { settings, options, endpoint, desk, stop, runtime } = self;
         let view = &desk.view;
-        let mut connection = plan::connection(&settings, &options.instance_id)?;
+        let mut connection = Connection::of(&settings, &options.instance_id)?;
         connection.mark.clone_from(&options.mark);
         let connection = Arc::new(connection);
         let found = find_topics(&settings, &connection, &options, view, &stop);

@@ -11,7 +11,8 @@ use super::{
     view::{ShardView, State, View},
 };
 use crate::{
-    shard::{Counters, Partitioning, Placement, Progress, ShardId},
+    record::ShardId,
+    shard::{Counters, Partitioning, Placement, Progress},
     spec::Settings,
     state_api::{InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus},
 };

@@ -30,7 +30,8 @@ use super::{
 use crate::{
     log::Limiter,
     owner::{self, Left, Reaction, Shards, Stay, Verdict},
-    shard::{Error, Limits, ShardId},
+    record::ShardId,
+    shard::{Error, Limits},
 };
 
 /// How often restores are reported, and inputs looked at.

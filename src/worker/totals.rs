@@ -12,7 +12,8 @@ use std::{
 use super::room::Room;
 use crate::{
     kafka::{BrokerFigures, Brokers, Loss},
-    shard::{Error, Invariant, Progress, ShardId},
+    record::ShardId,
+    shard::{Error, Invariant, Progress},
     store::{Budget, Counts, Figures, RocksStore, Stores, Volume},
     telemetry,
 };

@@ -13,11 +13,8 @@ use super::{
     commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals, troubles::Troubles,
 };
 use crate::{
-    matching::Timestamp,
-    shard::{
-        CachedRows, Counters, Hidden, Offset, Placement, Progress, RowCounts, Running, ShardId,
-        Store,
-    },
+    record::{Offset, ShardId, Timestamp},
+    shard::{CachedRows, Counters, Hidden, Placement, Progress, RowCounts, Running, Store},
     state_api::WorkerState,
 };
 

@@ -48,7 +48,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        shard::{CachedRows, Counters, RowCounts, ShardId},
+        record::ShardId,
+        shard::{CachedRows, Counters, RowCounts},
         worker::{
             commits::Commits,
             view::{Change, Report, State},

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::matching::Items;
 use crate::matching::Outcome;
-use crate::matching::Timestamp;
+use crate::record::Timestamp;
 
 /// One line each: a name, the bytes in hexadecimal. Lines are added, never changed.
 const GOLDEN: &str = include_str!("../golden/rows-v2.txt");

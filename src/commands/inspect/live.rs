@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Form, SUCCESS, as_json, heading, table::Table};
-use crate::escape::printable;
 use crate::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
+use crate::text::escape::printable;
 use crate::{console, spec};
 
 /// Asks the workers about `key` and returns its story as text.

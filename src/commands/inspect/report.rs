@@ -9,10 +9,13 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Directory, Error, text, time};
 use crate::codec::row;
-use crate::escape::printable;
-use crate::matching::{Phase, Row, Timestamp};
-use crate::shard::{self, ShardId};
 use crate::store::{Identity, Snapshot};
+use crate::text::escape::printable;
+use crate::{
+    matching::{Phase, Row},
+    record::Timestamp,
+};
+use crate::{record::ShardId, shard};
 
 /// What a state directory holds.
 #[derive(Debug, Serialize)]

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::{Directory, Error, heading, time};
 use crate::codec::row;
 use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
-use crate::shard::ShardId;
+use crate::record::ShardId;
 use crate::store::Snapshot;
 
 /// What is known of one key.

@@ -9,9 +9,15 @@ use tempfile::TempDir;
 use super::report::{self, Oldest, Rows};
 use super::{Args, Error, answer, as_json, story};
 use crate::codec::row;
-use crate::matching::{Items, Phase, Row, Timestamp};
-use crate::shard::{Batch, Checkpoint, Due, ShardId, Spill, Store};
 use crate::store::{Budget, Identity, RocksStore, Stores};
+use crate::{
+    matching::{Items, Phase, Row},
+    record::Timestamp,
+};
+use crate::{
+    record::ShardId,
+    shard::{Batch, Checkpoint, Due, Spill, Store},
+};
 
 /// 2023-05-08T21:37:38.571Z
 const NOON: Timestamp = 1_683_581_858_571;

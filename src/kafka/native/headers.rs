@@ -4,7 +4,7 @@ use std::{ffi::CStr, fmt, ptr, slice};
 
 use rdkafka::bindings as sys;
 
-use crate::shard::Headers;
+use crate::record::Headers;
 
 /// The headers of a message.
 #[repr(transparent)]

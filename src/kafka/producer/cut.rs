@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{
     kafka::native::Failure,
-    shard::{Output, Sink, Transaction},
+    record::{Output, Sink},
+    shard::Transaction,
 };
 
 /// How large dead letters may be, as far as refusals have shown: their topic may take less than it
@@ -56,7 +57,10 @@ mod tests {
     use rdkafka::error::RDKafkaErrorCode;
 
     use super::*;
-    use crate::shard::{Batch, Metadata, ShardId};
+    use crate::{
+        record::ShardId,
+        shard::{Batch, Metadata},
+    };
 
     fn letter(bytes: usize) -> Output {
         Output {

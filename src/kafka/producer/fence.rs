@@ -11,7 +11,8 @@ use crate::{
         native::{Failure, Kept, NativeProducer},
         refusal,
     },
-    shard::{Error, Result, ShardId},
+    record::ShardId,
+    shard::{Error, Result},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::matching::{Counting, OverdueReason, Rules, Timestamp};
+use crate::{
+    matching::{Counting, OverdueReason, Rules},
+    record::Timestamp,
+};
 
 pub type Counts = BTreeMap<String, u32>;
 

@@ -5,8 +5,11 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::model::{Answer, Completion, Counts, Model, Report, Said, State};
-use crate::matching::{
-    Counting, Emitted, Event, Items, Outcome, Phase, Row, Rules, Step, Timestamp, invariants, step,
+use crate::{
+    matching::{
+        Counting, Emitted, Event, Items, Outcome, Phase, Row, Rules, Step, invariants, step,
+    },
+    record::Timestamp,
 };
 
 /// Few items and little time, so that events meet.

@@ -1,8 +1,11 @@
 //! A key's life, told event by event, with every invariant checked on the way.
 
-use crate::matching::{
-    Counting, Emitted, Event, Items, Outcome, OverdueReason, Phase, Row, Rules, Step, Timestamp,
-    invariants, step,
+use crate::{
+    matching::{
+        Counting, Emitted, Event, Items, Outcome, OverdueReason, Phase, Row, Rules, Step,
+        invariants, step,
+    },
+    record::Timestamp,
 };
 
 pub const OVERDUE_AFTER: Timestamp = 100;

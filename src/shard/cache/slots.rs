@@ -3,10 +3,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::{
-    codec::row,
-    matching::{Rules, Timestamp},
-};
+use crate::{codec::row, matching::Rules, record::Timestamp};
 
 /// A row's place in the cache; valid until the row is evicted.
 pub type SlotId = u32;

@@ -1,7 +1,7 @@
 //! What completions and dead letters carry on of the records that they come from.
 
 use super::*;
-use crate::codec::trace::{TraceParent, span_id};
+use crate::record::trace::{TraceParent, span_id};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const ALL: &str = r#"{"id":"a","items":[{"id":"1"},{"id":"2"}]}"#;

@@ -7,7 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, TransactionId};
-use crate::shard::{CommittedOffset, InputIndex, ShardId};
+use crate::{
+    record::{InputIndex, ShardId},
+    shard::CommittedOffset,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u32);

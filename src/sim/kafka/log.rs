@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{Decision, TransactionId};
 use crate::{
-    matching::Timestamp,
-    shard::{Bounds, Header, Offset, Output},
+    record::{Header, Offset, Output, Timestamp},
+    shard::Bounds,
 };
 
 /// A record as a reader gets it.

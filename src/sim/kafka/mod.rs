@@ -18,8 +18,8 @@ pub use log::{Log, Message};
 pub use transactions::{Coordinator, Decision, Marker, Participant, ProducerId, TransactionId};
 
 use crate::{
-    matching::Timestamp,
-    shard::{CommittedOffset, InputIndex, Offset, ShardId, Sink},
+    record::{InputIndex, Offset, ShardId, Sink, Timestamp},
+    shard::CommittedOffset,
 };
 
 /// Why a broker refuses a call.

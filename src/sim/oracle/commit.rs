@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     codec,
-    matching::{Row, Timestamp},
-    shard::{CommittedOffset, InputIndex, Offset, ShardId},
+    matching::Row,
+    record::{InputIndex, Offset, ShardId, Timestamp},
+    shard::CommittedOffset,
 };
 
 /// What a transaction, or a commit of offsets alone, changes.

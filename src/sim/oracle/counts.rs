@@ -1,7 +1,10 @@
 //! What is committed of a shard's rows beside them: how many there are, and since when they wait.
 
 use super::{Shard, Verdict};
-use crate::shard::{Ages, CommittedOffset, InputIndex, RowCounts, ShardId};
+use crate::{
+    record::{InputIndex, ShardId},
+    shard::{Ages, CommittedOffset, RowCounts},
+};
 
 type Offsets = [(ShardId, InputIndex, CommittedOffset)];
 

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::{
     codec::{Reason, output::Time},
-    matching::{Emitted, Event, Phase, Row, Timestamp, step},
-    shard::{Output, Plan, Sink},
+    matching::{Emitted, Event, Phase, Row, step},
+    record::{Output, Sink, Timestamp},
+    shard::Plan,
 };
 
 /// What a transaction did to one key.

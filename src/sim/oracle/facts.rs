@@ -11,10 +11,13 @@ use crate::{
         Reason,
         input::Scratch,
         output::{Source, Time},
+    },
+    matching::{Event, Items, Origin},
+    record::{
+        Carried, Header, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
     },
-    matching::{Event, Items, Origin, Timestamp},
-    shard::{Carried, Header, InputIndex, Offset, Output, Plan, ShardId},
+    shard::Plan,
 };
 
 /// What an input record says.

@@ -29,8 +29,9 @@ use super::{
 };
 use crate::{
     codec,
-    matching::{Phase, Row, Timestamp},
-    shard::{CommittedOffset, Due, InputIndex, Offset, ShardId, Spill, row_of},
+    matching::{Phase, Row},
+    record::{InputIndex, Offset, ShardId, Timestamp},
+    shard::{CommittedOffset, Due, Spill, row_of},
 };
 
 /// What is wrong, in words.

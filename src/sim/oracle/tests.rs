@@ -4,7 +4,8 @@ use super::*;
 use crate::{
     codec::output::Time,
     matching::{Counting, Event, Items, Origin, Outcome, Rules, step},
-    shard::{Output, Plan},
+    record::Output,
+    shard::Plan,
     sim::setting,
 };
 

@@ -3,7 +3,8 @@
 use super::assert_found;
 use crate::{
     owner::{Cycle, Now, Opened, Release, Shards, Standing, Stay},
-    shard::{Error, ShardId},
+    record::ShardId,
+    shard::Error,
     sim::{Client, Wiring, client},
 };
 

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::Found;
 use crate::{
     owner::{Cycle, Now, Pace, Standing, Stay},
-    shard::{Commit, Committed, InputIndex, Offset, Record, Result, Running, ShardId, Size},
+    record::{InputIndex, Offset, ShardId},
+    shard::{Commit, Committed, Record, Result, Running, Size},
     sim::{
         Client, Situation, Wiring, World,
         disk::Disk,

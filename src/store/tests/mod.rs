@@ -10,7 +10,10 @@ use std::time::SystemTime;
 use tempfile::TempDir;
 
 use super::{Budget, Identity, RocksStore, Stores};
-use crate::shard::{Batch, Checkpoint, Due, ShardId, Spill, Store};
+use crate::{
+    record::ShardId,
+    shard::{Batch, Checkpoint, Due, Spill, Store},
+};
 
 const SHARD: ShardId = ShardId(3);
 

@@ -8,8 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::{SHARD, changelog_next, get, now, open, owner, some, spill, temporary};
-use crate::shard::{Error, ShardId, Store};
 use crate::store::{Budget, Identity, OpenError, Snapshot, Stores, directory, holder};
+use crate::{
+    record::ShardId,
+    shard::{Error, Store},
+};
 
 /// Names the directory that this process is to hold until its standard input ends.
 const HOLD_DIR: &str = "ROLLCALL_TEST_HOLD_DIR";

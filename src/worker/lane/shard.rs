@@ -14,7 +14,8 @@ use super::super::{
 use crate::{
     kafka::{DataConsumer, ShardProducer},
     owner::{Cycle, Now, Pace, Standing, Stay},
-    shard::{Error, Record, Result, Running, ShardId},
+    record::ShardId,
+    shard::{Error, Record, Result, Running},
     store::RocksStore,
 };
 

@@ -26,9 +26,9 @@ use super::{
     view::{ShardView, View},
 };
 use crate::{
-    matching::Timestamp,
     metrics::{Families, Metric, Process, Registry, catalogue},
-    shard::{Counters, ShardId},
+    record::{ShardId, Timestamp},
+    shard::Counters,
     spec::Settings,
 };
 

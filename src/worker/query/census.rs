@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     codec::row,
-    matching::Timestamp,
-    shard::{self, Error, ShardId, decode_row, key_hash},
+    record::{ShardId, Timestamp},
+    shard::{self, Error, decode_row, key_hash},
     state_api::{CensusFacts, KeyState, Problem},
     store::Snapshot,
     worker::committer::wall_ms,

@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{census::Censuses, recent::Recent};
 use crate::{
     matching::{Row, Rules},
-    shard::{Portion, PortionCursor, Running, ShardId, Store, decode_row},
+    record::ShardId,
+    shard::{Portion, PortionCursor, Running, Store, decode_row},
     spec::Settings,
     state_api::Problem,
     store::RocksStore,

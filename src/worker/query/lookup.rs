@@ -9,11 +9,7 @@ use super::{
     desk::{Desk, not_running, problem},
     story,
 };
-use crate::{
-    matching::Row,
-    shard::{Placement, ShardId},
-    state_api::Problem,
-};
+use crate::{matching::Row, record::ShardId, shard::Placement, state_api::Problem};
 
 impl Desk {
     /// Returns the row of `key` and the shard that has it.

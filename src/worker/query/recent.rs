@@ -10,10 +10,10 @@ use std::{
 
 use super::story::{text, time};
 use crate::{
-    escape, http,
-    matching::Timestamp,
-    shard::{Output, ShardId, Sink},
+    http,
+    record::{Output, ShardId, Sink, Timestamp},
     state_api::{RecentKind, RecentPage, RecentRecord},
+    text::escape,
 };
 
 /// Outputs of each kind that are kept of each shard.
@@ -192,7 +192,7 @@ fn kind(sink: Sink) -> RecentKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::{Carried, Header};
+    use crate::record::{Carried, Header};
 
     fn output(sink: Sink, key: usize, value: &[u8]) -> Output {
         let key = Some(key.to_string().into_bytes());

@@ -1,7 +1,8 @@
 //! Rows told to people and programs.
 
 use crate::{
-    matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules, Timestamp},
+    matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules},
+    record::Timestamp,
     state_api::{Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then},
 };
 

@@ -6,8 +6,8 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::story::{since, state, time};
 use crate::{
-    matching::{Row, Timestamp},
-    shard::ShardId,
+    matching::Row,
+    record::{ShardId, Timestamp},
     state_api::{KeyState, MissingItem},
 };
 

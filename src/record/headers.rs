@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{InputIndex, Offset};
-use crate::{codec::trace::TraceParent, matching::Timestamp};
+use crate::record::{Timestamp, trace::TraceParent};
 
 /// A header: its name, and its value, which may be null.
 pub type Header = (String, Option<Vec<u8>>);

@@ -7,7 +7,7 @@ use std::{fmt, hash::BuildHasher};
 
 use foldhash::quality::FixedState;
 
-use crate::shard::{Header, Headers, InputIndex, Offset, ShardId};
+use crate::record::{Header, Headers, InputIndex, Offset, ShardId};
 
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
