@@ -23,7 +23,8 @@ export bin pki host_ip node_ip cgroup link
 # data folder on the command line tells.
 alive() {
   local pid
-  pid=$(cat "$CLUSTER_DATA/$1.pid" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$CLUSTER_DATA"
+  pid=$(cat "$CLUSTER_DATA/$1.pid" 2>/dev/null) &&
+    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$CLUSTER_DATA"
 }
 
 # begin NAME COMMAND...: starts it in the background with a log of its own.
@@ -39,7 +40,9 @@ until_true() {
   local deadline=$((SECONDS + $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
-    if [ $SECONDS -ge $deadline ]; then fail "waited in vain for $what" "the logs: $CLUSTER_DATA/logs"; fi
+    if [ $SECONDS -ge $deadline ]; then
+      fail "waited in vain for $what" "the logs: $CLUSTER_DATA/logs"
+    fi
     sleep 0.05
   done
 }
@@ -52,22 +55,29 @@ certificate() {
   local name=$1 subject=$2 signer=(-CA "$pki/ca.crt" -CAkey "$pki/ca.key")
   shift 2
   if [ "$name" = ca ]; then signer=(); fi
-  printf '%s\n' '[req]' distinguished_name=dn x509_extensions=v3 '[dn]' '[v3]' "$@" >"$pki/$name.cnf"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -config "$pki/$name.cnf" \
-    "${signer[@]}" -subj "$subject" -keyout "$pki/$name.key" -out "$pki/$name.crt" 2>"$pki/$name.log" ||
-    { cat "$pki/$name.log" >&2; fail "openssl made no certificate for $name" "OpenSSL 3 or newer is needed"; }
+  printf '%s\n' '[req]' distinguished_name=dn x509_extensions=v3 '[dn]' '[v3]' "$@" \
+    >"$pki/$name.cnf"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
+    -config "$pki/$name.cnf" "${signer[@]}" -subj "$subject" \
+    -keyout "$pki/$name.key" -out "$pki/$name.crt" 2>"$pki/$name.log" || {
+    cat "$pki/$name.log" >&2
+    fail "openssl made no certificate for $name" "OpenSSL 3 or newer is needed"
+  }
 }
 
 # make_keys ADDRESS: certificates and the key of the service accounts' tokens.
 make_keys() {
-  local inside=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local
+  local inside=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc
+  inside+=,DNS:kubernetes.default.svc.cluster.local
   # Some TLS libraries refuse a leaf that does not say that it is none of an authority's.
   local leaf=('basicConstraints=critical,CA:FALSE' keyUsage=digitalSignature)
   mkdir -p "$pki"
-  certificate ca /CN=rollcall-test-cluster basicConstraints=critical,CA:TRUE keyUsage=keyCertSign,digitalSignature
+  certificate ca /CN=rollcall-test-cluster basicConstraints=critical,CA:TRUE \
+    keyUsage=keyCertSign,digitalSignature
   certificate apiserver /CN=kube-apiserver "${leaf[@]}" extendedKeyUsage=serverAuth \
     "subjectAltName=IP:$1,IP:127.0.0.1,IP:$NET.128.1,DNS:localhost,$inside"
-  certificate kubelet-client /O=system:masters/CN=kube-apiserver-kubelet-client "${leaf[@]}" extendedKeyUsage=clientAuth
+  certificate kubelet-client /O=system:masters/CN=kube-apiserver-kubelet-client "${leaf[@]}" \
+    extendedKeyUsage=clientAuth
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out "$pki/sa.key" 2>/dev/null
   openssl pkey -in "$pki/sa.key" -pubout -out "$pki/sa.pub"
 }
@@ -83,7 +93,9 @@ make_kubeconfigs() {
 apiVersion: v1
 kind: Config
 current-context: test
-clusters: [{name: test, cluster: {server: "$1", certificate-authority-data: $(base64 -w0 "$pki/ca.crt")}}]
+clusters:
+- name: test
+  cluster: {server: "$1", certificate-authority-data: $(base64 -w0 "$pki/ca.crt")}
 users: [{name: $who, user: {token: "$token"}}]
 contexts: [{name: test, context: {cluster: test, user: $who}}]
 CONFIG
@@ -105,10 +117,12 @@ start_api() {
   shift 3
   # Nothing outlives `down`, so nobody needs to wait for the disk.
   begin etcd etcd --data-dir "$CLUSTER_DATA/etcd" --unsafe-no-fsync --log-level warn \
-    --listen-client-urls "$etcd" --advertise-client-urls "$etcd" --listen-peer-urls http://127.0.0.1:0
+    --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
+    --listen-peer-urls http://127.0.0.1:0
   begin apiserver kube-apiserver --etcd-servers "$etcd" \
     --bind-address "$address" --advertise-address "$address" --secure-port "$port" \
-    --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" --client-ca-file "$pki/ca.crt" \
+    --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
+    --client-ca-file "$pki/ca.crt" \
     --token-auth-file "$pki/tokens.csv" --authorization-mode Node,RBAC --allow-privileged \
     --service-account-issuer https://kubernetes.default.svc.cluster.local \
     --service-account-key-file "$pki/sa.pub" --service-account-signing-key-file "$pki/sa.key" \
@@ -119,8 +133,11 @@ start_api() {
 # start_controllers PORT
 start_controllers() {
   # By default it is throttled so far that starting takes 4 s longer.
-  begin controllers kube-controller-manager --kubeconfig "$CLUSTER_DATA/controllers.kubeconfig" --leader-elect=false \
-    --use-service-account-credentials --service-account-private-key-file "$pki/sa.key" --root-ca-file "$pki/ca.crt" \
+  begin controllers kube-controller-manager \
+    --kubeconfig "$CLUSTER_DATA/controllers.kubeconfig" --leader-elect=false \
+    --use-service-account-credentials --service-account-private-key-file "$pki/sa.key" \
+    --root-ca-file "$pki/ca.crt" \
     --cluster-signing-cert-file "$pki/ca.crt" --cluster-signing-key-file "$pki/ca.key" \
-    --kube-api-qps 300 --kube-api-burst 600 --horizontal-pod-autoscaler-sync-period 2s --bind-address 127.0.0.1 --secure-port "$1"
+    --kube-api-qps 300 --kube-api-burst 600 --horizontal-pod-autoscaler-sync-period 2s \
+    --bind-address 127.0.0.1 --secure-port "$1"
 }
