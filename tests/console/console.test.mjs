@@ -23,7 +23,9 @@ checked("the overview shows workers, shards and the flow as it goes on", async (
   await seen(page.getByRole("region", { name: "Shards" }).getByText("4 of 4 running"));
   await shop.orders(200);
   const chart = page.getByRole("img", { name: /on average .* records/ });
-  await eventually("the flow is seen", async () => /at most [1-9]/.test(await chart.getAttribute("aria-label").catch(() => "")));
+  await eventually("the flow is seen", async () =>
+    /at most [1-9]/.test(await chart.getAttribute("aria-label").catch(() => "")),
+  );
   assert.deepEqual(page.errors, []);
 });
 
@@ -41,7 +43,10 @@ checked("a key is looked up by keyboard and its story is followed to the end", a
   const items = page.getByRole("region", { name: "Items" });
   await seen(items.getByRole("listitem").filter({ hasText: "arrived" }));
   const records = page.getByRole("navigation", { name: "Its records" });
-  assert.match(await records.getByRole("link", { name: "manufactured" }).getAttribute("href"), new RegExp(`manufactured\\?text=${order}$`));
+  assert.match(
+    await records.getByRole("link", { name: "manufactured" }).getAttribute("href"),
+    new RegExp(`manufactured\\?text=${order}$`),
+  );
   await shop.made(order, 2);
   await seen(page.getByText("All items were observed, and its completion was sent."));
   await page.getByRole("link", { name: /^manufactured · partition \d+ · offset \d+$/ }).click();
@@ -57,7 +62,14 @@ checked("a key is looked up by keyboard and its story is followed to the end", a
 
 checked("keys of any characters are opened, and shown such that all of them is seen", async (t) => {
   const page = await shop.page(t);
-  for (const [key, shown] of [[".", "."], ["..", ".."], ["100%", "100%"], [" x ", "␣x␣"], ["a+b&key=c", "a+b&key=c"], ["a\u009b2Jb\u200b", "a\\u{9b}2Jb\\u{200b}"]]) {
+  for (const [key, shown] of [
+    [".", "."],
+    ["..", ".."],
+    ["100%", "100%"],
+    [" x ", "␣x␣"],
+    ["a+b&key=c", "a+b&key=c"],
+    ["a\u009b2Jb\u200b", "a\\u{9b}2Jb\\u{200b}"],
+  ]) {
     await shop.record("orders", key, JSON.stringify({ id: key, items: [{ id: 1, name: "x" }] }));
     await page.goto(`http://${shop.address}/#/key?key=${encodeURIComponent(key)}`);
     await seen(page.getByText("It waits for one more item."));
@@ -93,7 +105,11 @@ checked("keys that wait are paged by age, and the wanted items are ranked", asyn
   await seen(page.getByText("Page 2"));
   const second = await keys.allTextContents();
   assert.ok(second.length > 0);
-  assert.equal(new Set([...first, ...second]).size, first.length + second.length, "no key is on both pages");
+  assert.equal(
+    new Set([...first, ...second]).size,
+    first.length + second.length,
+    "no key is on both pages",
+  );
   await page.getByRole("link", { name: "Missing" }).click();
   await seen(page.getByRole("row", { name: /^1 / }));
   assert.deepEqual(page.errors, []);
@@ -120,30 +136,48 @@ checked("a dead letter is shown with reason, source and payload, as text", async
   assert.deepEqual(page.errors, []);
 });
 
-checked("what is no text is shown as bytes, and dead letters come first until they were looked at", async (t) => {
-  const page = await shop.page(t);
-  await shop.record("orders", "binary-1", "\u0001\u0002\u0003order");
-  await seen(page.getByRole("link", { name: /^Dead letters [1-9]/ }));
-  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Emitted" }).click();
-  await seen(page.getByRole("heading", { name: "Dead letters" }));
-  const letter = page.getByRole("listitem").filter({ hasText: "binary-1" });
-  await letter.locator("summary").click();
-  await seen(letter.locator("pre", { hasText: /^0000 {2}01 02 03 6f 72 64 65 72 .*···order/ }));
-  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Overview" }).click();
-  await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Emitted" }).click();
-  await seen(page.getByRole("heading", { name: "Completions" }));
-  assert.deepEqual(page.errors, []);
-});
+checked(
+  "what is no text is shown as bytes, and dead letters come first until they were looked at",
+  async (t) => {
+    const page = await shop.page(t);
+    await shop.record("orders", "binary-1", "\u0001\u0002\u0003order");
+    await seen(page.getByRole("link", { name: /^Dead letters [1-9]/ }));
+    await page
+      .getByRole("navigation", { name: "Views" })
+      .getByRole("link", { name: "Emitted" })
+      .click();
+    await seen(page.getByRole("heading", { name: "Dead letters" }));
+    const letter = page.getByRole("listitem").filter({ hasText: "binary-1" });
+    await letter.locator("summary").click();
+    await seen(letter.locator("pre", { hasText: /^0000 {2}01 02 03 6f 72 64 65 72 .*···order/ }));
+    await page
+      .getByRole("navigation", { name: "Views" })
+      .getByRole("link", { name: "Overview" })
+      .click();
+    await page
+      .getByRole("navigation", { name: "Views" })
+      .getByRole("link", { name: "Emitted" })
+      .click();
+    await seen(page.getByRole("heading", { name: "Completions" }));
+    assert.deepEqual(page.errors, []);
+  },
+);
 
 checked("the page works below a path of a proxy", async (t) => {
   const proxy = createServer((request, response) => {
     if (!request.url.startsWith("/tools/rollcall/")) return response.writeHead(404).end();
     const url = `http://${shop.address}${request.url.slice("/tools/rollcall".length)}`;
-    fetch(url).then(async (answer) => response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") }).end(Buffer.from(await answer.arrayBuffer())));
+    fetch(url).then(async (answer) =>
+      response
+        .writeHead(answer.status, { "content-type": answer.headers.get("content-type") })
+        .end(Buffer.from(await answer.arrayBuffer())),
+    );
   });
   await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   t.after(() => proxy.close());
-  const page = await shop.page(t, "tools/rollcall/", { address: `127.0.0.1:${proxy.address().port}` });
+  const page = await shop.page(t, "tools/rollcall/", {
+    address: `127.0.0.1:${proxy.address().port}`,
+  });
   await seen(health(page).filter({ hasText: "All running" }));
   await page.getByRole("link", { name: "Topics" }).click();
   await seen(page.getByRole("link", { name: /^orders/ }));
@@ -152,7 +186,12 @@ checked("the page works below a path of a proxy", async (t) => {
 
 checked("a page of another name is not answered", async () => {
   const [host, port] = shop.address.split(":");
-  const ask = (name) => new Promise((resolve) => get({ host, port, path: "/api/overview", headers: { host: name } }, (answer) => resolve(answer)));
+  const ask = (name) =>
+    new Promise((resolve) =>
+      get({ host, port, path: "/api/overview", headers: { host: name } }, (answer) =>
+        resolve(answer),
+      ),
+    );
   assert.equal((await ask("evil.example")).statusCode, 421);
   const answer = await ask("localhost:1");
   assert.equal(answer.statusCode, 200);
@@ -182,7 +221,9 @@ checked("a topic is looked through for a text, and followed", async (t) => {
   const page = await shop.page(t);
   // The first look is still under way when the search begins, and must not keep it from going out.
   let goOn;
-  const searched = new Promise((resolve) => { goOn = resolve; });
+  const searched = new Promise((resolve) => {
+    goOn = resolve;
+  });
   await page.route("**/topics/orders/records?*", async (route) => {
     if (!route.request().url().includes("text=")) await searched;
     await route.continue().catch(() => {});
@@ -192,7 +233,11 @@ checked("a topic is looked through for a text, and followed", async (t) => {
   const records = page.getByRole("main").getByRole("listitem");
   await page.getByLabel("Text that records contain").fill("NEEDLE");
   await page.keyboard.press("Enter");
-  await eventually("only what contains it", async () => (await records.count()) > 0 && (await records.filter({ hasNotText: "needle" }).count()) === 0);
+  await eventually(
+    "only what contains it",
+    async () =>
+      (await records.count()) > 0 && (await records.filter({ hasNotText: "needle" }).count()) === 0,
+  );
   goOn();
   await page.getByLabel("Text that records contain").fill("no such text at all");
   await page.keyboard.press("Enter");
@@ -209,9 +254,15 @@ checked("a phone shows all views without scrolling sideways, in the dark too", a
   for (const colorScheme of ["light", "dark"]) {
     const page = await shop.page(t, "", { viewport: { width: 360, height: 740 }, colorScheme });
     for (const view of ["Overview", "Waiting", "Missing", "Emitted", "Topics"]) {
-      await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
+      await page
+        .getByRole("navigation", { name: "Views" })
+        .getByRole("link", { name: view })
+        .click();
       await seen(page.locator("main :is(section, ol, .card, .tile)").first());
-      const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      const [inner, outer] = await page.evaluate(() => [
+        document.documentElement.scrollWidth,
+        innerWidth,
+      ]);
       assert.ok(inner <= outer, `${view} is ${inner} wide on ${outer}`);
       if (view === "Topics") {
         await seen(page.locator(".records > li").first());
@@ -219,7 +270,9 @@ checked("a phone shows all views without scrolling sideways, in the dark too", a
         assert.ok(y < 740 * 0.45, `the records begin at ${y}`);
       }
     }
-    colours[colorScheme] = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    colours[colorScheme] = await page.evaluate(
+      () => getComputedStyle(document.documentElement).backgroundColor,
+    );
     assert.deepEqual(page.errors, []);
   }
   assert.notEqual(colours.light, colours.dark);
@@ -228,15 +281,32 @@ checked("a phone shows all views without scrolling sideways, in the dark too", a
 checked("everything has a name and a place for those who do not see it", async (t) => {
   const page = await shop.page(t);
   await seen(health(page).filter({ hasText: "All running" }));
-  for (const landmark of ["banner", "main", "search"]) assert.equal(await page.getByRole(landmark).count(), 1, landmark);
+  for (const landmark of ["banner", "main", "search"])
+    assert.equal(await page.getByRole(landmark).count(), 1, landmark);
   assert.equal(await page.getByRole("heading", { level: 1 }).count(), 1);
-  const nameless = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, section, nav, [role=img], [role=progressbar]")]
-    .filter((element) => !element.closest("dialog:not([open])"))
-    .filter((element) => !(element.getAttribute("aria-label") || element.textContent.trim() || element.labels?.length))
-    .map((element) => element.outerHTML));
+  const nameless = await page.evaluate(() =>
+    [
+      ...document.querySelectorAll(
+        "a, button, input, select, section, nav, [role=img], [role=progressbar]",
+      ),
+    ]
+      .filter((element) => !element.closest("dialog:not([open])"))
+      .filter(
+        (element) =>
+          !(
+            element.getAttribute("aria-label") ||
+            element.textContent.trim() ||
+            element.labels?.length
+          ),
+      )
+      .map((element) => element.outerHTML),
+  );
   assert.deepEqual(nameless, []);
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Skip to the content");
+  assert.equal(
+    await page.evaluate(() => document.activeElement.textContent),
+    "Skip to the content",
+  );
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main");
 });
@@ -262,21 +332,24 @@ checked("a token is asked for, refused when wrong, and kept for the tab", async 
 });
 
 // Last, since it leaves one worker.
-checked("a worker that dies while the page is open is shown as down, and the rest goes on", async (t) => {
-  const order = await shop.order(5, 6);
-  const page = await shop.page(t);
-  const workers = page.getByRole("region", { name: "Workers" });
-  await seen(health(page).filter({ hasText: "All running" }));
-  shop.kill("shipping-1");
-  await seen(health(page).filter({ hasText: /down/ }));
-  await seen(workers.getByText("1 of 2 up"));
-  await seen(workers.getByRole("listitem").filter({ hasText: "shipping-1" }).getByText("Down"));
-  const shards = page.getByRole("region", { name: "Shards" });
-  await seen(shards.getByText("4 of 4 running"));
-  assert.equal(await shards.getByText("shipping-1").count(), 0);
-  await page.goto(`http://${shop.address}/#/key/${order}`);
-  await seen(page.getByText("It waits for 2 more items."));
-  await shop.worker("shipping-1");
-  await seen(health(page).filter({ hasText: "All running" }));
-  assert.deepEqual(page.errors, []);
-});
+checked(
+  "a worker that dies while the page is open is shown as down, and the rest goes on",
+  async (t) => {
+    const order = await shop.order(5, 6);
+    const page = await shop.page(t);
+    const workers = page.getByRole("region", { name: "Workers" });
+    await seen(health(page).filter({ hasText: "All running" }));
+    shop.kill("shipping-1");
+    await seen(health(page).filter({ hasText: /down/ }));
+    await seen(workers.getByText("1 of 2 up"));
+    await seen(workers.getByRole("listitem").filter({ hasText: "shipping-1" }).getByText("Down"));
+    const shards = page.getByRole("region", { name: "Shards" });
+    await seen(shards.getByText("4 of 4 running"));
+    assert.equal(await shards.getByText("shipping-1").count(), 0);
+    await page.goto(`http://${shop.address}/#/key/${order}`);
+    await seen(page.getByText("It waits for 2 more items."));
+    await shop.worker("shipping-1");
+    await seen(health(page).filter({ hasText: "All running" }));
+    assert.deepEqual(page.errors, []);
+  },
+);

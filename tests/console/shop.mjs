@@ -15,7 +15,15 @@ const program = process.env.ROLLCALL;
 const root = new URL("../../", import.meta.url).pathname;
 
 export const PATIENCE = 60_000;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** Asks `probe` until it returns something. */
 export async function eventually(what, probe) {
@@ -30,9 +38,12 @@ export async function eventually(what, probe) {
 
 /** Returns a port that is free, as is the one after it. */
 async function freePort() {
-  const free = (port) => new Promise((resolve) => {
-    const server = createServer().once("error", () => resolve(false)).listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
+  const free = (port) =>
+    new Promise((resolve) => {
+      const server = createServer()
+        .once("error", () => resolve(false))
+        .listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    });
   for (;;) {
     const port = 20_000 + 2 * Math.floor(Math.random() * 5_000);
     if ((await free(port)) && (await free(port + 1))) return port;
@@ -45,7 +56,11 @@ export class Shop {
   addresses = new Map();
 
   async open() {
-    this.kafka = { PORT: String(await freePort()), DIR: join(this.dir, "kafka"), HEAP: "-Xms128m -Xmx512m" };
+    this.kafka = {
+      PORT: String(await freePort()),
+      DIR: join(this.dir, "kafka"),
+      HEAP: "-Xms128m -Xmx512m",
+    };
     await this.#kafka("start");
     const spec = readFileSync(join(root, "manifests/local/shipping.yaml"), "utf8")
       .replace(/bootstrapServers:.*/, `bootstrapServers: localhost:${this.kafka.PORT}`)
@@ -71,9 +86,13 @@ export class Shop {
   async #serve(name, words, probe) {
     const address = this.addresses.get(name) ?? `127.0.0.1:${await freePort()}`;
     this.addresses.set(name, address);
-    const child = spawn(program, [...words, "--http", address], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(program, [...words, "--http", address], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let said = "";
-    child.stderr.on("data", (text) => { said += text; });
+    child.stderr.on("data", (text) => {
+      said += text;
+    });
     this.processes.set(name, child);
     await eventually(`${name} is ready`, async () => {
       if (child.exitCode !== null) throw new Error(`${name} has ended: ${said}`);
@@ -83,11 +102,28 @@ export class Shop {
   }
 
   worker(name) {
-    return this.#serve(name, ["worker", "-f", this.file, "--state-dir", join(this.dir, name), "--lanes", "1", "--instance-id", name], "/readyz");
+    return this.#serve(
+      name,
+      [
+        "worker",
+        "-f",
+        this.file,
+        "--state-dir",
+        join(this.dir, name),
+        "--lanes",
+        "1",
+        "--instance-id",
+        name,
+      ],
+      "/readyz",
+    );
   }
 
   console(...words) {
-    const servers = ["shipping-0", "shipping-1"].flatMap((name) => ["--server", this.addresses.get(name)]);
+    const servers = ["shipping-0", "shipping-1"].flatMap((name) => [
+      "--server",
+      this.addresses.get(name),
+    ]);
     const name = `console ${words.join(" ")}`;
     return this.#serve(name, ["console", "-f", this.file, ...servers, ...words], "/healthz");
   }
@@ -99,7 +135,13 @@ export class Shop {
 
   /** Orders products and returns the order's id. */
   async order(...products) {
-    const { stdout } = await run(program, ["order", "-f", this.file, "--product-ids", products.join(",")]);
+    const { stdout } = await run(program, [
+      "order",
+      "-f",
+      this.file,
+      "--product-ids",
+      products.join(","),
+    ]);
     return /"id": ?"([^"]+)"/.exec(stdout)[1];
   }
 
@@ -113,21 +155,45 @@ export class Shop {
 
   /** Sends a record as it is. */
   async record(topic, key, value) {
-    const done = this.#kafka("run", "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", `localhost:${this.kafka.PORT}`, "--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "key.separator=|");
+    const done = this.#kafka(
+      "run",
+      "org.apache.kafka.tools.ConsoleProducer",
+      "--bootstrap-server",
+      `localhost:${this.kafka.PORT}`,
+      "--topic",
+      topic,
+      "--reader-property",
+      "parse.key=true",
+      "--reader-property",
+      "key.separator=|",
+    );
     done.child.stdin.end(`${key}|${value}\n`);
     await done;
   }
 
-  /** Opens a page of its own, which fails the test when it reports an error or leaves the console. */
+  /** Opens a page of its own; fails the test when that reports an error or leaves the console. */
   async page(t, path = "", options = {}) {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = await this.browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
     const page = await context.newPage();
     page.setDefaultTimeout(PATIENCE);
     page.errors = [];
     page.on("pageerror", (error) => page.errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && !/Failed to load resource/.test(message.text()) && page.errors.push(message.text()));
+    page.on(
+      "console",
+      (message) =>
+        message.type() === "error" &&
+        !/Failed to load resource/.test(message.text()) &&
+        page.errors.push(message.text()),
+    );
     const address = options.address ?? this.address;
-    page.on("request", (request) => new URL(request.url()).host === address || page.errors.push(`asks ${request.url()}`));
+    page.on(
+      "request",
+      (request) =>
+        new URL(request.url()).host === address || page.errors.push(`asks ${request.url()}`),
+    );
     t.after(() => context.close());
     await page.goto(`http://${address}/${path}`);
     return page;

@@ -62,7 +62,8 @@ function askForToken(tried) {
     document.getElementById("token-form").onsubmit = (event) => {
       event.preventDefault();
       const token = text.value.trim();
-      if (!SENDABLE.test(token)) return refuse("A token has letters of ASCII, digits and signs only: that is another text.");
+      if (!SENDABLE.test(token))
+        return refuse("A token has letters of ASCII, digits and signs only: that is another text.");
       sessionStorage.setItem(TOKEN, token);
       asking = null;
       dialog.close();
@@ -78,7 +79,9 @@ function askForToken(tried) {
  * while it fails, and not at all while nobody looks. Returns a function that ends it.
  */
 export function repeat(step, pause, failed) {
-  let timer = 0, failures = 0, ended = false;
+  let timer = 0;
+  let failures = 0;
+  let ended = false;
   const control = new AbortController();
   const turn = async () => {
     try {

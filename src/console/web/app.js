@@ -17,12 +17,21 @@ function decoded(text) {
     return text;
   }
 }
-const VIEWS = { "": ["overview", overview, "Overview"], waiting: ["waiting", waiting, "Waiting"], key: ["waiting", key, "Key"], missing: ["missing", missing, "Missing"], emitted: ["emitted", emitted, "Emitted"], topics: ["topics", topics, "Topics"] };
+const VIEWS = {
+  "": ["overview", overview, "Overview"],
+  waiting: ["waiting", waiting, "Waiting"],
+  key: ["waiting", key, "Key"],
+  missing: ["missing", missing, "Missing"],
+  emitted: ["emitted", emitted, "Emitted"],
+  topics: ["topics", topics, "Topics"],
+};
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 const watchers = new Set();
-let seen = null, end = () => {}, shown = null;
+let seen = null;
+let end = () => {};
+let shown = null;
 
 const context = {
   seen: () => seen,
@@ -47,7 +56,9 @@ function route() {
   }
   const argument = name === "key" && query.has("key") ? query.get("key") : decoded(rest.join("/"));
   end = start(main, context, query, argument);
-  document.title = [argument || title, seen?.reconciliation, "Rollcall"].filter(Boolean).join(" · ");
+  document.title = [argument || title, seen?.reconciliation, "Rollcall"]
+    .filter(Boolean)
+    .join(" · ");
   // Not at the first view: the reader's place is the top of the page then.
   if (shown !== null) {
     main.focus({ preventScroll: true });
@@ -77,17 +88,22 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-repeat(async (signal) => {
-  seen = await ask("overview", signal);
-  document.getElementById("reconciliation").textContent = seen.reconciliation;
-  banner.hidden = true;
-  tell(...health(seen));
-  for (const draw of watchers) draw(seen);
-}, OVERVIEW_EVERY, (error) => {
-  tell("bad", "No connection");
-  banner.textContent = `The console cannot be asked: ${error.message}. What is shown is old; trying again.`;
-  banner.hidden = false;
-});
+repeat(
+  async (signal) => {
+    seen = await ask("overview", signal);
+    document.getElementById("reconciliation").textContent = seen.reconciliation;
+    banner.hidden = true;
+    tell(...health(seen));
+    for (const draw of watchers) draw(seen);
+  },
+  OVERVIEW_EVERY,
+  (error) => {
+    tell("bad", "No connection");
+    const problem = `The console cannot be asked: ${error.message}.`;
+    banner.textContent = `${problem} What is shown is old; trying again.`;
+    banner.hidden = false;
+  },
+);
 
 addEventListener("hashchange", route);
 route();

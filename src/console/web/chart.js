@@ -2,25 +2,42 @@
 
 import { h, rate, svg } from "./dom.js";
 
-const WIDTH = 600, HEIGHT = 100;
+const WIDTH = 600;
+const HEIGHT = 100;
 
 function path(values, top) {
   const step = WIDTH / Math.max(values.length - 1, 1);
-  return values.map((value, at) => `${at ? "L" : "M"}${(at * step).toFixed(1)} ${(HEIGHT - (value / top) * HEIGHT).toFixed(1)}`).join("");
+  const point = (value, at) => {
+    const height = HEIGHT - (value / top) * HEIGHT;
+    return `${at ? "L" : "M"}${(at * step).toFixed(1)} ${height.toFixed(1)}`;
+  };
+  return values.map(point).join("");
 }
 
 function series(values, top, kind) {
   const line = path(values, top);
-  return svg("g", { class: kind },
+  return svg(
+    "g",
+    { class: kind },
     svg("path", { class: "area", d: `${line}L${WIDTH} ${HEIGHT}L0 ${HEIGHT}Z` }),
-    svg("path", { class: "stroke", d: line }));
+    svg("path", { class: "stroke", d: line }),
+  );
 }
 
 /** Returns a small line without axes; the number beside it says what it is. */
 export function spark(values, kind = "") {
   if (values.length < 2) return null;
   const top = Math.max(...values, 1e-9) * 1.1;
-  return svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, series(values, top, kind));
+  return svg(
+    "svg",
+    {
+      class: "spark",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    },
+    series(values, top, kind),
+  );
 }
 
 /** Returns the next round number above `value`. */
@@ -36,11 +53,36 @@ export function flow(history) {
   const top = round(Math.max(...records, ...completions, 1) * 1.05);
   const seconds = Math.round((history.at(-1).atMs - history[0].atMs) / 1000);
   const mean = (values) => rate(values.reduce((sum, value) => sum + value, 0) / values.length);
-  const said = `Over the last ${seconds} seconds: on average ${mean(records)} records and ${mean(completions)} completions a second; at most ${rate(Math.max(...records))} records.`;
-  return h("figure", { class: "chart" },
-    h("div", { class: "y", "aria-hidden": "true" }, [top, top / 2, 0].map((edge) => h("span", {}, rate(edge)))),
-    svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": said },
-      [0, 0.5, 1].map((part) => svg("line", { class: "rule", x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT })),
-      series(records, top, ""), series(completions, top, "second")),
-    h("div", { class: "x", "aria-hidden": "true" }, h("span", {}, seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`), h("span", {}, "now")));
+  const said =
+    `Over the last ${seconds} seconds: on average ${mean(records)} records and ` +
+    `${mean(completions)} completions a second; at most ${rate(Math.max(...records))} records.`;
+  return h(
+    "figure",
+    { class: "chart" },
+    h(
+      "div",
+      { class: "y", "aria-hidden": "true" },
+      [top, top / 2, 0].map((edge) => h("span", {}, rate(edge))),
+    ),
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": said,
+      },
+      [0, 0.5, 1].map((part) =>
+        svg("line", { class: "rule", x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT }),
+      ),
+      series(records, top, ""),
+      series(completions, top, "second"),
+    ),
+    h(
+      "div",
+      { class: "x", "aria-hidden": "true" },
+      h("span", {}, seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`),
+      h("span", {}, "now"),
+    ),
+  );
 }

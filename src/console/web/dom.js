@@ -18,7 +18,11 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children
+      .flat(Infinity)
+      .filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -53,7 +57,7 @@ export function duration(seconds) {
 
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** Returns how long ago or ahead an instant is, with the instant itself for whoever points at it. */
+/** Returns how long ago or ahead an instant is, and the instant itself for whoever points at it. */
 export function when(instant, between = (text, ahead) => (ahead ? `in ${text}` : `${text} ago`)) {
   const at = new Date(instant);
   const seconds = (Date.now() - at) / 1000;
@@ -90,7 +94,9 @@ export function visible(text, kept = "") {
   let from = 0;
   for (const { 0: found, index } of text.matchAll(UNSEEN)) {
     if (kept.includes(found)) continue;
-    const marks = found.startsWith(" ") ? "␣".repeat(found.length) : (SHORT[found] ?? `\\u{${found.codePointAt(0).toString(16)}}`);
+    const marks = found.startsWith(" ")
+      ? "␣".repeat(found.length)
+      : (SHORT[found] ?? `\\u{${found.codePointAt(0).toString(16)}}`);
     parts.push(text.slice(from, index), h("span", { class: "unseen-mark" }, marks));
     from = index + found.length;
   }
@@ -109,7 +115,13 @@ export function keyLink(key) {
 /** Returns the key of a record: one that is no text cannot be looked up. */
 export function keyOf({ key, keyHex }) {
   if (key === null) return h("span", { class: "quiet" }, "without a key");
-  return keyHex ? h("span", { class: "mono", title: "The key is no text; its bytes in hexadecimal" }, `0x${keyHex}`) : keyLink(key);
+  return keyHex
+    ? h(
+        "span",
+        { class: "mono", title: "The key is no text; its bytes in hexadecimal" },
+        `0x${keyHex}`,
+      )
+    : keyLink(key);
 }
 
 /** Returns the value of a record, folded: as text, or as its bytes where it is no text. */
@@ -126,22 +138,42 @@ function bytes({ valueHex, valueBytes }, attributes) {
   const lines = [];
   for (let at = 0; at < pairs.length; at += LINE) {
     const line = pairs.slice(at, at + LINE);
-    const letters = line.map((pair) => { const code = parseInt(pair, 16); return code > 31 && code < 127 ? String.fromCharCode(code) : "·"; });
-    lines.push(`${at.toString(16).padStart(4, "0")}  ${line.join(" ").padEnd(3 * LINE)} ${letters.join("")}`);
+    const letters = line.map((pair) => {
+      const code = parseInt(pair, 16);
+      return code > 31 && code < 127 ? String.fromCharCode(code) : "·";
+    });
+    lines.push(
+      `${at.toString(16).padStart(4, "0")}  ${line.join(" ").padEnd(3 * LINE)} ${letters.join("")}`,
+    );
   }
   const rest = valueBytes - pairs.length;
   if (rest > 0) lines.push(`and ${count(rest)} bytes more`);
-  return h("details", { class: "value", ...attributes }, h("summary", {}, `${count(valueBytes)} bytes, no text: ${pairs.slice(0, 24).join(" ")}${pairs.length > 24 ? " …" : ""}`), h("pre", { class: "bytes", tabindex: 0 }, lines.join("\n")));
+  const first = pairs.slice(0, 24).join(" ") + (pairs.length > 24 ? " …" : "");
+  return h(
+    "details",
+    { class: "value", ...attributes },
+    h("summary", {}, `${count(valueBytes)} bytes, no text: ${first}`),
+    h("pre", { class: "bytes", tabindex: 0 }, lines.join("\n")),
+  );
 }
 
 /** Returns where an input record stands, with the way to it. */
 export function recordLink({ topic, partition, offset }) {
-  return h("a", { href: `#/topics/${encodeURIComponent(topic)}?partition=${partition}&offset=${offset}` }, `${topic} · partition ${partition} · offset ${offset}`);
+  return h(
+    "a",
+    { href: `#/topics/${encodeURIComponent(topic)}?partition=${partition}&offset=${offset}` },
+    `${topic} · partition ${partition} · offset ${offset}`,
+  );
 }
 
-/** Returns a view's title; where there is little room, one that is `brief` goes without the text. */
+/** Returns a view's title; where there is little room, a `brief` one goes without the text. */
 export function head(title, text, brief = false) {
-  return h("div", { class: brief ? "head brief" : "head" }, h("h1", {}, title), text && h("p", {}, text));
+  return h(
+    "div",
+    { class: brief ? "head brief" : "head" },
+    h("h1", {}, title),
+    text && h("p", {}, text),
+  );
 }
 
 export function empty(title, text) {
@@ -151,9 +183,20 @@ export function empty(title, text) {
 /** Says what a page lacks, if it lacks anything. */
 export function lacks({ unanswered = [], census }) {
   const said = unanswered.map((text) => `Not included: ${text}.`);
-  if (census && !census.complete) said.push(`There were too many rows to see all in time: ${count(census.rowsSeen)} were seen, so older keys may exist.`);
-  if (census?.shardsNotAsked.length) said.push(`Shards not asked, since they are not running: ${census.shardsNotAsked.join(", ")}.`);
-  return said.length ? h("div", { class: "card note-card", role: "note" }, said.map((text) => h("p", {}, text))) : null;
+  if (census && !census.complete)
+    said.push(
+      `There were too many rows to see all in time: ${count(census.rowsSeen)} were seen, ` +
+        "so older keys may exist.",
+    );
+  if (census?.shardsNotAsked.length)
+    said.push(`Shards not asked, since they are not running: ${census.shardsNotAsked.join(", ")}.`);
+  return said.length
+    ? h(
+        "div",
+        { class: "card note-card", role: "note" },
+        said.map((text) => h("p", {}, text)),
+      )
+    : null;
 }
 
 export function refused(error) {
@@ -163,7 +206,12 @@ export function refused(error) {
 /** Returns a value in one line, all of it behind a click. */
 export function folded(value, attributes) {
   const line = value.length > 400 ? `${value.slice(0, 400)}…` : value;
-  return h("details", { class: "value", ...attributes }, h("summary", {}, visible(line.replace(/\s+/g, " "))), h("pre", { tabindex: 0 }, visible(pretty(value), "\n\r\t")));
+  return h(
+    "details",
+    { class: "value", ...attributes },
+    h("summary", {}, visible(line.replace(/\s+/g, " "))),
+    h("pre", { tabindex: 0 }, visible(pretty(value), "\n\r\t")),
+  );
 }
 
 /** Returns text as JSON with line breaks, if it is JSON. */

@@ -1,13 +1,18 @@
 // What was emitted last: completions, overdue reports, dead letters with reason and payload.
 
 import { ask, repeat } from "./api.js";
-import { count, empty, h, head, keyOf, lacks, refused, show, valueOf, visible, when } from "./dom.js";
+import { count, keyOf, valueOf, when } from "./dom.js";
+import { empty, h, head, lacks, refused, show, visible } from "./dom.js";
 
 const EVERY = 3000;
 const KINDS = {
   completions: ["Completions", "Keys all of whose items have arrived."],
   overdue: ["Overdue", "Keys that were open for too long, with what they waited for."],
-  "dead-letters": ["Dead letters", "Records that could not be used, with the reason. They went to the dead-letter topic as they were."],
+  "dead-letters": [
+    "Dead letters",
+    "Records that could not be used, with the reason. " +
+      "They went to the dead-letter topic as they were.",
+  ],
 };
 const LATE = "rollcall-late";
 
@@ -16,27 +21,47 @@ function headers(record) {
 }
 
 function source(facts) {
-  return facts["rollcall-source-topic"] && `${facts["rollcall-source-topic"]} · partition ${facts["rollcall-source-partition"]} · offset ${facts["rollcall-source-offset"]}`;
+  const topic = facts["rollcall-source-topic"];
+  const partition = facts["rollcall-source-partition"];
+  const offset = facts["rollcall-source-offset"];
+  return topic && `${topic} · partition ${partition} · offset ${offset}`;
 }
 
 function line(record, kind, opened) {
   const facts = headers(record);
-  const id = `${record.shard}:${record.committedAt}:${record.key}:${facts["rollcall-source-offset"] ?? ""}`;
+  const offset = facts["rollcall-source-offset"] ?? "";
+  const id = `${record.shard}:${record.committedAt}:${record.key}:${offset}`;
   const reason = facts["rollcall-reason"];
   const size = record.valueBytes;
-  const cut = record.value && !record.valueHex && size > 4096 ? `The first 4 KiB of ${count(size)} bytes.` : "";
-  const payload = record.value === null
-    ? h("p", { class: "quiet" }, "It has no value.")
-    : [valueOf(record, { open: opened.has(id), ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)) }), cut && h("p", { class: "quiet" }, cut)];
-  return h("li", { class: "record" },
-    h("div", { class: "line" },
+  const cut =
+    record.value && !record.valueHex && size > 4096
+      ? `The first 4 KiB of ${count(size)} bytes.`
+      : "";
+  const payload =
+    record.value === null
+      ? h("p", { class: "quiet" }, "It has no value.")
+      : [
+          valueOf(record, {
+            open: opened.has(id),
+            ontoggle: (event) => (event.target.open ? opened.add(id) : opened.delete(id)),
+          }),
+          cut && h("p", { class: "quiet" }, cut),
+        ];
+  return h(
+    "li",
+    { class: "record" },
+    h(
+      "div",
+      { class: "line" },
       keyOf(record),
       reason && h("span", { class: "tag", "data-tone": "bad" }, reason),
       facts[LATE] && h("span", { class: "tag", "data-tone": "warn" }, "late"),
-      h("span", { class: "when" }, `shard ${record.shard} · `, when(record.committedAt))),
+      h("span", { class: "when" }, `shard ${record.shard} · `, when(record.committedAt)),
+    ),
     facts["rollcall-detail"] && h("p", {}, visible(facts["rollcall-detail"])),
     source(facts) && h("p", { class: "quiet" }, source(facts)),
-    kind === "completions" ? null : payload);
+    kind === "completions" ? null : payload,
+  );
 }
 
 // How many dead letters there were when they were looked at last.
@@ -52,7 +77,10 @@ function emittedSoFar(seen) {
 /** Shows the last outputs of one kind, as they come. */
 export function emitted(main, context, query) {
   // Dead letters that nobody has looked at are what needs a look; the overview's card says so, too.
-  const first = (emittedSoFar(context.seen())?.["dead-letters"] ?? 0) > lettersSeen ? "dead-letters" : "completions";
+  const first =
+    (emittedSoFar(context.seen())?.["dead-letters"] ?? 0) > lettersSeen
+      ? "dead-letters"
+      : "completions";
   const kind = query.get("kind") in KINDS ? query.get("kind") : first;
   const [title, hint] = KINDS[kind];
   const body = h("div", {}, h("p", { class: "quiet" }, "Asking all workers…"));
@@ -63,19 +91,51 @@ export function emitted(main, context, query) {
   const drawTabs = (seen) => {
     const totals = emittedSoFar(seen);
     if (kind === "dead-letters") lettersSeen = Math.max(lettersSeen, totals?.[kind] ?? 0);
-    show(tabs, totals, () => Object.entries(KINDS).map(([name, [text]]) => h("a", { href: `#/emitted?kind=${name}`, "aria-current": name === kind ? "page" : null, "data-tone": name === "dead-letters" && totals?.[name] ? "warn" : null },
-      text, totals?.[name] !== undefined && h("span", { class: "count" }, count(totals[name])))));
+    show(tabs, totals, () =>
+      Object.entries(KINDS).map(([name, [text]]) =>
+        h(
+          "a",
+          {
+            href: `#/emitted?kind=${name}`,
+            "aria-current": name === kind ? "page" : null,
+            "data-tone": name === "dead-letters" && totals?.[name] ? "warn" : null,
+          },
+          text,
+          totals?.[name] !== undefined && h("span", { class: "count" }, count(totals[name])),
+        ),
+      ),
+    );
   };
   drawTabs(context.seen());
   const forget = context.watch(drawTabs);
-  const end = repeat(async (signal) => {
-    const page = await ask(`recent?kind=${kind}&limit=50&payload=${kind !== "completions"}`, signal);
-    show(note, page.unanswered, () => lacks(page) ?? []);
-    // Whoever reads a payload or stands on a link is not to lose it.
-    if (body.contains(document.activeElement) && body.shown) return;
-    show(body, [page.records, Math.floor(Date.now() / 5000)], () => (page.records.length
-      ? h("ol", { class: "records" }, page.records.map((record) => line(record, kind, opened)))
-      : h("div", { class: "card" }, empty("None yet", "None was emitted since the workers have their shards."))));
-  }, EVERY, (error) => show(body, error.message, () => refused(error)));
-  return () => { forget(); end(); };
+  const end = repeat(
+    async (signal) => {
+      const page = await ask(
+        `recent?kind=${kind}&limit=50&payload=${kind !== "completions"}`,
+        signal,
+      );
+      show(note, page.unanswered, () => lacks(page) ?? []);
+      // Whoever reads a payload or stands on a link is not to lose it.
+      if (body.contains(document.activeElement) && body.shown) return;
+      show(body, [page.records, Math.floor(Date.now() / 5000)], () =>
+        page.records.length
+          ? h(
+              "ol",
+              { class: "records" },
+              page.records.map((record) => line(record, kind, opened)),
+            )
+          : h(
+              "div",
+              { class: "card" },
+              empty("None yet", "None was emitted since the workers have their shards."),
+            ),
+      );
+    },
+    EVERY,
+    (error) => show(body, error.message, () => refused(error)),
+  );
+  return () => {
+    forget();
+    end();
+  };
 }

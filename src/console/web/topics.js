@@ -4,57 +4,169 @@ import { ask, repeat } from "./api.js";
 import { clock, count, empty, h, head, keyOf, refused, show, valueOf, visible } from "./dom.js";
 
 const FOLLOW_EVERY = 3000;
-const ROLES = { expected: "expected", observed: "observed", completed: "completions", overdue: "overdue", deadLetter: "dead letters" };
+const ROLES = {
+  expected: "expected",
+  observed: "observed",
+  completed: "completions",
+  overdue: "overdue",
+  deadLetter: "dead letters",
+};
 
 function recordLine(record) {
-  const shown = record.value !== null && !record.valueHex && record.valueBytes > 16384 ? ` · the first 16 KiB of ${count(record.valueBytes)} bytes` : "";
-  return h("li", { class: "record" },
-    h("div", { class: "line" },
+  const shown =
+    record.value !== null && !record.valueHex && record.valueBytes > 16384
+      ? ` · the first 16 KiB of ${count(record.valueBytes)} bytes`
+      : "";
+  return h(
+    "li",
+    { class: "record" },
+    h(
+      "div",
+      { class: "line" },
       keyOf(record),
-      h("span", { class: "quiet number" }, `partition ${record.partition} · offset ${record.offset}${shown}`),
-      record.timestampMs !== null && h("span", { class: "when" }, clock(record.timestampMs))),
+      h(
+        "span",
+        { class: "quiet number" },
+        `partition ${record.partition} · offset ${record.offset}${shown}`,
+      ),
+      record.timestampMs !== null && h("span", { class: "when" }, clock(record.timestampMs)),
+    ),
     valueOf(record) ?? h("p", { class: "quiet" }, "tombstone: it has no value"),
-    record.headers.length > 0 && h("details", {}, h("summary", {}, record.headers.length === 1 ? "1 header" : `${record.headers.length} headers`),
-      h("dl", { class: "headers" }, record.headers.map(([name, value]) => [h("dt", {}, visible(name)), h("dd", {}, visible(value))])), record.headersLeftOut > 0 && h("p", { class: "quiet" }, `and ${count(record.headersLeftOut)} more, too many or too large to be shown`)));
+    record.headers.length > 0 &&
+      h(
+        "details",
+        {},
+        h(
+          "summary",
+          {},
+          record.headers.length === 1 ? "1 header" : `${record.headers.length} headers`,
+        ),
+        h(
+          "dl",
+          { class: "headers" },
+          record.headers.map(([name, value]) => [
+            h("dt", {}, visible(name)),
+            h("dd", {}, visible(value)),
+          ]),
+        ),
+        record.headersLeftOut > 0 &&
+          h(
+            "p",
+            { class: "quiet" },
+            `and ${count(record.headersLeftOut)} more, too many or too large to be shown`,
+          ),
+      ),
+  );
 }
 
 /** Shows one topic's last records. */
 export function topics(main, context, query, name) {
   const tabs = h("nav", { class: "filters", "aria-label": "Topic" });
   const choice = h("select", {}, h("option", { value: "" }, "All partitions"));
-  const limit = h("select", {}, [20, 50, 200].map((last) => h("option", { value: last }, `last ${last}`)));
-  const text = h("input", { type: "search", placeholder: "Contains…", autocomplete: "off", spellcheck: "false", value: query.get("text") ?? "" });
+  const limit = h(
+    "select",
+    {},
+    [20, 50, 200].map((last) => h("option", { value: last }, `last ${last}`)),
+  );
+  const text = h("input", {
+    type: "search",
+    placeholder: "Contains…",
+    autocomplete: "off",
+    spellcheck: "false",
+    value: query.get("text") ?? "",
+  });
   const follow = h("input", { type: "checkbox" });
   const again = h("button", { type: "submit" }, "Refresh");
   // A link to a record names where to begin; choosing a partition or following leaves it.
-  let from = query.has("offset") ? { partition: query.get("partition"), offset: query.get("offset") } : null;
+  let from = query.has("offset")
+    ? { partition: query.get("partition"), offset: query.get("offset") }
+    : null;
   const status = h("p", { role: "status" });
   const body = h("div", { "aria-busy": "true" }, h("p", { class: "quiet" }, "Reading from Kafka…"));
-  const form = h("form", { class: "filters" },
+  const form = h(
+    "form",
+    { class: "filters" },
     h("label", {}, h("span", { class: "unseen" }, "Partition"), choice),
     h("label", {}, h("span", { class: "unseen" }, "Records"), limit),
-    h("label", { class: "grows" }, h("span", { class: "unseen" }, "Text that records contain"), text),
-    h("label", {}, follow, " Follow"), again);
-  main.replaceChildren(head("Topics", "The latest committed records of the reconciliation’s topics, newest first.", true), tabs, form, body, h("div", { class: "pager" }, status));
+    h(
+      "label",
+      { class: "grows" },
+      h("span", { class: "unseen" }, "Text that records contain"),
+      text,
+    ),
+    h("label", {}, follow, " Follow"),
+    again,
+  );
+  main.replaceChildren(
+    head(
+      "Topics",
+      "The latest committed records of the reconciliation’s topics, newest first.",
+      true,
+    ),
+    tabs,
+    form,
+    body,
+    h("div", { class: "pager" }, status),
+  );
   // The question under way: a newer one ends it, so that no late answer covers what was asked last.
   let control = new AbortController();
-  let topic = name, end = () => {};
+  let topic = name;
+  let end = () => {};
   const load = async (signal) => {
     const all = await ask("topics", signal);
     topic ||= all[0].name;
-    show(tabs, [all, topic], () => all.map((known) => h("a", { href: `#/topics/${encodeURIComponent(known.name)}`, "aria-current": known.name === topic ? "page" : null }, known.name, h("span", { class: "count" }, ROLES[known.role]))));
+    show(tabs, [all, topic], () =>
+      all.map((known) =>
+        h(
+          "a",
+          {
+            href: `#/topics/${encodeURIComponent(known.name)}`,
+            "aria-current": known.name === topic ? "page" : null,
+          },
+          known.name,
+          h("span", { class: "count" }, ROLES[known.role]),
+        ),
+      ),
+    );
     tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const wanted = new URLSearchParams({ limit: limit.value, partition: choice.value, text: text.value.trim(), ...from });
+    const wanted = new URLSearchParams({
+      limit: limit.value,
+      partition: choice.value,
+      text: text.value.trim(),
+      ...from,
+    });
     for (const [field, value] of [...wanted]) if (!value) wanted.delete(field);
     const page = await ask(`topics/${encodeURIComponent(topic)}/records?${wanted}`, signal);
-    if (choice.options.length === 1) choice.append(...page.partitions.map(({ partition, start, end: last }) => h("option", { value: partition }, `Partition ${partition}: ${count(last - start)}`)));
+    if (choice.options.length === 1)
+      choice.append(
+        ...page.partitions.map(({ partition, start, end: last }) =>
+          h("option", { value: partition }, `Partition ${partition}: ${count(last - start)}`),
+        ),
+      );
     if (from) choice.value = from.partition;
     const total = page.partitions.reduce((sum, { start, end: last }) => sum + last - start, 0);
-    const none = from ? empty("No records", "They are no longer there, or not yet.") : text.value ? empty("No such record", `None of the last ${count(page.lookedAt)} contains that.`) : empty("No records", "The topic is empty, or not there yet.");
+    const none = from
+      ? empty("No records", "They are no longer there, or not yet.")
+      : text.value
+        ? empty("No such record", `None of the last ${count(page.lookedAt)} contains that.`)
+        : empty("No records", "The topic is empty, or not there yet.");
     // Whoever reads a payload is not to lose it.
     if (follow.checked && body.querySelector("details[open]")) return;
-    show(body, page.records, () => (page.records.length ? h("ol", { class: "records" }, page.records.map(recordLine)) : h("div", { class: "card" }, none)));
-    status.textContent = `${page.records.length} records shown${from ? `, from offset ${from.offset} of partition ${from.partition} on` : text.value ? ` of the last ${count(page.lookedAt)}` : ""}; ${count(total)} offsets in ${page.partitions.length} partitions.${page.shortened ? " More would be too large for one page: ask for fewer." : ""}${page.complete ? "" : " Kafka did not answer in time for all of them."}`;
+    show(body, page.records, () =>
+      page.records.length
+        ? h("ol", { class: "records" }, page.records.map(recordLine))
+        : h("div", { class: "card" }, none),
+    );
+    const looked = from
+      ? `, from offset ${from.offset} of partition ${from.partition} on`
+      : text.value
+        ? ` of the last ${count(page.lookedAt)}`
+        : "";
+    status.textContent =
+      `${page.records.length} records shown${looked}; ` +
+      `${count(total)} offsets in ${page.partitions.length} partitions.` +
+      (page.shortened ? " More would be too large for one page: ask for fewer." : "") +
+      (page.complete ? "" : " Kafka did not answer in time for all of them.");
   };
   const failed = (error) => show(body, error.message, () => refused(error));
   const once = async () => {
@@ -64,8 +176,14 @@ export function topics(main, context, query, name) {
     await load(signal).catch((error) => error.name === "AbortError" || failed(error));
     if (!signal.aborted) body.setAttribute("aria-busy", "false");
   };
-  form.onsubmit = (event) => { event.preventDefault(); once(); };
-  choice.onchange = () => { from = null; once(); };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    once();
+  };
+  choice.onchange = () => {
+    from = null;
+    once();
+  };
   limit.onchange = once;
   follow.onchange = () => {
     from = null;
@@ -73,5 +191,8 @@ export function topics(main, context, query, name) {
     end = follow.checked ? repeat(load, FOLLOW_EVERY, failed) : () => {};
   };
   once();
-  return () => { end(); control.abort(); };
+  return () => {
+    end();
+    control.abort();
+  };
 }
