@@ -28,6 +28,16 @@ ENTRYPOINT ["/usr/bin/rollcall"]
 FROM runtime AS prebuilt
 COPY rollcall /usr/bin/rollcall
 
+FROM rust:1.95-slim-bookworm AS manifests
+# What dependencies are compiled from: every crate's manifest, with a stand-in for its source.
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+RUN find src -type f ! -name Cargo.toml -delete \
+ && find src -name Cargo.toml -execdir touch lib.rs ';' \
+ && mkdir -p bench/load \
+ && echo 'fn main() {}' | tee src/main.rs > bench/load/main.rs
+
 FROM rust:1.95-slim-bookworm AS rocksdb
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
@@ -37,10 +47,8 @@ RUN apt-get update \
 ENV LIBZ_SYS_STATIC=1 CARGO_TERM_COLOR=never
 WORKDIR /src
 COPY .cargo .cargo
-COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src bench/load \
- && echo 'fn main() {}' | tee src/main.rs bench/load/main.rs > src/lib.rs \
- && cargo fetch --locked
+COPY --from=manifests /src ./
+RUN cargo fetch --locked
 COPY scripts/rocksdb scripts/places.sh scripts/
 RUN --mount=type=cache,target=/root/.cache/rollcall,sharing=locked \
     folder=$(scripts/rocksdb) && mkdir /rocksdb && cp "$folder/librocksdb.a" /rocksdb/

@@ -2,7 +2,7 @@
 # Everything that is downloaded or built is kept in ${XDG_CACHE_HOME:-$HOME/.cache}/rollcall.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-step test check build image chart e2e kafka-start kafka-stop simulate bench bench-compare clean-cache
+.PHONY: help demo demo-step test test-core check build image chart e2e kafka-start kafka-stop simulate bench bench-compare clean-cache
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo-step: ## The same by hand, one step at a time
 
 test: ## Checks and all tests, those on a real Kafka included
 	@scripts/test
+
+test-core: ## The tests of the core and of the simulator: no Kafka, no RocksDB, a few minutes
+	@scripts/test-core
 
 check: ## Format, lints, licences, tidiness; no broker
 	@scripts/check

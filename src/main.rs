@@ -1,13 +1,17 @@
 //! The command line; each subcommand is a file in `commands`.
 
+#![forbid(unsafe_code)]
+
+mod commands;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
-use rollcall::commands::{
+use commands::{
     console, crd, inspect, manufactured, manufacturer, metrics, operator, order, probe, reset,
     simulate, topics, validate, watch, worker,
 };
-use rollcall::log;
+use rollcall_service::log;
 
 /// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
 #[global_allocator]

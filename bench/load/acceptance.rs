@@ -81,7 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn judged(orders: u32, finished: u64, verdict: Verdict) -> Result<(), Failure> {
     let Verdict { lost, duplicated, unfounded } = verdict;
     say(&format!(
-        "of {orders} orders {finished} could be completed: {lost} lost, {duplicated} duplicated, {unfounded} unfounded"
+        "of {orders} orders {finished} could be completed: {lost} lost, {duplicated} duplicated, \
+         {unfounded} unfounded"
     ))?;
     if verdict == Verdict::default() { Ok(()) } else { Err("the answer is wrong".into()) }
 }

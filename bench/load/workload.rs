@@ -93,7 +93,8 @@ impl Workload {
         let written = match record.product {
             Some(n) => write!(
                 value,
-                r#"{{"orderId":"{id}","productId":{},"manufacturedDate":"2023-05-08T21:40:00.000000001"}}"#,
+                "{{\"orderId\":\"{id}\",\"productId\":{},\
+                 \"manufacturedDate\":\"2023-05-08T21:40:00.000000001\"}}",
                 plan.first_product + u64::from(n)
             ),
             None => write_order(plan, id, value),

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use super::{failed, server};
-use crate::{console, spec};
 
 /// Serve a web page that shows a reconciliation: its flow, shards, workers, orders and topics
 #[derive(Debug, clap::Args)]
@@ -24,9 +23,9 @@ pub struct Args {
     /// Where to serve the page
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
-    /// for all names below, * for any; may be given several times [default: addresses, localhost,
-    /// the host's name, names of Services]
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
+    /// stands for all names below, * for any; may be given several times [default: addresses,
+    /// localhost, the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -42,10 +41,11 @@ pub struct Args {
 /// Serves until SIGTERM or SIGINT.
 pub fn run(args: Args) -> ExitCode {
     let Args { file, servers, http, allowed_hosts, token_file } = args;
-    let options = console::Options { servers, http, token_file, allowed_hosts };
-    let result = spec::load(&file)
-        .map_err(|error| error.to_string())
-        .and_then(|settings| console::run(&settings, &options).map_err(|error| error.to_string()));
+    let options = rollcall_console::Options { servers, http, token_file, allowed_hosts };
+    let result =
+        rollcall_object::load(&file).map_err(|error| error.to_string()).and_then(|settings| {
+            rollcall_console::run(&settings, &options).map_err(|error| error.to_string())
+        });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),

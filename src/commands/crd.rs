@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::spec::{Reconciliation, reference};
+use rollcall_object::{Reconciliation, reference};
 
 /// Print the custom resource definition of Reconciliation as YAML
 #[derive(Debug, clap::Args)]

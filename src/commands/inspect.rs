@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{failed, server};
-use crate::codec::row::RowError;
-use crate::store::{self, Identity, OpenError, Snapshot};
-use crate::text::escape::printable;
-use crate::text::plain::sentence;
-use crate::{record::ShardId, shard};
+use rollcall_core::codec::row::RowError;
+use rollcall_core::text::escape::printable;
+use rollcall_core::text::plain::sentence;
+use rollcall_core::{record::ShardId, shard};
+use rollcall_store::{Identity, OpenError, Snapshot};
 
 /// Show what is known of a key, or what a worker's state directory holds: rows, sizes, positions
 #[derive(Debug, clap::Args)]
@@ -141,8 +141,8 @@ impl Directory {
         let unreadable = |source| Error::Unreadable { dir: dir.to_owned(), source };
         Ok(Self {
             owner,
-            used_by: store::holder(dir).map_err(unreadable)?,
-            shards: store::shards(dir).map_err(unreadable)?,
+            used_by: rollcall_store::holder(dir).map_err(unreadable)?,
+            shards: rollcall_store::shards(dir).map_err(unreadable)?,
         })
     }
 }

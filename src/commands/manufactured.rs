@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use super::finish;
-use crate::order_demo::connection::Connection;
-use crate::order_demo::event::Manufactured;
-use crate::order_demo::shop::send_manufactured;
-use crate::order_demo::stop::Stop;
+use rollcall_order_demo::connection::Connection;
+use rollcall_order_demo::event::Manufactured;
+use rollcall_order_demo::shop::send_manufactured;
+use rollcall_order_demo::stop::Stop;
 
 /// Say that one product of an order was made
 #[derive(Debug, clap::Args)]

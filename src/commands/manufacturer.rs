@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{finish, host_name};
-use crate::order_demo::connection::Connection;
-use crate::order_demo::factory;
-use crate::order_demo::stop::Stop;
+use rollcall_order_demo::connection::Connection;
+use rollcall_order_demo::factory;
+use rollcall_order_demo::stop::Stop;
 
 /// Make every product of every order after a random delay, exactly once
 #[derive(Debug, clap::Args)]

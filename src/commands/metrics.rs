@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::metrics::reference;
+use rollcall_service::metrics::reference;
 
 /// Print what every metric means, as the Markdown page docs/metrics.md
 #[derive(Debug, clap::Args)]

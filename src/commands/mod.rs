@@ -18,12 +18,12 @@ pub mod worker;
 
 use std::{fmt::Display, process::ExitCode};
 
-use crate::order_demo::{self, Error};
-use crate::shard;
-use crate::text::escape::printable_lines;
+use rollcall_core::shard;
+use rollcall_core::text::escape::printable_lines;
+use rollcall_order_demo::Error;
 
 /// Returns how a demo service exits, and says why on standard error.
-fn finish(result: order_demo::Result<()>) -> ExitCode {
+fn finish(result: rollcall_order_demo::Result<()>) -> ExitCode {
     match result {
         Ok(()) | Err(Error::Stopped) => ExitCode::SUCCESS,
         Err(error) => failed(&error),

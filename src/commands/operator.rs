@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use super::{failed, host_name};
-use crate::operator::{self, Image, Options, PodMonitors};
+use rollcall_operator::{Image, Options, PodMonitors};
 
 /// Run the Reconciliation objects of a Kubernetes cluster
 #[derive(Debug, clap::Args)]
@@ -26,9 +26,9 @@ pub struct Args {
     /// Where to answer probes, metrics, and workers that are told to stop
     #[arg(long, default_value = "[::]:8080")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
-    /// for all names below, * for any; may be given several times [default: addresses, localhost,
-    /// the host's name, names of Services]
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
+    /// stands for all names below, * for any; may be given several times [default: addresses,
+    /// localhost, the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> ExitCode {
         instance_id: args.instance_id.unwrap_or_else(host_name),
         pod_monitors: args.pod_monitor,
     };
-    match operator::run(&options) {
+    match rollcall_operator::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

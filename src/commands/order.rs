@@ -4,9 +4,9 @@ use std::num::{NonZeroU16, NonZeroU64};
 use std::process::ExitCode;
 
 use super::finish;
-use crate::order_demo::connection::Connection;
-use crate::order_demo::shop::{Orders, send_orders};
-use crate::order_demo::stop::Stop;
+use rollcall_order_demo::connection::Connection;
+use rollcall_order_demo::shop::{Orders, send_orders};
+use rollcall_order_demo::stop::Stop;
 
 /// Send one new order with two products, or many
 #[derive(Debug, clap::Args)]

@@ -5,8 +5,8 @@ use std::{process::ExitCode, time::Duration};
 use hyper::{StatusCode, Uri};
 
 use super::complain;
-use crate::http::client::{self, Answer, Client};
-use crate::text::escape::printable_lines;
+use rollcall_core::text::escape::printable_lines;
+use rollcall_service::http::client::{self, Answer, Client};
 
 /// Enough for a busy machine, and less than what asks gives this program.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{ask, failed};
-use crate::kafka::{self, Connection, Remains};
-use crate::shard::{Error, Result};
-use crate::spec::object::StartFrom;
-use crate::spec::{self, Settings};
-use crate::store::{Budget, Identity, Kept, Snapshot, Stores};
-use crate::text::escape::printable_lines;
+use rollcall_core::shard::{Error, Result};
+use rollcall_core::text::escape::printable_lines;
+use rollcall_kafka::{Connection, Remains};
+use rollcall_object::Settings;
+use rollcall_object::resource::StartFrom;
+use rollcall_store::{Budget, Identity, Kept, Snapshot, Stores};
 
 /// Start a reconciliation over: delete its changelog and its committed offsets
 ///
@@ -33,7 +33,7 @@ pub struct Args {
 /// Deletes, after asking.
 pub fn run(args: Args) -> ExitCode {
     let Args { file, state_dir, yes } = args;
-    let settings = match spec::load(&file) {
+    let settings = match rollcall_object::load(&file) {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
@@ -57,7 +57,7 @@ enum Answer {
 fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Result<String> {
     let connection = Connection::of(settings, "reset")?;
     let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
-    let remains = kafka::remains(&connection, &inputs)?;
+    let remains = rollcall_kafka::remains(&connection, &inputs)?;
     let local = match state_dir {
         Some(dir) => LocalState::find(dir, &connection, &remains)?,
         None => None,
@@ -69,7 +69,7 @@ fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Resul
     if answer == Answer::Asked {
         confirm()?;
     }
-    ask(kafka::reset(&connection, &remains))?;
+    ask(rollcall_kafka::reset(&connection, &remains))?;
     if let Some(local) = local {
         local.delete()?;
     }
@@ -188,13 +188,13 @@ fn outcome(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::Changelog;
+    use rollcall_kafka::Changelog;
 
     const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
     fn settings(more: &str) -> Settings {
         let text = DEMO.replacen("spec:\n", &format!("spec:\n{more}"), 1);
-        spec::parse(&text).expect("a valid object")
+        rollcall_object::parse(&text).expect("a valid object")
     }
 
     #[test]
@@ -227,7 +227,7 @@ inputs and outputs stay as they are"
         assert!(!outcome(&settings("")).contains("create"));
         // The demo's object has a section of its own for topics.
         let manual = Settings {
-            topics: spec::Topics { manage: false, ..settings("").topics },
+            topics: rollcall_object::Topics { manage: false, ..settings("").topics },
             ..settings("")
         };
         assert!(outcome(&manual).contains("create shipping-changelog again"));

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sim::{self, Tally, Tracing};
+use rollcall_sim::{Tally, Tracing};
 
 /// Run simulated schedules with crashes, zombies and lost answers
 #[derive(Debug, clap::Args)]
@@ -61,9 +61,9 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn replay(seed: u64) -> ExitCode {
-    let (trace, end, code) = match sim::run(seed, Tracing::On) {
+    let (trace, end, code) = match rollcall_sim::run(seed, Tracing::On) {
         Ok((summary, trace)) => {
-            let sim::Summary { steps, transactions, .. } = summary;
+            let rollcall_sim::Summary { steps, transactions, .. } = summary;
             let end = format!("seed {seed}: right, {steps} steps, {transactions} transactions");
             (trace, end, ExitCode::SUCCESS)
         }
@@ -79,7 +79,7 @@ fn campaign(seeds: &Seeds, failures: usize) -> ExitCode {
     let count = seeds.0.end() - seeds.0.start() + 1;
     let live = std::io::stderr().is_terminal();
     let interval = Duration::from_secs(if live { 1 } else { 30 });
-    let tally = sim::campaign(seeds.0.clone(), failures, interval, |tally| {
+    let tally = rollcall_sim::campaign(seeds.0.clone(), failures, interval, |tally| {
         let start = if live { "\r\x1b[K" } else { "" };
         let end = if live { "" } else { "\n" };
         eprint!(
@@ -94,13 +94,14 @@ fn campaign(seeds: &Seeds, failures: usize) -> ExitCode {
     let Tally { schedules, steps, transactions, seen, failed } = tally;
     let took = began.elapsed().as_secs_f64();
     println!(
-        "{schedules} schedules in {took:.1} s: {transactions} transactions, {steps} steps, {} failed",
+        "{schedules} schedules in {took:.1} s: {transactions} transactions, {steps} steps, {} \
+         failed",
         failed.len()
     );
     let seen: Vec<String> = seen.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("{}", seen.join(", "));
     for &seed in &failed {
-        if let Err(failure) = sim::run(seed, Tracing::Off) {
+        if let Err(failure) = rollcall_sim::run(seed, Tracing::Off) {
             println!("{failure}");
         }
     }

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{ask, complain, failed};
-use crate::kafka::{self, Connection, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
-use crate::shard::Result;
-use crate::spec::{self, Settings};
-use crate::text::escape::printable_lines;
-use crate::worker;
+use rollcall_core::shard::Result;
+use rollcall_core::text::escape::printable_lines;
+use rollcall_kafka::{Connection, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
+use rollcall_object::Settings;
 
 /// Check the topics of a reconciliation, and create those that are missing if asked to
 #[derive(Debug, clap::Args)]
@@ -16,8 +15,8 @@ pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Create what is missing of outputs and state, whatever spec.topics.manage says; inputs only if
-    /// spec.topics.createInputs says so
+    /// Create what is missing of outputs and state, whatever spec.topics.manage says; inputs only
+    /// if spec.topics.createInputs says so
     #[arg(long)]
     create: bool,
     /// Create what is missing, inputs as well, whatever the object says
@@ -28,11 +27,11 @@ pub struct Args {
 /// Prints the topics; fails when something is wrong with them.
 pub fn run(args: Args) -> ExitCode {
     let Args { file, create: shall_create, create_inputs } = args;
-    let settings = match spec::load(&file) {
+    let settings = match rollcall_object::load(&file) {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
-    let mut wanted = worker::wanted(&settings);
+    let mut wanted = rollcall_worker::wanted(&settings);
     wanted.create_inputs |= create_inputs;
     let shall_create = shall_create || create_inputs;
     let created = if shall_create { create(&settings, wanted) } else { Ok(()) };
@@ -62,13 +61,14 @@ pub fn run(args: Args) -> ExitCode {
 fn create(settings: &Settings, wanted: Wanted) -> Result<()> {
     let wanted = Wanted { manage: true, ..wanted };
     let connection = Connection::of(settings, "topics")?;
-    let ensured = async { kafka::ensure(&connection, &wanted).await.map_err(|unfit| unfit.error) };
+    let ensured =
+        async { rollcall_kafka::ensure(&connection, &wanted).await.map_err(|unfit| unfit.error) };
     ask(ensured).map(|_| ())
 }
 
 fn look(settings: &Settings) -> Result<Survey> {
     let connection = Connection::of(settings, "topics")?;
-    ask(kafka::survey(&connection, &worker::wanted(settings)))
+    ask(rollcall_kafka::survey(&connection, &rollcall_worker::wanted(settings)))
 }
 
 fn table(topics: &[Surveyed]) -> String {
@@ -121,7 +121,7 @@ fn name(role: Role) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::Found;
+    use rollcall_kafka::Found;
 
     #[test]
     fn the_table_tells_each_topic_and_its_state() {

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::failed;
-use crate::kafka;
-use crate::spec::{self, Settings, duration};
+use rollcall_object::{Settings, duration};
 
 /// Check a Reconciliation object and tell what would run
 #[derive(Debug, clap::Args)]
@@ -19,9 +18,9 @@ pub struct Args {
 /// Prints what would run, or every mistake.
 pub fn run(args: Args) -> ExitCode {
     let Args { file } = args;
-    match spec::load(&file) {
+    match rollcall_object::load(&file) {
         Ok(settings) => {
-            if let Err(error) = kafka::check_settings(&settings) {
+            if let Err(error) = rollcall_kafka::check_settings(&settings) {
                 return failed(&error);
             }
             println!("{}", summary(&settings));
@@ -72,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_summary_tells_topics_group_and_deadlines() {
-        let settings = spec::parse(include_str!("../../manifests/local/shipping.yaml"))
+        let settings = rollcall_object::parse(include_str!("../../manifests/local/shipping.yaml"))
             .expect("the demo's object is valid");
         assert_eq!(
             summary(&settings),

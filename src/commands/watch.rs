@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::finish;
-use crate::order_demo::connection::Cluster;
-use crate::order_demo::stop::Stop;
-use crate::order_demo::watch::{From, watch};
+use rollcall_order_demo::connection::Cluster;
+use rollcall_order_demo::stop::Stop;
+use rollcall_order_demo::watch::{From, watch};
 
 /// Print completions, overdue records and dead letters as they are committed
 #[derive(Debug, clap::Args)]

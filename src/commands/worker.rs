@@ -3,10 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
 use super::{failed, host_name};
-use crate::{
-    spec,
-    worker::{self, AtStop, OnMisfit},
-};
+use rollcall_worker::{AtStop, OnMisfit};
 
 /// Run a reconciliation in this process, outside Kubernetes as inside
 #[derive(Debug, clap::Args)]
@@ -23,9 +20,9 @@ pub struct Args {
     /// Where to answer probes and metrics
     #[arg(long, default_value = "127.0.0.1:8080")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com stands
-    /// for all names below, * for any; may be given several times [default: addresses, localhost,
-    /// the host's name, names of Services]
+    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
+    /// stands for all names below, * for any; may be given several times [default: addresses,
+    /// localhost, the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -45,8 +42,8 @@ pub struct Args {
     #[arg(long)]
     keep_trying: bool,
     /// When told to stop: leave, so that others take the shards over at once; or stay a member, so
-    /// that nothing moves if this process is back within the session; or a URL to ask, which answers
-    /// {"wanted": true} for staying
+    /// that nothing moves if this process is back within the session; or a URL to ask, which
+    /// answers {"wanted": true} for staying
     #[arg(long, value_name = "leave|stay|URL", default_value = "leave")]
     at_stop: AtStop,
     /// Base URL of the OpenTelemetry collector that spans are sent to by OTLP over HTTP, as in
@@ -70,17 +67,18 @@ pub fn run(args: Args) -> ExitCode {
         told(panic);
         std::process::exit(70);
     }));
-    worker::raise_limit_of_files();
-    let settings = match spec::load(&args.file) {
+    rollcall_worker::raise_limit_of_files();
+    let settings = match rollcall_object::load(&args.file) {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let host = host_name();
     let given = args.instance_id;
-    let options = worker::Options {
-        instance_id: given.unwrap_or_else(|| worker::default_instance_id(&host, &args.state_dir)),
-        mark: worker::mark(&host, &args.state_dir),
+    let options = rollcall_worker::Options {
+        instance_id: given
+            .unwrap_or_else(|| rollcall_worker::default_instance_id(&host, &args.state_dir)),
+        mark: rollcall_worker::mark(&host, &args.state_dir),
         state_dir: args.state_dir,
         lanes: args.lanes.map_or(cores.min(LANES_MAX), NonZeroUsize::get),
         http: args.http,
@@ -91,7 +89,7 @@ pub fn run(args: Args) -> ExitCode {
         at_stop: args.at_stop,
         on_misfit: if args.keep_trying { OnMisfit::Wait } else { OnMisfit::Exit },
     };
-    match worker::run(&settings, &options) {
+    match rollcall_worker::run(&settings, &options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

@@ -11,7 +11,7 @@ use super::{
     merge,
     roll::Roll,
 };
-use crate::state_api::{
+use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage, WorkerStatus,
 };
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use hyper::StatusCode;
 use serde::de::DeserializeOwned;
 
-use crate::{
+use rollcall_service::{
     http::{
         ANSWER_BYTES_MAX,
         client::{self, Client},

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::state_api::{ShardTotals, WorkerStatus};
+use rollcall_service::state_api::{ShardTotals, WorkerStatus};
 
 /// Samples that are kept: about five minutes.
 const SAMPLES_MAX: usize = 150;
@@ -83,7 +83,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_api::{Phase, ShardStatus, WorkerState};
+    use rollcall_service::state_api::{Phase, ShardStatus, WorkerState};
 
     fn worker(instance: &str, records: u64) -> WorkerStatus {
         WorkerStatus {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::state_api::{CensusFacts, KeyEntry, KeyPage, MissingItem, MissingPage, RecentPage};
+use rollcall_service::state_api::{
+    CensusFacts, KeyEntry, KeyPage, MissingItem, MissingPage, RecentPage,
+};
 
 /// A key's place among all that wait, as workers write it in `next`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +117,7 @@ fn census<'a>(all: impl Iterator<Item = &'a CensusFacts>) -> CensusFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_api::KeyState;
+    use rollcall_service::state_api::KeyState;
 
     fn facts() -> CensusFacts {
         census([].into_iter())

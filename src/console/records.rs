@@ -1,8 +1,8 @@
 //! The last records of the reconciliation's topics, read with a plain consumer that joins no group
 //! and commits nothing.
 //!
-//! Promise: bounded in records, bytes and time; two readers at a time, counted until they have ended
-//! and not only until nobody waits for them.
+//! Promise: bounded in records, bytes and time; two readers at a time, counted until they have
+//! ended and not only until nobody waits for them.
 
 use std::{
     cmp::Reverse,
@@ -19,12 +19,12 @@ use rdkafka::{
 use serde::Serialize;
 
 use super::ask::problem;
-use crate::{
+use rollcall_core::text::escape;
+use rollcall_kafka::Connection;
+use rollcall_object::Settings;
+use rollcall_service::{
     http::{self, Gone, NoTurn, Turns},
-    kafka::Connection,
-    spec::Settings,
     state_api::Problem,
-    text::escape,
 };
 
 const READERS_MAX: usize = 2;

@@ -2,8 +2,8 @@
 //!
 //! Promise: a worker that stops answering is told within seconds, and stays listed for a while; its
 //! shards are shown as nobody's until another worker says that it has them. One that has left on
-//! purpose is told apart: it has said that it stops, or its name no longer leads to it, as that of a
-//! headless Service does not lead to pods that were scaled away.
+//! purpose is told apart: it has said that it stops, or its name no longer leads to it, as that of
+//! a headless Service does not lead to pods that were scaled away.
 
 use std::{
     collections::BTreeMap,
@@ -17,8 +17,8 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{client, history::History};
-use crate::{
-    codec::Partitioner,
+use rollcall_core::codec::Partitioner;
+use rollcall_service::{
     http::client::plain,
     state_api::{Phase, ShardStatus, WorkerState, WorkerStatus},
 };
@@ -74,7 +74,7 @@ pub struct WorkerView {
     pub seen_seconds_ago: Option<f64>,
     pub state: Option<WorkerState>,
     pub version: Option<String>,
-    pub trouble: Option<crate::state_api::Trouble>,
+    pub trouble: Option<rollcall_service::state_api::Trouble>,
     pub shards: usize,
 }
 
@@ -332,7 +332,7 @@ mod tests {
     }
 
     fn silent() -> Result<WorkerStatus, client::Failure> {
-        let failure = crate::http::client::Failure::TimedOut(PATIENCE);
+        let failure = rollcall_service::http::client::Failure::TimedOut(PATIENCE);
         Err(client::Failure::Unanswered(failure))
     }
 

@@ -23,11 +23,11 @@ use super::{
     roll::{Roll, ShardView, WorkerView},
     token::{Token, Verdict},
 };
-use crate::{
+use rollcall_core::text::escape;
+use rollcall_object::Settings;
+use rollcall_service::{
     http::Peer,
-    spec::Settings,
     state_api::{KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage},
-    text::escape,
 };
 
 const LIMIT_MAX: usize = 200;
@@ -54,8 +54,8 @@ pub fn router(
     let shared = Arc::new(Shared {
         reconciliation: settings.name.clone(),
         counting: match rules.counting {
-            crate::matching::Counting::Distinct => "distinct",
-            crate::matching::Counting::Quantity => "quantity",
+            rollcall_core::matching::Counting::Distinct => "distinct",
+            rollcall_core::matching::Counting::Quantity => "quantity",
         },
         overdue_after_ms: rules.overdue_after_ms,
         roll,

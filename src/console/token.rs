@@ -11,11 +11,11 @@ use std::{
 
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 
-use crate::{
-    log::Limiter,
+use rollcall_core::{
     shard::{Error, Result},
     text::plain::sentence,
 };
+use rollcall_service::log::Limiter;
 
 /// Wrong tokens that one address may give at once, and how soon it may give another.
 const GUESSES: u32 = 10;

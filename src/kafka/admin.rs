@@ -15,7 +15,7 @@ use rdkafka::{
 };
 
 use super::{Connection, Kept, context::Context, flaw::Flaw, limits, native, unfit::Unfit};
-use crate::shard::{Error, Result};
+use rollcall_core::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a change of topics may take to be seen by the broker that we ask.
@@ -110,8 +110,8 @@ impl Admin {
         Ok(Cluster { brokers: metadata.brokers().len(), config })
     }
 
-    /// Returns why topics that the brokers need for groups and transactions are not there and cannot
-    /// be made.
+    /// Returns why topics that the brokers need for groups and transactions are not there and
+    /// cannot be made.
     pub(super) fn internal(&self, cluster: &Cluster) -> Result<Vec<Flaw>> {
         let topics = limits::INTERNAL.map(|(topic, _)| topic);
         let answers = self.ask(&topics)?.into_iter().zip(limits::INTERNAL);
@@ -175,8 +175,8 @@ impl Admin {
         }
     }
 
-    /// Returns the settings of topics that are there, in their order; none of a topic whose settings
-    /// may not be read.
+    /// Returns the settings of topics that are there, in their order; none of a topic whose
+    /// settings may not be read.
     pub(super) async fn configs(&self, topics: &[&str]) -> Result<Vec<BTreeMap<String, String>>> {
         if topics.is_empty() {
             return Ok(Vec::new());

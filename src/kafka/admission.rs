@@ -62,7 +62,8 @@ pub const CLASSES: &[Class] = &[
         codes: &[Code::GroupMaxSizeReached],
         reason: "GroupFull",
         means: "the group has as many members as the brokers allow",
-        remedy: "run fewer workers, or raise the brokers' group.max.size or group.consumer.max.size",
+        remedy: "run fewer workers, or raise the brokers' group.max.size or \
+                 group.consumer.max.size",
     },
     Class {
         codes: &[Code::UnsupportedFeature, Code::UnsupportedVersion, Code::InvalidRequest],

@@ -15,15 +15,15 @@ use super::{
     Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native,
     producer::LetterRoom,
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long offsets are asked for: brokers that do not answer, or a transaction that holds some of them
-/// and does not end, are met by opening the shard again, which ends such a transaction. Meanwhile the
-/// shard's store is in use.
+/// How long offsets are asked for: brokers that do not answer, or a transaction that holds some of
+/// them and does not end, are met by opening the shard again, which ends such a transaction.
+/// Meanwhile the shard's store is in use.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A consumer that reads nothing.

@@ -229,7 +229,8 @@ mod tests {
     fn connection(name: &str, id: i32, retries: u64, answers: i64, micros: i64) -> String {
         format!(
             r#""{name}/{id}":{{"name":"{name}/{id}","nodeid":{id},"nodename":"{name}",
-            "txretries":{retries},"req_timeouts":1,"txerrs":0,"rxerrs":0,"state":"UP","stateage":5,"rxidle":1,
+            "txretries":{retries},"req_timeouts":1,"txerrs":0,"rxerrs":0,
+            "state":"UP","stateage":5,"rxidle":1,
             "rtt":{{"min":1,"max":2,"avg":1,"sum":{micros},"cnt":{answers}}}}}"#
         )
     }

@@ -9,7 +9,7 @@ use super::{
     context::Context,
     native::{Fetched, Queue},
 };
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId},
     shard::{Bounds, Change, ChangelogReader, Error, Result},
 };

@@ -19,7 +19,7 @@ use super::{
     native::{self, Kept},
     token::Refusal,
 };
-use crate::shard::Error;
+use rollcall_core::shard::Error;
 
 /// How the members of a group agree on who has which shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,8 +183,8 @@ impl Connection {
                 ("transactional.id", transactional_id),
                 MEASURED,
                 ("enable.idempotence", "true"),
-                // A crashed owner's open transaction holds readers up for that long at most, plus the
-                // broker's sweep of ten seconds; a new owner ends it at once.
+                // A crashed owner's open transaction holds readers up for that long at most, plus
+                // the broker's sweep of ten seconds; a new owner ends it at once.
                 ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
                 ("message.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
                 // Records are queued at the commit and flushed, so there is nothing to linger for.
@@ -294,7 +294,8 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Turns measuring off, whatever the user wants measured: nobody fetches what these clients measure.
+/// Turns measuring off, whatever the user wants measured: nobody fetches what these clients
+/// measure.
 fn unmeasured(mut config: ClientConfig) -> ClientConfig {
     config.set("statistics.interval.ms", "0");
     config

@@ -1,7 +1,8 @@
 //! Whether the Kafka client takes all of a connection's settings together.
 //!
 //! Each setting by itself has been judged with the object. What does not go together, such as a
-//! `socket.timeout.ms` above the transactions' time-out, librdkafka says only when a client is made.
+//! `socket.timeout.ms` above the transactions' time-out, librdkafka says only when a client is
+//! made.
 
 use rdkafka::{
     ClientConfig,
@@ -12,7 +13,7 @@ use rdkafka::{
 };
 
 use super::Connection;
-use crate::shard::{Error, Result};
+use rollcall_core::shard::{Error, Result};
 
 /// Makes one client of each kind, which connects to nothing and reads no certificate.
 ///
@@ -44,7 +45,7 @@ fn check<C: FromClientConfig>(mut config: ClientConfig) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::{Login, Protocol};
+    use crate::{Login, Protocol};
 
     fn check(properties: &[(&str, &str)]) -> Result<()> {
         let mut base = ClientConfig::new();

@@ -14,7 +14,7 @@ use std::{
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::unfit::Unfit;
-use crate::shard::Error;
+use rollcall_core::shard::Error;
 
 /// An error that has not come again for so long is history, even if nobody has connected to that
 /// broker since: clients tell the same error again every half a minute.

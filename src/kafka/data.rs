@@ -12,7 +12,7 @@ use super::{
     context::Context,
     native::{Events, Fetched, Queue},
 };
-use crate::{
+use rollcall_core::{
     record::{Headers, InputIndex, Offset, ShardId, Timestamp},
     shard::{Error, Record, Result},
 };

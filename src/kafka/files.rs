@@ -22,11 +22,11 @@ use super::{
     login::NoLogin,
     native::{Kept, Logins, Native},
 };
-use crate::spec::{
+use rollcall_core::text::plain::sentence;
+use rollcall_object::{
     Kafka, Login as PasswordLogin, Sasl,
     secret::{Secret, SecretError},
 };
-use crate::text::plain::sentence;
 
 /// How often files are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);

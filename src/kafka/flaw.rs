@@ -84,8 +84,8 @@ pub enum Flaw {
         least: usize,
     },
     #[error(
-        "topic {changelog} has {setting}={bytes}, so a key's state is limited to {row_bytes} bytes, \
-         not to spec.limits.rowBytes ({wanted_bytes}): raise {setting}, or lower \
+        "topic {changelog} has {setting}={bytes}, so a key's state is limited to {row_bytes} \
+         bytes, not to spec.limits.rowBytes ({wanted_bytes}): raise {setting}, or lower \
          spec.limits.rowBytes"
     )]
     RowsLimited {
@@ -117,8 +117,8 @@ pub enum Flaw {
     )]
     SessionRefused { setting: &'static str, theirs_ms: u64, ours_ms: u64 },
     #[error(
-        "topic {topic} of the brokers does not exist yet and cannot be made: {setting}={needed}, and \
-         there are {brokers} brokers: start the others, or lower {setting} in the brokers' \
+        "topic {topic} of the brokers does not exist yet and cannot be made: {setting}={needed}, \
+         and there are {brokers} brokers: start the others, or lower {setting} in the brokers' \
          configuration"
     )]
     InternalTopicImpossible {

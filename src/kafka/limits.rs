@@ -12,7 +12,7 @@ use super::{
     flaw::{Flaw, NO_ROW},
     survey::Role,
 };
-use crate::spec::{bounds, duration};
+use rollcall_object::{bounds, duration};
 
 /// What Kafka takes for a topic's `max.message.bytes` when nobody says; a little less, to be safe.
 const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;

@@ -12,7 +12,7 @@ use super::{
     native::{Kept, Native},
     token::{Refusal, Request, Tokens},
 };
-use crate::spec::{Kafka, Sasl};
+use rollcall_object::{Kafka, Sasl};
 
 /// How this process's clients log in.
 #[derive(Clone, Default)]

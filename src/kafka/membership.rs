@@ -29,13 +29,13 @@ use super::{
     context::Context,
     native::{self, GroupMetadata, Kept},
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Assignment, Error, Result},
 };
 
-/// How long anything that the client does by time may be late: it sends a heartbeat, which says that
-/// shards are free, only when something wakes it, and left alone it wakes twice a second.
+/// How long anything that the client does by time may be late: it sends a heartbeat, which says
+/// that shards are free, only when something wakes it, and left alone it wakes twice a second.
 const POLL: Duration = Duration::from_millis(50);
 /// The coordinator may make a new epoch without telling anybody, and refuses commits of the one
 /// before: so soon it is found out.
@@ -253,8 +253,8 @@ impl<O: Owner> Callbacks<O> {
 
     /// Takes note of an epoch that began without a callback.
     ///
-    /// The shards are still those of the last callback: the coordinator gives none of them to others
-    /// before this member has said that it gave it back, which it does after the callback.
+    /// The shards are still those of the last callback: the coordinator gives none of them to
+    /// others before this member has said that it gave it back, which it does after the callback.
     fn follow_epoch(&self, consumer: &BaseConsumer<Self>, group: Option<&GroupMetadata>) {
         let known = self.current.get().map(|current| current.generation);
         let epoch = group.map_or(-1, GroupMetadata::generation);

@@ -1,5 +1,5 @@
-//! Whose consumer group it is, by what is committed in it: asked before a worker joins, since a member
-//! with another object would take shards away from those that can run them.
+//! Whose consumer group it is, by what is committed in it: asked before a worker joins, since a
+//! member with another object would take shards away from those that can run them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rdkafka::{
 };
 
 use super::{Connection, Topics, context::Context, unfit::Unfit};
-use crate::shard::{Error, Identity, Metadata};
+use rollcall_core::shard::{Error, Identity, Metadata};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,8 +43,8 @@ pub fn check_owner(
     }
 }
 
-/// Says so where a group is new and completions are there already: then this is likely an object that
-/// ran under another group before, and its keys are completed again.
+/// Says so where a group is new and completions are there already: then this is likely an object
+/// that ran under another group before, and its keys are completed again.
 fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &BaseConsumer<Context>) {
     let has_records = |partition| {
         let found = consumer.fetch_watermarks(&topics.completed, partition, TIMEOUT);
@@ -54,8 +54,8 @@ fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &Base
         tracing::warn!(
             group = connection.group,
             topic = topics.completed,
-            "this consumer group is new, but the topic of completions has records already: keys whose \
-             input Kafka still has are completed again; if this object ran under another \
+            "this consumer group is new, but the topic of completions has records already: keys \
+             whose input Kafka still has are completed again; if this object ran under another \
              spec.kafka.groupId before, set that one again, or spec.startFrom: latest"
         );
     }

@@ -18,7 +18,7 @@ use super::{
     native::{Failure, GroupMetadata, Kept, NativeProducer, Outgoing, TopicHandle},
     refusal::{self, Class},
 };
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId, Sink},
     shard::{Error, Producer, Result, Transaction, check},
 };

@@ -7,7 +7,7 @@ use super::{
     survey::{Role, View},
     topics::topics,
 };
-use crate::shard::Result;
+use rollcall_core::shard::Result;
 
 /// Looks at the topics again and returns what is wrong with them, the most telling first: as at a
 /// start, and beyond that what has changed since.

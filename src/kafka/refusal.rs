@@ -5,7 +5,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use crate::shard::Error;
+use rollcall_core::shard::Error;
 
 /// What a refused commit, or a refused opening, demands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,8 @@ const RULES: &[Rule] = &[
         codes: &[Code::InvalidTimestamp],
         class: Class::Stopped,
         means: "{topic} refuses the time that a record bears",
-        remedy: "raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of {topic}",
+        remedy: "raise message.timestamp.before.max.ms and message.timestamp.after.max.ms of \
+                 {topic}",
     },
     Rule {
         codes: &[Code::InvalidRecord],

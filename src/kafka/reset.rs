@@ -16,7 +16,7 @@ use super::{
     context::Context,
     native, producer,
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Result},
 };

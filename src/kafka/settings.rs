@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use rdkafka::ClientConfig;
 
 use super::{Connection, Login, Protocol, check_clients};
-use crate::{
-    shard::{Error, Result},
-    spec::{Settings, object::GroupProtocol},
-};
+use rollcall_core::shard::{Error, Result};
+use rollcall_object::{Settings, resource::GroupProtocol};
 
 impl Connection {
     /// Returns how to reach the cluster of these settings, as the member `instance_id`.

@@ -12,8 +12,8 @@ use super::{
     flaw::Flaw,
     limits,
 };
-use crate::shard::Result;
-use crate::text::near::nearest;
+use rollcall_core::shard::Result;
+use rollcall_core::text::near::nearest;
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Survey {
 /// Looks at all topics. A topic that is missing is a flaw unless it is to be made.
 ///
 /// # Errors
-/// [`Error::Interrupted`](crate::shard::Error::Interrupted) while no broker answers.
+/// [`Error::Interrupted`](rollcall_core::shard::Error::Interrupted) while no broker answers.
 pub async fn survey(connection: &Connection, wanted: &Wanted) -> Result<Survey> {
     check_clients(connection)?;
     let admin = Admin::connect(connection)?;

@@ -20,7 +20,7 @@ use super::{
     survey::{Role, Seen, View},
     unfit::Unfit,
 };
-use crate::shard::Error;
+use rollcall_core::shard::Error;
 
 /// The brokers' setting for how long they keep offsets that nobody renews.
 const OFFSETS_RETENTION: &str = "offsets.retention.minutes";

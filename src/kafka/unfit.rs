@@ -3,7 +3,7 @@
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{flaw::Flaw, token::Refusal};
-use crate::shard::Error;
+use rollcall_core::shard::Error;
 
 /// Why the topics cannot be used yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ impl From<Unfit> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::Role;
+    use crate::Role;
 
     #[test]
     fn a_refusal_is_told_from_a_broker_that_does_not_answer() {

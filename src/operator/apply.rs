@@ -10,7 +10,7 @@ use super::build::{Absent, Child, Children};
 use super::cluster::{Cluster, Dependents};
 use super::error::{Error, Result};
 use super::names::STORAGE;
-use crate::spec::Reconciliation;
+use rollcall_object::Reconciliation;
 
 /// What applying has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]

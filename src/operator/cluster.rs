@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::error::{Doing, Error, Result};
 use super::lease::Term;
 use super::names::MANAGER;
-use crate::spec::Reconciliation;
+use rollcall_object::Reconciliation;
 
 /// Reads and changes what the API server has.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use super::build::{Monitoring, pod_monitors};
 use super::cluster::Cluster;
 use super::error::{Doing, Error, Result};
 use super::names;
-use crate::spec::{Reader, ReconciliationSpec, SecretField, SecretReference};
+use rollcall_object::{Reader, ReconciliationSpec, SecretField, SecretReference};
 
 /// What of a Secret matters.
 #[derive(Debug, Clone, PartialEq, Eq)]

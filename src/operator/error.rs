@@ -1,4 +1,5 @@
-//! Why the operator could not do its work on an object for now. It tries again, with growing pauses.
+//! Why the operator could not do its work on an object for now. It tries again, with growing
+//! pauses.
 
 /// A failure that goes away by itself or by someone's doing outside of the object.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,7 @@ pub enum Error {
     #[error("another operator has become the leader: leaving the object to it")]
     Deposed,
     #[error("kafka: {0}")]
-    Kafka(#[from] crate::shard::Error),
+    Kafka(#[from] rollcall_core::shard::Error),
     #[error("no end within {seconds} s: trying again")]
     TimedOut { seconds: u64 },
     #[error("the operator has a bug: {0}: please report it with the object")]
@@ -24,8 +25,8 @@ pub enum Error {
     Start(String),
 }
 
-impl From<crate::http::Error> for Error {
-    fn from(error: crate::http::Error) -> Self {
+impl From<rollcall_service::http::Error> for Error {
+    fn from(error: rollcall_service::http::Error) -> Self {
         Self::Start(error.to_string())
     }
 }

@@ -9,7 +9,7 @@ use openssl::sha::Sha256;
 
 use super::build::Hashes;
 use super::dereference::Content;
-use crate::spec::Reader;
+use rollcall_object::Reader;
 
 /// Returns the hashes for a file and the Secrets that it names.
 pub fn hashes(config: &str, secrets: &[Content]) -> Hashes {
@@ -48,7 +48,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::spec::SecretField;
+    use rollcall_object::SecretField;
 
     fn content(field: SecretField, key: &str, value: &str) -> Content {
         let entries = BTreeMap::from([(key.to_owned(), value.as_bytes().to_vec())]);

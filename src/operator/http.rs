@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 
 use super::metrics::Metrics;
-use crate::http;
+use rollcall_service::http;
 
 /// An operator whose loop has not come round for so long hangs. Every wait in it is shorter.
 const STUCK_AFTER: Duration = Duration::from_secs(60);

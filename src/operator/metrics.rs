@@ -3,7 +3,7 @@
 use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::queue::Key;
-use crate::metrics::{Metric, Process, Registry, catalogue::operator};
+use rollcall_service::metrics::{Metric, Process, Registry, catalogue::operator};
 
 /// What the operator counts. Cloning shares the counters.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::metrics::catalogue;
+    use rollcall_service::metrics::catalogue;
 
     #[test]
     fn every_metric_of_the_catalogue_is_told_and_no_other() {

@@ -4,8 +4,8 @@ use kube::api::ObjectMeta;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use crate::spec::object::ReconciliationStatus;
-use crate::spec::{Problem, Validated};
+use rollcall_object::resource::ReconciliationStatus;
+use rollcall_object::{Problem, Validated};
 
 /// Returns the object that `stored` holds.
 ///
@@ -80,7 +80,7 @@ mod tests {
                 "apiVersion": "rollcall.dev/v1alpha1", "kind": "Reconciliation",
                 "metadata": { "name": "shipping" }, "spec": spec,
             });
-            assert_eq!(problems, crate::spec::parse(&file.to_string()).expect_err("not valid"));
+            assert_eq!(problems, rollcall_object::parse(&file.to_string()).expect_err("not valid"));
         }
     }
 

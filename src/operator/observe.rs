@@ -9,8 +9,8 @@ use super::cluster::Cluster;
 use super::error::{Doing, Result};
 use super::names::{self, Component, PORT, PORT_NAME};
 use super::worker_api;
-use crate::spec::object::ConsoleSpec;
-use crate::state_api::WorkerStatus;
+use rollcall_object::resource::ConsoleSpec;
+use rollcall_service::state_api::WorkerStatus;
 
 /// What has become of the workers of an object.
 #[derive(Debug, Clone, Default, PartialEq)]

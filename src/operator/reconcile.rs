@@ -21,8 +21,8 @@ use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
 use super::status::{self, Applied, Before, Numbers, Phase, Sight, Wanted};
-use crate::spec::object::ReconciliationStatus;
-use crate::spec::{Problem, Reconciliation, Validated};
+use rollcall_object::resource::ReconciliationStatus;
+use rollcall_object::{Problem, Reconciliation, Validated};
 
 /// How soon to look again at what is as it should be: workers are asked, and Secrets read.
 const LOOK: Duration = Duration::from_secs(10);

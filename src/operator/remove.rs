@@ -19,10 +19,10 @@ use super::dereference::Content;
 use super::error::{Error, Result};
 use super::names::FINALIZER;
 use super::observe;
-use crate::kafka::{self, Connection, Protocol, Request};
-use crate::spec::object::{DeletionPolicy, ReconciliationSpec};
-use crate::spec::secret::{Secret, without_line_ends};
-use crate::spec::{Kafka, Sasl, Settings, Tls, Validated};
+use rollcall_kafka::{Connection, Protocol, Request};
+use rollcall_object::resource::{DeletionPolicy, ReconciliationSpec};
+use rollcall_object::secret::{Secret, without_line_ends};
+use rollcall_object::{Kafka, Sasl, Settings, Tls, Validated};
 
 /// How long after its deletion an object waits for Kafka.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -75,8 +75,8 @@ pub async fn remove(cluster: &Cluster, object: &Validated, secrets: &[Content]) 
     let reset = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Error::Start(error.to_string()))?;
-        let remains = kafka::remains(&connection, &inputs)?;
-        runtime.block_on(kafka::reset(&connection, &remains))?;
+        let remains = rollcall_kafka::remains(&connection, &inputs)?;
+        runtime.block_on(rollcall_kafka::reset(&connection, &remains))?;
         Ok(Removal::Done)
     });
     reset.await.map_err(|error| Error::Start(format!("the deletion panicked: {error}")))?
@@ -119,13 +119,13 @@ fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
         base.set("sasl.mechanism", sasl.mechanism().name());
     }
     let login = match sasl {
-        None => kafka::Login::default(),
+        None => rollcall_kafka::Login::default(),
         Some(Sasl::Password(login)) => {
             base.set("sasl.username", read(&login.username).unwrap_or_default());
             base.set("sasl.password", read(&login.password).unwrap_or_default());
-            kafka::Login::default()
+            rollcall_kafka::Login::default()
         }
-        Some(Sasl::Token(oauth)) => kafka::Login::with(Request {
+        Some(Sasl::Token(oauth)) => rollcall_kafka::Login::with(Request {
             endpoint: oauth.token_endpoint.clone(),
             client_id: read(&oauth.client_id).unwrap_or_default(),
             client_secret: read(&oauth.client_secret).unwrap_or_default(),
@@ -154,7 +154,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::spec::{self, SecretField};
+    use rollcall_object::SecretField;
 
     const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
@@ -166,7 +166,7 @@ mod tests {
              tls: { caSecretRef: { name: ca }, certificateSecretRef: { name: me } }\n    \
              sasl: { mechanism: SCRAM-SHA-512, secretRef: { name: login } }",
         );
-        let settings = spec::parse(&text).expect("a valid object");
+        let settings = rollcall_object::parse(&text).expect("a valid object");
         let content = |field, entries: &[(&str, &str)]| Content {
             field,
             uid: "u".to_owned(),

@@ -15,7 +15,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::{Api, Client};
 
 use super::names;
-use crate::state_api::RestartAnswer;
+use rollcall_service::state_api::RestartAnswer;
 
 /// A worker does not wait for longer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::http;
+    use rollcall_service::http;
 
     #[test]
     fn pods_are_told_apart_by_their_numbers() {

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Sender;
 use super::build;
 use super::names;
 use super::queue::{Cause, Key};
-use crate::spec::Reconciliation;
+use rollcall_object::Reconciliation;
 
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 /// Also how long after it was made the definition is noticed.

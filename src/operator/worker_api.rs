@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use hyper::StatusCode;
 
-use crate::http::ANSWER_BYTES_MAX;
-use crate::http::client::Client;
-use crate::state_api::WorkerStatus;
+use rollcall_service::http::ANSWER_BYTES_MAX;
+use rollcall_service::http::client::Client;
+use rollcall_service::state_api::WorkerStatus;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 const AT_ONCE: usize = 32;

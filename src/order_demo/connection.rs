@@ -11,8 +11,7 @@ use tracing::warn;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
-use crate::kafka::{Kept, Login, Native};
-use crate::spec;
+use rollcall_kafka::{Kept, Login, Native};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -109,7 +108,8 @@ impl Cluster {
     /// # Errors
     /// When the file cannot be read, holds a mistake, or names a secret that cannot be read.
     pub fn of_file(file: &Path) -> Result<Self> {
-        let settings = spec::load(file).map_err(|error| Error::Misconfigured(error.to_string()))?;
+        let settings =
+            rollcall_object::load(file).map_err(|error| Error::Misconfigured(error.to_string()))?;
         let topics = Topics {
             orders: settings.expected.topic.clone(),
             manufactured: settings.observed[0].topic.clone(),

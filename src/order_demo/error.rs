@@ -26,6 +26,6 @@ impl Error {
 impl From<std::io::Error> for Error {
     /// Only setting a service up does I/O outside Kafka.
     fn from(error: std::io::Error) -> Self {
-        Self::Misconfigured(crate::text::plain::sentence(&error))
+        Self::Misconfigured(rollcall_core::text::plain::sentence(&error))
     }
 }

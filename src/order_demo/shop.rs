@@ -15,7 +15,7 @@ use super::connection::Cluster;
 use super::event::{Manufactured, Order, json};
 use super::stop::Stop;
 use super::{Error, Result, quiet};
-use crate::kafka::Kept;
+use rollcall_kafka::Kept;
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);

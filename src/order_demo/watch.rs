@@ -14,8 +14,8 @@ use super::connection::Cluster;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
-use crate::kafka::Kept;
-use crate::text::escape::printable;
+use rollcall_core::text::escape::printable;
+use rollcall_kafka::Kept;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 

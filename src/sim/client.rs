@@ -7,7 +7,7 @@ use super::{
     kafka::{Decision, MemberId, Message, Offsets, Place, ProducerId, Refusal, Topic},
     world::Request,
 };
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId},
     shard::{
         self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Result,

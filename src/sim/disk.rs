@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Situation, Stage};
-use crate::{
+use rollcall_core::{
     record::{ShardId, Timestamp},
     shard::{Checkpoint, Due, Error, Result, Spill, Store, row_of},
 };

@@ -9,7 +9,7 @@ use super::{
     setting::{Deadlines, Faults, SKEW_MS, START_MS},
     workload::{Arrival, BACKLOG_START_MS, Workload},
 };
-use crate::record::ShardId;
+use rollcall_core::record::ShardId;
 
 /// The transactional id of someone who writes an input partition in transactions.
 const WRITERS: u32 = 1_000;

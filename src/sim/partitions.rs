@@ -3,7 +3,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use super::{Client, Random, Setting, World};
-use crate::{
+use rollcall_core::{
     codec::{Partitioner, Reason},
     record::ShardId,
     shard::{Partitioning, Placement, Plan},

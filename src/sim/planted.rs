@@ -5,7 +5,7 @@ mod owner;
 use std::sync::Arc;
 
 use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId},
     shard::{
         Bounds, Broker, Change, ChangelogReader, Commit, Committed, CommittedOffset, InputLog,

@@ -1,10 +1,10 @@
 //! A worker process: it follows its membership and runs the shards that it was given, as [`owner`]
 //! decides, which the real worker asks, too.
 //!
-//! What the worker does on other threads takes its time here as well: what was opened arrives later,
-//! and commits are run and handed back at a later turn, whatever has become of their shards.
+//! What the worker does on other threads takes its time here as well: what was opened arrives
+//! later, and commits are run and handed back at a later turn, whatever has become of their shards.
 //!
-//! [`owner`]: crate::owner
+//! [`owner`]: rollcall_core::owner
 
 mod opening;
 mod running;
@@ -17,7 +17,7 @@ use std::{
 
 use self::running::{Job, Open, now};
 use super::{Client, Situation, Wiring, World, client::Authority, disk::Disk, kafka::MemberId};
-use crate::{
+use rollcall_core::{
     owner::{Cause, Due, Ended, Left, Next, Now, Opened, Release, Shards},
     record::ShardId,
     shard::{Assignment, Committed, Error, Result, Running},

@@ -15,7 +15,7 @@ use super::{
     workload::Workload,
     world::Refusal,
 };
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId},
     shard::OnTruncation,
 };

@@ -3,16 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Random, partitions::Partitions};
-use crate::{
-    codec::{
-        Input, Outputs, Path,
-        input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
-        output::{Facts, OutputSettings, Stamp},
-    },
+use super::{
+    Random,
+    partitions::Partitions,
+    plan::{outputs, plan},
+};
+use rollcall_core::{
+    codec::output::Stamp,
     matching::{Counting, Rules, Times},
     record::{ShardId, Timestamp},
-    shard::{Identity, Limits, OnTruncation, Partitioning, Placement, Plan, StartFrom, Topics},
+    shard::{Limits, OnTruncation, Partitioning, Plan},
 };
 
 /// When the schedule begins.
@@ -243,57 +243,4 @@ fn faults(random: &mut Random) -> Faults {
         transaction_sweep: rate(10),
         offset_expiry: rate(5),
     }
-}
-
-/// Returns a plan with so many observed topics beside the expected one.
-pub fn plan(rules: Rules, observed: usize) -> Plan {
-    let path = |text| Path::parse(text).expect("the path is well formed");
-    let (counting, quantity) = match rules.counting {
-        Counting::Distinct => (Counting::Distinct, None),
-        Counting::Quantity => (Counting::Quantity, Some(path("$.quantity"))),
-    };
-    let input_limits = InputLimits::default();
-    let expected =
-        ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
-    let arrival =
-        ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity };
-    let mut inputs = vec![Input::expected(&expected, counting, input_limits)];
-    inputs.resize_with(1 + observed, || Input::observed(&arrival, counting, input_limits));
-    Plan {
-        name: "simulated".to_owned(),
-        identity: Identity {
-            namespace: None,
-            name: "simulated".to_owned(),
-            uid: None,
-            counting: rules.counting,
-            topics: Topics::of(&[]),
-            partitions: None,
-        },
-        offsets_renewed_every: Duration::from_secs(3_600),
-        deadlines: format!("{rules:?}"),
-        topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
-        inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),
-        outputs: outputs(Stamp::Commit),
-        rules,
-        times: Times::ANY,
-        key_bytes_max: input_limits.key_bytes_max,
-        // A process of a simulation has its own.
-        placement: Arc::new(Placement::unchecked()),
-        start_from: StartFrom::Earliest,
-        on_truncation: OnTruncation::Stop,
-        tombstones_kept: Duration::from_secs(60),
-        log_records: false,
-        span_seed: None,
-    }
-}
-
-fn outputs(stamp: Stamp) -> Outputs {
-    let outputs = Outputs::new(OutputSettings {
-        reconciliation: "simulated".to_owned(),
-        key_field: "orderId".to_owned(),
-        facts: Facts::Headers,
-        stamp,
-        dead_letter_bytes_max: 4_096,
-    });
-    outputs.expect("the key field is no fact")
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Authority, Client, client, disk::Disk};
-use crate::{
+use rollcall_core::{
     owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
     record::ShardId,
     shard::{Broker, Commit, Committed, Error, Plan, Producer, Result},

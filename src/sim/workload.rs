@@ -7,7 +7,7 @@ use super::{
     kafka::{Message, Place, Topic},
     setting::{Deadlines, START_MS},
 };
-use crate::record::{Header, InputIndex, ShardId, Timestamp};
+use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
 
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 

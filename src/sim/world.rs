@@ -15,7 +15,7 @@ use super::{
     setting::{Deadlines, START_MS},
     workload::Workload,
 };
-use crate::{
+use rollcall_core::{
     owner::Stay,
     record::{ShardId, Timestamp},
     shard::{Error, Plan, Record, Result, Spill},

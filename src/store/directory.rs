@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failure;
-use crate::{record::ShardId, shard::Result};
+use rollcall_core::{record::ShardId, shard::Result};
 
 pub(super) const LOCK: &str = "rollcall.lock";
 const TRASH: &str = "trash";
@@ -50,7 +50,7 @@ pub(super) fn written_holder(dir: &Path) -> Option<u32> {
 }
 
 /// Returns the process that works in the directory, if any; 0 when it has not said its id.
-pub(crate) fn holder(dir: &Path) -> io::Result<Option<u32>> {
+pub fn holder(dir: &Path) -> io::Result<Option<u32>> {
     let file = match File::open(dir.join(LOCK)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -68,7 +68,7 @@ pub(super) fn of_shard(dir: &Path, shard: ShardId) -> PathBuf {
 }
 
 /// Returns the shards that have a store in the directory, in order.
-pub(crate) fn shards(dir: &Path) -> io::Result<Vec<ShardId>> {
+pub fn shards(dir: &Path) -> io::Result<Vec<ShardId>> {
     let mut shards = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;

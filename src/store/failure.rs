@@ -5,8 +5,8 @@ use std::path::Path;
 
 use rocksdb::ErrorKind;
 
-use crate::shard::Error;
-use crate::text::plain::without_number;
+use rollcall_core::shard::Error;
+use rollcall_core::text::plain::without_number;
 
 /// What the system says when a disk, a quota or a file is full.
 const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::{self, LOCK};
 use super::failure;
-use crate::shard::Error;
-use crate::text::plain::sentence;
+use rollcall_core::shard::Error;
+use rollcall_core::text::plain::sentence;
 
 const FILE: &str = "rollcall.json";
 const UNFINISHED: &str = "rollcall.json.new";

@@ -8,8 +8,8 @@
 //!
 //! The order of the bytes is the order of the deadlines, and a spill is written in this order.
 
-use crate::record::Timestamp;
-use crate::shard::Due;
+use rollcall_core::record::Timestamp;
+use rollcall_core::shard::Due;
 
 const DUE: u8 = b'd';
 const ROW: u8 = b'r';

@@ -11,8 +11,8 @@ use rocksdb::{DB, DBRawIterator, Options, ReadOptions};
 use super::settings::Settings;
 use super::stores::Hold;
 use super::{Figures, directory, failure, keys, settings, spill};
-use crate::record::Timestamp;
-use crate::shard::{Checkpoint, Due, Error, Result, Spill, Store};
+use rollcall_core::record::Timestamp;
+use rollcall_core::shard::{Checkpoint, Due, Error, Result, Spill, Store};
 
 /// Rows looked up at once: a found row pins its block, so this bounds what they pin.
 const LOOKUP_MAX: usize = 256;
@@ -89,7 +89,8 @@ impl RocksStore {
                 return Ok(());
             }
             if start.elapsed() > MERGE_WAIT {
-                tracing::warn!(dir = %self.dir.display(), unmerged, "merging lags behind the spills");
+                let dir = self.dir.display();
+                tracing::warn!(%dir, unmerged, "merging lags behind the spills");
                 return Ok(());
             }
             thread::sleep(MERGE_POLL);

@@ -6,7 +6,7 @@ use rocksdb::{DB, ReadOptions};
 
 use super::rocks::checkpoint_in;
 use super::{Identity, OpenError, directory, failure, identity, keys, settings};
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Checkpoint, Due, Error, Result},
 };

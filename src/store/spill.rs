@@ -5,7 +5,7 @@ use std::path::Path;
 use rocksdb::{Options, SstFileWriter};
 
 use super::{failure, keys};
-use crate::shard::{Error, Result, Spill, row_of};
+use rollcall_core::shard::{Error, Result, Spill, row_of};
 
 /// The file a spill is built in, inside the database's directory so that it can be linked.
 /// RocksDB leaves names alone that are not its own.

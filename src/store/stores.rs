@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::{
     Budget, Counts, Identity, OpenError, RocksStore, Volume, directory, failure, identity,
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Result},
 };

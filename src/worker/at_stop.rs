@@ -6,7 +6,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use crate::{http::client::Client, state_api::RestartAnswer};
+use rollcall_service::{http::client::Client, state_api::RestartAnswer};
 
 /// A worker that waits for longer holds up its own end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -17,7 +17,8 @@ const ANSWER_BYTES_MAX: usize = 4 << 10;
 pub enum AtStop {
     /// Always the same.
     Part(Parting),
-    /// What is answered at this URL decides, a [`RestartAnswer`]. Without an answer the worker leaves.
+    /// What is answered at this URL decides, a [`RestartAnswer`]. Without an answer the worker
+    /// leaves.
     Ask(String),
 }
 
@@ -75,7 +76,7 @@ mod tests {
     use axum::{Json, Router, http::StatusCode, routing::get};
 
     use super::*;
-    use crate::http;
+    use rollcall_service::http;
 
     #[test]
     fn an_option_says_what_it_may_be() {

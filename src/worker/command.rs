@@ -3,13 +3,13 @@
 use std::{sync::mpsc::Sender, thread};
 
 use super::{committer::Pending, query::Question};
-use crate::{
-    kafka::{DataConsumer, ShardProducer},
+use rollcall_core::{
     owner::{Standing, Stay},
     record::ShardId,
     shard::Running,
-    store::RocksStore,
 };
+use rollcall_kafka::{DataConsumer, ShardProducer};
+use rollcall_store::RocksStore;
 
 /// What a lane is told.
 pub enum Command {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
+use rollcall_core::{
     record::{Histogram, Sink},
     shard::Transaction,
 };
@@ -100,7 +100,7 @@ impl Commits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use rollcall_core::{
         record::ShardId,
         shard::{Batch, Metadata},
     };

@@ -10,14 +10,14 @@ use std::{
 };
 
 use super::{command::Command, spawn, view::View};
-use crate::{
-    kafka::{Current, ShardProducer},
+use rollcall_core::{
     owner::Stay,
     record::ShardId,
     shard::{Commit, Committed, Error, Result, Running},
-    store::RocksStore,
-    telemetry::Tracer,
 };
+use rollcall_kafka::{Current, ShardProducer};
+use rollcall_service::telemetry::Tracer;
+use rollcall_store::RocksStore;
 
 /// Work that blocks on Kafka or on the disk.
 pub enum Job {

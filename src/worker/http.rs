@@ -11,11 +11,9 @@ use super::{
     status,
     view::View,
 };
-use crate::{
-    http,
-    shard::{Error, Result},
-    spec::Settings,
-};
+use rollcall_core::shard::{Error, Result};
+use rollcall_object::Settings;
+use rollcall_service::http;
 
 /// Answers on the options' address until the handle is aborted.
 ///

@@ -7,13 +7,13 @@ use super::{
     troubles::{Concern, Severity, Troubles},
     view::ShardView,
 };
-use crate::{
+use rollcall_core::{
     record::{ShardId, Timestamp},
     shard::Hidden,
 };
 
-/// A transaction that is open for longer is reported. Producers that say nothing about it have their
-/// transactions aborted by the broker after a minute.
+/// A transaction that is open for longer is reported. Producers that say nothing about it have
+/// their transactions aborted by the broker after a minute.
 const OPEN_MAX_MS: Timestamp = 120_000;
 
 /// The reason of the trouble, see docs/operations.md.

@@ -27,13 +27,13 @@ use super::{
     supervisor::Event,
     view::{State, View},
 };
-use crate::{
-    kafka::{DataConsumer, Input, ShardProducer},
+use rollcall_core::{
     owner::{Cause, Due, Ended, Left, Now, Pace, Release, Standing, Stay},
     record::ShardId,
     shard::{Error, Record, Result, Running},
-    store::RocksStore,
 };
+use rollcall_kafka::{DataConsumer, Input, ShardProducer};
+use rollcall_store::RocksStore;
 
 /// How often deadlines are looked at.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);

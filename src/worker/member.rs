@@ -20,13 +20,13 @@ use super::{
     troubles::{Concern, Severity},
     view::{Change, View},
 };
-use crate::{
-    kafka::{
-        Connection, DataConsumer, INSTANCE_ID_TAKEN, KafkaBroker, Loss, Membership, NOT_A_MEMBER,
-        Owner, Refused, Standing, Topics,
-    },
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Result},
+};
+use rollcall_kafka::{
+    Connection, DataConsumer, INSTANCE_ID_TAKEN, KafkaBroker, Loss, Membership, NOT_A_MEMBER,
+    Owner, Refused, Standing, Topics,
 };
 
 /// How long giving shards up may hold the group's rebalance.
@@ -232,7 +232,8 @@ impl Refusals {
     /// Returns how long to wait before joining again.
     ///
     /// Of two processes under one instance id the one that came later ends, so that a mistake at a
-    /// start does not stop what was well: refused twice, it has been a member for a short time only.
+    /// start does not stop what was well: refused twice, it has been a member for a short time
+    /// only.
     ///
     /// # Errors
     /// The refusal, if this worker is to end by it.

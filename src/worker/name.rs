@@ -17,10 +17,8 @@ use super::{
     stop::Stop,
     troubles::{Concern, Severity, Troubles},
 };
-use crate::{
-    kafka::{Connection, INSTANCE_ID_TAKEN, KafkaBroker, Member, Protocol},
-    shard::{Error, Result},
-};
+use rollcall_core::shard::{Error, Result};
+use rollcall_kafka::{Connection, INSTANCE_ID_TAKEN, KafkaBroker, Member, Protocol};
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_millis(500);

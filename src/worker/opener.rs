@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{committer::wall_ms, spawn, supervisor::Event};
-use crate::{
-    kafka::{KafkaBroker, ShardProducer},
+use rollcall_core::{
     owner::{Next, Stay, Trust},
     record::ShardId,
     shard::{Limits, Opening, Plan, Progress, Result, Running},
-    store::{RocksStore, Stores},
-    telemetry::Tracer,
 };
+use rollcall_kafka::{KafkaBroker, ShardProducer};
+use rollcall_service::telemetry::Tracer;
+use rollcall_store::{RocksStore, Stores};
 
 /// What became of opening a shard.
 pub struct Opened {
@@ -34,7 +34,8 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is none.
+    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is
+    /// none.
     ///
     /// # Errors
     /// When the system refuses the thread.

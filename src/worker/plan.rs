@@ -2,20 +2,20 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
-use crate::{
+use rollcall_core::{
     codec::{
         Input, Outputs,
         input::Limits,
         output::{Facts, OutputSettings, Stamp},
     },
-    kafka::{Topics, Wanted},
     shard::{self, Identity, OnTruncation, Placement, Plan, StartFrom},
-    spec::{
-        Settings,
-        object::{self, FactsSpec, OutputTimestamp},
-    },
-    telemetry::Who,
 };
+use rollcall_kafka::{Topics, Wanted};
+use rollcall_object::{
+    Settings,
+    resource::{self, FactsSpec, OutputTimestamp},
+};
+use rollcall_service::telemetry::Who;
 
 /// Bounds of the time after which idle shards commit their offsets again.
 const RENEWAL_MIN: Duration = Duration::from_secs(5);
@@ -74,12 +74,12 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         key_bytes_max: settings.limits.key_bytes_max,
         placement: Arc::new(placement(settings, topics)),
         start_from: match settings.start_from {
-            object::StartFrom::Earliest => StartFrom::Earliest,
-            object::StartFrom::Latest => StartFrom::Latest,
+            resource::StartFrom::Earliest => StartFrom::Earliest,
+            resource::StartFrom::Latest => StartFrom::Latest,
         },
         on_truncation: match settings.on_truncation {
-            object::OnTruncation::Stop => OnTruncation::Stop,
-            object::OnTruncation::Continue => OnTruncation::Continue,
+            resource::OnTruncation::Stop => OnTruncation::Stop,
+            resource::OnTruncation::Continue => OnTruncation::Continue,
         },
         deadlines: settings.deadlines_fingerprint(),
         offsets_renewed_every: renewal(topics.offsets_retention),

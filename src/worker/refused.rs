@@ -13,7 +13,7 @@ use super::{
     troubles::{Concern, Severity},
     view::View,
 };
-use crate::{
+use rollcall_core::{
     codec::{REASONS, WRONG_PARTITION},
     shard::Counters,
 };
@@ -21,7 +21,8 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(1);
 /// The same warning is repeated after this, if there is more to tell.
 const WARNED_FOR: Duration = Duration::from_secs(60);
-/// Records in a row that cannot be used for one reason before nothing of the topic is called usable.
+/// Records in a row that cannot be used for one reason before nothing of the topic is called
+/// usable.
 const RUN_MIN: u64 = 100;
 /// Records that were not where their keys belong are a trouble for this long.
 const MISPLACED_FOR: Duration = Duration::from_secs(600);
@@ -86,7 +87,8 @@ impl Inputs {
         found
     }
 
-    /// Returns the topics of which nothing is usable, with how many records in a row and the reason.
+    /// Returns the topics of which nothing is usable, with how many records in a row and the
+    /// reason.
     fn useless(&self) -> impl Iterator<Item = (&str, u64, &'static str)> {
         let seen = self.topics.iter().zip(&self.seen).filter(|(_, seen)| seen.run >= RUN_MIN);
         seen.map(|(topic, seen)| (topic.as_str(), seen.run, REASONS[seen.run_reason]))
@@ -179,7 +181,7 @@ fn report(view: &View, inputs: &Inputs, now: Instant, letter: impl Fn(&str, &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Reason;
+    use rollcall_core::codec::Reason;
 
     /// Two inputs, and how many records of each came and what became of them.
     struct Told(Inputs, Counters, Instant);
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn records_elsewhere_are_told_for_a_while() {
         let mut told = Told::new();
-        let partitioner = crate::codec::Partitioner::Crc32;
+        let partitioner = rollcall_core::codec::Partitioner::Crc32;
         let reason = Reason::WrongPartition { partition: 1, belongs: 2, partitioner };
         assert_eq!(reason.index(), WRONG_PARTITION);
         told.record(0, Some(&reason), 1);

@@ -12,7 +12,8 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, getuid, setrlimit};
 
 use super::troubles::{Concern, Severity, Troubles};
-use crate::{http, store::tasks};
+use rollcall_service::http;
+use rollcall_store::tasks;
 
 /// Threads of a producer beside one for each broker: its main one, one for requests to itself, and
 /// those of its two coordinators.
@@ -28,8 +29,8 @@ const DESCRIPTORS_KEPT: u64 = 64;
 /// How often it is counted again how many shards wait.
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Raises the limit of open files as far as this process may. Most systems begin with 1,024, which is
-/// for programs of another age.
+/// Raises the limit of open files as far as this process may. Most systems begin with 1,024, which
+/// is for programs of another age.
 pub fn raise_limit_of_files() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -109,8 +110,8 @@ impl Room {
             Kind::Descriptors => "open files",
         };
         let message = format!(
-            "{} leaves no room for further shards, of which each takes up to {each} {things}: raise \
-             it, or run more workers with fewer shards each",
+            "{} leaves no room for further shards, of which each takes up to {each} {things}: \
+             raise it, or run more workers with fewer shards each",
             bound.what
         );
         (left, message)

@@ -15,10 +15,10 @@ use super::{
     troubles::{Concern, Severity},
     view::View,
 };
-use crate::{
-    kafka::{Brokers, Connection, Failed, Login, NOT_A_MEMBER, NoLogin, Refused, Standing},
-    state_api::Trouble,
+use rollcall_kafka::{
+    Brokers, Connection, Failed, Login, NOT_A_MEMBER, NoLogin, Refused, Standing,
 };
+use rollcall_service::state_api::Trouble;
 
 /// How long a worker may be no member of its group, or without any answer of a broker, and still
 /// call itself ready: a broker that restarts, or a new coordinator, is no reason to be taken for
@@ -178,7 +178,8 @@ mod tests {
     use rdkafka::{ClientConfig, error::RDKafkaErrorCode};
 
     use super::*;
-    use crate::{kafka::Protocol, worker::view::Change};
+    use crate::view::Change;
+    use rollcall_kafka::Protocol;
 
     fn connection() -> Connection {
         let mut base = ClientConfig::new();
@@ -234,7 +235,7 @@ mod tests {
         watch.looked_at = None;
         watch.look(Standing::Outside(None));
         assert_eq!(view.unready(), None);
-        assert_eq!(view.state(), crate::state_api::WorkerState::Joining);
+        assert_eq!(view.state(), rollcall_service::state_api::WorkerState::Joining);
         pass(&mut watch, GRACE);
         watch.look(Standing::Outside(None));
         let first = view.unready().expect("it lasts");

@@ -31,14 +31,16 @@ use super::{
     troubles::{Concern, Severity},
     view::View,
 };
-use crate::{
-    kafka::{self, Connection, Current, DataConsumer, KafkaBroker, Membership, Topics, Unfit},
+use rollcall_core::{
     record::trace::span_seed,
     shard::{Error, Plan, Result},
-    spec::Settings,
-    store::{Budget, Identity, Stores},
-    telemetry::{Endpoint, Exporter, Tracer},
 };
+use rollcall_kafka::{
+    self, Connection, Current, DataConsumer, KafkaBroker, Membership, Topics, Unfit,
+};
+use rollcall_object::Settings;
+use rollcall_service::telemetry::{Endpoint, Exporter, Tracer};
+use rollcall_store::{Budget, Identity, Stores};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
 const COMMITTERS: usize = 4;
@@ -147,8 +149,8 @@ async fn find_topics(
 
 /// Checks the topics, and that the group is this object's.
 async fn look(settings: &Settings, connection: &Connection) -> std::result::Result<Topics, Unfit> {
-    let topics = kafka::ensure(connection, &plan::wanted(settings)).await?;
-    kafka::check_owner(connection, &topics, &plan::identity(settings, topics.partitions))?;
+    let topics = rollcall_kafka::ensure(connection, &plan::wanted(settings)).await?;
+    rollcall_kafka::check_owner(connection, &topics, &plan::identity(settings, topics.partitions))?;
     Ok(topics)
 }
 

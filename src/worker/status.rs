@@ -10,11 +10,13 @@ use super::{
     query::time,
     view::{ShardView, State, View},
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Counters, Partitioning, Placement, Progress},
-    spec::Settings,
-    state_api::{InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus},
+};
+use rollcall_object::Settings;
+use rollcall_service::state_api::{
+    InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus,
 };
 
 /// What does not change while the worker runs.
@@ -129,12 +131,10 @@ fn restore(progress: &Progress) -> Option<RestoreStatus> {
 mod tests {
     use super::*;
     use crate::{
-        state_api::{Trouble, WorkerState},
-        worker::{
-            troubles::{Concern, Severity},
-            view::Change,
-        },
+        troubles::{Concern, Severity},
+        view::Change,
     };
+    use rollcall_service::state_api::{Trouble, WorkerState};
 
     fn about(view: &Arc<View>) -> About {
         About {

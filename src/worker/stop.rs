@@ -13,7 +13,8 @@ use std::{
 use tokio::{sync::oneshot, time::timeout};
 
 use super::at_stop::{AtStop, Parting};
-use crate::{kafka::KafkaBroker, shard::Result};
+use rollcall_core::shard::Result;
+use rollcall_kafka::KafkaBroker;
 
 /// Brokers that have not answered a small question for so long are taken to be gone.
 const ANSWER_MAX: Duration = Duration::from_secs(2);

@@ -27,12 +27,12 @@ use super::{
     view::{State, View},
     watch,
 };
-use crate::{
-    log::Limiter,
+use rollcall_core::{
     owner::{self, Left, Reaction, Shards, Stay, Verdict},
     record::ShardId,
     shard::{Error, Limits},
 };
+use rollcall_service::log::Limiter;
 
 /// How often restores are reported, and inputs looked at.
 const RESTORE_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,8 +1,8 @@
 //! Looks at the topics again and again while the worker runs, and reports what no longer fits.
 //!
-//! Topics are other people's: they grow, are deleted and recreated, and get other settings, and none
-//! of it comes as an error where records only stay away. A thread of its own, since librdkafka's
-//! questions block; it ends with the process.
+//! Topics are other people's: they grow, are deleted and recreated, and get other settings, and
+//! none of it comes as an error where records only stay away. A thread of its own, since
+//! librdkafka's questions block; it ends with the process.
 
 use std::{
     sync::Arc,
@@ -14,10 +14,8 @@ use super::{
     troubles::{Concern, Severity},
     view::View,
 };
-use crate::{
-    kafka::{self, Connection, Flaw, Topics, Wanted},
-    shard::{Error, Result},
-};
+use rollcall_core::shard::{Error, Result};
+use rollcall_kafka::{Connection, Flaw, Topics, Wanted};
 
 /// What looks different is looked at again after this time before it is reported: a broker that
 /// restarts may not know of all topics for a moment, and whoever changes topics does so in steps.
@@ -56,7 +54,7 @@ impl TopicWatch {
         };
         let mut findings = Findings::default();
         loop {
-            let look = kafka::recheck(&self.connection, &self.wanted, &self.started);
+            let look = rollcall_kafka::recheck(&self.connection, &self.wanted, &self.started);
             let start = Instant::now();
             let next = match runtime.block_on(look) {
                 Ok(flaws) => match findings.take(flaws) {

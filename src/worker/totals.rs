@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::room::Room;
-use crate::{
-    kafka::{BrokerFigures, Brokers, Loss},
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Invariant, Progress},
-    store::{Budget, Counts, Figures, RocksStore, Stores, Volume},
-    telemetry,
 };
+use rollcall_kafka::{BrokerFigures, Brokers, Loss};
+use rollcall_service::telemetry;
+use rollcall_store::{Budget, Counts, Figures, RocksStore, Stores, Volume};
 
 /// The names of the reactions that an [`Error`] demands.
 pub const REACTIONS: [&str; 7] =

@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-pub use crate::state_api::Severity;
-use crate::state_api::Trouble;
+pub use rollcall_service::state_api::Severity;
+use rollcall_service::state_api::Trouble;
 
 /// What a trouble is about. Whoever watches over a concern reports its trouble and takes it back.
 ///

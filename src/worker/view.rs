@@ -12,11 +12,11 @@ use std::{
 use super::{
     commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals, troubles::Troubles,
 };
-use crate::{
+use rollcall_core::{
     record::{Offset, ShardId, Timestamp},
     shard::{CachedRows, Counters, Hidden, Placement, Progress, RowCounts, Running, Store},
-    state_api::WorkerState,
 };
+use rollcall_service::state_api::WorkerState;
 
 /// Where a shard stands in this worker.
 #[derive(Debug, Clone)]

@@ -48,12 +48,12 @@ mod tests {
 
     use super::*;
     use crate::{
+        commits::Commits,
+        view::{Change, Report, State},
+    };
+    use rollcall_core::{
         record::ShardId,
         shard::{CachedRows, Counters, RowCounts},
-        worker::{
-            commits::Commits,
-            view::{Change, Report, State},
-        },
     };
 
     fn report(view: &View, committing_since: Option<Instant>, throttled: Option<Duration>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rollcall::metrics::{Kind, Metric, catalogue};
+use rollcall_service::metrics::{Kind, Metric, catalogue};
 
 use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE};

@@ -1,5 +1,5 @@
-//! Offsets that brokers have dropped, topics that were made again, objects that have changed: what is
-//! committed tells, nothing is skipped or sent twice without a word.
+//! Offsets that brokers have dropped, topics that were made again, objects that have changed: what
+//! is committed tells, nothing is skipped or sent twice without a word.
 
 use super::eventually::eventually;
 use super::kafka::{Broker, PATIENCE};

@@ -55,7 +55,8 @@ fn readiness_names_the_shard_that_does_not_run_while_liveness_and_startup_are_we
 }
 
 /// One thread is stopped as a debugger does it, which is what a disk that no longer answers looks
-/// like. Meanwhile a worker that has never seen a broker, and one that has lost its own, stay alive.
+/// like. Meanwhile a worker that has never seen a broker, and one that has lost its own, stay
+/// alive.
 #[test]
 fn liveness_fails_for_a_lane_that_hangs_and_not_for_a_worker_without_broker() {
     let never = Reconciliation::without_topics(&Arc::new(Broker::absent()), "never");

@@ -1,4 +1,5 @@
-//! Times of records: old ones, such as nobody can mean, and inputs that cannot be read to their end.
+//! Times of records: old ones, such as nobody can mean, and inputs that cannot be read to their
+//! end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,5 +1,5 @@
-//! From the last release to this program: what the former has committed, the latter goes on with, and
-//! while both are in one group, too. Every completion is compared with the known answer.
+//! From the last release to this program: what the former has committed, the latter goes on with,
+//! and while both are in one group, too. Every completion is compared with the known answer.
 //!
 //! `scripts/test` has `scripts/last-release` build the former and hands over its path.
 

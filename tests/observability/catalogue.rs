@@ -1,6 +1,6 @@
 //! Which metrics a query names, and what they are.
 
-use rollcall::metrics::{Kind, Metric, catalogue};
+use rollcall_service::metrics::{Kind, Metric, catalogue};
 
 /// A metric as a query names it.
 pub struct Named<'q> {

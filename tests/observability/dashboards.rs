@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall::metrics::Kind;
+use rollcall_service::metrics::Kind;
 use serde_json::Value;
 
 use super::{assert_none, catalogue, files, read};

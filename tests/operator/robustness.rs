@@ -14,7 +14,11 @@ metadata: { name: reconciliations.rollcall.dev }
 spec:
   group: rollcall.dev
   scope: Namespaced
-  names: { kind: Reconciliation, plural: reconciliations, singular: reconciliation, shortNames: [recon] }
+  names:
+    kind: Reconciliation
+    plural: reconciliations
+    singular: reconciliation
+    shortNames: [recon]
   versions:
   - name: v1alpha1
     served: true

@@ -8,7 +8,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Asks `probe` until it has an answer and returns it.
 ///
 /// # Panics
-/// When it has none after `patience`: much longer than it ever takes, so that only a hang ends here.
+/// When it has none after `patience`: much longer than it ever takes, so that only a hang ends
+/// here.
 #[track_caller]
 pub fn eventually<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + patience;

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Form, SUCCESS, as_json, heading, table::Table};
-use crate::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
-use crate::text::escape::printable;
-use crate::{console, spec};
+use rollcall_core::text::escape::printable;
+use rollcall_service::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
 
 /// Asks the workers about `key` and returns its story as text.
 pub(super) fn tell(
@@ -16,10 +15,10 @@ pub(super) fn tell(
     servers: &[String],
     form: Form,
 ) -> Result<(String, ExitCode), String> {
-    let settings = spec::load(file).map_err(|error| error.to_string())?;
+    let settings = rollcall_object::load(file).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
-    let story = runtime.block_on(console::story(&settings, servers, key));
+    let story = runtime.block_on(rollcall_console::story(&settings, servers, key));
     let story = story.map_err(|Problem { detail, .. }| {
         format!("key `{}`: {}", printable(key), printable(&detail))
     })?;
@@ -76,7 +75,7 @@ fn text(story: &KeyStory) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_api::{Deadline, ItemStory};
+    use rollcall_service::state_api::{Deadline, ItemStory};
 
     #[test]
     fn a_key_forges_no_lines_and_does_not_talk_to_the_terminal() {

@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::table::Table;
 use super::{Directory, Error, text, time};
-use crate::codec::row;
-use crate::store::{Identity, Snapshot};
-use crate::text::escape::printable;
-use crate::{
+use rollcall_core::codec::row;
+use rollcall_core::text::escape::printable;
+use rollcall_core::{
     matching::{Phase, Row},
     record::Timestamp,
 };
-use crate::{record::ShardId, shard};
+use rollcall_core::{record::ShardId, shard};
+use rollcall_store::{Identity, Snapshot};
 
 /// What a state directory holds.
 #[derive(Debug, Serialize)]

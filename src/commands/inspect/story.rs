@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::table::Table;
 use super::{Directory, Error, heading, time};
-use crate::codec::row;
-use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
-use crate::record::ShardId;
-use crate::store::Snapshot;
+use rollcall_core::codec::row;
+use rollcall_core::matching::{EXPECTED_INPUT, Origin, Phase, Row};
+use rollcall_core::record::ShardId;
+use rollcall_store::Snapshot;
 
 /// What is known of one key.
 #[derive(Debug, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::escape::printable;
+use rollcall_core::text::escape::printable;
 
 /// Lines of cells under a heading; numbers stand to the right, the last column to the left.
 pub(super) struct Table {

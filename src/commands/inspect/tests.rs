@@ -8,16 +8,16 @@ use tempfile::TempDir;
 
 use super::report::{self, Oldest, Rows};
 use super::{Args, Error, answer, as_json, story};
-use crate::codec::row;
-use crate::store::{Budget, Identity, RocksStore, Stores};
-use crate::{
+use rollcall_core::codec::row;
+use rollcall_core::{
     matching::{Items, Phase, Row},
     record::Timestamp,
 };
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Batch, Checkpoint, Due, Spill, Store},
 };
+use rollcall_store::{Budget, Identity, RocksStore, Stores};
 
 /// 2023-05-08T21:37:38.571Z
 const NOON: Timestamp = 1_683_581_858_571;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rdkafka::ClientConfig;
 
 use super::*;
-use crate::kafka::{Gravity, Login, Protocol};
+use crate::{Gravity, Login, Protocol};
 
 fn connection(properties: &[(&str, &str)]) -> Connection {
     let mut base = ClientConfig::new();

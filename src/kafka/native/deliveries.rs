@@ -13,7 +13,7 @@ use std::{
 use rdkafka::{bindings as sys, error::RDKafkaErrorCode};
 
 use super::{Failure, logs};
-use crate::kafka::brokers::Meter;
+use crate::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 

@@ -4,7 +4,7 @@ use std::{ffi::CStr, fmt, ptr, slice};
 
 use rdkafka::bindings as sys;
 
-use crate::record::Headers;
+use rollcall_core::record::Headers;
 
 /// The headers of a message.
 #[repr(transparent)]

@@ -17,7 +17,7 @@ use rdkafka::{
 };
 
 use super::Failure;
-use crate::kafka::files::Password;
+use crate::files::Password;
 
 /// A token as librdkafka takes it.
 #[derive(Clone, PartialEq, Eq)]

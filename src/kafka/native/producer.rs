@@ -14,7 +14,7 @@ use super::{
     deliveries::{Deliveries, tag},
     millis,
 };
-use crate::kafka::brokers::Meter;
+use crate::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 /// Messages handed to librdkafka in one call.
@@ -252,7 +252,8 @@ impl NativeProducer {
     /// Asks a broker whether a topic is there.
     ///
     /// # Errors
-    /// [`RDKafkaErrorCode::UnknownTopicOrPartition`] when it is not; when no broker answers in time.
+    /// [`RDKafkaErrorCode::UnknownTopicOrPartition`] when it is not; when no broker answers in
+    /// time.
     pub fn find_topic(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
         let topic = self.topic(name);
         let mut metadata = ptr::null();

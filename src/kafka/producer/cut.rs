@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{
-    kafka::native::Failure,
+use crate::native::Failure;
+use rollcall_core::{
     record::{Output, Sink},
     shard::Transaction,
 };
@@ -57,7 +57,7 @@ mod tests {
     use rdkafka::error::RDKafkaErrorCode;
 
     use super::*;
-    use crate::{
+    use rollcall_core::{
         record::ShardId,
         shard::{Batch, Metadata},
     };

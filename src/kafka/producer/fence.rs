@@ -6,11 +6,11 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::{MEETING_TIMEOUT, until};
 use crate::{
-    kafka::{
-        Client, Connection,
-        native::{Failure, Kept, NativeProducer},
-        refusal,
-    },
+    Client, Connection,
+    native::{Failure, Kept, NativeProducer},
+    refusal,
+};
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Result},
 };

@@ -23,7 +23,7 @@ use super::{
     login::NoLogin,
     native::{Kept, Logins, Native, Token},
 };
-use crate::spec::{Oauth, secret::SecretError};
+use rollcall_object::{Oauth, secret::SecretError};
 
 /// How much of a token's life passes before it is renewed: time is left for a server that is away.
 const RENEWED_AFTER: f64 = 0.7;
@@ -192,7 +192,8 @@ impl Shared {
 
 /// Reads what a request needs.
 fn request(oauth: &Oauth) -> Result<Request, SecretError> {
-    let ca = oauth.ca_file.clone().map(|file| crate::spec::secret::Secret::File(file).read(PATH));
+    let ca =
+        oauth.ca_file.clone().map(|file| rollcall_object::secret::Secret::File(file).read(PATH));
     Ok(Request {
         endpoint: oauth.token_endpoint.clone(),
         client_id: oauth.client_id.read(PATH)?,

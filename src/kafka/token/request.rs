@@ -7,11 +7,9 @@ use hyper::{Request as HttpRequest, StatusCode, Uri, body::Bytes, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer;
-use crate::{
-    http::client::{self, Answer, Client, Failure, Trusted},
-    kafka::native::Token,
-    spec::secret::SecretError,
-};
+use crate::native::Token;
+use rollcall_object::secret::SecretError;
+use rollcall_service::http::client::{self, Answer, Client, Failure, Trusted};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Tokens that list many groups have some ten thousand bytes.

@@ -7,8 +7,8 @@ use kube::Resource;
 use serde_json::{Value, json};
 
 use super::Plan;
-use crate::operator::names::{self, CONFIG_KEY, Component};
-use crate::spec::{Reconciliation, Validated};
+use crate::names::{self, CONFIG_KEY, Component};
+use rollcall_object::{Reconciliation, Validated};
 
 /// Fields that say how Kubernetes runs workers, and nothing to the workers themselves. They are
 /// left out, so that changing them restarts nobody.

@@ -6,9 +6,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::Plan;
 use super::pod;
-use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, PORT};
-use crate::spec::SecretField;
-use crate::spec::object::ConsoleSpec;
+use crate::names::{self, CONFIG_DIR, CONFIG_KEY, Component, PORT};
+use rollcall_object::SecretField;
+use rollcall_object::resource::ConsoleSpec;
 
 /// Returns `None` when the object asks for no console.
 pub(super) fn deployment(plan: &Plan<'_>) -> Option<Deployment> {

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Plan;
-use crate::operator::names::{self, Component};
+use crate::names::{self, Component};
 
 pub(super) fn build(plan: &Plan<'_>) -> PodDisruptionBudget {
     PodDisruptionBudget {

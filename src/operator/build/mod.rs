@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::names::{self, Component};
-use crate::spec::{Reconciliation, Validated};
+use rollcall_object::{Reconciliation, Validated};
 
 pub use config_map::config;
 

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Plan;
-use crate::operator::names::{self, Component, PORT_NAME};
+use crate::names::{self, Component, PORT_NAME};
 
 /// Returns `None` when the object asks for none.
 pub(super) fn build(plan: &Plan<'_>) -> Option<NetworkPolicy> {

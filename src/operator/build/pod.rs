@@ -12,11 +12,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Plan;
-use crate::operator::names::{
-    self, CONFIG_DIR, CONFIG_HASH, CONFIG_KEY, Component, PORT, PORT_NAME, USER,
-};
-use crate::spec::secret::SECRETS_DIR;
-use crate::spec::{Reader, SecretReference};
+use crate::names::{self, CONFIG_DIR, CONFIG_HASH, CONFIG_KEY, Component, PORT, PORT_NAME, USER};
+use rollcall_object::secret::SECRETS_DIR;
+use rollcall_object::{Reader, SecretReference};
 
 /// Returns the template for pods with this container.
 pub(super) fn template(
@@ -123,8 +121,8 @@ fn config_volume(plan: &Plan<'_>) -> Volume {
     }
 }
 
-/// Tells whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show the
-/// topics' last records.
+/// Tells whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show
+/// the topics' last records.
 fn reads(component: Component, secret: &SecretReference<'_>) -> bool {
     match secret.field.reader() {
         Reader::All => true,

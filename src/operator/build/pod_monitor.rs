@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Child, Plan, pod_monitors};
-use crate::operator::names::{self, Component, PORT_NAME};
+use crate::names::{self, Component, PORT_NAME};
 
 pub(super) fn build(plan: &Plan<'_>) -> Child {
     let resource = pod_monitors();

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Plan;
-use crate::operator::names::{self, Component, PORT, PORT_NAME};
+use crate::names::{self, Component, PORT, PORT_NAME};
 
 /// Headless, and with workers that are not ready: those are the ones to ask why.
 pub(super) fn workers(plan: &Plan<'_>) -> Service {

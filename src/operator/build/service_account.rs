@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::ServiceAccount;
 
 use super::Plan;
-use crate::operator::names::Component;
+use crate::names::Component;
 
 pub(super) fn build(plan: &Plan<'_>) -> ServiceAccount {
     ServiceAccount {

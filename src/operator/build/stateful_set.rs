@@ -14,13 +14,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use super::Plan;
 use super::pod;
-use crate::operator::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
-use crate::operator::wanted;
-use crate::spec::object::StorageSpec;
+use crate::names::{self, CONFIG_DIR, CONFIG_KEY, Component, STATE_DIR, STORAGE};
+use crate::wanted;
+use rollcall_object::resource::StorageSpec;
 
 const STATE: &str = "state";
-/// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker or
-/// disk are slow. What is killed all the same loses nothing.
+/// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker
+/// or disk are slow. What is killed all the same loses nothing.
 const TERMINATION_SECONDS: i64 = 30;
 const STARTUP_PERIOD_SECONDS: i32 = 2;
 /// An hour: a worker that waits for its brokers is well, and restarting it does not bring them.

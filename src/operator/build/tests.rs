@@ -4,9 +4,9 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::operator::fingerprint;
-use crate::spec::Sasl;
-use crate::spec::object::StorageSpec;
+use crate::fingerprint;
+use rollcall_object::Sasl;
+use rollcall_object::resource::StorageSpec;
 
 const DEMO: &str = include_str!("../../../manifests/local/shipping.yaml");
 
@@ -121,7 +121,7 @@ fn workers_read_the_object_without_what_is_for_kubernetes() {
         assert!(file["spec"].get(field).is_none(), "{field}");
     }
     // A worker takes the file.
-    let settings = crate::spec::parse(&text).expect("a valid object");
+    let settings = rollcall_object::parse(&text).expect("a valid object");
     assert_eq!(settings.lead_topic(), "orders");
     let data = &child(&built(&object("")), "ConfigMap", "shipping-config")["data"];
     assert_eq!(data["reconciliation.yaml"], config(&valid(&object(""))));
@@ -242,7 +242,7 @@ fn secrets_are_mounted_where_a_worker_looks_for_them() {
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
     let tracing = "{ endpoint: 'http://collector:4318', headersSecretRef: { name: otlp } }";
     object.spec.tracing = serde_yaml::from_str(tracing).expect("a collector");
-    let settings = crate::spec::parse(&config(&valid(&object))).expect("a valid object");
+    let settings = rollcall_object::parse(&config(&valid(&object))).expect("a valid object");
     let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
     let tls = settings.kafka.tls.expect("TLS");
     let certificate = tls.certificate.expect("a certificate");
@@ -266,7 +266,7 @@ fn the_client_of_a_token_endpoint_is_mounted_too() {
                  tokenEndpoint: 'https://login/t', secretRef: { name: client }, \
                  caSecretRef: { name: ca } } } }";
     object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
-    let settings = crate::spec::parse(&config(&valid(&object))).expect("a valid object");
+    let settings = rollcall_object::parse(&config(&valid(&object))).expect("a valid object");
     let Some(Sasl::Token(oauth)) = settings.kafka.sasl else { panic!("no tokens") };
     let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
     for wanted in [

@@ -15,8 +15,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::dereference::Missing;
 use super::names::{self, Component};
 use super::observe::Observed;
-use crate::spec::Problem;
-use crate::spec::object::ReconciliationStatus;
+use rollcall_object::Problem;
+use rollcall_object::resource::ReconciliationStatus;
 
 pub use verdict::{Phase, Verdict};
 

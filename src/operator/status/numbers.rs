@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::jiff::Timestamp;
 
 use super::{Applied, Wanted};
-use crate::operator::observe::{Observed, Worker};
-use crate::spec::object::{ReconciliationStatus, WorkerShards};
-use crate::state_api::{Phase, ShardStatus};
+use crate::observe::{Observed, Worker};
+use rollcall_object::resource::{ReconciliationStatus, WorkerShards};
+use rollcall_service::state_api::{Phase, ShardStatus};
 
 /// Names of more workers than this would make the object large.
 const WORKERS_MAX: usize = 100;

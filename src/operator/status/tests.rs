@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::Wanted::{Paused, Workers};
 use super::*;
-use crate::operator::observe::{PodTrouble, Rollout, Worker};
-use crate::state_api::{Severity, WorkerStatus};
+use crate::observe::{PodTrouble, Rollout, Worker};
+use rollcall_service::state_api::{Severity, WorkerStatus};
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
@@ -131,7 +131,7 @@ fn what_is_on_its_way_says_how_far_it_is() {
 fn what_workers_find_wrong_is_said_in_their_words() {
     let mut observed = well();
     let mut trouble = says(&[]);
-    trouble.trouble = Some(crate::state_api::Trouble {
+    trouble.trouble = Some(rollcall_service::state_api::Trouble {
         reason: "TopicsNotCoPartitioned".to_owned(),
         message: "orders has 3 partitions, manufactured has 6".to_owned(),
         severity: Severity::Unready,
@@ -150,7 +150,7 @@ fn what_needs_a_look_only_leaves_the_object_ready() {
     let mut observed = well();
     let before = said_of(&observed, Workers(2));
     let grown = observed.workers[0].says.as_mut().expect("it answers");
-    grown.trouble = Some(crate::state_api::Trouble {
+    grown.trouble = Some(rollcall_service::state_api::Trouble {
         reason: "TopicsRepartitioned".to_owned(),
         message: "the inputs have 6 partitions".to_owned(),
         severity: Severity::Degraded,
@@ -265,7 +265,7 @@ fn a_console_that_does_not_run_is_told_and_the_object_is_no_less_ready() {
 fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
     let before = said_of(&well(), Workers(2));
     let before = Before { name: "shipping", generation: Some(4), status: &before };
-    let problem = crate::spec::Problem {
+    let problem = rollcall_object::Problem {
         path: "spec.memory".to_owned(),
         line: None,
         message: "\"7\" is not a duration".to_owned(),

@@ -2,10 +2,10 @@
 
 use super::numbers::{by_shard, partitions, running};
 use super::{Applied, Sight, Wanted};
-use crate::operator::observe::{Observed, Rollout};
-use crate::spec::Problem;
-use crate::spec::object::ReconciliationStatus;
-use crate::state_api::{self, Severity, ShardStatus};
+use crate::observe::{Observed, Rollout};
+use rollcall_object::Problem;
+use rollcall_object::resource::ReconciliationStatus;
+use rollcall_service::state_api::{self, Severity, ShardStatus};
 
 /// Longer messages are hard to read in a table, and conditions are limited to 32,768 bytes.
 const MESSAGE_CHARS_MAX: usize = 1000;
@@ -206,8 +206,8 @@ fn settled(asked: i32, rollout: Rollout, total: Option<i32>) -> Verdict {
         Some(total) if asked > total => Verdict::ready(
             "ReplicasExceedPartitions",
             format!(
-                "{asked} workers are asked for, {wanted} run: the topics have {total} partitions, and \
-                 further workers would have nothing to do",
+                "{asked} workers are asked for, {wanted} run: the topics have {total} partitions, \
+                 and further workers would have nothing to do",
             ),
         ),
         Some(total) => {

@@ -12,7 +12,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::info;
 
 use super::Progress;
-use crate::order_demo::{Error, Result, quiet};
+use crate::{Error, Result, quiet};
 
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -10,7 +10,8 @@
 //!
 //! ```text
 //!  orders    … │ a: ■ ■ │ b: ■ □ │ c: □ ■ │ d: ■ │      ■ made   □ in work
-//!                         ▲ committed offset, metadata "made:91" (bits 1 0 0 1 1, four a digit, lowest first)
+//!                         ▲ committed offset, metadata "made:91" (bits 1 0 0 1 1, four a digit,
+//!                         lowest first)
 //! ```
 
 mod membership;

@@ -14,12 +14,12 @@ use tracing::{debug, info, warn};
 use super::membership::Membership;
 use super::workbench::ORDER_PRODUCTS_MAX;
 use super::{Event, Options, Workbench};
-use crate::kafka::Kept;
-use crate::order_demo::connection::Cluster;
-use crate::order_demo::event::{Manufactured, Order, json};
-use crate::order_demo::quiet::Quiet;
-use crate::order_demo::stop::Stop;
-use crate::order_demo::{Error, Result};
+use crate::connection::Cluster;
+use crate::event::{Manufactured, Order, json};
+use crate::quiet::Quiet;
+use crate::stop::Stop;
+use crate::{Error, Result};
+use rollcall_kafka::Kept;
 
 /// How long orders are taken before what is due is made.
 const TAKE: Duration = Duration::from_millis(50);

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::progress::{PRODUCTS_MAX, Progress};
-use crate::{codec::input::Limits, order_demo::event::Order};
+use crate::event::Order;
+use rollcall_core::codec::input::Limits;
 
 /// One partition's orders that are not finished.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ pub(super) const ORDER_PRODUCTS_MAX: usize = Limits::DEFAULT.items_max;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order_demo::event;
+    use crate::event;
 
     fn order(id: &str, products: &[i64]) -> Option<Order> {
         let items = products.iter().map(|&id| event::Product { id, name: None }).collect();

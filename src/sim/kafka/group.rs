@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Refusal, TransactionId};
-use crate::{
+use rollcall_core::{
     record::{InputIndex, ShardId},
     shard::CommittedOffset,
 };
@@ -156,8 +156,8 @@ impl Group {
         }
     }
 
-    /// Drops the offsets of topics that no member subscribes to, as brokers do after a while: those of
-    /// all inputs but the first. Returns whether there were any.
+    /// Drops the offsets of topics that no member subscribes to, as brokers do after a while: those
+    /// of all inputs but the first. Returns whether there were any.
     pub fn expire(&mut self, shard: ShardId) -> bool {
         let before = self.committed.len();
         self.committed.retain(|&(of, input), _| of != shard || input == 0);
@@ -170,7 +170,8 @@ impl Group {
         self.committed.retain(|&(of, _), _| of != shard);
     }
 
-    /// Tells whether anything was ever committed for the shard and is still there, or is about to be.
+    /// Tells whether anything was ever committed for the shard and is still there, or is about to
+    /// be.
     pub fn has_offsets(&self, shard: ShardId) -> bool {
         let pending = self.pending.values().flatten().map(|&(of, ..)| of);
         self.committed.keys().map(|&(of, _)| of).chain(pending).any(|of| of == shard)

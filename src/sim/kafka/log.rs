@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{Decision, TransactionId};
-use crate::{
+use rollcall_core::{
     record::{Header, Offset, Output, Timestamp},
     shard::Bounds,
 };

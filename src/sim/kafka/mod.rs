@@ -17,7 +17,7 @@ pub use group::{Group, MemberId, Offsets};
 pub use log::{Log, Message};
 pub use transactions::{Coordinator, Decision, Marker, Participant, ProducerId, TransactionId};
 
-use crate::{
+use rollcall_core::{
     record::{InputIndex, Offset, ShardId, Sink, Timestamp},
     shard::CommittedOffset,
 };

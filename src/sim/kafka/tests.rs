@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::shard::{Bounds, Metadata};
+use rollcall_core::shard::{Bounds, Metadata};
 
 const SHARD: ShardId = ShardId(0);
 const CHANGELOG: Place = Place { topic: Topic::Changelog, shard: SHARD };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Place, Refusal};
-use crate::record::Timestamp;
+use rollcall_core::record::Timestamp;
 
 /// A transactional id: a shard's, or that of someone who writes the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

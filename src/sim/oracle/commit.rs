@@ -6,7 +6,7 @@ use super::{
     super::kafka::{Cluster, Place, Topic, TransactionId},
     OUTPUTS, Told,
 };
-use crate::{
+use rollcall_core::{
     codec,
     matching::Row,
     record::{InputIndex, Offset, ShardId, Timestamp},

@@ -1,7 +1,7 @@
 //! What is committed of a shard's rows beside them: how many there are, and since when they wait.
 
 use super::{Shard, Verdict};
-use crate::{
+use rollcall_core::{
     record::{InputIndex, ShardId},
     shard::{Ages, CommittedOffset, RowCounts},
 };
@@ -27,7 +27,8 @@ impl Shard {
         match ages {
             Some(ages) if ages.keys() == counts.open && ages.may_begin_at(oldest) => Ok(()),
             other => Err(format!(
-                "R-3: a shard commits that its keys wait since {other:?}, but {} do since {oldest:?}",
+                "R-3: a shard commits that its keys wait since {other:?}, but {} do since \
+                 {oldest:?}",
                 counts.open
             )),
         }

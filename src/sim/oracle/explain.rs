@@ -8,7 +8,7 @@ use super::{
     facts::{Fact, Says},
     text,
 };
-use crate::{
+use rollcall_core::{
     codec::{Reason, output::Time},
     matching::{Emitted, Event, Phase, Row, step},
     record::{Output, Sink, Timestamp},

@@ -6,7 +6,7 @@ use super::super::{
     kafka::{Message, Place, Topic},
     workload::MALFORMED,
 };
-use crate::{
+use rollcall_core::{
     codec::{
         Reason,
         input::Scratch,

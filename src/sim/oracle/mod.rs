@@ -27,7 +27,7 @@ use super::{
     setting::{Deadlines, Setting},
     situation::{Seen, Situation},
 };
-use crate::{
+use rollcall_core::{
     codec,
     matching::{Phase, Row},
     record::{InputIndex, Offset, ShardId, Timestamp},

@@ -6,7 +6,7 @@ use super::{
     commit::Commit,
     facts::{Fact, Says},
 };
-use crate::{codec::Reason, shard::Partitioning};
+use rollcall_core::{codec::Reason, shard::Partitioning};
 
 /// What a transaction does with records that do not lie where their keys belong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

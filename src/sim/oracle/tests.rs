@@ -1,12 +1,11 @@
 //! The oracle accepts what the core can do, and nothing else.
 
 use super::*;
-use crate::{
+use rollcall_core::{
     codec::output::Time,
     matching::{Counting, Event, Items, Origin, Outcome, Rules, step},
     record::Output,
     shard::Plan,
-    sim::setting,
 };
 
 const SHARD: ShardId = ShardId(0);
@@ -25,7 +24,7 @@ fn plan() -> Plan {
         memory_ms: 1_000,
         row_bytes_max: 4_096,
     };
-    setting::plan(rules, 1)
+    crate::plan(rules, 1)
 }
 
 fn record(value: Option<&str>, timestamp_ms: Timestamp) -> Message {
@@ -116,7 +115,7 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     // Observed first, or expected first: both complete, at the later one's time.
     let completion = |at| {
         let expected_at = 10;
-        let emitted = crate::matching::Emitted::Completion { late: false, expected_at };
+        let emitted = rollcall_core::matching::Emitted::Completion { late: false, expected_at };
         as_message(&plan.outputs.emitted(b"k", &emitted, Time::of(at)))
     };
     case.outputs[0] = vec![completion(10)];

@@ -1,11 +1,11 @@
 //! Faults in who runs what: openings, releases and commits that outlive their stay.
 
 use super::assert_found;
-use crate::{
+use crate::{Client, Wiring, client};
+use rollcall_core::{
     owner::{Cycle, Now, Opened, Release, Shards, Standing, Stay},
     record::ShardId,
     shard::Error,
-    sim::{Client, Wiring, client},
 };
 
 struct OpenedForAnyStay;

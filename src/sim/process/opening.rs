@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{
+use crate::{Client, Situation, Wiring, disk::Disk};
+use rollcall_core::{
     owner::{Next, Trust},
     shard::{Opening, Progress, Result, Running, Store},
-    sim::{Client, Situation, Wiring, disk::Disk},
 };
 
 /// Opens a shard, which takes many turns.

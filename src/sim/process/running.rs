@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::Found;
 use crate::{
+    Client, Situation, Wiring, World,
+    disk::Disk,
+    kafka::{Message, Place, Topic},
+};
+use rollcall_core::{
     owner::{Cycle, Now, Pace, Standing, Stay},
     record::{InputIndex, Offset, ShardId},
     shard::{Commit, Committed, Record, Result, Running, Size},
-    sim::{
-        Client, Situation, Wiring, World,
-        disk::Disk,
-        kafka::{Message, Place, Topic},
-    },
 };
 
 /// Returns the time that pauses are counted in: a second for each step, so that they are neither

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{SHARD, changelog_next, due, get, open, spill};
-use crate::shard::{Spill, Store};
-use crate::store::{directory, spill as spill_file};
+use crate::{directory, spill as spill_file};
+use rollcall_core::shard::{Spill, Store};
 
 /// Names the directory in which this process is to be the victim.
 const VICTIM_DIR: &str = "ROLLCALL_TEST_VICTIM_DIR";
@@ -47,7 +47,7 @@ fn apply_for_ever(dir: &Path) -> ! {
 
 fn victim(dir: &Path) -> Child {
     Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", "store::tests::crash::a_kill_leaves_whole_spills_only", "--nocapture"])
+        .args(["--exact", "tests::crash::a_kill_leaves_whole_spills_only", "--nocapture"])
         .env(VICTIM_DIR, dir)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use super::{SHARD, changelog_next, due, get, open, some, spill, temporary};
-use crate::shard::{Batch, Error, Spill, Store};
-use crate::store::directory;
+use crate::directory;
+use rollcall_core::shard::{Batch, Error, Spill, Store};
 
 /// Names the directory in which this process is to fill a disk.
 const FULL_DIR: &str = "ROLLCALL_TEST_FULL_DIR";

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tempfile::TempDir;
 
 use super::{Budget, Identity, RocksStore, Stores};
-use crate::{
+use rollcall_core::{
     record::ShardId,
     shard::{Batch, Checkpoint, Due, Spill, Store},
 };

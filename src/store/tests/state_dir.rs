@@ -8,8 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::{SHARD, changelog_next, get, now, open, owner, some, spill, temporary};
-use crate::store::{Budget, Identity, OpenError, Snapshot, Stores, directory, holder};
-use crate::{
+use crate::{Budget, Identity, OpenError, Snapshot, Stores, directory, holder};
+use rollcall_core::{
     record::ShardId,
     shard::{Error, Store},
 };
@@ -35,7 +35,7 @@ fn a_directory_in_use_by_another_process_is_refused_by_name() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let test = "a_directory_in_use_by_another_process_is_refused_by_name";
     let mut other = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", &format!("store::tests::state_dir::{test}"), "--nocapture"])
+        .args(["--exact", &format!("tests::state_dir::{test}"), "--nocapture"])
         .env(HOLD_DIR, dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -11,13 +11,13 @@ use super::super::{
     committer::{Job, Pending, wall_ms},
     view::Report,
 };
-use crate::{
-    kafka::{DataConsumer, ShardProducer},
+use rollcall_core::{
     owner::{Cycle, Now, Pace, Standing, Stay},
     record::ShardId,
     shard::{Error, Record, Result, Running},
-    store::RocksStore,
 };
+use rollcall_kafka::{DataConsumer, ShardProducer};
+use rollcall_store::RocksStore;
 
 /// A shard on its lane.
 pub(super) struct Shard {

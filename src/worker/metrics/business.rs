@@ -1,11 +1,8 @@
 //! What happened to keys.
 
 use super::Scene;
-use crate::{
-    matching::OUTCOMES,
-    metrics::{Families, catalogue::business},
-    shard::RowCounts,
-};
+use rollcall_core::{matching::OUTCOMES, shard::RowCounts};
+use rollcall_service::metrics::{Families, catalogue::business};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let counters = &scene.counters;

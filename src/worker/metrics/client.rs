@@ -1,10 +1,8 @@
 //! The way to the brokers.
 
 use super::Scene;
-use crate::{
-    kafka::BrokerFigures,
-    metrics::{Families, Metric, catalogue::client},
-};
+use rollcall_kafka::BrokerFigures;
+use rollcall_service::metrics::{Families, Metric, catalogue::client};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let brokers = scene.view.totals.brokers();

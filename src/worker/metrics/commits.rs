@@ -1,10 +1,8 @@
 //! Transactions.
 
 use super::Scene;
-use crate::{
-    metrics::{Families, catalogue::commits},
-    worker::totals::REACTIONS,
-};
+use crate::totals::REACTIONS;
+use rollcall_service::metrics::{Families, catalogue::commits};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     families.family(&commits::SECONDS).histogram(&[], &scene.commits.micros, 1e6);

@@ -1,10 +1,8 @@
 //! How far the input is processed.
 
 use super::Scene;
-use crate::{
-    codec::{REASONS, WRONG_PARTITION},
-    metrics::{Families, catalogue::input},
-};
+use rollcall_core::codec::{REASONS, WRONG_PARTITION};
+use rollcall_service::metrics::{Families, catalogue::input};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let mut records = families.family(&input::RECORDS);

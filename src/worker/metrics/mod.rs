@@ -25,12 +25,12 @@ use super::{
     committer::wall_ms,
     view::{ShardView, View},
 };
-use crate::{
-    metrics::{Families, Metric, Process, Registry, catalogue},
+use rollcall_core::{
     record::{ShardId, Timestamp},
     shard::Counters,
-    spec::Settings,
 };
+use rollcall_object::Settings;
+use rollcall_service::metrics::{Families, Metric, Process, Registry, catalogue};
 
 /// Collects the worker's metrics.
 pub struct Metrics {

@@ -1,10 +1,8 @@
 //! Shards that come up.
 
 use super::Scene;
-use crate::{
-    metrics::{Families, catalogue::restore},
-    worker::view::State,
-};
+use crate::view::State;
+use rollcall_service::metrics::{Families, catalogue::restore};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let mut remaining = families.family(&restore::REMAINING);

@@ -4,13 +4,11 @@ use std::{collections::BTreeSet, time::Instant};
 
 use super::Scene;
 use crate::{
-    metrics::{Families, catalogue::sharding},
-    shard::Invariant,
-    worker::{
-        totals::{LOSSES, REACTIONS},
-        view::{CHANGES, ShardView, State},
-    },
+    totals::{LOSSES, REACTIONS},
+    view::{CHANGES, ShardView, State},
 };
+use rollcall_core::shard::Invariant;
+use rollcall_service::metrics::{Families, catalogue::sharding};
 
 pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     let (view, totals) = (scene.view, &scene.view.totals);

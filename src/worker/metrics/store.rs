@@ -1,10 +1,8 @@
 //! Rows in memory and on disk.
 
 use super::Scene;
-use crate::{
-    metrics::{Families, catalogue::store},
-    shard::CachedRows,
-};
+use rollcall_core::shard::CachedRows;
+use rollcall_service::metrics::{Families, catalogue::store};
 
 /// The volume that holds the state directory.
 const STATE: &str = "state";

@@ -5,11 +5,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use prometheus::proto::{LabelPair, Metric as Sample};
 
 use super::*;
-use crate::{
-    metrics::catalogue,
-    shard::{CachedRows, RowCounts},
-    worker::view::{Report, State},
-};
+use crate::view::{Report, State};
+use rollcall_core::shard::{CachedRows, RowCounts};
+use rollcall_service::metrics::catalogue;
 
 const INPUTS: usize = 2;
 

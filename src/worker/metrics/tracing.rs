@@ -1,7 +1,7 @@
 //! What became of spans.
 
 use super::Scene;
-use crate::{
+use rollcall_service::{
     metrics::{Families, catalogue::tracing},
     telemetry::Figures,
 };

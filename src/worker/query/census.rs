@@ -21,14 +21,14 @@ use super::{
     story::time,
     tally::{List, Place, Tallied, Tally},
 };
-use crate::{
+use crate::committer::wall_ms;
+use rollcall_core::{
     codec::row,
     record::{ShardId, Timestamp},
     shard::{self, Error, decode_row, key_hash},
-    state_api::{CensusFacts, KeyState, Problem},
-    store::Snapshot,
-    worker::committer::wall_ms,
 };
+use rollcall_service::state_api::{CensusFacts, KeyState, Problem};
+use rollcall_store::Snapshot;
 
 /// Rows that a lane copies at a time: about a millisecond of its time.
 const PORTION_ROWS: usize = 4_096;

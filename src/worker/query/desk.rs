@@ -14,17 +14,17 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{census::Censuses, recent::Recent};
 use crate::{
+    command::Command,
+    view::{State, View},
+};
+use rollcall_core::{
     matching::{Row, Rules},
     record::ShardId,
     shard::{Portion, PortionCursor, Running, Store, decode_row},
-    spec::Settings,
-    state_api::Problem,
-    store::RocksStore,
-    worker::{
-        command::Command,
-        view::{State, View},
-    },
 };
+use rollcall_object::Settings;
+use rollcall_service::state_api::Problem;
+use rollcall_store::RocksStore;
 
 /// How long a lane may take to come round.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -112,7 +112,7 @@ impl Desk {
         let turn = Arc::clone(&self.asking).acquire_owned().await.expect("it is never closed");
         let wanted = keys.clone();
         let Cached { rows, store } = self.ask(shard, |reply| Question::Rows(wanted, reply)).await?;
-        let look = move || -> crate::shard::Result<Vec<Row>> {
+        let look = move || -> rollcall_core::shard::Result<Vec<Row>> {
             // The look takes a thread, also when nobody waits for it any more.
             let _turn = turn;
             let missing = keys.iter().zip(&rows).filter(|(_, row)| row.is_none());

@@ -9,7 +9,8 @@ use super::{
     desk::{Desk, not_running, problem},
     story,
 };
-use crate::{matching::Row, record::ShardId, shard::Placement, state_api::Problem};
+use rollcall_core::{matching::Row, record::ShardId, shard::Placement};
+use rollcall_service::state_api::Problem;
 
 impl Desk {
     /// Returns the row of `key` and the shard that has it.

@@ -9,11 +9,13 @@ use std::{
 };
 
 use super::story::{text, time};
-use crate::{
-    http,
+use rollcall_core::{
     record::{Output, ShardId, Sink, Timestamp},
-    state_api::{RecentKind, RecentPage, RecentRecord},
     text::escape,
+};
+use rollcall_service::{
+    http,
+    state_api::{RecentKind, RecentPage, RecentRecord},
 };
 
 /// Outputs of each kind that are kept of each shard.
@@ -192,7 +194,7 @@ fn kind(sink: Sink) -> RecentKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Carried, Header};
+    use rollcall_core::record::{Carried, Header};
 
     fn output(sink: Sink, key: usize, value: &[u8]) -> Output {
         let key = Some(key.to_string().into_bytes());

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
-    response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
@@ -18,8 +16,8 @@ use super::{
     story,
     tally::Place,
 };
-use crate::http;
-use crate::state_api::{
+use rollcall_service::http;
+use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage,
 };
 
@@ -193,14 +191,4 @@ fn bad_request(detail: &str) -> Problem {
 
 fn rejected(error: &QueryRejection) -> Problem {
     bad_request(&error.body_text())
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(CONTENT_TYPE, kind);
-        response
-    }
 }

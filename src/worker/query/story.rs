@@ -1,9 +1,11 @@
 //! Rows told to people and programs.
 
-use crate::{
+use rollcall_core::{
     matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules},
     record::Timestamp,
-    state_api::{Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then},
+};
+use rollcall_service::state_api::{
+    Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then,
 };
 
 /// Most items that are told of one key, and in a list.
@@ -121,7 +123,7 @@ pub fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::Counting;
+    use rollcall_core::matching::Counting;
 
     const RULES: Rules = Rules {
         counting: Counting::Distinct,

@@ -5,11 +5,11 @@
 use std::collections::{BinaryHeap, HashMap};
 
 use super::story::{since, state, time};
-use crate::{
+use rollcall_core::{
     matching::Row,
     record::{ShardId, Timestamp},
-    state_api::{KeyState, MissingItem},
 };
+use rollcall_service::state_api::{KeyState, MissingItem};
 
 /// Keys of each state that a census lists; whoever pages further has another one taken.
 pub const LISTED_MAX: usize = 2_000;
@@ -179,7 +179,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matching::Phase;
+    use rollcall_core::matching::Phase;
 
     fn open(at: Timestamp, items: &[(&str, u32, u32)]) -> Row {
         Row {

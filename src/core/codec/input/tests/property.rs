@@ -1,0 +1,147 @@
+//! Random documents, read by paths and, for comparison, as whole values.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::*;
+use crate::codec::path::Segment;
+
+/// JSON texts that often have what the paths look for, sometimes twice, sometimes wrong.
+fn any_document() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        4 => prop_oneof![
+            Just("1"),
+            Just("\"1\""),
+            Just("-3"),
+            Just("\"o-1\""),
+            Just("\"\\u00fc\"")
+        ],
+        1 => prop_oneof![Just("null"), Just("true"), Just("1.5"), Just("0"), Just("\"\"")],
+    ]
+    .prop_map(str::to_owned);
+    leaf.prop_recursive(4, 40, 4, |inner| {
+        let name = prop_oneof![Just("id"), Just("items"), Just("n"), Just("x")];
+        let object = vec((name, inner.clone()), 0..4).prop_map(|members| {
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+            format!("{{{}}}", members.join(","))
+        });
+        let array = vec(inner, 0..4).prop_map(|elements| format!("[{}]", elements.join(" , ")));
+        prop_oneof![3 => object, 2 => array]
+    })
+}
+
+/// Returns all that is at `path`, `None` when something on the way is not as the path needs it.
+fn select<'v>(at: &'v Value, path: &[Segment]) -> Option<Vec<&'v Value>> {
+    let Some((first, rest)) = path.split_first() else {
+        return Some(vec![at]);
+    };
+    match first {
+        Segment::Name(name) => select(at.as_object()?.get(name)?, rest),
+        Segment::Index(index) => select(at.as_array()?.get(*index)?, rest),
+        Segment::Wildcard if at.is_null() => Some(Vec::new()),
+        Segment::Wildcard => {
+            let parts: Option<Vec<_>> =
+                at.as_array()?.iter().map(|element| select(element, rest)).collect();
+            Some(parts?.concat())
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn texts(document: &Value, path: &Path) -> Option<Vec<String>> {
+    select(document, path.segments())?.into_iter().map(text).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn walking_finds_what_a_whole_value_holds(document in any_document()) {
+        let whole: Value = serde_json::from_str(&document).expect("a generated document");
+        for items in ["$.items[*].id", "$[*]", "$.items[*].items[*]", "$.x.id", "$[1].id", "$"] {
+            let (input, items) = (listing(items), path(items));
+            let found = expectation(&input, &document);
+            let distinct = texts(&whole, &items).map(|all| {
+                let mut distinct: Vec<(String, u32)> = Vec::new();
+                for text in all {
+                    if distinct.iter().all(|(known, _)| *known != text) {
+                        distinct.push((text, 1));
+                    }
+                }
+                distinct
+            });
+            prop_assert_eq!(found.ok(), distinct, "{}", items);
+        }
+    }
+
+    #[test]
+    fn the_key_is_found_beside_the_items(document in any_document()) {
+        let whole: Value = serde_json::from_str(&document).expect("a generated document");
+        let paths = ExpectedPaths {
+            key: Some(path("$.id")),
+            items: path("$.items[*].id"),
+            quantity: Some(path("$.items[*].n")),
+        };
+        let input = Input::expected(&paths, Counting::Quantity, Limits::default()).expect("a fit");
+        let key = whole.get("id").and_then(text);
+        let items = texts(&whole, &paths.items);
+        let numbers = select(&whole, path("$.items[*].n").segments());
+        let numbers: Option<Vec<u64>> = numbers.and_then(|numbers| {
+            numbers.into_iter().map(|n| n.as_u64().filter(|n| *n > 0)).collect()
+        });
+        let found = expectation(&input, &document);
+        let fits = key.as_deref() == Some("o-1") && items.is_some() && numbers.is_some();
+        prop_assert_eq!(found.is_ok(), fits, "{:?}", found);
+        if let (Ok(found), Some(items), Some(numbers)) = (found, items, numbers) {
+            let total: u64 = found.iter().map(|(_, need)| u64::from(*need)).sum();
+            prop_assert_eq!(total, numbers.iter().sum::<u64>());
+            prop_assert!(items.iter().all(|item| found.iter().any(|(text, _)| text == item)));
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_event_or_a_reason(
+        key in vec(any::<u8>(), 0..4),
+        value in vec(any::<u8>(), 0..40),
+    ) {
+        let mut scratch = Scratch::default();
+        let _ = orders().decode(Some(&key), Some(&value), &mut scratch);
+        let _ = manufactured().decode(Some(&key), Some(&value), &mut scratch);
+    }
+
+    #[test]
+    fn a_document_that_is_cut_or_changed_is_json_or_malformed(
+        document in any_document(),
+        cut in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = document.into_bytes();
+        let at = cut.index(bytes.len());
+        bytes[at] = byte;
+        for bytes in [&bytes[..], &bytes[..at]] {
+            let well_formed = serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+                && std::str::from_utf8(bytes).is_ok();
+            let mut scratch = Scratch::default();
+            let found = listing("$.items[*].id")
+                .decode(Some(b"o-1"), Some(bytes), &mut scratch)
+                .map(|_| ());
+            let refused = matches!(
+                found,
+                Err(Reason::MalformedJson { .. }
+                    | Reason::NotUtf8 { .. }
+                    | Reason::WrongEncoding(_))
+            );
+            prop_assert_eq!(refused, !well_formed, "{:?}", found);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Records for the output topics.
+//!
+//! Promise: bounded records of a stable, documented shape. A completion's value is exactly one
+//! field by default. Instants are ISO 8601 in JSON values and milliseconds in headers, as Kafka
+//! has them. Ban: no choice of topic or partition; a [`Sink`] names the purpose only.
+//!
+//! The value of an overdue record:
+//! ```json
+//! {"orderId":"o-1","reason":"overdue","since":"2023-05-08T21:37:38.571Z",
+//!  "expectedTotal":3,"missingTotal":1,"missing":[{"item":"2","missing":1,"needed":1}],
+//!  "unexpectedTotal":1,"unexpected":[{"item":"99","observed":1}]}
+//! ```
+//! `reason` is `overdue`, `expired` (both `since` the expectation's arrival) or `orphan` (`since`
+//! the key's last change; all that was observed is then unexpected). The totals count different
+//! items; the lists hold the first [`LISTED_MAX`] of them at most.
+//!
+//! All records of a transaction bear the time of its commit, see [`Outputs::stamp`]: topics delete
+//! by timestamp, so one that bore an old record's time would be gone before it is read.
+
+use super::Reason;
+use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
+use crate::{
+    matching::{Emitted, Item, Items, OverdueReason},
+    record::Timestamp,
+};
+
+/// Most items in each list of an overdue record.
+pub const LISTED_MAX: usize = 100;
+
+/// An overdue record lists no further items beyond this size.
+pub const LISTED_BYTES_MAX: usize = 64 * 1024;
+
+/// The header that says what the record's own timestamp was, in milliseconds since the epoch.
+const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
+
+/// Fields that an overdue record or a completion with facts has beside the key's.
+pub const RESERVED_FIELDS: [&str; 9] = [
+    "reason",
+    "since",
+    "expectedTotal",
+    "missingTotal",
+    "missing",
+    "unexpectedTotal",
+    "unexpected",
+    "expectedAt",
+    "late",
+];
+
+/// Where a completion tells more than that the key is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Facts {
+    /// A header `rollcall-late` where the overdue record went out before.
+    #[default]
+    LateHeader,
+    /// Headers `rollcall-expected-at` and, where it applies, `rollcall-late`.
+    Headers,
+    /// Fields `expectedAt` and `late` in the value.
+    Value,
+}
+
+/// Which timestamp output records bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stamp {
+    /// The commit's; a header says which one the record has that they come from.
+    #[default]
+    Commit,
+    /// That of the record which they come from, where it can be used (S30) and is not after the
+    /// commit.
+    Source,
+}
+
+/// What output records are made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// The name of the reconciliation.
+    pub reconciliation: String,
+    /// The field that holds the key in the values of completions and overdue records.
+    pub key_field: String,
+    pub facts: Facts,
+    pub stamp: Stamp,
+    /// Most bytes of what a dead letter keeps of its record: key, value and headers.
+    pub dead_letter_bytes_max: usize,
+}
+
+/// Why settings cannot make output records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutputError {
+    #[error("the key field {0:?} is also the name of a fact; choose another one")]
+    ReservedKeyField(String),
+}
+
+/// Makes the records of one reconciliation.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// `{"<key field>":`
+    head: Vec<u8>,
+    settings: OutputSettings,
+}
+
+/// When something happened that an output tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// The time that counts, in milliseconds since the epoch: the record's where it can be used
+    /// (S30); for a deadline, the shard time at which it fired.
+    pub at_ms: Timestamp,
+    /// The record's timestamp as it came, usable or not; for a deadline, as `at_ms`.
+    pub source_ms: Timestamp,
+}
+
+impl Time {
+    /// Returns the time of a deadline that fired at `at_ms`, or of a record with a usable
+    /// timestamp.
+    pub fn of(at_ms: Timestamp) -> Self {
+        Self { at_ms, source_ms: at_ms }
+    }
+}
+
+/// A record as it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: Offset,
+    pub time: Time,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: Option<&'a dyn Headers>,
+}
+
+impl Outputs {
+    /// Compiles the settings.
+    ///
+    /// # Errors
+    /// When a record would have a field twice.
+    pub fn new(settings: OutputSettings) -> Result<Self, OutputError> {
+        if RESERVED_FIELDS.contains(&settings.key_field.as_str()) {
+            return Err(OutputError::ReservedKeyField(settings.key_field));
+        }
+        let mut head = b"{".to_vec();
+        push_text(&mut head, &settings.key_field);
+        head.push(b':');
+        Ok(Self { head, settings })
+    }
+
+    /// Returns the record for what the core emitted about `key` at `time`, not yet stamped.
+    pub fn emitted(&self, key: &[u8], emitted: &Emitted, time: Time) -> Output {
+        let mut headers = Vec::new();
+        if self.settings.stamp == Stamp::Commit {
+            headers.push((SOURCE_TIMESTAMP, time.source_ms.to_string()));
+        }
+        let (sink, value) = match emitted {
+            Emitted::Completion { late, expected_at } => {
+                let lateness = if *late { Lateness::Late } else { Lateness::InTime };
+                let value = self.completion_value(key, lateness, *expected_at, &mut headers);
+                (Sink::Completed, value)
+            }
+            Emitted::Overdue { reason, since, items } => {
+                (Sink::Overdue, self.overdue_value(key, *reason, *since, items))
+            }
+        };
+        let (key, value) = (Some(key.to_vec()), Some(value));
+        Output { sink, key, value, timestamp_ms: time.at_ms, headers, carried: None }
+    }
+
+    /// Gives the outputs of a transaction the timestamps that they bear, once and for all.
+    pub fn stamp(&self, outputs: &mut [Output], commit_ms: Timestamp) {
+        for output in outputs {
+            output.timestamp_ms = match self.settings.stamp {
+                Stamp::Commit => commit_ms,
+                // Brokers refuse what is further ahead of their clock than a topic allows.
+                Stamp::Source => output.timestamp_ms.min(commit_ms),
+            };
+        }
+    }
+
+    fn completion_value(
+        &self,
+        key: &[u8],
+        lateness: Lateness,
+        expected_at: Timestamp,
+        headers: &mut Vec<(&'static str, String)>,
+    ) -> Vec<u8> {
+        let late = lateness == Lateness::Late;
+        let mut value = self.start(key);
+        match self.settings.facts {
+            Facts::LateHeader => {}
+            Facts::Headers => headers.push(("rollcall-expected-at", expected_at.to_string())),
+            Facts::Value => {
+                push_field(&mut value, "expectedAt", &iso(expected_at));
+                value.extend_from_slice(if late { b",\"late\":true" } else { b",\"late\":false" });
+            }
+        }
+        if late && self.settings.facts != Facts::Value {
+            headers.push(("rollcall-late", "true".to_owned()));
+        }
+        value.push(b'}');
+        value
+    }
+
+    fn overdue_value(
+        &self,
+        key: &[u8],
+        reason: OverdueReason,
+        since: Timestamp,
+        items: &Items,
+    ) -> Vec<u8> {
+        let mut value = self.start(key);
+        push_field(&mut value, "reason", reason_name(reason));
+        push_field(&mut value, "since", &iso(since));
+        let expected = items.iter().filter(|item| item.need > 0).count();
+        push_count(&mut value, "expectedTotal", expected);
+        let missing = || items.iter().filter(|item| item.missing() > 0);
+        push_count(&mut value, "missingTotal", missing().count());
+        push_list(&mut value, "missing", missing(), |value, item| {
+            push_member(value, "missing", item.missing());
+            push_member(value, "needed", item.need);
+        });
+        let unexpected = || items.iter().filter(|item| item.need == 0);
+        push_count(&mut value, "unexpectedTotal", unexpected().count());
+        push_list(&mut value, "unexpected", unexpected(), |value, item| {
+            push_member(value, "observed", item.have);
+        });
+        value.push(b'}');
+        value
+    }
+
+    /// Returns the record, as it was, with the reason why it was refused; not yet stamped.
+    ///
+    /// What is larger than the limit is cut, first the value, and says how large it was in
+    /// `rollcall-truncated` and `rollcall-truncated-key`; how many of its headers were left out is
+    /// in `rollcall-truncated-headers`.
+    pub fn dead_letter(&self, source: &Source<'_>, reason: &Reason) -> Output {
+        let mut headers = vec![
+            ("rollcall-reason", reason.name().to_owned()),
+            ("rollcall-detail", reason.to_string()),
+            ("rollcall-source-topic", source.topic.to_owned()),
+            ("rollcall-source-partition", source.partition.to_string()),
+            ("rollcall-source-offset", source.offset.to_string()),
+            (SOURCE_TIMESTAMP, source.time.source_ms.to_string()),
+            ("rollcall-reconciliation", self.settings.reconciliation.clone()),
+        ];
+        let mut room = self.settings.dead_letter_bytes_max;
+        let (carried, left_out) = kept_headers(source, room);
+        let bytes = |(name, value): &Header| header_bytes(name, value.as_deref());
+        room -= carried.iter().map(bytes).sum::<usize>();
+        if left_out > 0 {
+            headers.push(("rollcall-truncated-headers", left_out.to_string()));
+        }
+        let mut cut = |bytes: Option<&[u8]>, header: &'static str| {
+            let bytes = bytes?;
+            let kept = &bytes[..bytes.len().min(room)];
+            room -= kept.len();
+            if kept.len() < bytes.len() {
+                headers.push((header, bytes.len().to_string()));
+            }
+            Some(kept.to_vec())
+        };
+        let key = cut(source.key, "rollcall-truncated-key");
+        let value = cut(source.value, "rollcall-truncated");
+        let carried =
+            (!carried.is_empty()).then(|| Box::new(Carried { headers: carried, span: None }));
+        let timestamp_ms = source.time.at_ms;
+        Output { sink: Sink::DeadLetter, key, value, timestamp_ms, headers, carried }
+    }
+
+    /// Starts an object with the key's field.
+    fn start(&self, key: &[u8]) -> Vec<u8> {
+        let mut value = Vec::with_capacity(self.head.len() + key.len() + 3);
+        value.extend_from_slice(&self.head);
+        // Decoders refuse keys that are not UTF-8, so nothing is ever replaced.
+        push_text(&mut value, &String::from_utf8_lossy(key));
+        value
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lateness {
+    InTime,
+    Late,
+}
+
+/// Returns the headers of a record that its dead letter keeps, and how many others it has. All
+/// are kept where the whole record fits into `room`, and a quarter of the room's worth at least.
+///
+/// Those of an earlier dead letter are not the record's own, and would be taken for this one's.
+fn kept_headers(source: &Source<'_>, room: usize) -> (Vec<Header>, usize) {
+    let (mut kept, mut left_out) = (Vec::new(), 0);
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let payload = length(source.key) + length(source.value);
+    let mut room = room.saturating_sub(payload).max(room / 4);
+    if let Some(headers) = source.headers {
+        headers.each(&mut |name, value| {
+            if name.starts_with("rollcall-") {
+                return;
+            }
+            let bytes = header_bytes(name, value);
+            if bytes <= room {
+                room -= bytes;
+                kept.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+            } else {
+                left_out += 1;
+            }
+        });
+    }
+    (kept, left_out)
+}
+
+/// Returns what a header takes in a record.
+fn header_bytes(name: &str, value: Option<&[u8]>) -> usize {
+    /// The lengths of both.
+    const LENGTHS: usize = 10;
+    name.len() + value.map_or(0, <[u8]>::len) + LENGTHS
+}
+
+fn reason_name(reason: OverdueReason) -> &'static str {
+    match reason {
+        OverdueReason::Overdue => "overdue",
+        OverdueReason::Orphan => "orphan",
+        OverdueReason::Expired => "expired",
+    }
+}
+
+/// Returns the instant as ISO 8601 in UTC; one outside of the calendar as its nearest end.
+fn iso(at: Timestamp) -> String {
+    let end = if at < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+    jiff::Timestamp::from_millisecond(at).unwrap_or(end).to_string()
+}
+
+fn push_text(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a Vec takes every text");
+}
+
+fn push_name(out: &mut Vec<u8>, name: &str) {
+    out.push(b',');
+    push_text(out, name);
+    out.push(b':');
+}
+
+fn push_field(out: &mut Vec<u8>, name: &str, text: &str) {
+    push_name(out, name);
+    push_text(out, text);
+}
+
+fn push_count(out: &mut Vec<u8>, name: &str, count: usize) {
+    push_name(out, name);
+    out.extend_from_slice(count.to_string().as_bytes());
+}
+
+fn push_member(out: &mut Vec<u8>, name: &str, count: u32) {
+    push_count(out, name, count as usize);
+}
+
+fn push_list<'a>(
+    out: &mut Vec<u8>,
+    name: &str,
+    items: impl Iterator<Item = Item<'a>>,
+    push_counts: impl Fn(&mut Vec<u8>, Item<'a>),
+) {
+    push_name(out, name);
+    out.push(b'[');
+    let start = out.len();
+    for item in items.take(LISTED_MAX) {
+        if out.len() > LISTED_BYTES_MAX {
+            break;
+        }
+        if out.len() > start {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"item\":");
+        push_text(out, item.text);
+        push_counts(out, item);
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,361 @@
+//! The shards that the group has given this process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{Now, Pace, Reaction, Stay, backoff::Backoff};
+use crate::{record::ShardId, shard::Error};
+
+/// Shards opened at a time: fencing mostly waits, restoring takes a core.
+const OPENINGS_MAX: usize = 4;
+/// How often a shard is tried for which there was no room.
+const CROWDED_PAUSE: Duration = Duration::from_secs(5);
+
+/// Every shard of this process, by where it is.
+#[derive(Debug, Default)]
+pub struct Shards {
+    owned: BTreeMap<ShardId, Owned>,
+    /// Openings that have not ended, also of shards that were lost meanwhile.
+    openings: BTreeMap<ShardId, Stay>,
+    stays: u64,
+}
+
+#[derive(Debug, Default)]
+struct Owned {
+    phase: Phase,
+    backoff: Backoff,
+    standing: Standing,
+    store: Trust,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Queued,
+    Opening(Stay),
+    Running(Stay),
+    /// It has failed, and is opened again at this time.
+    Waiting(Now),
+    /// There was no room for it, and it is looked again at this time.
+    Crowded(Now),
+}
+
+/// What earlier commits of a shard have come to.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Why the last one failed, until one is in: so long the shard does not count as running.
+    pub unproven: Option<String>,
+    pub pace: Pace,
+}
+
+/// Whether what is on disk may be used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trust {
+    #[default]
+    Kept,
+    /// It was found damaged: it is deleted before the shard is opened, and restored.
+    Lost,
+}
+
+/// A shard to be opened now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    pub shard: ShardId,
+    pub stay: Stay,
+    pub store: Trust,
+}
+
+/// What becomes of a shard that was opened, or could not be.
+#[derive(Debug)]
+pub enum Opened {
+    /// It runs.
+    Run(Standing),
+    /// It is opened again, or not until someone fixes something.
+    Failed(Reaction),
+    /// It was lost meanwhile: what was opened is closed.
+    Discard,
+}
+
+impl Shards {
+    /// Returns how many shards this process has.
+    pub fn count(&self) -> usize {
+        self.owned.len()
+    }
+
+    /// Returns how many shards take room: those that run or are opened.
+    pub fn active(&self) -> usize {
+        let runs = |owned: &&Owned| matches!(owned.phase, Phase::Running(_));
+        self.owned.values().filter(runs).count() + self.openings.len()
+    }
+
+    /// Returns how many shards wait for room.
+    pub fn crowded(&self) -> usize {
+        let waits = |owned: &&Owned| matches!(owned.phase, Phase::Crowded(_));
+        self.owned.values().filter(waits).count()
+    }
+
+    /// Tells whether any shard is still to be opened.
+    pub fn is_incomplete(&self) -> bool {
+        !self.openings.is_empty()
+            || self.owned.values().any(|owned| !matches!(owned.phase, Phase::Running(_)))
+    }
+
+    /// Returns the stay in which a shard runs, if it does.
+    pub fn stay_of(&self, shard: ShardId) -> Option<Stay> {
+        match self.owned.get(&shard)?.phase {
+            Phase::Running(stay) => Some(stay),
+            Phase::Queued | Phase::Opening(_) | Phase::Waiting(_) | Phase::Crowded(_) => None,
+        }
+    }
+
+    /// Notes the shards that the group has given.
+    pub fn gained(&mut self, shards: &BTreeSet<ShardId>) {
+        for &shard in shards {
+            self.owned.insert(shard, Owned::default());
+        }
+    }
+
+    /// Notes the shards that go to others, and returns those that run: they are to be released.
+    pub fn losing(&mut self, shards: &BTreeSet<ShardId>) -> Vec<ShardId> {
+        let runs = |shard: &&ShardId| {
+            let owned = self.owned.remove(shard);
+            owned.is_some_and(|owned| matches!(owned.phase, Phase::Running(_)))
+        };
+        shards.iter().filter(runs).copied().collect()
+    }
+
+    /// Returns the next shard to open, if any is due and not too many are being opened. It counts
+    /// as being opened from here on.
+    pub fn next_to_open(&mut self, now: Now) -> Option<Next> {
+        let opens = |owned: &&Owned| matches!(owned.phase, Phase::Opening(_));
+        if self.owned.values().filter(opens).count() >= OPENINGS_MAX {
+            return None;
+        }
+        let is_due = |phase: Phase| match phase {
+            Phase::Queued => true,
+            Phase::Waiting(until) | Phase::Crowded(until) => until <= now,
+            Phase::Opening(_) | Phase::Running(_) => false,
+        };
+        // O-1: an opening of an earlier stay ends first.
+        let openings = &self.openings;
+        let may_open = |(shard, owned): &(&ShardId, &mut Owned)| {
+            is_due(owned.phase) && !openings.contains_key(shard)
+        };
+        let (&shard, owned) = self.owned.iter_mut().find(may_open)?;
+        self.stays += 1;
+        let stay = Stay(self.stays);
+        owned.phase = Phase::Opening(stay);
+        self.openings.insert(shard, stay);
+        Some(Next { shard, stay, store: owned.store })
+    }
+
+    /// Notes that there is no room for a shard that was to be opened.
+    pub fn no_room(&mut self, shard: ShardId, now: Now) {
+        self.openings.remove(&shard);
+        if let Some(owned) = self.owned.get_mut(&shard) {
+            owned.phase = Phase::Crowded(now + CROWDED_PAUSE);
+        }
+    }
+
+    /// Notes how the opening of a shard has ended.
+    pub fn opened(
+        &mut self,
+        shard: ShardId,
+        stay: Stay,
+        result: Result<(), &Error>,
+        now: Now,
+    ) -> Opened {
+        if self.openings.get(&shard) == Some(&stay) {
+            self.openings.remove(&shard);
+        }
+        let of_this_stay = |owned: &&mut Owned| owned.phase == Phase::Opening(stay);
+        let Some(owned) = self.owned.get_mut(&shard).filter(of_this_stay) else {
+            return Opened::Discard;
+        };
+        match result {
+            Ok(()) => {
+                owned.phase = Phase::Running(stay);
+                owned.backoff.opened(now);
+                owned.store = Trust::Kept;
+                Opened::Run(owned.standing.clone())
+            }
+            Err(error) => Opened::Failed(owned.failed(error, now)),
+        }
+    }
+
+    /// Notes the first commit of a stay.
+    pub fn committed(&mut self, shard: ShardId, stay: Stay, now: Now) {
+        if let Some(owned) = self.running(shard, stay) {
+            owned.backoff.committed(now);
+            owned.standing.unproven = None;
+        }
+    }
+
+    /// Notes that a shard that ran had to be let go, and returns what becomes of it; `None` where
+    /// that stay has ended already.
+    pub fn dropped(
+        &mut self,
+        shard: ShardId,
+        stay: Stay,
+        error: &Error,
+        left: &Left,
+        now: Now,
+    ) -> Option<Reaction> {
+        let owned = self.running(shard, stay)?;
+        owned.standing.pace = left.pace;
+        if left.cause == Cause::Commit {
+            owned.standing.unproven = Some(format!("the last commit failed: {error}"));
+        }
+        Some(owned.failed(error, now))
+    }
+
+    fn running(&mut self, shard: ShardId, stay: Stay) -> Option<&mut Owned> {
+        self.owned.get_mut(&shard).filter(|owned| owned.phase == Phase::Running(stay))
+    }
+}
+
+/// How a shard was let go that had failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Left {
+    pub pace: Pace,
+    pub cause: Cause,
+}
+
+/// What has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    Commit,
+    Other,
+}
+
+impl Owned {
+    fn failed(&mut self, error: &Error, now: Now) -> Reaction {
+        let backoff = self.backoff.failed(now);
+        if matches!(error, Error::Corrupt(_)) {
+            self.store = Trust::Lost;
+        }
+        let reaction = Reaction::to(error, backoff, self.backoff.failures());
+        self.phase = Phase::Waiting(now + reaction.pause);
+        reaction
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHARD: ShardId = ShardId(5);
+
+    fn at(seconds: u64) -> Now {
+        Duration::from_secs(seconds)
+    }
+
+    fn set(shards: impl IntoIterator<Item = u32>) -> BTreeSet<ShardId> {
+        shards.into_iter().map(|shard| ShardId(shard.try_into().expect("small"))).collect()
+    }
+
+    fn interrupted() -> Error {
+        Error::Interrupted("no broker answers".to_owned())
+    }
+
+    fn left(cause: Cause) -> Left {
+        Left { pace: Pace::default(), cause }
+    }
+
+    /// A process whose only shard runs, and its stay.
+    fn running() -> (Shards, Stay) {
+        let mut shards = Shards::default();
+        shards.gained(&set([5]));
+        let Next { stay, .. } = shards.next_to_open(at(0)).expect("it is due");
+        assert!(matches!(shards.opened(SHARD, stay, Ok(()), at(1)), Opened::Run(_)));
+        (shards, stay)
+    }
+
+    #[test]
+    fn a_few_shards_are_opened_at_a_time() {
+        let mut shards = Shards::default();
+        shards.gained(&set(0..6));
+        let mut opening = Vec::new();
+        while let Some(next) = shards.next_to_open(at(0)) {
+            opening.push(next);
+        }
+        assert_eq!((opening.len(), shards.active()), (OPENINGS_MAX, OPENINGS_MAX));
+        let Next { shard, stay, .. } = opening[0];
+        assert!(matches!(shards.opened(shard, stay, Ok(()), at(1)), Opened::Run(_)));
+        assert!(shards.next_to_open(at(1)).is_some_and(|next| next.shard == ShardId(4)));
+        assert!(shards.is_incomplete());
+    }
+
+    #[test]
+    fn what_was_opened_for_an_earlier_stay_is_discarded_and_the_next_one_waits_for_it() {
+        let mut shards = Shards::default();
+        shards.gained(&set([5]));
+        let Next { stay, .. } = shards.next_to_open(at(0)).expect("it is due");
+        assert!(shards.losing(&set([5])).is_empty(), "it does not run");
+        shards.gained(&set([5]));
+        assert_eq!(shards.next_to_open(at(1)), None, "it is still being opened");
+        assert!(matches!(shards.opened(SHARD, stay, Ok(()), at(2)), Opened::Discard));
+        let next = shards.next_to_open(at(2)).expect("it is due");
+        assert!(next.stay > stay);
+    }
+
+    #[test]
+    fn a_shard_that_is_dropped_is_opened_again_after_a_while() {
+        let (mut shards, stay) = running();
+        let reaction = shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Commit), at(9));
+        let reaction = reaction.expect("it ran");
+        assert_eq!((reaction.verdict, reaction.failures), (super::super::Verdict::Waiting, 1));
+        assert_eq!(shards.next_to_open(at(9)), None);
+        let Next { stay, store, .. } = shards.next_to_open(at(10)).expect("it is due");
+        assert_eq!(store, Trust::Kept);
+        let Opened::Run(standing) = shards.opened(SHARD, stay, Ok(()), at(11)) else {
+            panic!("it runs")
+        };
+        assert!(standing.unproven.is_some(), "until a commit is in");
+        shards.committed(SHARD, stay, at(12));
+        shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Other), at(13)).expect("it ran");
+        let Next { stay, .. } = shards.next_to_open(at(20)).expect("it is due");
+        let Opened::Run(standing) = shards.opened(SHARD, stay, Ok(()), at(21)) else {
+            panic!("it runs")
+        };
+        assert_eq!(standing.unproven, None, "no commit is what has failed");
+    }
+
+    #[test]
+    fn what_is_said_of_an_earlier_stay_changes_nothing() {
+        let (mut shards, stay) = running();
+        assert_eq!(shards.losing(&set([5])), [SHARD]);
+        assert_eq!(shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Commit), at(2)), None);
+        shards.gained(&set([5]));
+        assert_eq!(shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Commit), at(2)), None);
+        let next = shards.next_to_open(at(2)).expect("nothing of it has failed");
+        assert!(next.stay > stay);
+    }
+
+    #[test]
+    fn a_store_that_is_damaged_is_deleted_before_the_shard_is_opened() {
+        let (mut shards, stay) = running();
+        let damaged = Error::Corrupt("a block does not add up".to_owned());
+        shards.dropped(SHARD, stay, &damaged, &left(Cause::Other), at(2)).expect("it ran");
+        let Next { stay, store, .. } = shards.next_to_open(at(9)).expect("it is due");
+        assert_eq!(store, Trust::Lost);
+        let failed = shards.opened(SHARD, stay, Err(&interrupted()), at(9));
+        assert!(matches!(failed, Opened::Failed(_)));
+        let Next { stay, store, .. } = shards.next_to_open(at(30)).expect("it is due");
+        assert_eq!(store, Trust::Lost, "it may not have come to that");
+        assert!(matches!(shards.opened(SHARD, stay, Ok(()), at(30)), Opened::Run(_)));
+    }
+
+    #[test]
+    fn a_shard_without_room_is_tried_again_and_takes_none_meanwhile() {
+        let mut shards = Shards::default();
+        shards.gained(&set([5]));
+        let next = shards.next_to_open(at(0)).expect("it is due");
+        shards.no_room(next.shard, at(0));
+        assert_eq!((shards.active(), shards.crowded()), (0, 1));
+        assert_eq!(shards.next_to_open(at(4)), None);
+        assert!(shards.next_to_open(at(5)).is_some());
+    }
+}

@@ -1,0 +1,159 @@
+//! What goes in and what comes out: topics, paths, deadlines.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{bounds, cel, duration, names};
+
+/// The records that say which items a key needs.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::expected_rules()))]
+pub struct ExpectedSpec {
+    /// Topic of the expectations; a null value cancels its key. All other topics have to have as
+    /// many partitions as this one, and workers share its partitions among themselves. A change is
+    /// refused, since offsets and state belong to the topic: make an object with another name for
+    /// another topic.
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: String,
+    /// JSON path of the key within the value, to be checked against the record key. Left out,
+    /// the record key alone counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub key: Option<String>,
+    /// JSON path of the items within the value, such as `$.items[*].id`.
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub items: String,
+    /// JSON path of how often each item is needed, beside the item, such as
+    /// `$.items[*].quantity`. Only with `counting: quantity`; left out, each listing counts one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub quantity: Option<String>,
+    /// Completes a key that expects no items at once, instead of refusing the record.
+    #[serde(default)]
+    pub allow_empty: bool,
+}
+
+/// Records that say that one item of a key has arrived.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObservedSpec {
+    /// Topic of the observations.
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: String,
+    /// JSON path of the key within the value, to be checked against the record key. Left out,
+    /// the record key alone counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub key: Option<String>,
+    /// JSON path of the item within the value, such as `$.productId`.
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub item: String,
+    /// JSON path of how many arrived at once, such as `$.count`. Only with `counting: quantity`;
+    /// left out, each record counts one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub quantity: Option<String>,
+}
+
+/// The record emitted once per key, when every expected item was observed.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CompletedSpec {
+    /// Topic of the completions.
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: String,
+    /// Name of the field that carries the key in the JSON values of completions and overdue
+    /// records.
+    #[serde(default = "default_key_field")]
+    #[schemars(length(min = 1, max = 255))]
+    pub key_field: String,
+    /// Where a completion tells more than its key. `lateHeader`: a header `rollcall-late` on those
+    /// that had been reported as overdue. `headers`: `rollcall-expected-at` as well, on all.
+    /// `value`: fields `expectedAt` and `late` in the value.
+    #[serde(default)]
+    pub facts: FactsSpec,
+}
+
+/// Where a completion tells more than its key.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum FactsSpec {
+    /// A header `rollcall-late` on those that had been reported as overdue, nothing on the others.
+    #[default]
+    LateHeader,
+    /// Headers `rollcall-expected-at` and, on those that had been reported as overdue,
+    /// `rollcall-late`.
+    Headers,
+    /// Fields `expectedAt` and `late` in the value.
+    Value,
+}
+
+/// Reports keys that are not complete in time.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OverdueSpec {
+    /// Topic of the reports: overdue, orphaned and expired keys. Left out, it is the object's
+    /// name followed by `-overdue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: Option<String>,
+    /// How long after its expectation an incomplete key is reported; it stays open and can still
+    /// complete. Left out, no key is ever overdue. Between 1s and 3650d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
+    pub after: Option<String>,
+}
+
+/// Forgets keys that were observed but never expected.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct OrphansSpec {
+    /// How long after its last observation a key without expectation is reported to the overdue
+    /// topic and forgotten. An expectation that comes later finds nothing of it. Between 1s and
+    /// 3650d.
+    #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
+    pub after: String,
+}
+
+impl Default for OrphansSpec {
+    fn default() -> Self {
+        Self { after: "7d".to_owned() }
+    }
+}
+
+/// Cancels expected keys that are still incomplete after a hard limit.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpireSpec {
+    /// How long after its expectation an incomplete key is cancelled and reported. Between 1s and
+    /// 3650d, and longer than `overdue.after`.
+    #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
+    pub after: String,
+}
+
+/// Where records go that cannot be used.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeadLetterSpec {
+    /// Topic of the dead letters: the records as they came, with the reason in the headers. Left
+    /// out, it is the object's name followed by `-dead-letter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: Option<String>,
+}
+
+/// Whether an item has to be observed once or as often as it is expected.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum CountingSpec {
+    /// Once, however often it is listed or arrives.
+    #[default]
+    Distinct,
+    /// As often as it is listed, or as its quantity says.
+    Quantity,
+}
+
+fn default_key_field() -> String {
+    "key".to_owned()
+}

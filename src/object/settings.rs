@@ -1,0 +1,235 @@
+//! A reconciliation's settings, checked: what every other part of Rollcall works with.
+//!
+//! Promise: a [`Settings`] can only come from [`validate`](super::validate), so its names are
+//! legal, its topics distinct, its numbers within bounds, and its paths compile.
+
+use std::time::Duration;
+
+use super::Kafka;
+use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
+use super::secret::Secret;
+use rollcall_core::codec::input::{ExpectedPaths, ObservedPaths};
+use rollcall_core::{
+    matching::{Counting, Rules, Times},
+    record::Timestamp,
+};
+use rollcall_core::{
+    record::{InputIndex, ShardId, Sink},
+    shard::Partitioning,
+};
+
+/// The settings of one reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The object's namespace in Kubernetes; `None` where nobody says.
+    pub namespace: Option<String>,
+    /// As Kubernetes numbers the object; `None` outside of it.
+    pub uid: Option<String>,
+    /// The object's name.
+    pub name: String,
+    pub kafka: Kafka,
+    pub expected: Expected,
+    /// At least one, in the order of their topics.
+    pub observed: Vec<Observed>,
+    pub completed: Completed,
+    pub overdue_topic: String,
+    pub dead_letter_topic: String,
+    pub deadlines: Deadlines,
+    pub counting: Counting,
+    /// Longest time from processing a record to committing its effects.
+    pub commit_interval: Duration,
+    pub start_from: StartFrom,
+    pub on_truncation: OnTruncation,
+    pub output_timestamp: OutputTimestamp,
+    pub partitioning: Partitioning,
+    pub topics: Topics,
+    pub limits: Limits,
+    /// Bytes that one worker may use; `None` when it follows from the container's limit.
+    pub memory_budget_bytes: Option<u64>,
+    /// Each step of each record is told in the log.
+    pub log_records: bool,
+    pub tracing: Tracing,
+    /// No record is to be processed.
+    pub paused: bool,
+    /// How many workers Kubernetes is to run.
+    pub replicas: u32,
+}
+
+/// The topic of the expectations and where its records hold what matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub topic: String,
+    pub paths: ExpectedPaths,
+    /// An expectation without items completes at once.
+    pub allow_empty: bool,
+}
+
+/// A topic of observations and where its records hold what matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    pub topic: String,
+    pub paths: ObservedPaths,
+}
+
+/// The topic of the completions and what they look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completed {
+    pub topic: String,
+    /// The field that carries the key.
+    pub key_field: String,
+    pub facts: FactsSpec,
+}
+
+/// When something happens because nothing else did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deadlines {
+    /// From the expectation's arrival to its report; `None` never.
+    pub overdue_after: Option<Duration>,
+    /// From the last observation of a key without expectation to its end.
+    pub orphans_after: Duration,
+    /// From the expectation's arrival to its cancellation; `None` never.
+    pub expire_after: Option<Duration>,
+    /// How long a finished key is remembered.
+    pub memory: Duration,
+}
+
+/// How topics are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    /// Missing outputs and a missing changelog are made; otherwise they are only checked.
+    pub manage: bool,
+    /// Missing inputs are made, too.
+    pub create_inputs: bool,
+    /// Partitions when no input exists yet; `None` for the broker's default.
+    pub partitions: Option<i32>,
+    /// Copies of each partition; `None` for the broker's default.
+    pub replication_factor: Option<i32>,
+    /// How long the changelog keeps tombstones.
+    pub changelog_delete_retention: Duration,
+    pub changelog_segment_bytes: u64,
+}
+
+/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
+/// count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub row_bytes_max: usize,
+    pub items_per_expectation_max: usize,
+    pub key_bytes_max: usize,
+    /// In milliseconds since the epoch.
+    pub timestamp_min_ms: Timestamp,
+    pub timestamp_ahead_max: Duration,
+}
+
+/// What a collector is told.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tracing {
+    /// Base URL; `None` where only the command line or the environment may give one.
+    pub endpoint: Option<String>,
+    /// HTTP headers to send along, as `name=value,name=value`.
+    pub headers: Option<Secret>,
+    pub keys: Keys,
+}
+
+/// Whether spans name the keys that they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keys {
+    Told,
+    #[default]
+    Withheld,
+}
+
+impl Settings {
+    /// Returns the settings that decide what a record means.
+    pub fn rules(&self) -> Rules {
+        let Deadlines { overdue_after, orphans_after, expire_after, memory } = self.deadlines;
+        Rules {
+            counting: self.counting,
+            allow_empty: self.expected.allow_empty,
+            overdue_after_ms: overdue_after.map(millis),
+            orphans_after_ms: Some(millis(orphans_after)),
+            expire_after_ms: expire_after.map(millis),
+            memory_ms: millis(memory),
+            row_bytes_max: self.limits.row_bytes_max,
+        }
+    }
+
+    /// Returns which timestamps of records can be used.
+    pub fn times(&self) -> Times {
+        let Limits { timestamp_min_ms, timestamp_ahead_max, .. } = self.limits;
+        Times { min_ms: timestamp_min_ms, ahead_max_ms: millis(timestamp_ahead_max) }
+    }
+
+    /// Returns the consumer group.
+    pub fn group_id(&self) -> &str {
+        &self.kafka.group_id
+    }
+
+    /// Returns the compacted topic that holds the state.
+    pub fn changelog_topic(&self) -> String {
+        changelog_topic(self.group_id())
+    }
+
+    /// Returns the transactional id of a shard's producer.
+    pub fn transactional_id(&self, shard: ShardId) -> String {
+        format!("{}-{shard}", self.group_id())
+    }
+
+    /// Returns the topic whose partitions decide who owns which shard.
+    pub fn lead_topic(&self) -> &str {
+        &self.expected.topic
+    }
+
+    /// Returns the input topics in the order of [`InputIndex`]: expected, then the observed ones.
+    pub fn inputs(&self) -> Vec<&str> {
+        let observed = self.observed.iter().map(|observed| observed.topic.as_str());
+        std::iter::once(self.lead_topic()).chain(observed).collect()
+    }
+
+    /// Returns an input topic.
+    ///
+    /// # Panics
+    /// When there is no such input.
+    pub fn input(&self, index: InputIndex) -> &str {
+        match index {
+            0 => self.lead_topic(),
+            _ => &self.observed[index - 1].topic,
+        }
+    }
+
+    /// Returns the topic that a kind of output goes to.
+    pub fn output(&self, sink: Sink) -> &str {
+        match sink {
+            Sink::Completed => &self.completed.topic,
+            Sink::Overdue => &self.overdue_topic,
+            Sink::DeadLetter => &self.dead_letter_topic,
+        }
+    }
+
+    /// Returns the output topics: completed, overdue, dead letters.
+    pub fn outputs(&self) -> [&str; 3] {
+        [Sink::Completed, Sink::Overdue, Sink::DeadLetter].map(|sink| self.output(sink))
+    }
+
+    /// Returns a text that changes whenever the index of due rows has to be built anew.
+    pub fn deadlines_fingerprint(&self) -> String {
+        let Deadlines { overdue_after, orphans_after, expire_after, memory } = self.deadlines;
+        let text =
+            |after: Option<Duration>| after.map_or("-".to_owned(), |d| millis(d).to_string());
+        format!(
+            "overdue={} orphans={} expire={} memory={}",
+            text(overdue_after),
+            text(Some(orphans_after)),
+            text(expire_after),
+            text(Some(memory))
+        )
+    }
+}
+
+pub(super) fn changelog_topic(group_id: &str) -> String {
+    format!("{group_id}-changelog")
+}
+
+fn millis(duration: Duration) -> Timestamp {
+    Timestamp::try_from(duration.as_millis()).expect("durations are bounded by years")
+}

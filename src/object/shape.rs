@@ -1,0 +1,298 @@
+//! Whether a document has the object's shape: known fields, of the right types.
+
+use serde_path_to_error::{Path, Segment};
+use serde_yaml::Value;
+
+use super::Reconciliation;
+use super::problem::Problems;
+use super::schema::{Definition, Kind};
+use super::suggest;
+use rollcall_core::text::near::nearest;
+
+/// Most places that are named for a field that stands at a wrong one.
+const PLACES_MAX: usize = 3;
+
+/// Reads the document. Unknown fields are taken out one by one, and numbers that should be text
+/// become text, so that all of them are reported; `None` after anything but unknown fields.
+pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Reconciliation> {
+    let definition = Definition::new();
+    let mut is_readable = true;
+    loop {
+        let error = match serde_path_to_error::deserialize(document.clone()) {
+            Ok(object) => return Some(object).filter(|_| is_readable),
+            Err(error) => error,
+        };
+        let path = error.path().clone();
+        let message = error.into_inner().to_string();
+        let wrong = Wrong { path: &path, message: &message, definition: &definition };
+        if message.starts_with("unknown field") {
+            wrong.report_unknown(problems);
+            if !take_out(&mut document, &path, &message) {
+                return None;
+            }
+            continue;
+        }
+        is_readable = false;
+        let needs_text = wrong.report(at(&mut document, path.iter()).as_deref(), problems);
+        match at(&mut document, path.iter()) {
+            Some(value) if needs_text && (value.is_number() || value.is_bool()) => {
+                *value = text_of(value).into();
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Returns what a remedy for an unknown field says.
+pub(super) fn remedy_for_unknown(field: &str, known: &[&str], places: &[String]) -> String {
+    let near = nearest(field, known.iter().copied());
+    match (near, places) {
+        (Some(near), []) => {
+            format!("did you mean {near}? If not, remove it; known are: {}", known.join(", "))
+        }
+        (Some(near), places) => {
+            format!("did you mean {near}, or {}? If not, remove it", places.join(" or "))
+        }
+        (None, []) => format!("remove it, or write one of: {}", known.join(", ")),
+        (None, places) => format!("write it as {}, or remove it", places.join(" or ")),
+    }
+}
+
+/// What serde has found wrong.
+struct Wrong<'a> {
+    path: &'a Path,
+    message: &'a str,
+    definition: &'a Definition,
+}
+
+impl Wrong<'_> {
+    /// Returns the names that serde quotes in its message.
+    fn named(&self) -> Vec<&str> {
+        self.message.split('`').skip(1).step_by(2).collect()
+    }
+
+    fn report_unknown(&self, problems: &mut Problems) {
+        let named = self.named();
+        let Some((field, known)) = named.split_first() else { return };
+        let places = self.definition.places(field);
+        let places = if places.len() > PLACES_MAX { &[][..] } else { &places };
+        let remedy = remedy_for_unknown(field, known, places);
+        problems.add(self.path.to_string(), "is an unknown field", remedy);
+    }
+
+    /// Adds anything but an unknown field; `found` is what stands there. Tells whether any text
+    /// would have the right type.
+    fn report(&self, found: Option<&Value>, problems: &mut Problems) -> bool {
+        let place = self.path.to_string();
+        if let Some(field) = self.message.strip_prefix("missing field") {
+            let field = field.trim_matches([' ', '`']);
+            let inner = Segment::Map { key: field.to_owned() };
+            let is_root = place == ".";
+            let path = self.path.iter().filter(|_| !is_root).chain([&inner]);
+            let remedy = match self.definition.meaning(path) {
+                Some(meaning) => format!(
+                    "add it; what belongs there: {meaning}. docs/reconciliation.md has an example"
+                ),
+                None => "add it; docs/reconciliation.md has an example".to_owned(),
+            };
+            let place = if is_root { field.to_owned() } else { format!("{place}.{field}") };
+            problems.add(place, "is missing", remedy);
+            return false;
+        }
+        if self.message.starts_with("unknown variant") {
+            let named = self.named();
+            let Some((found, known)) = named.split_first() else { return false };
+            let near = nearest(found, known.iter().copied());
+            let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+            let message = format!("\"{found}\" is not known");
+            problems.add(place, message, format!("{near}write {}", known.join(" or ")));
+            return false;
+        }
+        let kind = self.definition.kind(self.path.iter());
+        let kind =
+            kind.or_else(|| self.message.ends_with("expected a string").then_some(Kind::Text));
+        let (Some(kind), Some(found)) = (kind, found) else {
+            problems.add(place, self.message, "see docs/reconciliation.md");
+            return false;
+        };
+        let message = format!("{} where {} is needed", described(found), name(&kind));
+        problems.add(place, message, remedy(&kind, found));
+        matches!(kind, Kind::Duration | Kind::Instant | Kind::Text)
+    }
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "is empty".to_owned(),
+        Value::Bool(_) => format!("is the boolean {}", text_of(value)),
+        Value::Number(number) => format!("is the number {number}"),
+        Value::String(text) => format!("is the text \"{text}\""),
+        Value::Sequence(_) => "is a list".to_owned(),
+        Value::Mapping(_) => "holds fields of its own".to_owned(),
+        Value::Tagged(_) => "has a tag".to_owned(),
+    }
+}
+
+fn name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Duration => "a duration",
+        Kind::Instant => "an instant",
+        Kind::Bytes => "an amount of bytes",
+        Kind::Text => "text",
+        Kind::Choice(_) => "one of a few words",
+        Kind::Integer => "a whole number",
+        Kind::Boolean => "true or false",
+        Kind::List => "a list",
+        Kind::Fields(_) | Kind::Map => "an object with fields",
+    }
+}
+
+/// Returns what to write instead of `found`.
+fn remedy(kind: &Kind, found: &Value) -> String {
+    let text = text_of(found);
+    match kind {
+        Kind::Duration => suggest::duration(&text),
+        Kind::Instant => suggest::instant(&text),
+        Kind::Bytes => suggest::bytes(&text),
+        Kind::Text if text.is_empty() => "write a text there".to_owned(),
+        Kind::Text => format!("write \"{text}\", with the quotes"),
+        Kind::Choice(known) => format!("write {}", known.join(" or ")),
+        Kind::Integer if text.parse::<i64>().is_ok() && found.is_string() => {
+            format!("write {text}, without quotes")
+        }
+        Kind::Integer => "write a whole number of at most 2147483647, without quotes".to_owned(),
+        Kind::Boolean => "write true or false, without quotes".to_owned(),
+        Kind::List => "begin each entry with - on a line of its own".to_owned(),
+        Kind::Fields(known) => {
+            format!("write fields below it, one a line and indented: {}", known.join(", "))
+        }
+        Kind::Map => "write lines below it, indented, such as name: \"text\"".to_owned(),
+    }
+}
+
+/// Returns a single value as text; of anything else nothing.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn at<'a, 'b>(
+    document: &'a mut Value,
+    path: impl IntoIterator<Item = &'b Segment>,
+) -> Option<&'a mut Value> {
+    path.into_iter().try_fold(document, |place, segment| match segment {
+        Segment::Map { key } => place.get_mut(key.as_str()),
+        Segment::Seq { index } => place.get_mut(*index),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    })
+}
+
+/// Removes the unknown field; tells whether it was there.
+fn take_out(document: &mut Value, path: &Path, message: &str) -> bool {
+    let mut segments: Vec<&Segment> = path.iter().collect();
+    let Some(field) = message.split('`').nth(1) else { return false };
+    if matches!(segments.last(), Some(Segment::Map { key }) if key == field) {
+        segments.pop();
+    }
+    let object = at(document, segments).and_then(Value::as_mapping_mut);
+    object.is_some_and(|mapping| mapping.remove(field).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(spec: &str) -> Vec<String> {
+        let text = format!(
+            "apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\n\
+             metadata: {{ name: shipping }}\nspec:\n{spec}"
+        );
+        let problems = Reconciliation::from_yaml(&text).expect_err("a broken object");
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    fn problems_beside(more: &str) -> Vec<String> {
+        problems(&format!(
+            "  kafka: {{ bootstrapServers: k }}\n  expected: {{ topic: a, items: $.a }}\n  \
+             observed: [{{ topic: b, item: $.b }}]\n  completed: {{ topic: c }}\n  {more}"
+        ))
+    }
+
+    #[test]
+    fn what_to_write_is_said_with_the_users_own_value() {
+        for (more, problem) in [
+            (
+                "overdue: { after: 20 }",
+                "spec.overdue.after: is the number 20 where a duration is needed\n    write 20s \
+                 for seconds, 20m for minutes, 20h for hours or 20d for days; ms and w are units, \
+                 too",
+            ),
+            (
+                "deadLetter: { topic: 7 }",
+                "spec.deadLetter.topic: is the number 7 where text is needed\n    \
+                 write \"7\", with the quotes",
+            ),
+            (
+                "deadLetter: { topic: true }",
+                "spec.deadLetter.topic: is the boolean true where text is needed\n    \
+                 write \"true\", with the quotes",
+            ),
+            (
+                "replicas: \"3\"",
+                "spec.replicas: is the text \"3\" where a whole number is needed\n    \
+                 write 3, without quotes",
+            ),
+            (
+                "paused: \"yes\"",
+                "spec.paused: is the text \"yes\" where true or false is needed\n    \
+                 write true or false, without quotes",
+            ),
+            (
+                "overdue: 72h",
+                "spec.overdue: is the text \"72h\" where an object with fields is needed\n    \
+                 write fields below it, one a line and indented: after, topic",
+            ),
+            (
+                "memoryBudget: [1]",
+                "spec.memoryBudget: is a list where an amount of bytes is needed\n    \
+                 write it as Kubernetes does, such as 512Ki, 64Mi or 1048576",
+            ),
+            (
+                "counting: quantities",
+                "spec.counting: \"quantities\" is not known\n    \
+                 did you mean quantity? write distinct or quantity",
+            ),
+        ] {
+            assert_eq!(problems_beside(more), [problem]);
+        }
+    }
+
+    #[test]
+    fn every_number_that_should_be_text_is_reported_at_once() {
+        let found = problems_beside("memory: 7\n  commitInterval: 100\n  orphans: { after: 3 }");
+        assert_eq!(found.len(), 3, "{found:?}");
+        let found = problems(
+            "  kafka: { bootstrapServers: k, properties: { linger.ms: 5, debug: true } }\n",
+        );
+        assert!(found[0].ends_with("write \"5\", with the quotes") || found[0].contains("true"));
+        assert_eq!(found.len(), 3, "the two, and what is missing: {found:?}");
+    }
+
+    #[test]
+    fn a_misspelt_or_misplaced_field_is_named_as_it_was_meant() {
+        for (more, remedy) in [
+            ("memmory: 7d", "did you mean memory? If not, remove it; known are: kafka, expected"),
+            ("groupId: a", "write it as spec.kafka.groupId, or remove it"),
+            ("bootstrapservers: a", "remove it, or write one of: kafka"),
+        ] {
+            let found = problems_beside(more);
+            assert!(found[0].contains(remedy), "{found:?}");
+        }
+        let found = problems_beside("console: { replica: 1 }");
+        assert!(found[0].contains("did you mean replicas?"), "{found:?}");
+    }
+}

@@ -1,0 +1,275 @@
+//! Raw to validated, once: every mistake that can be seen without asking Kafka is found here.
+//!
+//! Each part returns what it understood and adds the rest to the problems, so that one run tells
+//! them all.
+
+mod connection;
+mod oauth;
+mod paths;
+mod scalar;
+mod together;
+mod tracing;
+
+use std::collections::HashMap;
+
+use super::bounds;
+use super::problem::Problems;
+use super::resource::{CountingSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec};
+use super::settings::{Completed, Deadlines, Limits, Observed, Settings, Topics, changelog_topic};
+use super::{Problem, Reconciliation, names};
+use rollcall_core::codec::{Partitioner, output::RESERVED_FIELDS};
+use rollcall_core::matching::Counting;
+use rollcall_core::shard::Partitioning;
+
+/// Returns the settings that `object` means.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn validate(object: &Reconciliation) -> Result<Settings, Vec<Problem>> {
+    let mut problems = Problems::default();
+    let settings = settings(object, &mut problems);
+    match problems.into_vec() {
+        problems if problems.is_empty() => Ok(settings),
+        problems => Err(problems),
+    }
+}
+
+/// Where a part has problems its fields hold placeholders; the caller drops the result then.
+fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
+    let spec = &object.spec;
+    let name = object.metadata.name.clone().unwrap_or_default();
+    problems.check("metadata.name", names::check_object(&name));
+    let counting = match spec.counting {
+        CountingSpec::Distinct => Counting::Distinct,
+        CountingSpec::Quantity => Counting::Quantity,
+    };
+    let mut settings = Settings {
+        kafka: connection::kafka(&spec.kafka, &name, problems),
+        expected: paths::expected(&spec.expected, counting, problems),
+        observed: observed(&spec.observed, counting, problems),
+        completed: completed(spec, problems),
+        overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
+        dead_letter_topic: topic(spec.dead_letter.topic.as_ref(), &name, "dead-letter"),
+        deadlines: deadlines(spec, problems),
+        counting,
+        commit_interval: scalar::duration(
+            "spec.commitInterval",
+            &spec.commit_interval,
+            bounds::COMMIT_INTERVAL,
+            problems,
+        )
+        .unwrap_or_default(),
+        start_from: spec.start_from,
+        on_truncation: spec.on_truncation,
+        output_timestamp: spec.output_timestamp,
+        partitioning: partitioning(spec.partitioner),
+        topics: topics(spec, problems),
+        limits: limits(spec, problems),
+        memory_budget_bytes: spec.memory_budget.as_ref().and_then(|budget| {
+            scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
+        }),
+        log_records: spec.log_records,
+        tracing: tracing::tracing(spec.tracing.as_ref(), problems),
+        paused: spec.paused,
+        replicas: scalar::count("spec.replicas", spec.replicas, bounds::REPLICAS, problems)
+            .unsigned_abs(),
+        namespace: object.metadata.namespace.clone(),
+        uid: object.metadata.uid.clone(),
+        name,
+    };
+    if let Some(storage) = &spec.storage {
+        scalar::bytes("spec.storage.size", &storage.size, bounds::STORAGE, problems);
+    }
+    if let Some(console) = &spec.console {
+        scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
+    }
+    together::check(spec, &settings, problems);
+    check_topics(spec, &settings, problems);
+    // Rows name inputs by number, which listing them in another order must not change.
+    settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
+    settings
+}
+
+fn partitioning(partitioner: PartitionerSpec) -> Partitioning {
+    match partitioner {
+        PartitionerSpec::Auto => Partitioning::Auto,
+        PartitionerSpec::Murmur2 => Partitioning::Named(Partitioner::Murmur2),
+        PartitionerSpec::Crc32 => Partitioning::Named(Partitioner::Crc32),
+        PartitionerSpec::Fnv1a => Partitioning::Named(Partitioner::Fnv1a),
+        PartitionerSpec::Unchecked => Partitioning::Unchecked,
+    }
+}
+
+fn topic(given: Option<&String>, name: &str, suffix: &str) -> String {
+    given.cloned().unwrap_or_else(|| format!("{name}-{suffix}"))
+}
+
+fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems) -> Vec<Observed> {
+    if specs.is_empty() {
+        problems.add("spec.observed", "is empty", "name at least one topic of observations");
+    }
+    if specs.len() > bounds::OBSERVED_MAX as usize {
+        problems.add(
+            "spec.observed",
+            format!("names {} topics", specs.len()),
+            format!("name at most {}", bounds::OBSERVED_MAX),
+        );
+    }
+    let one = |(index, spec)| {
+        paths::observed(&format!("spec.observed[{index}]"), spec, counting, problems)
+    };
+    specs.iter().enumerate().map(one).collect()
+}
+
+fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
+    let completed = &spec.completed;
+    let path = "spec.completed.keyField";
+    let key_field = &completed.key_field;
+    if key_field.is_empty() {
+        problems.add(path, "is empty", "name the field that carries the key, such as orderId");
+    } else if RESERVED_FIELDS.contains(&key_field.as_str()) {
+        problems.add(
+            path,
+            format!("\"{key_field}\" is the name of another field of output records"),
+            "choose another one, such as key",
+        );
+    }
+    Completed {
+        topic: completed.topic.clone(),
+        key_field: completed.key_field.clone(),
+        facts: completed.facts,
+    }
+}
+
+fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {
+    let mut deadline =
+        |path: &str, after: &str| scalar::duration(path, after, bounds::DEADLINE, problems);
+    let overdue_after =
+        spec.overdue.after.as_ref().and_then(|after| deadline("spec.overdue.after", after));
+    let orphans_after = deadline("spec.orphans.after", &spec.orphans.after);
+    let expire_after =
+        spec.expire.as_ref().and_then(|expire| deadline("spec.expire.after", &expire.after));
+    if let (Some(overdue), Some(expire)) = (overdue_after, expire_after)
+        && expire <= overdue
+    {
+        problems.add(
+            "spec.expire.after",
+            "is not longer than spec.overdue.after, so no key would ever be overdue",
+            "make it longer, or remove spec.overdue.after",
+        );
+    }
+    let memory = scalar::duration("spec.memory", &spec.memory, bounds::MEMORY, problems);
+    Deadlines {
+        overdue_after,
+        orphans_after: orphans_after.unwrap_or_default(),
+        expire_after,
+        memory: memory.unwrap_or_default(),
+    }
+}
+
+fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> Topics {
+    let topics = &spec.topics;
+    let changelog = &topics.changelog;
+    Topics {
+        manage: topics.manage,
+        create_inputs: topics.create_inputs,
+        partitions: topics.partitions.map(|partitions| {
+            scalar::count("spec.topics.partitions", partitions, bounds::PARTITIONS, problems)
+        }),
+        replication_factor: topics.replication_factor.map(|factor| {
+            scalar::count("spec.topics.replicationFactor", factor, bounds::REPLICATION, problems)
+        }),
+        changelog_delete_retention: scalar::duration(
+            "spec.topics.changelog.deleteRetention",
+            &changelog.delete_retention,
+            bounds::DELETE_RETENTION,
+            problems,
+        )
+        .unwrap_or_default(),
+        changelog_segment_bytes: scalar::bytes(
+            "spec.topics.changelog.segmentBytes",
+            &changelog.segment_bytes,
+            bounds::SEGMENT_BYTES,
+            problems,
+        )
+        .unwrap_or_default(),
+    }
+}
+
+fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
+    let limits = &spec.limits;
+    let mut bytes = |path: &str, quantity, bounds| scalar::bytes(path, quantity, bounds, problems);
+    let row = bytes("spec.limits.rowBytes", &limits.row_bytes, bounds::ROW_BYTES);
+    let key = bytes("spec.limits.keyBytes", &limits.key_bytes, bounds::KEY_BYTES);
+    let items = scalar::count(
+        "spec.limits.itemsPerExpectation",
+        limits.items_per_expectation,
+        bounds::ITEMS,
+        problems,
+    );
+    let timestamp_min_ms = scalar::instant(
+        "spec.limits.timestampMin",
+        &limits.timestamp_min,
+        bounds::TIMESTAMP_MIN,
+        problems,
+    );
+    let timestamp_ahead_max = scalar::duration(
+        "spec.limits.timestampAhead",
+        &limits.timestamp_ahead,
+        bounds::TIMESTAMP_AHEAD,
+        problems,
+    );
+    let size = |bytes: Option<u64>| usize::try_from(bytes.unwrap_or_default()).unwrap_or_default();
+    Limits {
+        row_bytes_max: size(row),
+        items_per_expectation_max: usize::try_from(items).unwrap_or_default(),
+        key_bytes_max: size(key),
+        timestamp_min_ms: timestamp_min_ms.unwrap_or_default(),
+        timestamp_ahead_max: timestamp_ahead_max.unwrap_or_default(),
+    }
+}
+
+/// Every topic is legal and differs from all others, also in Kafka's view of `.` and `_`.
+fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
+    let mut uses = vec![("spec.expected.topic".to_owned(), settings.lead_topic().to_owned())];
+    for (index, observed) in settings.observed.iter().enumerate() {
+        uses.push((format!("spec.observed[{index}].topic"), observed.topic.clone()));
+    }
+    uses.push(("spec.completed.topic".to_owned(), settings.completed.topic.clone()));
+    uses.push(("spec.overdue.topic".to_owned(), settings.overdue_topic.clone()));
+    uses.push(("spec.deadLetter.topic".to_owned(), settings.dead_letter_topic.clone()));
+    // A wrong group or name has been told already.
+    let defaulted = [
+        ("spec.overdue.topic", spec.overdue.topic.is_none()),
+        ("spec.deadLetter.topic", spec.dead_letter.topic.is_none()),
+    ];
+    let is_default = |path: &str| defaulted.contains(&(path, true));
+    let changelog = changelog_topic(&settings.kafka.group_id);
+    let mut seen = HashMap::from([(
+        names::collision_form(&changelog),
+        ("the changelog".to_owned(), changelog),
+    )]);
+    for (path, topic) in uses {
+        if !is_default(&path) && problems.check(&path, names::check_topic(&topic)).is_none() {
+            continue;
+        }
+        match seen.get(&names::collision_form(&topic)) {
+            Some((other, same)) if *same == topic => problems.add(
+                path,
+                format!("\"{topic}\" is also {other}"),
+                "use every topic for one purpose",
+            ),
+            Some((other, near)) => problems.add(
+                path,
+                format!("\"{topic}\" differs from \"{near}\", {other}, only in . and _"),
+                "choose another name; Kafka refuses to have both",
+            ),
+            None => {
+                seen.insert(names::collision_form(&topic), (path, topic));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Paths that the reading of records would refuse.
+
+use super::*;
+
+#[test]
+fn paths_lead_where_their_field_needs_it() {
+    assert_eq!(
+        problems_with("item: $.productId", "item: $.products[*]"),
+        ["spec.observed[0].item: \"$.products[*]\" may lead to several places\n    \
+          write a name or an index for *"]
+    );
+    assert_eq!(
+        problems_with("key: $.id ", "key: $..id "),
+        ["spec.expected.key: \"$..id\" is not a JSON path that Rollcall reads, from column 3 \
+          on\n    descending with .. is not supported; write every name on the way"]
+    );
+    assert_eq!(
+        problems_with("key: $.id ", "key: $.items[*].id "),
+        ["spec.expected.key: \"$.items[*].id\" may lead to several places\n    \
+          write a name or an index for *"]
+    );
+    let long = format!("item: $.{}", "x".repeat(1023));
+    assert_eq!(
+        problems_with("item: $.productId", &long),
+        ["spec.observed[0].item: is a JSON path of 1025 bytes\n    use at most 1024 bytes"]
+    );
+}
+
+#[test]
+fn paths_of_one_topic_agree_on_what_a_record_holds() {
+    assert_eq!(
+        problems_with("key: $.id ", "key: $.items.id "),
+        ["spec.expected.key: \"$.items.id\" contradicts another path of this topic at \
+          $.items\n    read what is at $.items in one way only: as a value, as an object, as an \
+          array by index or as an array by *"]
+    );
+    assert_eq!(
+        problems_with("item: $.productId", "item: $.orderId.product")
+            .iter()
+            .map(|problem| problem.split(" at ").next().unwrap_or_default())
+            .collect::<Vec<_>>(),
+        ["spec.observed[0].key: \"$.orderId\" contradicts another path of this topic"]
+    );
+}
+
+#[test]
+fn quantities_need_counting_by_quantity_and_lie_beside_their_item() {
+    let with_quantity = "items: $.items[*].id\n    quantity: $.items[*].count";
+    assert_eq!(
+        problems_with("items: $.items[*].id", with_quantity),
+        ["spec.expected.quantity: has no effect with counting: distinct\n    \
+          remove it, or write counting: quantity"]
+    );
+    let counted = SHIPPING.replace("counting: distinct", "counting: quantity");
+    assert_eq!(problems(&counted.replace("items: $.items[*].id", with_quantity)), [""; 0]);
+    let elsewhere = with_quantity.replace("$.items[*].count", "$.count");
+    assert_eq!(
+        problems(&counted.replace("items: $.items[*].id", &elsewhere)),
+        ["spec.expected.quantity: \"$.count\" does not lie beside the item\n    \
+          begin it with $.items[*], and use no * after that"]
+    );
+    let deeper = with_quantity.replace("].count", "].counts[*]");
+    assert!(problems(&counted.replace("items: $.items[*].id", &deeper))[0].contains("beside"));
+    let contradictory = with_quantity.replace("].count", "].id.count");
+    assert_eq!(
+        problems_with("items: $.items[*].id", &contradictory)
+            .iter()
+            .map(|problem| problem.lines().next().unwrap_or_default())
+            .collect::<Vec<_>>(),
+        [
+            "spec.expected.quantity: has no effect with counting: distinct",
+            "spec.expected.quantity: \"$.items[*].id.count\" contradicts another path of this \
+             topic at $.items[*].id",
+        ]
+    );
+    let observed = "item: $.productId\n    quantity: $.counts[*]";
+    assert_eq!(
+        problems(&counted.replace("item: $.productId", observed)),
+        ["spec.observed[0].quantity: \"$.counts[*]\" may lead to several places\n    \
+          write a name or an index for *"]
+    );
+}

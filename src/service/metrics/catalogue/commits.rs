@@ -1,0 +1,56 @@
+//! Transactions.
+
+use super::{Group, REACTION};
+use crate::metrics::Metric;
+
+pub static GROUP: Group = Group {
+    title: "Commits",
+    about: "Transactions. Their number is `rollcall_commit_seconds_count`; the records and bytes \
+            of one are the rates of the counters divided by its rate.",
+    metrics: &[
+        &SECONDS,
+        &FAILURES,
+        &CHANGELOG_RECORDS,
+        &OUTPUT_RECORDS,
+        &BYTES,
+        &LARGE_ROWS,
+        &LARGE_ROW_BYTES,
+    ],
+};
+
+pub static SECONDS: Metric = Metric::histogram(
+    "rollcall_commit_seconds",
+    "seconds",
+    "Time that a transaction took on Kafka, and its spill to the store if it had one",
+);
+
+pub static FAILURES: Metric = Metric::counter(
+    "rollcall_commit_failures_total",
+    "transactions",
+    "Transactions that failed, by reaction",
+)
+.by(&[REACTION]);
+
+pub static CHANGELOG_RECORDS: Metric =
+    Metric::counter("rollcall_changelog_records_total", "records", "Rows committed");
+
+pub static OUTPUT_RECORDS: Metric = Metric::counter(
+    "rollcall_output_records_total",
+    "records",
+    "Completions, overdue reports and dead letters committed",
+);
+
+pub static BYTES: Metric = Metric::counter(
+    "rollcall_committed_bytes_total",
+    "bytes",
+    "Keys and values of rows and outputs committed",
+);
+
+pub static LARGE_ROWS: Metric = Metric::counter(
+    "rollcall_large_rows_total",
+    "records",
+    "Rows of more than 64 KiB committed: keys with very many items",
+);
+
+pub static LARGE_ROW_BYTES: Metric =
+    Metric::counter("rollcall_large_row_bytes_total", "bytes", "What those rows took");

@@ -1,0 +1,83 @@
+//! How far the input is processed, and what of it could not be used.
+
+use super::{Group, SHARD, TOPIC};
+use crate::metrics::{Label, Metric};
+
+pub static GROUP: Group = Group {
+    title: "Input",
+    about: "How far the input is processed. Lag in seconds is the age of the newest record that \
+            was processed, while there is more to read; where all is read it is 0, and \
+            where an open transaction hides the rest it is the time since that began.",
+    metrics: &[
+        &RECORDS,
+        &NEXT_OFFSET,
+        &LAG_RECORDS,
+        &LAG_SECONDS,
+        &OPEN_TRANSACTION_SECONDS,
+        &UNUSABLE_TIMES,
+        &DEAD_LETTERS,
+        &WRONG_PARTITION,
+        &LOST,
+        &RECREATED,
+    ],
+};
+
+pub static RECORDS: Metric =
+    Metric::counter("rollcall_records_total", "records", "Input records processed")
+        .by(&[SHARD, TOPIC]);
+
+pub static NEXT_OFFSET: Metric =
+    Metric::gauge("rollcall_next_offset", "offset", "First input offset not processed")
+        .by(&[SHARD, TOPIC]);
+
+pub static LAG_RECORDS: Metric =
+    Metric::gauge("rollcall_lag_records", "offsets", "Input offsets still to read")
+        .by(&[SHARD, TOPIC]);
+
+pub static LAG_SECONDS: Metric = Metric::gauge(
+    "rollcall_lag_seconds",
+    "seconds",
+    "Age of the newest record processed while there are offsets to read, else 0",
+)
+.by(&[SHARD, TOPIC]);
+
+pub static OPEN_TRANSACTION_SECONDS: Metric = Metric::gauge(
+    "rollcall_open_transaction_seconds",
+    "seconds",
+    "Time for which an open transaction of a producer has hidden what follows in the input, else 0",
+)
+.by(&[SHARD, TOPIC]);
+
+pub static UNUSABLE_TIMES: Metric = Metric::counter(
+    "rollcall_records_unusable_time_total",
+    "records",
+    "Input records without a timestamp, or with one outside of `spec.limits`: the wall clock \
+     counts for them",
+)
+.by(&[TOPIC]);
+
+pub static DEAD_LETTERS: Metric = Metric::counter(
+    "rollcall_dead_letters_total",
+    "records",
+    "Input records that could not be used",
+)
+.by(&[Label { name: "reason", values: "the 16 reasons of semantics.md" }]);
+
+pub static WRONG_PARTITION: Metric = Metric::counter(
+    "rollcall_wrong_partition_records_total",
+    "records",
+    "Those of the dead letters that are in another partition than their key belongs to",
+)
+.by(&[TOPIC]);
+
+pub static LOST: Metric = Metric::counter(
+    "rollcall_lost_records_total",
+    "offsets",
+    "Input offsets that Kafka had deleted before they were processed",
+);
+
+pub static RECREATED: Metric = Metric::counter(
+    "rollcall_inputs_recreated_total",
+    "partitions",
+    "Input partitions that were read from the start because their topic was made again",
+);

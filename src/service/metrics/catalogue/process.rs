@@ -1,0 +1,47 @@
+//! The process itself.
+
+use super::Group;
+use crate::metrics::{Label, Metric};
+
+pub static GROUP: Group = Group {
+    title: "Process",
+    about: "The process itself, a worker's as the operator's. `process_…` are named as in every \
+            other Prometheus client.",
+    metrics: &[
+        &BUILD_INFO,
+        &CPU_SECONDS,
+        &RESIDENT_BYTES,
+        &VIRTUAL_BYTES,
+        &THREADS,
+        &OPEN_FDS,
+        &MAX_FDS,
+        &START_TIME,
+    ],
+};
+
+pub static BUILD_INFO: Metric =
+    Metric::gauge("rollcall_build_info", "boolean", "1, with the version that runs")
+        .by(&[Label { name: "version", values: "one" }]);
+
+pub static CPU_SECONDS: Metric =
+    Metric::counter("process_cpu_seconds_total", "seconds", "CPU time, user and system");
+
+pub static RESIDENT_BYTES: Metric =
+    Metric::gauge("process_resident_memory_bytes", "bytes", "Resident memory");
+
+pub static VIRTUAL_BYTES: Metric =
+    Metric::gauge("process_virtual_memory_bytes", "bytes", "Virtual memory");
+
+pub static THREADS: Metric = Metric::gauge("process_threads", "threads", "Threads");
+
+pub static OPEN_FDS: Metric =
+    Metric::gauge("process_open_fds", "descriptors", "Open file descriptors");
+
+pub static MAX_FDS: Metric =
+    Metric::gauge("process_max_fds", "descriptors", "Most file descriptors that may be open");
+
+pub static START_TIME: Metric = Metric::gauge(
+    "process_start_time_seconds",
+    "seconds",
+    "When the process was started, since the epoch",
+);

@@ -1,0 +1,174 @@
+//! What is known of keys: `GET /v1/key?key=`, `GET /v1/keys`, `GET /v1/missing`.
+
+use serde::{Deserialize, Serialize};
+
+use rollcall_core::text::escape;
+
+/// Where a key stands (docs/semantics.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyState {
+    /// Expected and not complete.
+    Open,
+    /// Open, and reported as overdue.
+    Overdue,
+    /// Observed and not expected yet.
+    Unexpected,
+    Completed,
+    Cancelled,
+}
+
+/// Which key a request is about. It travels in the query: in a path `.`, `..` and the empty key
+/// stand for something else.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyQuery {
+    pub key: String,
+}
+
+impl KeyQuery {
+    /// Returns path and query by which a worker is asked about `key`.
+    pub fn path(key: &str) -> String {
+        format!("/v1/key?key={}", escape::url(key))
+    }
+
+    /// Returns the path by which workers before version 0.2 are asked; some keys had none.
+    pub fn old_path(key: &str) -> Option<String> {
+        let is_segment = !matches!(key, "" | "." | "..");
+        is_segment.then(|| format!("/v1/keys/{}", escape::url(key)))
+    }
+}
+
+/// Everything known of one key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStory {
+    pub key: String,
+    pub shard: u32,
+    pub state: KeyState,
+    /// When the expectation arrived, by its record's timestamp: RFC 3339, UTC.
+    pub expected_at: Option<String>,
+    /// The expectation that counts; `None` without one.
+    pub expectation: Option<InputRecord>,
+    /// The last change; of a finished key, when it finished.
+    pub changed_at: String,
+    /// The last record that changed the key; duplicates and late records change nothing.
+    pub changed_by: Option<InputRecord>,
+    /// What happens next if nothing arrives; `None` when nothing does.
+    pub deadline: Option<Deadline>,
+    /// How many different items are expected, and how many of them are still to come.
+    pub expected_total: u64,
+    pub missing_total: u64,
+    /// All items known, `expected_total` and beyond; a finished key has forgotten them.
+    pub items_total: u64,
+    /// The first thousand, those still to come first.
+    pub items: Vec<ItemStory>,
+}
+
+/// A record of an input topic, in the key's partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputRecord {
+    pub topic: String,
+    pub partition: u32,
+    pub offset: i64,
+}
+
+/// What happens to a key when shard time reaches `at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deadline {
+    pub at: String,
+    pub then: Then,
+}
+
+/// What a deadline does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Then {
+    /// The key is reported as overdue and stays open.
+    Overdue,
+    /// The key is reported as expired and cancelled.
+    Expired,
+    /// The key was never expected: it is reported and forgotten.
+    Orphan,
+    /// The finished key is forgotten.
+    Forgotten,
+}
+
+/// One item of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemStory {
+    pub item: String,
+    /// How often it is needed; 0 when it is not expected.
+    pub needed: u32,
+    pub observed: u32,
+    pub missing: u32,
+}
+
+/// A page of keys, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyPage {
+    /// Each as it was when this page was made.
+    pub keys: Vec<KeyEntry>,
+    /// For `after` of the next page; `None` when there is none.
+    pub next: Option<String>,
+    pub census: CensusFacts,
+}
+
+/// A key in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyEntry {
+    pub key: String,
+    pub shard: u32,
+    pub state: KeyState,
+    /// Since when it waits: the expectation's arrival, or the last change of an unexpected key.
+    pub since: String,
+    pub deadline: Option<Deadline>,
+    pub expected_total: u64,
+    pub missing_total: u64,
+    /// The first few items still to come; of an unexpected key, those that have arrived.
+    pub items: Vec<String>,
+}
+
+/// The items that most open keys wait for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingPage {
+    pub items: Vec<MissingItem>,
+    /// `false` when there are more different items than are counted.
+    pub all_items_counted: bool,
+    pub census: CensusFacts,
+}
+
+/// An item that keys wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MissingItem {
+    pub item: String,
+    /// How many open keys wait for it.
+    pub keys: u64,
+    /// How many of it they need.
+    pub units: u64,
+    /// Since when the oldest of them waits.
+    pub oldest_since: String,
+}
+
+/// How the worker's keys were looked through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CensusFacts {
+    /// When that was done; changes since then may not be listed.
+    pub at: String,
+    /// All keys of the shards were seen. Otherwise time ran out, and older keys may exist.
+    pub complete: bool,
+    pub rows_seen: u64,
+    pub open: u64,
+    pub overdue: u64,
+    pub unexpected: u64,
+    /// Shards of this worker that could not be asked, since they are not running.
+    pub shards_not_asked: Vec<u32>,
+}

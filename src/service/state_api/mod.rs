@@ -1,0 +1,23 @@
+//! What workers answer about themselves, read by operator, console and `rollcall inspect`.
+//!
+//! Promise: these shapes are the contract of `docs/openapi.yaml`; fields are added, never renamed.
+//! Ban: nothing here knows how a worker finds its answers.
+
+mod key;
+mod problem;
+mod recent;
+mod restart;
+mod status;
+
+pub use key::{
+    CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyQuery, KeyState, KeyStory,
+    MissingItem, MissingPage, Then,
+};
+pub use problem::Problem;
+pub use recent::{RecentKind, RecentPage, RecentRecord};
+pub use restart::RestartAnswer;
+pub use rollcall_core::shard::RowCounts;
+pub use status::{
+    InputStatus, Phase, RestoreStatus, Severity, ShardStatus, ShardTotals, Trouble, WorkerState,
+    WorkerStatus,
+};

@@ -1,0 +1,161 @@
+//! The one task that sends spans.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{Endpoint, Figures, Told, Tracer, Who, client::Http, span::Author};
+use rollcall_core::shard::Result;
+
+/// Things told of in one request.
+const BATCH_MAX: usize = 512;
+/// How long a batch is waited for to fill.
+const BATCH_WAIT: Duration = Duration::from_millis(500);
+/// A collector that fails is left alone for longer and longer.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// How often a failing collector is told of.
+const TOLD_INTERVAL: Duration = Duration::from_secs(600);
+/// How long a stop waits for what is queued.
+const STOP_WAIT: Duration = Duration::from_secs(3);
+
+/// The running exporter.
+#[derive(Debug)]
+pub struct Exporter {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    pub figures: Arc<Figures>,
+}
+
+impl Exporter {
+    /// Starts to send, on the runtime that this is called on.
+    ///
+    /// # Errors
+    /// Settings that cannot be used.
+    pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer)> {
+        let http = Http::new(endpoint)?;
+        let author = Author::new(who, endpoint.keys, |name| std::env::var(name).ok());
+        let figures = Arc::<Figures>::default();
+        let (tracer, received) = Tracer::new(&figures);
+        let (stop, stopping) = watch::channel(false);
+        let sending = Sending {
+            http,
+            author,
+            figures: Arc::clone(&figures),
+            received,
+            stopping,
+            failures: 0,
+            told_at: None,
+            lost: 0,
+        };
+        Ok((Self { task: tokio::spawn(sending.run()), stop, figures }, tracer))
+    }
+
+    /// Sends what is queued, for a bounded time, and ends.
+    pub async fn finish(self) {
+        let _ = self.stop.send(true);
+        let abort = self.task.abort_handle();
+        if timeout(STOP_WAIT, self.task).await.is_err() {
+            abort.abort();
+            tracing::warn!("the last spans could not be sent within {STOP_WAIT:?}");
+        }
+    }
+}
+
+struct Sending {
+    http: Http,
+    author: Author,
+    figures: Arc<Figures>,
+    received: mpsc::Receiver<Told>,
+    stopping: watch::Receiver<bool>,
+    /// In a row.
+    failures: u32,
+    told_at: Option<Instant>,
+    /// Spans that no collector has taken since one last did.
+    lost: u64,
+}
+
+impl Sending {
+    async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            tokio::select! {
+                got = self.received.recv_many(&mut batch, BATCH_MAX) => if got == 0 { return },
+                () = stopped(&mut self.stopping) => {
+                    // What is queued is still received, then nothing.
+                    self.received.close();
+                    if self.received.recv_many(&mut batch, BATCH_MAX).await == 0 {
+                        return;
+                    }
+                }
+            }
+            self.fill(&mut batch).await;
+            let spans: Vec<Value> =
+                batch.drain(..).flat_map(|told| self.author.spans(told)).collect();
+            self.send(&spans).await;
+        }
+    }
+
+    /// Waits a moment for more of the same request.
+    async fn fill(&mut self, batch: &mut Vec<Told>) {
+        let Self { received, stopping, .. } = self;
+        let more = async {
+            while batch.len() < BATCH_MAX {
+                let room = BATCH_MAX - batch.len();
+                if received.recv_many(batch, room).await == 0 {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            _ = timeout(BATCH_WAIT, more) => {}
+            () = stopped(stopping) => {}
+        }
+    }
+
+    async fn send(&mut self, spans: &[Value]) {
+        let count = spans.len() as u64;
+        let body = self.author.request(spans).to_string().into_bytes();
+        match self.http.post(body).await {
+            Ok(()) => {
+                self.figures.sent.fetch_add(count, Ordering::Relaxed);
+                if self.failures > 0 {
+                    let lost = std::mem::take(&mut self.lost);
+                    tracing::info!(lost, "the collector takes spans again");
+                }
+                (self.failures, self.told_at) = (0, None);
+            }
+            Err(cause) => {
+                self.figures.refused.fetch_add(count, Ordering::Relaxed);
+                self.lost += count;
+                if self.told_at.is_none_or(|at| at.elapsed() > TOLD_INTERVAL) {
+                    self.told_at = Some(Instant::now());
+                    tracing::warn!(
+                        lost = self.lost,
+                        "the collector does not take spans: {cause}; they are dropped until it \
+                         does, nothing else is affected"
+                    );
+                }
+                let pause = PAUSE_MIN * 2_u32.saturating_pow(self.failures.min(10));
+                self.failures += 1;
+                tokio::select! {
+                    () = sleep(pause.min(PAUSE_MAX)) => {}
+                    () = stopped(&mut self.stopping) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Ends when the worker stops, or is gone.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,187 @@
+//! What a worker does, told as spans to an OpenTelemetry collector; off unless asked for.
+//!
+//! ```text
+//!  committers, openers ──► queue (bounded) ──► exporter ──► OTLP over HTTP
+//!     never wait             full: dropped       one task, in batches
+//!                            and counted
+//! ```
+//!
+//! Promise: whoever tells something neither waits nor fails, and nothing is told of a transaction
+//! before it is in. Ban: no content of a record, but its key where the object allows that.
+
+mod client;
+mod endpoint;
+mod exporter;
+mod span;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+pub use endpoint::Endpoint;
+pub use exporter::Exporter;
+
+use rollcall_core::{
+    record::{Output, ShardId, Sink, Span},
+    shard::Progress,
+};
+
+/// Spans that wait for the exporter; further ones are dropped.
+const QUEUE_MAX: usize = 4_096;
+/// A commit that takes longer is told of.
+const SLOW_COMMIT: Duration = Duration::from_secs(1);
+
+/// Whose spans they are.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub reconciliation: String,
+    /// The consumer group.
+    pub group: String,
+    /// This process's name in the group.
+    pub worker: String,
+    /// The input topics, the expected one first.
+    pub inputs: Vec<String>,
+    pub completed: String,
+    /// How many partitions the completed topic has.
+    pub completed_partitions: u32,
+}
+
+/// What became of spans; counts only grow.
+#[derive(Debug, Default)]
+pub struct Figures {
+    sent: AtomicU64,
+    /// The queue was full.
+    overflowed: AtomicU64,
+    /// The collector did not take them.
+    refused: AtomicU64,
+}
+
+impl Figures {
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    pub fn overflowed(&self) -> u64 {
+        self.overflowed.load(Ordering::Relaxed)
+    }
+
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+/// Something that happened, on its way to the exporter.
+#[derive(Debug)]
+enum Told {
+    Completed(Completed),
+    Opened(Opened),
+    Commit(Committing),
+}
+
+#[derive(Debug)]
+struct Completed {
+    shard: ShardId,
+    span: Span,
+    state: Option<String>,
+    /// Needed for the partition; told only where that is allowed.
+    key: Vec<u8>,
+    committed_at: SystemTime,
+}
+
+/// A shard was opened, or could not be.
+#[derive(Debug)]
+struct Opened {
+    shard: ShardId,
+    /// When each phase began that was come to, in order.
+    phases: Vec<(&'static str, SystemTime)>,
+    ended_at: SystemTime,
+    restored_records: u64,
+    error: Option<String>,
+}
+
+/// A commit took long, or failed.
+#[derive(Debug)]
+struct Committing {
+    shard: ShardId,
+    began_at: SystemTime,
+    took: Duration,
+    changes: usize,
+    outputs: usize,
+    error: Option<String>,
+}
+
+/// The way to tell of what happens.
+#[derive(Debug, Clone)]
+pub struct Tracer {
+    queue: mpsc::Sender<Told>,
+    figures: Arc<Figures>,
+}
+
+impl Tracer {
+    fn new(figures: &Arc<Figures>) -> (Self, mpsc::Receiver<Told>) {
+        let (queue, received) = mpsc::channel(QUEUE_MAX);
+        (Self { queue, figures: Arc::clone(figures) }, received)
+    }
+
+    /// Tells of the completions among the outputs of a transaction that is in.
+    pub fn committed(&self, shard: ShardId, outputs: &mut [Output]) {
+        let committed_at = SystemTime::now();
+        for output in outputs.iter_mut().filter(|output| output.sink == Sink::Completed) {
+            let Some(carried) = &mut output.carried else { continue };
+            let Some(span) = carried.span.take() else { continue };
+            self.tell(|| {
+                let state = carried.headers.iter().find(|(name, _)| name == "tracestate");
+                let state = state.and_then(|(_, value)| String::from_utf8(value.clone()?).ok());
+                let key = output.key.clone().unwrap_or_default();
+                Told::Completed(Completed { shard, span: *span, state, key, committed_at })
+            });
+        }
+    }
+
+    /// Tells of a commit, if it has failed or taken long.
+    pub fn commit(
+        &self,
+        shard: ShardId,
+        (changes, outputs): (usize, usize),
+        took: Duration,
+        error: Option<String>,
+    ) {
+        if error.is_some() || took >= SLOW_COMMIT {
+            let began_at = SystemTime::now() - took;
+            self.tell(|| {
+                Told::Commit(Committing { shard, began_at, took, changes, outputs, error })
+            });
+        }
+    }
+
+    /// Tells that a shard was opened, or could not be.
+    pub fn opened(&self, shard: ShardId, progress: &Progress, error: Option<String>) {
+        let instant = |ms: i64| {
+            SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+        };
+        let phases = progress.phases().map(|(phase, began_ms)| (phase.name(), instant(began_ms)));
+        let (phases, ended_at) = (phases.collect(), SystemTime::now());
+        let restored_records = progress.restored();
+        self.tell(|| Told::Opened(Opened { shard, phases, ended_at, restored_records, error }));
+    }
+
+    fn tell(&self, told: impl FnOnce() -> Told) {
+        match self.queue.try_reserve() {
+            Ok(place) => place.send(told()),
+            Err(TrySendError::Full(())) => {
+                self.figures.overflowed.fetch_add(1, Ordering::Relaxed);
+            }
+            // The worker is stopping.
+            Err(TrySendError::Closed(())) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! A deterministic simulator: the very code of `shard` and `matching` on a Kafka in memory, with
+//! everything going wrong that can go wrong.
+//!
+//! ```text
+//!   seed ──► Setting, Workload          environment: input, markers, rebalances, time, faults
+//!                 │                                   │ before every turn
+//!                 ▼                                   ▼
+//!   Schedule ──► Stage: whose turn ──► World: Cluster, disks, clocks ──► Oracle: is it right?
+//!                 │                                   ▲
+//!                 ▼ one thread each                   │ every call on a port takes a turn
+//!              Process ──► shard::{Opening, Running, Commit} ──► Client, Disk
+//! ```
+//!
+//! Promise: a schedule follows from its seed alone, and a seed that fails says how to replay it.
+//! Ban: no real clock, network or disk, and no knowledge of how a shard works inside.
+
+#![forbid(unsafe_code)]
+
+mod campaign;
+mod client;
+mod disk;
+mod environment;
+mod kafka;
+mod oracle;
+mod partitions;
+mod plan;
+mod process;
+mod random;
+mod schedule;
+mod setting;
+mod situation;
+mod stage;
+mod wiring;
+mod workload;
+mod world;
+
+#[cfg(test)]
+mod planted;
+#[cfg(test)]
+mod tests;
+
+pub use campaign::{Tally, campaign};
+pub use client::{Authority, Client};
+pub use plan::plan;
+pub use random::Random;
+pub use schedule::{Failure, Summary, run, run_with};
+pub use setting::Setting;
+pub use situation::{SITUATIONS, Seen, Situation};
+pub use stage::{Stage, Until};
+pub use wiring::{Faithful, Wiring};
+pub use world::{Tracing, World};
