@@ -47,7 +47,7 @@ fn apply_for_ever(dir: &Path) -> ! {
 
 fn victim(dir: &Path) -> Child {
     Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", "tests::crash::a_kill_leaves_whole_spills_only", "--nocapture"])
+        .args(["--exact", &name_of!("a_kill_leaves_whole_spills_only"), "--nocapture"])
         .env(VICTIM_DIR, dir)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -57,14 +57,15 @@ fn filler(shell: &str, test: &str, dir: &Path) -> Command {
     command
         .args(["-c", &format!("{shell} && exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", &format!("store::tests::disk::{test}"), "--nocapture"])
+        .args(["--exact", &name_of!(test), "--nocapture"])
         .env(FULL_DIR, dir);
     command
 }
 
 fn assert_passed(output: &Output) {
     let text = [&output.stdout[..], &output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]

@@ -1,5 +1,12 @@
 //! The store on a real disk: no mocks.
 
+/// Returns the name by which a test of the module around is run again in another process.
+macro_rules! name_of {
+    ($test:expr) => {
+        format!("{}::{}", module_path!().split_once("::").expect("a module").1, $test)
+    };
+}
+
 mod crash;
 mod disk;
 mod state_dir;

@@ -35,7 +35,7 @@ fn a_directory_in_use_by_another_process_is_refused_by_name() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let test = "a_directory_in_use_by_another_process_is_refused_by_name";
     let mut other = Command::new(std::env::current_exe().expect("a test has a path"))
-        .args(["--exact", &format!("tests::state_dir::{test}"), "--nocapture"])
+        .args(["--exact", &name_of!(test), "--nocapture"])
         .env(HOLD_DIR, dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
