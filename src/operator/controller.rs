@@ -59,7 +59,7 @@ pub async fn run(context: Context, namespaces: &[String], health: Arc<Health>) {
     loop {
         controller.start_looks();
         controller.measure();
-        health.beat();
+        health.heartbeat();
         let pause =
             controller.queue.next_at().map(|at| at.saturating_duration_since(Instant::now()));
         let pause = match pause {

@@ -20,7 +20,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(60);
 pub struct Health {
     start: Instant,
     /// Milliseconds from the start to the loop's last round.
-    beat_ms: AtomicU64,
+    heartbeat_ms: AtomicU64,
     /// The API server has answered once.
     answered: AtomicBool,
 }
@@ -28,13 +28,13 @@ pub struct Health {
 impl Health {
     pub fn new() -> Self {
         let start = Instant::now();
-        Self { start, beat_ms: AtomicU64::new(0), answered: AtomicBool::new(false) }
+        Self { start, heartbeat_ms: AtomicU64::new(0), answered: AtomicBool::new(false) }
     }
 
     /// Says that the loop has come round.
-    pub fn beat(&self) {
-        let beat_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.beat_ms.store(beat_ms, Ordering::Relaxed);
+    pub fn heartbeat(&self) {
+        let heartbeat_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heartbeat_ms.store(heartbeat_ms, Ordering::Relaxed);
     }
 
     /// Says that the API server has answered.
@@ -43,8 +43,8 @@ impl Health {
     }
 
     fn silent_for(&self) -> Duration {
-        let beat = Duration::from_millis(self.beat_ms.load(Ordering::Relaxed));
-        self.start.elapsed().saturating_sub(beat)
+        let heartbeat = Duration::from_millis(self.heartbeat_ms.load(Ordering::Relaxed));
+        self.start.elapsed().saturating_sub(heartbeat)
     }
 }
 

@@ -109,7 +109,7 @@ impl Election {
         let mut told = Told::default();
         loop {
             // Waiting for the API server is life, too.
-            health.beat();
+            health.heartbeat();
             match self.attempt().await {
                 Ok(holder) => {
                     health.answered();

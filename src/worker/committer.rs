@@ -73,9 +73,9 @@ fn run(
     name: &str,
 ) {
     loop {
-        view.pulse.end(name);
+        view.watchdog.end(name);
         let next = jobs.lock().expect("nothing panics under this lock").recv();
-        view.pulse.begin(name);
+        view.watchdog.begin(name);
         match next {
             Ok(Job::Commit(mut pending)) => {
                 let start = Instant::now();
@@ -99,7 +99,7 @@ fn run(
                 }
             }
             Err(_) => {
-                view.pulse.end(name);
+                view.watchdog.end(name);
                 return;
             }
         }

@@ -42,7 +42,7 @@ pub async fn serve(
 
 /// Liveness: every thread comes round. A worker that waits for a broker is alive.
 async fn health(State(view): State<Arc<View>>) -> Response {
-    http::probe(match &view.pulse.stuck(Instant::now())[..] {
+    http::probe(match &view.watchdog.stuck(Instant::now())[..] {
         [] => None,
         stuck => Some(format!("stuck: {}", stuck.join(", "))),
     })

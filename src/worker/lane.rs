@@ -87,7 +87,7 @@ impl Lane {
 
     fn run(&mut self, commands: &Receiver<Command>) {
         loop {
-            self.shared.view.pulse.beat(&self.name);
+            self.shared.view.watchdog.heartbeat(&self.name);
             loop {
                 match commands.try_recv() {
                     Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return,

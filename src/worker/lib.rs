@@ -24,7 +24,6 @@ mod metrics;
 mod name;
 mod opener;
 mod plan;
-mod pulse;
 mod query;
 mod refused;
 mod room;
@@ -38,6 +37,7 @@ mod totals;
 mod troubles;
 mod view;
 mod watch;
+mod watchdog;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 

@@ -92,7 +92,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
             if self.stop.parting().is_some() {
                 return Ok(None);
             }
-            self.view.pulse.beat("membership");
+            self.view.watchdog.heartbeat("membership");
             let message = match (self.join)() {
                 Ok(membership) => return Ok(Some(membership)),
                 Err(Error::Interrupted(message)) => message,
@@ -123,7 +123,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
                 Some(Parting::Leave) => membership.leave(),
                 Some(Parting::Stay) => membership.stay(),
                 None => {
-                    self.view.pulse.beat("membership");
+                    self.view.watchdog.heartbeat("membership");
                     match membership.poll() {
                         Ok(standing) => {
                             if standing == Standing::Member {
@@ -156,7 +156,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
             if left.is_zero() {
                 return false;
             }
-            self.view.pulse.beat("membership");
+            self.view.watchdog.heartbeat("membership");
             if self.stop.wait(left.min(PAUSE_STEP)).is_some() {
                 return true;
             }
@@ -193,7 +193,7 @@ impl Clients {
     fn reconnect(&self, view: &View) {
         view.counted_out();
         for (index, lane) in self.lanes.iter().enumerate() {
-            view.pulse.beat("membership");
+            view.watchdog.heartbeat("membership");
             match DataConsumer::connect(&self.connection, &self.topics, self.fetch_kbytes) {
                 Ok(data) => {
                     let _ = lane.send(Command::Reconnect(Box::new(data)));

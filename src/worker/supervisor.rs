@@ -96,7 +96,7 @@ impl Supervisor {
     /// Serves until told to stop, then ends the lanes.
     pub fn run(mut self, events: &Receiver<Event>) {
         loop {
-            self.view.pulse.beat("supervisor");
+            self.view.watchdog.heartbeat("supervisor");
             match events.recv_timeout(TICK) {
                 Ok(Event::Gained(shards)) => self.gained(&shards),
                 Ok(Event::Losing(shards, done)) => self.losing(&shards, &done),

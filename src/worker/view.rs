@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    commits::Commits, committer::wall_ms, pulse::Pulse, totals::Totals, troubles::Troubles,
+    commits::Commits, committer::wall_ms, totals::Totals, troubles::Troubles, watchdog::Watchdog,
 };
 use rollcall_core::{
     record::{Offset, ShardId, Timestamp},
@@ -142,7 +142,7 @@ pub struct View {
     reopening: Mutex<Option<String>>,
     /// By [`Change`].
     rebalances: [AtomicU64; CHANGES.len()],
-    pub pulse: Pulse,
+    pub watchdog: Watchdog,
     pub totals: Totals,
 }
 

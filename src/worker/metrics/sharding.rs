@@ -49,7 +49,7 @@ pub(super) fn collect(families: &mut Families, scene: &Scene<'_>) {
     }
     families.single(&sharding::REVOCATION_SECONDS, seconds);
     let mut stalls = families.family(&sharding::THREAD_STALLED);
-    for (thread, stall) in view.pulse.stalls(Instant::now()) {
+    for (thread, stall) in view.watchdog.stalls(Instant::now()) {
         stalls.sample(&[&thread], stall.as_secs_f64());
     }
 }

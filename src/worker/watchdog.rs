@@ -15,10 +15,10 @@ const JOB_MAX: Duration = Duration::from_secs(180);
 
 /// The worker's threads, by name.
 #[derive(Debug, Default)]
-pub struct Pulse(Mutex<BTreeMap<String, Beat>>);
+pub struct Watchdog(Mutex<BTreeMap<String, Heartbeat>>);
 
 #[derive(Debug, Clone, Copy)]
-enum Beat {
+enum Heartbeat {
     /// It has come round and is to do so again.
     Round(Instant),
     /// It has begun a job.
@@ -27,51 +27,57 @@ enum Beat {
     Idle,
 }
 
-impl Pulse {
+impl Watchdog {
     /// Notes that a thread comes round.
-    pub fn beat(&self, thread: &str) {
-        self.set(thread, Beat::Round(Instant::now()));
+    pub fn heartbeat(&self, thread: &str) {
+        self.set(thread, Heartbeat::Round(Instant::now()));
     }
 
     /// Notes that a thread has begun a job.
     pub fn begin(&self, thread: &str) {
-        self.set(thread, Beat::Job(Instant::now()));
+        self.set(thread, Heartbeat::Job(Instant::now()));
     }
 
     /// Notes that a thread waits for a job.
     pub fn end(&self, thread: &str) {
-        self.set(thread, Beat::Idle);
+        self.set(thread, Heartbeat::Idle);
     }
 
     /// Returns the threads that do not come back from what they do, for how long and why that
     /// cannot be.
     pub fn stuck(&self, now: Instant) -> Vec<String> {
-        let beats = self.lock();
-        let stuck = beats.iter().filter(|(_, beat)| beat.stall(now) > beat.limit());
-        stuck.map(|(thread, beat)| format!("{thread} for {:?}", beat.stall(now))).collect()
+        let heartbeats = self.lock();
+        let stuck =
+            heartbeats.iter().filter(|(_, heartbeat)| heartbeat.stall(now) > heartbeat.limit());
+        stuck
+            .map(|(thread, heartbeat)| format!("{thread} for {:?}", heartbeat.stall(now)))
+            .collect()
     }
 
     /// Returns how long ago each thread came round or began its job; nothing for one that waits.
     pub fn stalls(&self, now: Instant) -> Vec<(String, Duration)> {
-        self.lock().iter().map(|(thread, beat)| (thread.clone(), beat.stall(now))).collect()
+        self.lock()
+            .iter()
+            .map(|(thread, heartbeat)| (thread.clone(), heartbeat.stall(now)))
+            .collect()
     }
 
-    fn set(&self, thread: &str, beat: Beat) {
-        let mut beats = self.lock();
-        match beats.get_mut(thread) {
-            Some(last) => *last = beat,
+    fn set(&self, thread: &str, heartbeat: Heartbeat) {
+        let mut heartbeats = self.lock();
+        match heartbeats.get_mut(thread) {
+            Some(last) => *last = heartbeat,
             None => {
-                beats.insert(thread.to_owned(), beat);
+                heartbeats.insert(thread.to_owned(), heartbeat);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Beat>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Heartbeat>> {
         self.0.lock().expect("nothing panics under this lock")
     }
 }
 
-impl Beat {
+impl Heartbeat {
     fn stall(self, now: Instant) -> Duration {
         match self {
             Self::Round(since) | Self::Job(since) => now.saturating_duration_since(since),
@@ -92,34 +98,34 @@ impl Beat {
 mod tests {
     use super::*;
 
-    fn stuck_after(pulse: &Pulse, wait: Duration) -> usize {
-        pulse.stuck(Instant::now() + wait).len()
+    fn stuck_after(watchdog: &Watchdog, wait: Duration) -> usize {
+        watchdog.stuck(Instant::now() + wait).len()
     }
 
     #[test]
     fn a_thread_that_does_not_come_round_is_stuck_after_a_minute() {
-        let pulse = Pulse::default();
-        pulse.beat("lane-0");
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(50)), 0);
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(61)), 1);
-        pulse.beat("lane-0");
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(50)), 0);
+        let watchdog = Watchdog::default();
+        watchdog.heartbeat("lane-0");
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(50)), 0);
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(61)), 1);
+        watchdog.heartbeat("lane-0");
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(50)), 0);
     }
 
     #[test]
     fn a_commit_may_wait_for_a_broker_but_not_for_ever() {
-        let pulse = Pulse::default();
-        pulse.begin("commit-0");
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(170)), 0);
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(181)), 1);
+        let watchdog = Watchdog::default();
+        watchdog.begin("commit-0");
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(170)), 0);
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(181)), 1);
     }
 
     #[test]
     fn a_thread_that_waits_for_a_job_is_never_stuck() {
-        let pulse = Pulse::default();
-        pulse.begin("commit-0");
-        pulse.end("commit-0");
-        assert_eq!(stuck_after(&pulse, Duration::from_secs(100_000)), 0);
-        assert_eq!(pulse.stalls(Instant::now()), [("commit-0".to_owned(), Duration::ZERO)]);
+        let watchdog = Watchdog::default();
+        watchdog.begin("commit-0");
+        watchdog.end("commit-0");
+        assert_eq!(stuck_after(&watchdog, Duration::from_secs(100_000)), 0);
+        assert_eq!(watchdog.stalls(Instant::now()), [("commit-0".to_owned(), Duration::ZERO)]);
     }
 }
