@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
 use super::{failed, host_name};
-use rollcall_worker::{AtStop, OnMisfit};
+use rollcall_worker::{OnMisfit, ShutdownPolicy};
 
 /// Run a reconciliation in this process, outside Kubernetes as inside
 #[derive(Debug, clap::Args)]
@@ -45,7 +45,7 @@ pub struct Args {
     /// that nothing moves if this process is back within the session; or a URL to ask, which
     /// answers {"wanted": true} for staying
     #[arg(long, value_name = "leave|stay|URL", default_value = "leave")]
-    at_stop: AtStop,
+    at_stop: ShutdownPolicy,
     /// Base URL of the OpenTelemetry collector that spans are sent to by OTLP over HTTP, as in
     /// http://localhost:4318 [default: OTEL_EXPORTER_OTLP_ENDPOINT, then spec.tracing.endpoint]
     #[arg(long)]

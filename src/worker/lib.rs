@@ -11,7 +11,6 @@
 
 #![forbid(unsafe_code)]
 
-mod at_stop;
 mod cadence;
 mod command;
 mod commits;
@@ -27,6 +26,7 @@ mod plan;
 mod query;
 mod refused;
 mod room;
+mod shutdown;
 mod standing;
 mod start;
 mod status;
@@ -51,10 +51,10 @@ use rollcall_core::shard::{Error, Result};
 use rollcall_object::Settings;
 use rollcall_service::telemetry::Endpoint;
 
-pub use at_stop::{AtStop, Parting};
 pub use name::{default_instance_id, mark};
 pub use plan::wanted;
 pub use room::raise_limit_of_files;
+pub use shutdown::{Departure, ShutdownPolicy};
 
 /// How to run one worker process.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ pub struct Options {
     /// How long to look for Kafka before giving up; `None` for ever.
     pub give_up_after: Option<Duration>,
     pub on_misfit: OnMisfit,
-    pub at_stop: AtStop,
+    pub at_stop: ShutdownPolicy,
     /// Base URL of the collector that spans are sent to; wins over environment and object.
     pub otlp_endpoint: Option<String>,
     /// How often the topics are checked while the worker runs.

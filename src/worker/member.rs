@@ -12,8 +12,8 @@ use std::{
 
 use super::{
     OnMisfit,
-    at_stop::Parting,
     command::Command,
+    shutdown::Departure,
     standing::Watch,
     stop::Stop,
     supervisor::Event,
@@ -89,7 +89,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
     fn join_in_time(&self, refusals: &Refusals) -> Result<Option<Membership<O>>> {
         let mut pause = RETRY_MIN;
         loop {
-            if self.stop.parting().is_some() {
+            if self.stop.departure().is_some() {
                 return Ok(None);
             }
             self.view.watchdog.heartbeat("membership");
@@ -119,9 +119,9 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
         certificates: &mut u64,
     ) -> End {
         loop {
-            match self.stop.parting() {
-                Some(Parting::Leave) => membership.leave(),
-                Some(Parting::Stay) => membership.stay(),
+            match self.stop.departure() {
+                Some(Departure::Leave) => membership.leave(),
+                Some(Departure::Stay) => membership.stay(),
                 None => {
                     self.view.watchdog.heartbeat("membership");
                     match membership.poll() {

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::at_stop::{AtStop, Parting};
+use super::shutdown::{Departure, ShutdownPolicy};
 use rollcall_core::shard::Result;
 use rollcall_kafka::KafkaBroker;
 
@@ -27,7 +27,7 @@ const GIVE_UP_MAX: Duration = Duration::from_secs(25);
 /// Tells a worker's threads when to end, and how.
 #[derive(Default)]
 pub struct Stop {
-    parting: Mutex<Option<Parting>>,
+    departure: Mutex<Option<Departure>>,
     told: Condvar,
     /// Whom to ask whether brokers answer, once there are shards to give up.
     broker: OnceLock<KafkaBroker>,
@@ -35,18 +35,18 @@ pub struct Stop {
 
 impl Stop {
     /// Tells to end.
-    fn tell(&self, parting: Parting) {
-        self.lock().get_or_insert(parting);
+    fn tell(&self, departure: Departure) {
+        self.lock().get_or_insert(departure);
         self.told.notify_all();
     }
 
     /// Returns how to part from the group, once it is to be.
-    pub fn parting(&self) -> Option<Parting> {
+    pub fn departure(&self) -> Option<Departure> {
         *self.lock()
     }
 
     /// Waits for that long, or until it is time to end, and returns how then.
-    pub fn wait(&self, pause: Duration) -> Option<Parting> {
+    pub fn wait(&self, pause: Duration) -> Option<Departure> {
         let waited = self.told.wait_timeout_while(self.lock(), pause, |told| told.is_none());
         *waited.expect("nothing panics under this lock").0
     }
@@ -56,8 +56,8 @@ impl Stop {
         let _ = self.broker.set(broker);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Parting>> {
-        self.parting.lock().expect("nothing panics under this lock")
+    fn lock(&self) -> MutexGuard<'_, Option<Departure>> {
+        self.departure.lock().expect("nothing panics under this lock")
     }
 }
 
@@ -65,15 +65,15 @@ impl Stop {
 /// waited for. It is asked `how` meanwhile.
 pub async fn end(
     stop: &Arc<Stop>,
-    how: AtStop,
+    how: ShutdownPolicy,
     ended: &mut oneshot::Receiver<Result<()>>,
 ) -> Option<Result<()>> {
     let start = Instant::now();
     let telling = Arc::clone(stop);
     tokio::spawn(async move {
-        let parting = how.decide().await;
-        tracing::info!(?parting, "stopping: giving all shards up");
-        telling.tell(parting);
+        let departure = how.decide().await;
+        tracing::info!(?departure, "stopping: giving all shards up");
+        telling.tell(departure);
     });
     // Before it has started there is nothing to give up.
     let broker = stop.broker.get()?;
@@ -122,10 +122,10 @@ mod tests {
         assert_eq!(stop.wait(Duration::from_millis(1)), None);
         let waits = Arc::clone(&stop);
         let waiting = thread::spawn(move || waits.wait(Duration::from_secs(600)));
-        stop.tell(Parting::Stay);
-        stop.tell(Parting::Leave);
-        assert_eq!(waiting.join().expect("it does not panic"), Some(Parting::Stay));
-        assert_eq!(stop.parting(), Some(Parting::Stay), "what is told first counts");
+        stop.tell(Departure::Stay);
+        stop.tell(Departure::Leave);
+        assert_eq!(waiting.join().expect("it does not panic"), Some(Departure::Stay));
+        assert_eq!(stop.departure(), Some(Departure::Stay), "what is told first counts");
     }
 
     #[tokio::test]
@@ -133,7 +133,7 @@ mod tests {
         let stop = Arc::new(Stop::default());
         let (_running, mut ended) = oneshot::channel();
         let start = Instant::now();
-        assert!(end(&stop, AtStop::Part(Parting::Leave), &mut ended).await.is_none());
+        assert!(end(&stop, ShutdownPolicy::Always(Departure::Leave), &mut ended).await.is_none());
         assert!(start.elapsed() < Duration::from_secs(1));
     }
 }

@@ -14,9 +14,9 @@ const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 /// What to do when told to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AtStop {
+pub enum ShutdownPolicy {
     /// Always the same.
-    Part(Parting),
+    Always(Departure),
     /// What is answered at this URL decides, a [`RestartAnswer`]. Without an answer the worker
     /// leaves.
     Ask(String),
@@ -24,7 +24,7 @@ pub enum AtStop {
 
 /// How a worker parts from its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parting {
+pub enum Departure {
     /// Others take its shards over at once.
     Leave,
     /// It stays a member until its session ends: back before that, it has its shards again, and
@@ -32,30 +32,30 @@ pub enum Parting {
     Stay,
 }
 
-impl FromStr for AtStop {
+impl FromStr for ShutdownPolicy {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "leave" => Ok(Self::Part(Parting::Leave)),
-            "stay" => Ok(Self::Part(Parting::Stay)),
+            "leave" => Ok(Self::Always(Departure::Leave)),
+            "stay" => Ok(Self::Always(Departure::Stay)),
             url if url.starts_with("http://") => Ok(Self::Ask(url.to_owned())),
             _ => Err("say leave, stay, or an http:// URL to ask".to_owned()),
         }
     }
 }
 
-impl AtStop {
+impl ShutdownPolicy {
     /// Decides, within a second.
-    pub(super) async fn decide(&self) -> Parting {
+    pub(super) async fn decide(&self) -> Departure {
         match self {
-            Self::Part(parting) => *parting,
+            Self::Always(departure) => *departure,
             Self::Ask(url) => match ask(url).await {
-                Ok(RestartAnswer { wanted: true }) => Parting::Stay,
-                Ok(RestartAnswer { wanted: false }) => Parting::Leave,
+                Ok(RestartAnswer { wanted: true }) => Departure::Stay,
+                Ok(RestartAnswer { wanted: false }) => Departure::Leave,
                 Err(why) => {
                     tracing::warn!(url, "nobody says whether this worker comes back: {why}");
-                    Parting::Leave
+                    Departure::Leave
                 }
             },
         }
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn an_option_says_what_it_may_be() {
-        assert_eq!("leave".parse(), Ok(AtStop::Part(Parting::Leave)));
-        assert_eq!("stay".parse(), Ok(AtStop::Part(Parting::Stay)));
+        assert_eq!("leave".parse(), Ok(ShutdownPolicy::Always(Departure::Leave)));
+        assert_eq!("stay".parse(), Ok(ShutdownPolicy::Always(Departure::Stay)));
         let url = "http://rollcall:8080/v1";
-        assert_eq!(url.parse(), Ok(AtStop::Ask(url.to_owned())));
-        assert!("go".parse::<AtStop>().is_err());
+        assert_eq!(url.parse(), Ok(ShutdownPolicy::Ask(url.to_owned())));
+        assert!("go".parse::<ShutdownPolicy>().is_err());
     }
 
     #[tokio::test]
@@ -99,14 +99,15 @@ mod tests {
         let listener = http::listen(any).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let server = http::serve(listener, router, http::Hosts::all());
-        let decided =
-            async |path: &str| AtStop::Ask(format!("http://{address}{path}")).decide().await;
-        assert_eq!(decided("/back").await, Parting::Stay);
+        let decided = async |path: &str| {
+            ShutdownPolicy::Ask(format!("http://{address}{path}")).decide().await
+        };
+        assert_eq!(decided("/back").await, Departure::Stay);
         for path in ["/gone", "/unwell", "/other", "/unknown"] {
-            assert_eq!(decided(path).await, Parting::Leave, "{path}");
+            assert_eq!(decided(path).await, Departure::Leave, "{path}");
         }
         server.abort();
         let _ = server.await;
-        assert_eq!(decided("/back").await, Parting::Leave, "nobody is there");
+        assert_eq!(decided("/back").await, Departure::Leave, "nobody is there");
     }
 }
