@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     Options, metrics,
-    query::{self, Desk},
+    query::{self, StateReader},
     status,
     view::View,
 };
@@ -21,11 +21,11 @@ use rollcall_service::http;
 /// When the address cannot be used.
 pub async fn serve(
     options: &Options,
-    desk: &Arc<Desk>,
+    reader: &Arc<StateReader>,
     settings: &Settings,
 ) -> Result<JoinHandle<()>> {
     let listener = http::listen(options.http).await?;
-    let view = Arc::clone(&desk.view);
+    let view = Arc::clone(&reader.view);
     let registry = metrics::registry(Arc::clone(&view), settings, &options.instance_id)
         .map_err(|error| Error::Misconfigured(format!("metrics: {error}")))?;
     let router = Router::new()
@@ -35,7 +35,7 @@ pub async fn serve(
         .with_state(Arc::clone(&view))
         .merge(http::metrics(registry))
         .merge(status::router(view, settings, &options.instance_id))
-        .merge(query::router(Arc::clone(desk)));
+        .merge(query::router(Arc::clone(reader)));
     let hosts = http::Hosts::new(options.http, &options.allowed_hosts);
     Ok(http::serve(listener, router, hosts))
 }

@@ -41,7 +41,7 @@ mod watchdog;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use query::Desk;
+use query::StateReader;
 use start::Work;
 use stop::Stop;
 use tokio::{runtime::Handle, sync::oneshot};
@@ -104,11 +104,11 @@ pub fn run(settings: &Settings, options: &Options) -> Result<()> {
 /// Returns what the worker ended with; `None` if its threads are to be left behind.
 async fn serve(settings: &Settings, options: &Options) -> Option<Result<()>> {
     let view = Arc::new(View::default());
-    let desk = Desk::new(Arc::clone(&view), settings, options.state_dir.clone());
-    let desk = Arc::new(desk);
+    let reader = StateReader::new(Arc::clone(&view), settings, options.state_dir.clone());
+    let reader = Arc::new(reader);
     let listening = async {
         let signal = rollcall_service::http::stop_signal()?;
-        Ok::<_, Error>((signal, http::serve(options, &desk, settings).await?))
+        Ok::<_, Error>((signal, http::serve(options, &reader, settings).await?))
     };
     let (signal, server) = match listening.await {
         Ok(listening) => listening,
@@ -127,7 +127,7 @@ async fn serve(settings: &Settings, options: &Options) -> Option<Result<()>> {
         return Some(Ok(()));
     }
     let stop = Arc::<Stop>::default();
-    let mut ended = match begin(settings, options, desk, &stop) {
+    let mut ended = match begin(settings, options, reader, &stop) {
         Ok(ended) => ended,
         Err(error) => return Some(Err(error)),
     };
@@ -146,14 +146,14 @@ async fn serve(settings: &Settings, options: &Options) -> Option<Result<()>> {
 fn begin(
     settings: &Settings,
     options: &Options,
-    desk: Arc<Desk>,
+    reader: Arc<StateReader>,
     stop: &Arc<Stop>,
 ) -> Result<oneshot::Receiver<Result<()>>> {
     let given = options.otlp_endpoint.as_deref();
     let endpoint = Endpoint::find(given, &settings.tracing, |name| std::env::var(name).ok())?;
     let (settings, options) = (settings.clone(), options.clone());
     let (stop, runtime) = (Arc::clone(stop), Handle::current());
-    let work = Work { settings, options, endpoint, desk, stop, runtime };
+    let work = Work { settings, options, endpoint, reader, stop, runtime };
     let (end, ended) = oneshot::channel();
     let run = move || {
         let _ = end.send(work.run());

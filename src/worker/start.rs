@@ -21,7 +21,7 @@ use super::{
     name,
     opener::Opener,
     plan,
-    query::Desk,
+    query::StateReader,
     refused,
     room::Room,
     spawn,
@@ -56,7 +56,7 @@ pub struct Work {
     pub settings: Settings,
     pub options: Options,
     pub endpoint: Option<Endpoint>,
-    pub desk: Arc<Desk>,
+    pub reader: Arc<StateReader>,
     pub stop: Arc<Stop>,
     /// Where what is asynchronous runs.
     pub runtime: runtime::Handle,
@@ -68,8 +68,8 @@ impl Work {
     /// # Errors
     /// What only the user can fix, with the remedy.
     pub fn run(self) -> Result<()> {
-        let Self { settings, options, endpoint, desk, stop, runtime } = self;
-        let view = &desk.view;
+        let Self { settings, options, endpoint, reader, stop, runtime } = self;
+        let view = &reader.view;
         let mut connection = Connection::of(&settings, &options.instance_id)?;
         connection.mark.clone_from(&options.mark);
         let connection = Arc::new(connection);
@@ -98,9 +98,9 @@ impl Work {
         };
         watch.start()?;
         let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
-        let watching = refused::watch(Arc::clone(view), Arc::clone(&desk.recent), inputs);
+        let watching = refused::watch(Arc::clone(view), Arc::clone(&reader.recent), inputs);
         let watching = runtime.spawn(watching);
-        let result = start(&settings, &options, &connection, topics, &desk, &stop, tracer)
+        let result = start(&settings, &options, &connection, topics, &reader, &stop, tracer)
             .and_then(Threads::join);
         watching.abort();
         if let Some(exporter) = exporter {
@@ -183,11 +183,11 @@ fn start(
     options: &Options,
     connection: &Arc<Connection>,
     topics: Topics,
-    desk: &Desk,
+    reader: &StateReader,
     stop: &Arc<Stop>,
     tracer: Option<Tracer>,
 ) -> Result<Threads> {
-    let view = &desk.view;
+    let view = &reader.view;
     let budget = Budget::of_process(settings.memory_budget_bytes);
     tracing::info!(bytes = budget.total_bytes, "memory budget: {:?}", budget.source);
     let identity = Identity {
@@ -210,14 +210,14 @@ fn start(
         committers,
         events: events.clone(),
         view: Arc::clone(view),
-        recent: Arc::clone(&desk.recent),
+        recent: Arc::clone(&reader.recent),
         commit_interval: settings.commit_interval,
     };
     let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
     let lanes = start_lanes(options.lanes, connection, &topics, fetch_kbytes, &shared)?;
     drop(shared);
     let commands: Vec<_> = lanes.iter().map(|lane| lane.commands.clone()).collect();
-    desk.open(commands.clone());
+    reader.open(commands.clone());
     let broker = KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics));
     stop.started(broker.clone());
     let opener = Opener { plan, broker: broker.clone(), stores, events: events.clone(), tracer };

@@ -6,13 +6,13 @@
 use std::num::NonZeroU32;
 
 use super::{
-    desk::{Desk, not_running, problem},
+    state_reader::{StateReader, not_running, problem},
     story,
 };
 use rollcall_core::{matching::Row, record::ShardId, shard::Placement};
 use rollcall_service::state_api::Problem;
 
-impl Desk {
+impl StateReader {
     /// Returns the row of `key` and the shard that has it.
     pub async fn find(&self, key: &[u8]) -> Result<(ShardId, Row), Problem> {
         let partitions = self.view.partitions().and_then(NonZeroU32::new);

@@ -2,27 +2,27 @@
 //!
 //! ```text
 //!  GET /v1/key    ──► lane: the row in memory ──► store: one look-up
-//!  GET /v1/keys   ──► census ─┬─ lanes: dirty rows, in portions between batches
+//!  GET /v1/keys   ──► scan ─┬─ lanes: dirty rows, in portions between batches
 //!  GET /v1/missing ───────────┤
 //!                             └─ snapshots of the stores, on a thread of their own
 //!  GET /v1/recent ──► the last outputs, kept at each commit
 //! ```
 //!
 //! Promise: lanes answer between two batches, in a millisecond or so, and never wait for whoever
-//! asks; everything else happens elsewhere, one census at a time. What is told of one key is its
-//! row in memory, up to one commit interval ahead of what is committed. What a census tells is at
+//! asks; everything else happens elsewhere, one scan at a time. What is told of one key is its
+//! row in memory, up to one commit interval ahead of what is committed. What a scan tells is at
 //! most as old as it says; each key on a page is looked up again, so that no page shows a key in a
 //! state that it has left. Ban: nothing here changes a row, a cache or a store.
 
-mod census;
-mod desk;
 mod lookup;
+mod open_key_scan;
 mod recent;
 mod routes;
+mod scan_totals;
+mod state_reader;
 mod story;
-mod tally;
 
-pub use desk::{Desk, Question};
 pub use recent::Recent;
 pub use routes::router;
+pub use state_reader::{Question, StateReader};
 pub use story::time;

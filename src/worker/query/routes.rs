@@ -11,10 +11,10 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, problem},
     recent::Payload,
+    scan_totals::Place,
+    state_reader::{StateReader, problem},
     story,
-    tally::Place,
 };
 use rollcall_service::http;
 use rollcall_service::state_api::{
@@ -32,38 +32,41 @@ const KEY_BYTES_MAX: usize = 64 << 10;
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-/// Returns the routes under `/v1` that `desk` serves.
-pub fn router(desk: Arc<Desk>) -> Router {
+/// Returns the routes under `/v1` that `reader` serves.
+pub fn router(reader: Arc<StateReader>) -> Router {
     Router::new()
         .route("/v1/key", get(key))
         .route("/v1/keys/{key}", get(key_in_path))
         .route("/v1/keys", get(keys))
         .route("/v1/missing", get(missing))
         .route("/v1/recent", get(recent))
-        .with_state(desk)
+        .with_state(reader)
 }
 
 async fn key(
-    State(desk): State<Arc<Desk>>,
+    State(reader): State<Arc<StateReader>>,
     query: Result<Query<KeyQuery>, QueryRejection>,
 ) -> Answer<KeyStory> {
     let Query(KeyQuery { key }) = query.map_err(|error| rejected(&error))?;
-    story_of(&desk, key).await
+    story_of(&reader, key).await
 }
 
 /// As it was asked before keys travelled in the query: consoles of an older version still do.
-async fn key_in_path(State(desk): State<Arc<Desk>>, Path(key): Path<String>) -> Answer<KeyStory> {
-    story_of(&desk, key).await
+async fn key_in_path(
+    State(reader): State<Arc<StateReader>>,
+    Path(key): Path<String>,
+) -> Answer<KeyStory> {
+    story_of(&reader, key).await
 }
 
-async fn story_of(desk: &Desk, key: String) -> Answer<KeyStory> {
+async fn story_of(reader: &StateReader, key: String) -> Answer<KeyStory> {
     if key.len() > KEY_BYTES_MAX {
         return Err(bad_request("the key is longer than any record's"));
     }
     let bytes = key.into_bytes();
-    let (shard, row) = desk.find(&bytes).await?;
+    let (shard, row) = reader.find(&bytes).await?;
     let number = shard.0.unsigned_abs();
-    let story = story::story(&bytes, number, &row, &desk.rules, &desk.inputs);
+    let story = story::story(&bytes, number, &row, &reader.rules, &reader.inputs);
     Ok(Json(story.expect("the row is one of which something is known")))
 }
 
@@ -91,7 +94,7 @@ enum Order {
 }
 
 async fn keys(
-    State(desk): State<Arc<Desk>>,
+    State(reader): State<Arc<StateReader>>,
     query: Result<Query<Keys>, QueryRejection>,
 ) -> Answer<KeyPage> {
     let Query(Keys { state, limit, after, .. }) = query.map_err(|error| rejected(&error))?;
@@ -101,19 +104,19 @@ async fn keys(
     if matches!(state, KeyState::Completed | KeyState::Cancelled) {
         return Err(bad_request("only open, overdue and unexpected keys are listed"));
     }
-    let census = desk.census(state, after.clone()).await?;
-    let list = census.list(state).expect("the state is one that is listed");
+    let scan = reader.scan(state, after.clone()).await?;
+    let list = scan.list(state).expect("the state is one that is listed");
     let start = list.keys.partition_point(|(place, _)| Some(place) <= after.as_ref());
     let rest = &list.keys[start..list.keys.len().min(start + LOOKED_UP_MAX)];
     let (mut keys, mut seen, mut bytes) = (Vec::new(), 0, 0_usize);
     'page: for chunk in rest.chunks(limit) {
         let wanted = chunk.iter().map(|(place, shard)| (*shard, place.key.clone()));
-        let rows = desk.rows_of(wanted).await;
+        let rows = reader.rows_of(wanted).await;
         for (place, shard) in chunk {
             let row = rows.get(&(*shard, place.key.clone()));
             let number = shard.0.unsigned_abs();
-            let told = row.and_then(|row| story::entry(&place.key, number, row, &desk.rules));
-            // What has completed since the census does not wait any more.
+            let told = row.and_then(|row| story::entry(&place.key, number, row, &reader.rules));
+            // What has completed since the scan does not wait any more.
             if let Some(entry) = told.filter(|entry| is_listed(entry.state, state)) {
                 bytes = bytes.saturating_add(http::json_bytes(&entry));
                 if bytes > http::PAGE_BYTES_MAX && !keys.is_empty() {
@@ -130,7 +133,7 @@ async fn keys(
     let more = list.more || start + seen < list.keys.len();
     let last = list.keys[..start + seen].last().filter(|_| more && seen > 0);
     let next = last.map(|(place, _)| place.to_string());
-    Ok(Json(KeyPage { keys, next, census: census.facts() }))
+    Ok(Json(KeyPage { keys, next, census: scan.facts() }))
 }
 
 /// Tells whether a key in state `now` belongs on the list of `state`.
@@ -145,16 +148,16 @@ struct Missing {
 }
 
 async fn missing(
-    State(desk): State<Arc<Desk>>,
+    State(reader): State<Arc<StateReader>>,
     query: Result<Query<Missing>, QueryRejection>,
 ) -> Answer<MissingPage> {
     let Query(Missing { limit }) = query.map_err(|error| rejected(&error))?;
     let limit = limit_of(limit, RANKED_MAX)?;
-    let census = desk.census(KeyState::Open, None).await?;
+    let scan = reader.scan(KeyState::Open, None).await?;
     Ok(Json(MissingPage {
-        items: census.tallied.missing.iter().take(limit).cloned().collect(),
-        all_items_counted: census.tallied.all_items_counted,
-        census: census.facts(),
+        items: scan.totals.missing.iter().take(limit).cloned().collect(),
+        all_items_counted: scan.totals.all_items_counted,
+        census: scan.facts(),
     }))
 }
 
@@ -168,13 +171,13 @@ struct Recent {
 }
 
 async fn recent(
-    State(desk): State<Arc<Desk>>,
+    State(reader): State<Arc<StateReader>>,
     query: Result<Query<Recent>, QueryRejection>,
 ) -> Answer<RecentPage> {
     let Query(Recent { kind, limit, payload }) = query.map_err(|error| rejected(&error))?;
     let limit = limit_of(limit, PAGE_MAX)?;
     let payload = if payload { Payload::Told } else { Payload::Withheld };
-    Ok(Json(desk.recent.page(kind, limit, payload)))
+    Ok(Json(reader.recent.page(kind, limit, payload)))
 }
 
 fn limit_of(limit: Option<usize>, limit_max: usize) -> Result<usize, Problem> {

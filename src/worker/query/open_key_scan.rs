@@ -4,7 +4,7 @@
 //! store, as a snapshot taken after that. So every row that was there all the time is seen, and one
 //! that a portion has shown hides what the store has of it, which is older or the same.
 //!
-//! Promise: one census at a time, at most half a core while it lasts, at most one part in twenty of
+//! Promise: one scan at a time, at most half a core while it lasts, at most one part in twenty of
 //! the time, and ten seconds at the longest.
 
 use std::{
@@ -17,9 +17,9 @@ use std::{
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{
-    desk::{Desk, problem},
+    scan_totals::{List, Place, ScanTotals, Totals},
+    state_reader::{StateReader, problem},
     story::time,
-    tally::{List, Place, Tallied, Tally},
 };
 use crate::committer::wall_ms;
 use rollcall_core::{
@@ -36,17 +36,17 @@ const PORTION_ROWS: usize = 4_096;
 const STRIDE_ROWS: u64 = 2_048;
 const REST_MAX: Duration = Duration::from_millis(20);
 const DURATION_MAX: Duration = Duration::from_secs(10);
-/// A census is good for as long, or for that many times what it took.
+/// A scan is good for as long, or for that many times what it took.
 const FRESH_MIN: Duration = Duration::from_secs(2);
 const FRESH_TIMES: u32 = 20;
-/// Requests that may wait for a census.
+/// Requests that may wait for a scan.
 const WAITING_MAX: usize = 16;
-/// Censuses that are kept: the first page's, and those of whoever pages far.
+/// OpenKeyScans that are kept: the first page's, and those of whoever pages far.
 const KEPT_MAX: usize = 4;
 
 /// What looking through all open keys has shown.
-pub struct Census {
-    pub tallied: Tallied,
+pub struct OpenKeyScan {
+    pub totals: Totals,
     after: Option<Place>,
     at_ms: Timestamp,
     rows_seen: u64,
@@ -56,26 +56,26 @@ pub struct Census {
     took: Duration,
 }
 
-/// The last censuses.
-pub struct Censuses {
+/// The last scans.
+pub struct OpenKeyScans {
     /// Locked while one is taken, whether or not anybody waits for it any more.
-    kept: Arc<Mutex<Vec<Arc<Census>>>>,
+    kept: Arc<Mutex<Vec<Arc<OpenKeyScan>>>>,
     waiting: Semaphore,
 }
 
-impl Default for Censuses {
+impl Default for OpenKeyScans {
     fn default() -> Self {
         Self { kept: Arc::default(), waiting: Semaphore::new(WAITING_MAX) }
     }
 }
 
-impl Census {
+impl OpenKeyScan {
     /// Returns the list of the keys in `state`; completed ones are not listed.
     pub fn list(&self, state: KeyState) -> Option<&List> {
         match state {
-            KeyState::Open => Some(&self.tallied.open),
-            KeyState::Overdue => Some(&self.tallied.overdue),
-            KeyState::Unexpected => Some(&self.tallied.unexpected),
+            KeyState::Open => Some(&self.totals.open),
+            KeyState::Overdue => Some(&self.totals.overdue),
+            KeyState::Unexpected => Some(&self.totals.unexpected),
             KeyState::Completed | KeyState::Cancelled => None,
         }
     }
@@ -85,9 +85,9 @@ impl Census {
             at: time(self.at_ms),
             complete: self.complete,
             rows_seen: self.rows_seen,
-            open: self.tallied.open.total,
-            overdue: self.tallied.overdue.total,
-            unexpected: self.tallied.unexpected.total,
+            open: self.totals.open.total,
+            overdue: self.totals.overdue.total,
+            unexpected: self.totals.unexpected.total,
             shards_not_asked: self.not_asked.clone(),
         }
     }
@@ -104,39 +104,39 @@ impl Census {
     }
 }
 
-impl Desk {
-    /// Returns a census that lists what comes after `after` in the list of `state`.
-    pub(super) async fn census(
+impl StateReader {
+    /// Returns a scan that lists what comes after `after` in the list of `state`.
+    pub(super) async fn scan(
         self: &Arc<Self>,
         state: KeyState,
         after: Option<Place>,
-    ) -> Result<Arc<Census>, Problem> {
+    ) -> Result<Arc<OpenKeyScan>, Problem> {
         let busy = |_| problem(503, "Busy", "too many wait for a list already: ask again", None);
-        let _turn = self.censuses.waiting.try_acquire().map_err(busy)?;
-        let mut censuses = Arc::clone(&self.censuses.kept).lock_owned().await;
-        censuses.retain(|census| census.is_fresh());
-        if let Some(found) = censuses.iter().find(|census| census.covers(state, after.as_ref())) {
+        let _turn = self.scans.waiting.try_acquire().map_err(busy)?;
+        let mut scans = Arc::clone(&self.scans.kept).lock_owned().await;
+        scans.retain(|scan| scan.is_fresh());
+        if let Some(found) = scans.iter().find(|scan| scan.covers(state, after.as_ref())) {
             return Ok(Arc::clone(found));
         }
-        let desk = Arc::clone(self);
+        let reader = Arc::clone(self);
         let taken = tokio::task::spawn_blocking(move || {
-            let taken = Arc::new(take(&desk, after));
-            if censuses.len() == KEPT_MAX {
-                censuses.remove(0);
+            let taken = Arc::new(take(&reader, after));
+            if scans.len() == KEPT_MAX {
+                scans.remove(0);
             }
-            censuses.push(Arc::clone(&taken));
+            scans.push(Arc::clone(&taken));
             taken
         });
         taken.await.map_err(|error| problem(500, "Unreadable", &error.to_string(), None))
     }
 }
 
-fn take(desk: &Desk, after: Option<Place>) -> Census {
+fn take(reader: &StateReader, after: Option<Place>) -> OpenKeyScan {
     let (start, at_ms) = (Instant::now(), wall_ms());
-    let (running, others) = desk.shards();
+    let (running, others) = reader.shards();
     let mut count = Count {
-        desk,
-        tally: Tally::after(after.clone()),
+        reader,
+        totals: ScanTotals::after(after.clone()),
         rows_seen: 0,
         until: start + DURATION_MAX,
         worked_since: start,
@@ -148,10 +148,10 @@ fn take(desk: &Desk, after: Option<Place>) -> Census {
             not_asked.push(shard.0.unsigned_abs());
         }
     }
-    Census {
+    OpenKeyScan {
         complete: Instant::now() < count.until,
         rows_seen: count.rows_seen,
-        tallied: count.tally.finish(),
+        totals: count.totals.finish(),
         after,
         at_ms,
         not_asked,
@@ -161,8 +161,8 @@ fn take(desk: &Desk, after: Option<Place>) -> Census {
 }
 
 struct Count<'a> {
-    desk: &'a Desk,
-    tally: Tally,
+    reader: &'a StateReader,
+    totals: ScanTotals,
     rows_seen: u64,
     until: Instant,
     worked_since: Instant,
@@ -171,7 +171,7 @@ struct Count<'a> {
 impl Count<'_> {
     fn shard(&mut self, shard: ShardId) -> shard::Result<()> {
         let hidden = self.not_stored(shard)?;
-        let Some(snapshot) = Snapshot::open(&self.desk.state_dir, shard)? else { return Ok(()) };
+        let Some(snapshot) = Snapshot::open(&self.reader.state_dir, shard)? else { return Ok(()) };
         let mut late = false;
         let counted = snapshot.rows(|key, bytes| {
             self.rows_seen += 1;
@@ -183,7 +183,7 @@ impl Count<'_> {
                 }
             }
             if !row::is_finished(bytes) && !hidden.contains(&key_hash(key)) {
-                self.tally.add(shard, key, &decode_row(shard, bytes)?);
+                self.totals.add(shard, key, &decode_row(shard, bytes)?);
             }
             Ok(())
         });
@@ -195,14 +195,14 @@ impl Count<'_> {
         let (mut hidden, mut from) = (HashSet::new(), None);
         loop {
             let portion = self
-                .desk
+                .reader
                 .not_stored(shard, from, PORTION_ROWS)
                 .map_err(|problem| Error::Interrupted(problem.detail))?;
             self.rows_seen += portion.hashes.len() as u64;
             for (key, bytes) in &portion.open {
                 // A row that was changed again meanwhile is shown twice.
                 if !hidden.contains(&key_hash(key)) {
-                    self.tally.add(shard, key, &decode_row(shard, bytes)?);
+                    self.totals.add(shard, key, &decode_row(shard, bytes)?);
                 }
             }
             hidden.extend(portion.hashes);

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{census::Censuses, recent::Recent};
+use super::{open_key_scan::OpenKeyScans, recent::Recent};
 use crate::{
     command::Command,
     view::{State, View},
@@ -64,20 +64,20 @@ impl Question {
 }
 
 /// Takes questions from HTTP to the lanes, and their answers back.
-pub struct Desk {
+pub struct StateReader {
     pub view: Arc<View>,
     pub recent: Arc<Recent>,
     pub rules: Rules,
     /// The input topics, in the order of their numbers.
     pub inputs: Vec<String>,
     pub state_dir: PathBuf,
-    pub(super) censuses: Censuses,
+    pub(super) scans: OpenKeyScans,
     /// Set once the lanes run.
     lanes: OnceLock<Vec<Sender<Command>>>,
     asking: Arc<Semaphore>,
 }
 
-impl Desk {
+impl StateReader {
     pub fn new(view: Arc<View>, settings: &Settings, state_dir: PathBuf) -> Self {
         Self {
             view,
@@ -85,7 +85,7 @@ impl Desk {
             rules: settings.rules(),
             inputs: settings.inputs().into_iter().map(str::to_owned).collect(),
             state_dir,
-            censuses: Censuses::default(),
+            scans: OpenKeyScans::default(),
             lanes: OnceLock::new(),
             asking: Arc::new(Semaphore::new(QUESTIONS_MAX)),
         }

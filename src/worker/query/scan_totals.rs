@@ -1,4 +1,4 @@
-//! What a census counts: the oldest keys by state, and what they wait for.
+//! What a scan counts: the oldest keys by state, and what they wait for.
 //!
 //! Promise: bounded memory, however many keys are shown to it.
 
@@ -11,7 +11,7 @@ use rollcall_core::{
 };
 use rollcall_service::state_api::{KeyState, MissingItem};
 
-/// Keys of each state that a census lists; whoever pages further has another one taken.
+/// Keys of each state that a scan lists; whoever pages further has another one taken.
 pub const LISTED_MAX: usize = 2_000;
 /// Different items that are counted.
 const ITEMS_MAX: usize = 100_000;
@@ -94,7 +94,7 @@ struct Missing {
 
 /// Counts the open rows that are shown to it.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ScanTotals {
     after: Option<Place>,
     open: Oldest,
     overdue: Oldest,
@@ -105,7 +105,7 @@ pub struct Tally {
 
 /// What was counted.
 #[derive(Debug)]
-pub struct Tallied {
+pub struct Totals {
     pub open: List,
     pub overdue: List,
     pub unexpected: List,
@@ -114,7 +114,7 @@ pub struct Tallied {
     pub all_items_counted: bool,
 }
 
-impl Tally {
+impl ScanTotals {
     /// Lists keys after `after` only; counts all.
     pub fn after(after: Option<Place>) -> Self {
         Self { after, ..Self::default() }
@@ -154,7 +154,7 @@ impl Tally {
     }
 
     /// Ends the count.
-    pub fn finish(self) -> Tallied {
+    pub fn finish(self) -> Totals {
         let mut ranked: Vec<_> = self.missing.into_iter().collect();
         ranked.sort_unstable_by(|(a_text, a), (b_text, b)| {
             (b.keys, b.units, a_text).cmp(&(a.keys, a.units, b_text))
@@ -166,7 +166,7 @@ impl Tally {
             units: missing.units,
             oldest_since: time(missing.oldest_ms),
         });
-        Tallied {
+        Totals {
             open: self.open.into_list(),
             overdue: self.overdue.into_list(),
             unexpected: self.unexpected.into_list(),
@@ -199,13 +199,13 @@ mod tests {
     fn the_oldest_keys_come_first_and_the_rest_on_later_pages() {
         let rows = LISTED_MAX as i64 + 500;
         let count = |after: Option<Place>| {
-            let mut tally = Tally::after(after);
+            let mut totals = ScanTotals::after(after);
             // Not in order, and each twice as old as the one before the last.
             for n in 0..rows {
                 let at = (n * 7_919) % rows;
-                tally.add(ShardId(0), format!("k{at}").as_bytes(), &open(at, &[]));
+                totals.add(ShardId(0), format!("k{at}").as_bytes(), &open(at, &[]));
             }
-            tally.finish().open
+            totals.finish().open
         };
         let first = count(None);
         assert_eq!((first.keys.len(), first.more, first.total), (LISTED_MAX, true, rows as u64));
@@ -217,11 +217,11 @@ mod tests {
 
     #[test]
     fn an_overdue_key_is_listed_as_open_too() {
-        let mut tally = Tally::default();
-        tally.add(ShardId(0), b"late", &Row { overdue: true, ..open(1, &[]) });
-        tally.add(ShardId(0), b"stray", &Row { expected: false, changed_at: 5, ..open(0, &[]) });
-        tally.add(ShardId(0), b"done", &Row { phase: Phase::Completed, ..open(0, &[]) });
-        let Tallied { open, overdue, unexpected, .. } = tally.finish();
+        let mut totals = ScanTotals::default();
+        totals.add(ShardId(0), b"late", &Row { overdue: true, ..open(1, &[]) });
+        totals.add(ShardId(0), b"stray", &Row { expected: false, changed_at: 5, ..open(0, &[]) });
+        totals.add(ShardId(0), b"done", &Row { phase: Phase::Completed, ..open(0, &[]) });
+        let Totals { open, overdue, unexpected, .. } = totals.finish();
         assert_eq!(keys(&open), ["1:late"]);
         assert_eq!(keys(&overdue), ["1:late"]);
         assert_eq!(keys(&unexpected), ["5:stray"]);
@@ -229,11 +229,11 @@ mod tests {
 
     #[test]
     fn missing_items_are_ranked_by_the_keys_that_wait_for_them() {
-        let mut tally = Tally::default();
-        tally.add(ShardId(0), b"a", &open(1_000, &[("bolt", 3, 1), ("nut", 1, 1)]));
-        tally.add(ShardId(0), b"b", &open(2_000, &[("nut", 1, 0), ("bolt", 1, 0)]));
-        tally.add(ShardId(0), b"c", &Row { expected: false, ..open(0, &[("nut", 0, 1)]) });
-        let Tallied { missing, all_items_counted, .. } = tally.finish();
+        let mut totals = ScanTotals::default();
+        totals.add(ShardId(0), b"a", &open(1_000, &[("bolt", 3, 1), ("nut", 1, 1)]));
+        totals.add(ShardId(0), b"b", &open(2_000, &[("nut", 1, 0), ("bolt", 1, 0)]));
+        totals.add(ShardId(0), b"c", &Row { expected: false, ..open(0, &[("nut", 0, 1)]) });
+        let Totals { missing, all_items_counted, .. } = totals.finish();
         let bolt =
             MissingItem { item: "bolt".to_owned(), keys: 2, units: 3, oldest_since: time(1_000) };
         assert_eq!(missing[0], bolt);
