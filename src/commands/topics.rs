@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{ask, complain, failed};
 use rollcall_core::shard::Result;
 use rollcall_core::text::escape::printable_lines;
-use rollcall_kafka::{Connection, Flaw, Gravity, Role, Survey, Surveyed, Wanted};
+use rollcall_kafka::{Connection, Gravity, Role, Survey, Surveyed, TopicProblem, Wanted};
 use rollcall_object::Settings;
 
 /// Check the topics of a reconciliation, and create those that are missing if asked to
@@ -40,12 +40,12 @@ pub fn run(args: Args) -> ExitCode {
     match look(&settings) {
         Ok(survey) => {
             print!("{}", printable_lines(&table(&survey.topics)));
-            let is_advice = |flaw: &&Flaw| flaw.gravity() == Gravity::Advises;
-            for flaw in survey.flaws().filter(is_advice) {
-                eprintln!("note: {}", printable_lines(&flaw.to_string()));
+            let is_advice = |problem: &&TopicProblem| problem.gravity() == Gravity::Advises;
+            for problem in survey.problems().filter(is_advice) {
+                eprintln!("note: {}", printable_lines(&problem.to_string()));
             }
-            let flaws = survey.flaws().filter(|flaw| !is_advice(flaw));
-            wrong.extend(flaws.map(ToString::to_string));
+            let problems = survey.problems().filter(|problem| !is_advice(problem));
+            wrong.extend(problems.map(ToString::to_string));
         }
         Err(error) => wrong.push(error.to_string()),
     }
@@ -87,8 +87,8 @@ fn table(topics: &[Surveyed]) -> String {
 }
 
 fn cells(surveyed: &Surveyed) -> [String; 6] {
-    let Surveyed { topic, role, found, flaws } = surveyed;
-    let fits = flaws.iter().all(|flaw| flaw.gravity() == Gravity::Advises);
+    let Surveyed { topic, role, found, problems } = surveyed;
+    let fits = problems.iter().all(|problem| problem.gravity() == Gravity::Advises);
     let state = match (found, fits) {
         (Some(_), true) => "ok",
         (Some(_), false) => "wrong",
@@ -129,15 +129,16 @@ mod tests {
             let cleanup_policy = policy.map(str::to_owned);
             Some(Found { partitions, replication: 3, cleanup_policy })
         };
-        let topic = |topic: &str, role, found, flaws| Surveyed {
+        let topic = |topic: &str, role, found, problems| Surveyed {
             topic: topic.to_owned(),
             role,
             found,
-            flaws,
+            problems,
         };
         let compacted =
-            Flaw::ObservationsCompacted { topic: "made".into(), policy: "compact".into() };
-        let missing = Flaw::Missing { topic: "late".into(), role: Role::Overdue, near: None };
+            TopicProblem::ObservationsCompacted { topic: "made".into(), policy: "compact".into() };
+        let missing =
+            TopicProblem::Missing { topic: "late".into(), role: Role::Overdue, near: None };
         let table = table(&[
             topic("orders", Role::Expected, found(12, None), vec![]),
             topic("made", Role::Observed, found(12, Some("compact")), vec![compacted]),

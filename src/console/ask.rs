@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     client::{self, Failure},
     merge,
-    roll::Roll,
+    worker_directory::WorkerDirectory,
 };
 use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyStory, MissingPage, Problem, RecentPage, WorkerStatus,
@@ -32,17 +32,17 @@ pub struct Gathered<T> {
 
 /// Returns what is known of `key`: from the worker that has the shard which it belongs to, or else
 /// from any other. A key may lie elsewhere while it is not known how the inputs are partitioned.
-pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
-    let partitions = roll.partitions().and_then(NonZeroU32::new);
+pub async fn key(directory: &WorkerDirectory, key: &str) -> Result<KeyStory, Problem> {
+    let partitions = directory.partitions().and_then(NonZeroU32::new);
     let partitions = partitions.ok_or_else(|| {
         problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
     })?;
-    let partitioner = roll.partitioner();
+    let partitioner = directory.partitioner();
     let belongs = partitioner.map(|partitioner| partitioner.partition(key.as_bytes(), partitions));
     let ask = |(address, status): (SocketAddr, WorkerStatus)| async move {
         (status, ask_about(address, key).await)
     };
-    let (owners, others): (Vec<_>, Vec<_>) = roll
+    let (owners, others): (Vec<_>, Vec<_>) = directory
         .up()
         .into_iter()
         .partition(|(_, status)| status.shards.iter().any(|owned| Some(owned.shard) == belongs));
@@ -60,7 +60,7 @@ pub async fn key(roll: &Roll, key: &str) -> Result<KeyStory, Problem> {
             }
         }
     }
-    Err(refusal(&refusals, belongs, || roll.is_whole(partitions)))
+    Err(refusal(&refusals, belongs, || directory.is_whole(partitions)))
 }
 
 /// Returns why nobody knows the key: what keeps a worker from answering comes first, then that it
@@ -100,25 +100,32 @@ async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> 
 }
 
 /// Returns a page of keys of all workers.
-pub async fn keys(roll: &Roll, query: &str, limit: usize) -> Result<Gathered<KeyPage>, Problem> {
-    let (pages, unanswered) = all::<KeyPage>(roll, &format!("/v1/keys?{query}")).await?;
+pub async fn keys(
+    directory: &WorkerDirectory,
+    query: &str,
+    limit: usize,
+) -> Result<Gathered<KeyPage>, Problem> {
+    let (pages, unanswered) = all::<KeyPage>(directory, &format!("/v1/keys?{query}")).await?;
     Ok(Gathered { page: merge::keys(pages, limit), unanswered })
 }
 
 /// Returns the items that keys of all workers wait for.
-pub async fn missing(roll: &Roll, limit: usize) -> Result<Gathered<MissingPage>, Problem> {
+pub async fn missing(
+    directory: &WorkerDirectory,
+    limit: usize,
+) -> Result<Gathered<MissingPage>, Problem> {
     // More than asked for: an item may be common overall and rare at each worker.
-    let (pages, unanswered) = all::<MissingPage>(roll, "/v1/missing?limit=1000").await?;
+    let (pages, unanswered) = all::<MissingPage>(directory, "/v1/missing?limit=1000").await?;
     Ok(Gathered { page: merge::missing(pages, limit), unanswered })
 }
 
 /// Returns what all workers have emitted last.
 pub async fn recent(
-    roll: &Roll,
+    directory: &WorkerDirectory,
     query: &str,
     limit: usize,
 ) -> Result<Gathered<RecentPage>, Problem> {
-    let (pages, unanswered) = all::<RecentPage>(roll, &format!("/v1/recent?{query}")).await?;
+    let (pages, unanswered) = all::<RecentPage>(directory, &format!("/v1/recent?{query}")).await?;
     let page = merge::recent(pages, limit);
     let page = page.ok_or_else(|| problem(503, "NoWorker", "no worker answers", None))?;
     Ok(Gathered { page, unanswered })
@@ -126,13 +133,13 @@ pub async fn recent(
 
 /// Asks every worker that is up. A request that none can answer is refused as the first says.
 async fn all<T: DeserializeOwned>(
-    roll: &Roll,
+    directory: &WorkerDirectory,
     path: &str,
 ) -> Result<(Vec<T>, Vec<String>), Problem> {
     let ask = |(address, status): (SocketAddr, WorkerStatus)| async move {
         (status.instance, client::get::<T>(address, path, LIST_PATIENCE).await)
     };
-    let answers = stream::iter(roll.up()).map(ask).buffer_unordered(ASKED_MAX);
+    let answers = stream::iter(directory.up()).map(ask).buffer_unordered(ASKED_MAX);
     let answers: Vec<_> = answers.collect().await;
     let (mut pages, mut unanswered) = (Vec::new(), Vec::new());
     for (instance, answer) in answers {

@@ -1,7 +1,7 @@
 //! The console: one page that shows what all workers of a reconciliation know.
 //!
 //! ```text
-//!  browser ──► /api/… ──┬─► roll: every worker's status, every two seconds
+//!  browser ──► /api/… ──┬─► directory: every worker's status, every two seconds
 //!                       ├─► ask: keys, missing items, last outputs, from the workers that know
 //!                       └─► records: the topics' last records, from Kafka
 //! ```
@@ -18,9 +18,9 @@ mod client;
 mod history;
 mod merge;
 mod records;
-mod roll;
 mod routes;
 mod token;
+mod worker_directory;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -61,12 +61,12 @@ pub async fn story(
     servers: &[String],
     key: &str,
 ) -> std::result::Result<KeyStory, Problem> {
-    let roll = roll::Roll::new(&settings.name, servers);
-    roll.call().await;
-    let silent = roll.worker_views().into_iter().filter(|worker| !worker.up);
+    let directory = worker_directory::WorkerDirectory::new(&settings.name, servers);
+    directory.call().await;
+    let silent = directory.worker_views().into_iter().filter(|worker| !worker.up);
     let silent: Vec<String> =
         silent.filter_map(|worker| Some(format!("{}: {}", worker.name, worker.failure?))).collect();
-    ask::key(&roll, key).await.map_err(|mut problem| {
+    ask::key(&directory, key).await.map_err(|mut problem| {
         if !silent.is_empty() {
             problem.detail = format!("{} ({})", problem.detail, silent.join("; "));
         }
@@ -85,13 +85,14 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         None => Hosts::new(address, &options.allowed_hosts),
     };
     let connection = Connection::of(settings, "console")?;
-    let roll = Arc::new(roll::Roll::new(&settings.name, &options.servers));
+    let directory =
+        Arc::new(worker_directory::WorkerDirectory::new(&settings.name, &options.servers));
     let records = records::Topics::new(settings, connection);
-    let router = routes::router(settings, Arc::clone(&roll), records, token);
+    let router = routes::router(settings, Arc::clone(&directory), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");
     let server = http::serve(listener, router, hosts);
     let result = tokio::select! {
-        () = roll.keep() => Ok(()),
+        () = directory.keep() => Ok(()),
         () = stop => Ok(()),
     };
     server.abort();

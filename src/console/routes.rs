@@ -20,8 +20,8 @@ use super::{
     assets,
     history::Rates,
     records::{Page, Place, Topic, Topics, Wanted},
-    roll::{Roll, ShardView, WorkerView},
     token::{Token, Verdict},
+    worker_directory::{ShardView, WorkerDirectory, WorkerView},
 };
 use rollcall_core::text::escape;
 use rollcall_object::Settings;
@@ -36,7 +36,7 @@ struct Shared {
     reconciliation: String,
     counting: &'static str,
     overdue_after_ms: Option<i64>,
-    roll: Arc<Roll>,
+    directory: Arc<WorkerDirectory>,
     topics: Topics,
     token: Option<Token>,
 }
@@ -46,7 +46,7 @@ type Answer<T> = Result<Json<T>, Problem>;
 /// Returns all that the console serves.
 pub fn router(
     settings: &Settings,
-    roll: Arc<Roll>,
+    directory: Arc<WorkerDirectory>,
     topics: Topics,
     token: Option<Token>,
 ) -> Router {
@@ -58,7 +58,7 @@ pub fn router(
             rollcall_core::matching::Counting::Quantity => "quantity",
         },
         overdue_after_ms: rules.overdue_after_ms,
-        roll,
+        directory,
         topics,
         token,
     });
@@ -112,16 +112,16 @@ struct Overview {
 }
 
 async fn overview(State(shared): State<Arc<Shared>>) -> Json<Overview> {
-    let roll = &shared.roll;
+    let directory = &shared.directory;
     Json(Overview {
         reconciliation: shared.reconciliation.clone(),
         version: env!("CARGO_PKG_VERSION"),
         counting: shared.counting,
         overdue_after_ms: shared.overdue_after_ms,
-        partitions: roll.partitions(),
-        workers: roll.worker_views(),
-        shards: roll.shard_views(),
-        history: roll.history(super::history::History::samples),
+        partitions: directory.partitions(),
+        workers: directory.worker_views(),
+        shards: directory.shard_views(),
+        history: directory.history(super::history::History::samples),
     })
 }
 
@@ -130,7 +130,7 @@ async fn key(
     query: Result<Query<KeyQuery>, QueryRejection>,
 ) -> Answer<KeyStory> {
     let Query(KeyQuery { key }) = accepted(query)?;
-    ask::key(&shared.roll, &key).await.map(Json)
+    ask::key(&shared.directory, &key).await.map(Json)
 }
 
 /// As the page asked before keys travelled in the query: it may still be open somewhere.
@@ -138,7 +138,7 @@ async fn key_in_path(
     State(shared): State<Arc<Shared>>,
     Path(key): Path<String>,
 ) -> Answer<KeyStory> {
-    ask::key(&shared.roll, &key).await.map(Json)
+    ask::key(&shared.directory, &key).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -159,7 +159,7 @@ async fn keys(
     if let Some(after) = after {
         query += &format!("&after={}", escape::url(&after));
     }
-    ask::keys(&shared.roll, &query, limit).await.map(Json)
+    ask::keys(&shared.directory, &query, limit).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -172,7 +172,7 @@ async fn missing(
     query: Result<Query<Limit>, QueryRejection>,
 ) -> Answer<Gathered<MissingPage>> {
     let Query(Limit { limit }) = accepted(query)?;
-    ask::missing(&shared.roll, limit_of(limit)).await.map(Json)
+    ask::missing(&shared.directory, limit_of(limit)).await.map(Json)
 }
 
 #[derive(Deserialize)]
@@ -190,7 +190,7 @@ async fn recent(
     let Query(Recent { kind, limit, payload }) = accepted(query)?;
     let limit = limit_of(limit);
     let query = format!("kind={}&limit={limit}&payload={payload}", escape::url(&kind));
-    ask::recent(&shared.roll, &query, limit).await.map(Json)
+    ask::recent(&shared.directory, &query, limit).await.map(Json)
 }
 
 async fn topics_all(State(shared): State<Arc<Shared>>) -> Json<Vec<Topic>> {

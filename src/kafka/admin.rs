@@ -14,7 +14,10 @@ use rdkafka::{
     metadata::MetadataTopic,
 };
 
-use super::{Connection, Kept, context::Context, flaw::Flaw, limits, native, unfit::Unfit};
+use super::{
+    Connection, Kept, context::Context, limits, native, topic_error::TopicError,
+    topic_problem::TopicProblem,
+};
 use rollcall_core::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,7 +65,7 @@ pub(super) struct Cluster {
 }
 
 impl Admin {
-    pub(super) fn connect(connection: &Connection) -> std::result::Result<Self, Unfit> {
+    pub(super) fn connect(connection: &Connection) -> std::result::Result<Self, TopicError> {
         let refused = |error: KafkaError| Error::Misconfigured(format!("kafka client: {error}"));
         let context = Context::default();
         let client = AdminClient::from_config_and_context(&connection.admin(), context.sibling());
@@ -76,7 +79,7 @@ impl Admin {
 
     /// Names the cause where the brokers have told one: librdkafka's calls only say that there was
     /// no answer.
-    pub(super) fn judge(&self, unfit: Unfit) -> Unfit {
+    pub(super) fn judge(&self, unfit: TopicError) -> TopicError {
         if !matches!(unfit.error, Error::Interrupted(_)) {
             return unfit;
         }
@@ -88,7 +91,7 @@ impl Admin {
             self.consumer.poll(CAUSE_WAIT / 20);
         }
         let told = context.last_refusal();
-        let refusal = told.and_then(|(code, text)| Unfit::refusal(code, &self.servers, &text));
+        let refusal = told.and_then(|(code, text)| TopicError::refusal(code, &self.servers, &text));
         refusal.unwrap_or(unfit)
     }
 
@@ -112,12 +115,12 @@ impl Admin {
 
     /// Returns why topics that the brokers need for groups and transactions are not there and
     /// cannot be made.
-    pub(super) fn internal(&self, cluster: &Cluster) -> Result<Vec<Flaw>> {
+    pub(super) fn internal(&self, cluster: &Cluster) -> Result<Vec<TopicProblem>> {
         let topics = limits::INTERNAL.map(|(topic, _)| topic);
         let answers = self.ask(&topics)?.into_iter().zip(limits::INTERNAL);
         let missing = answers.filter(|(answer, _)| *answer == Answer::Missing);
-        let flaw = |(_, (topic, setting))| limits::of_internal(topic, setting, cluster);
-        Ok(missing.filter_map(flaw).collect())
+        let problem = |(_, (topic, setting))| limits::of_internal(topic, setting, cluster);
+        Ok(missing.filter_map(problem).collect())
     }
 
     /// Returns the names of all topics that may be seen.

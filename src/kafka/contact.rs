@@ -13,7 +13,7 @@ use std::{
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::unfit::Unfit;
+use super::topic_error::TopicError;
 use rollcall_core::shard::Error;
 
 /// An error that has not come again for so long is history, even if nobody has connected to that
@@ -52,7 +52,7 @@ impl Failed {
     /// Returns reason and message of a login that the brokers at `servers` do not take; `None` for
     /// what else can go wrong.
     pub fn refused_login(&self, servers: &str) -> Option<(&'static str, String)> {
-        let Unfit { reason, error } = Unfit::refusal(self.code, servers, &self.text)?;
+        let TopicError { reason, error } = TopicError::refusal(self.code, servers, &self.text)?;
         match error {
             Error::Interrupted(message) => Some((reason, message)),
             other => Some((reason, other.to_string())),

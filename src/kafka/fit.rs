@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::flaw::Flaw;
+use super::topic_problem::TopicProblem;
 
 /// A topic's settings, as far as they may be read.
 pub(super) type Config = BTreeMap<String, String>;
@@ -14,12 +14,12 @@ pub(super) type Config = BTreeMap<String, String>;
 pub(super) fn check_co_partitioned(
     inputs: &[String],
     counts: &BTreeMap<String, i32>,
-) -> Result<(), Flaw> {
+) -> Result<(), TopicProblem> {
     let mut there = inputs.iter().filter_map(|input| Some((input, *counts.get(input)?)));
     let Some((first, count)) = there.next() else { return Ok(()) };
     match there.find(|(_, other_count)| *other_count != count) {
         None => Ok(()),
-        Some((other, other_count)) => Err(Flaw::NotCoPartitioned {
+        Some((other, other_count)) => Err(TopicProblem::NotCoPartitioned {
             first: first.clone(),
             count,
             other: other.clone(),
@@ -32,23 +32,27 @@ pub(super) fn check_co_partitioned(
 ///
 /// # Errors
 /// When it has another number of partitions.
-pub(super) fn check_sharding(changelog: &str, count: i32, partitions: i32) -> Result<(), Flaw> {
+pub(super) fn check_sharding(
+    changelog: &str,
+    count: i32,
+    partitions: i32,
+) -> Result<(), TopicProblem> {
     if count == partitions {
         return Ok(());
     }
-    Err(Flaw::Repartitioned { changelog: changelog.to_owned(), count, partitions })
+    Err(TopicProblem::Repartitioned { changelog: changelog.to_owned(), count, partitions })
 }
 
 /// Checks that the changelog keeps the last row of each key and nothing deletes it by age.
 ///
 /// # Errors
 /// When its policy is another one.
-pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), Flaw> {
+pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), TopicProblem> {
     match policy(config) {
         Some("compact") | None => Ok(()),
         Some(policy) => {
             let policy = policy.to_owned();
-            Err(Flaw::ChangelogNotCompacted { changelog: changelog.to_owned(), policy })
+            Err(TopicProblem::ChangelogNotCompacted { changelog: changelog.to_owned(), policy })
         }
     }
 }
@@ -58,9 +62,9 @@ pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), Fl
 ///
 /// # Errors
 /// When the topic is compacted.
-pub(super) fn check_dead_letters(topic: &str, config: &Config) -> Result<(), Flaw> {
+pub(super) fn check_dead_letters(topic: &str, config: &Config) -> Result<(), TopicProblem> {
     compacted(config).map_or(Ok(()), |policy| {
-        Err(Flaw::DeadLettersCompacted { topic: topic.to_owned(), policy })
+        Err(TopicProblem::DeadLettersCompacted { topic: topic.to_owned(), policy })
     })
 }
 
@@ -68,9 +72,9 @@ pub(super) fn check_dead_letters(topic: &str, config: &Config) -> Result<(), Fla
 ///
 /// # Errors
 /// When the topic is compacted.
-pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), Flaw> {
+pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), TopicProblem> {
     compacted(config).map_or(Ok(()), |policy| {
-        Err(Flaw::ObservationsCompacted { topic: topic.to_owned(), policy })
+        Err(TopicProblem::ObservationsCompacted { topic: topic.to_owned(), policy })
     })
 }
 
@@ -78,11 +82,15 @@ pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), Fla
 ///
 /// # Errors
 /// When it needs more of them than it has.
-pub(super) fn check_replicas(topic: &str, replication: usize, config: &Config) -> Result<(), Flaw> {
+pub(super) fn check_replicas(
+    topic: &str,
+    replication: usize,
+    config: &Config,
+) -> Result<(), TopicProblem> {
     let needed = config.get("min.insync.replicas").and_then(|text| text.parse().ok());
     match needed {
         Some(needed) if needed > replication => {
-            Err(Flaw::TooFewReplicas { topic: topic.to_owned(), replication, needed })
+            Err(TopicProblem::TooFewReplicas { topic: topic.to_owned(), replication, needed })
         }
         _ => Ok(()),
     }

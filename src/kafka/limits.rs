@@ -9,8 +9,8 @@ use super::{
     admin::Cluster,
     client::{MESSAGE_BYTES_MAX, RECORD_OVERHEAD_BYTES},
     fit::{Config, policy},
-    flaw::{Flaw, NO_ROW},
     survey::Role,
+    topic_problem::{NO_ROW, TopicProblem},
 };
 use rollcall_object::{bounds, duration};
 
@@ -77,27 +77,33 @@ pub(super) fn of_topic(
     config: &Config,
     connection: &Connection,
     wanted: &Wanted,
-) -> Vec<Flaw> {
+) -> Vec<TopicProblem> {
     if role.is_input() {
         return replay(topic, config, wanted).into_iter().collect();
     }
-    let mut flaws: Vec<Flaw> = records(topic, role, Room::of(config, connection), wanted);
+    let mut problems: Vec<TopicProblem> =
+        records(topic, role, Room::of(config, connection), wanted);
     // Rows bear the time of their commit always.
     let is_old = wanted.source_times && role != Role::Changelog;
-    flaws.extend(TIME_LIMITS.iter().filter_map(|setting| {
+    problems.extend(TIME_LIMITS.iter().filter_map(|setting| {
         let limit_ms = number(config, setting)?;
         let of_age = *setting != "message.timestamp.after.max.ms";
         let least_ms = if is_old && of_age { ANY_AGE_MS } else { TIMES_LEAST_MS };
         let topic = topic.to_owned();
-        (limit_ms < least_ms).then_some(Flaw::TimesLimited { topic, setting, limit_ms, least_ms })
+        (limit_ms < least_ms).then_some(TopicProblem::TimesLimited {
+            topic,
+            setting,
+            limit_ms,
+            least_ms,
+        })
     }));
     if role == Role::Changelog {
-        flaws.extend(tombstones(topic, config));
+        problems.extend(tombstones(topic, config));
     }
-    flaws
+    problems
 }
 
-fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<Flaw> {
+fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicProblem> {
     let key = wanted.key_bytes_max;
     let least_row = usize::try_from(bounds::ROW_BYTES.min).unwrap_or(usize::MAX);
     // The key is part of the value as well where a record is written as JSON.
@@ -112,25 +118,35 @@ fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<Flaw> {
     let Room { bytes, setting } = room;
     if bytes < least {
         let topic = topic.to_owned();
-        return vec![Flaw::RecordsTooSmall { topic, setting, bytes, what, least }];
+        return vec![TopicProblem::RecordsTooSmall { topic, setting, bytes, what, least }];
     }
     let row_bytes = room.payload() - key;
     if role == Role::Changelog && row_bytes < wanted.row_bytes_max {
         let (changelog, wanted_bytes) = (topic.to_owned(), wanted.row_bytes_max);
-        return vec![Flaw::RowsLimited { changelog, setting, bytes, row_bytes, wanted_bytes }];
+        return vec![TopicProblem::RowsLimited {
+            changelog,
+            setting,
+            bytes,
+            row_bytes,
+            wanted_bytes,
+        }];
     }
     Vec::new()
 }
 
-fn tombstones(changelog: &str, config: &Config) -> Option<Flaw> {
+fn tombstones(changelog: &str, config: &Config) -> Option<TopicProblem> {
     let least_ms = millis(bounds::DELETE_RETENTION.min);
     let kept_ms = delete_retention_ms(config);
     let changelog = changelog.to_owned();
-    (kept_ms < least_ms).then_some(Flaw::TombstonesTooShort { changelog, kept_ms, least_ms })
+    (kept_ms < least_ms).then_some(TopicProblem::TombstonesTooShort {
+        changelog,
+        kept_ms,
+        least_ms,
+    })
 }
 
 /// An input that is not deleted within `memory` can be replayed beyond it.
-fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<Flaw> {
+fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<TopicProblem> {
     // Bytes may end it earlier, but nobody can say when; compaction is no replay of all records.
     if policy(config).is_some_and(|policy| policy.contains("compact")) {
         return None;
@@ -140,7 +156,7 @@ fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<Flaw> {
     if kept.is_some_and(|kept| kept <= wanted.memory) {
         return None;
     }
-    Some(Flaw::ReplayBeyondMemory {
+    Some(TopicProblem::ReplayBeyondMemory {
         topic: topic.to_owned(),
         kept: kept.map_or_else(|| "for ever".to_owned(), duration::format),
         memory: duration::format(wanted.memory),
@@ -148,27 +164,27 @@ fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<Flaw> {
 }
 
 /// Returns why the brokers would refuse what Rollcall asks of them.
-pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<Flaw> {
+pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<TopicProblem> {
     let config = &cluster.config;
-    let mut flaws = Vec::new();
+    let mut problems = Vec::new();
     let ours_ms = client_ms(&connection.producer("", 0, 1), "transaction.timeout.ms");
     if let (Some(ours_ms), Some(theirs_ms)) =
         (ours_ms, number(config, "transaction.max.timeout.ms"))
         && ours_ms > theirs_ms
     {
-        flaws.push(Flaw::TransactionsTooShort { ours_ms, theirs_ms });
+        problems.push(TopicProblem::TransactionsTooShort { ours_ms, theirs_ms });
     }
     // Under the protocol of KIP-848 there is none of ours.
     if let Some(ours_ms) = client_ms(&connection.member(), "session.timeout.ms") {
         let refuses = |setting: &'static str, is_refused: fn(u64, u64) -> bool| {
             let theirs_ms = number(config, setting)?;
-            let flaw = Flaw::SessionRefused { setting, theirs_ms, ours_ms };
-            is_refused(ours_ms, theirs_ms).then_some(flaw)
+            let problem = TopicProblem::SessionRefused { setting, theirs_ms, ours_ms };
+            is_refused(ours_ms, theirs_ms).then_some(problem)
         };
-        flaws.extend(refuses("group.min.session.timeout.ms", |ours, theirs| ours < theirs));
-        flaws.extend(refuses("group.max.session.timeout.ms", |ours, theirs| ours > theirs));
+        problems.extend(refuses("group.min.session.timeout.ms", |ours, theirs| ours < theirs));
+        problems.extend(refuses("group.max.session.timeout.ms", |ours, theirs| ours > theirs));
     }
-    flaws
+    problems
 }
 
 /// Topics of the brokers' own that groups and transactions need, and what says how many copies they
@@ -183,10 +199,10 @@ pub(super) fn of_internal(
     topic: &'static str,
     setting: &'static str,
     cluster: &Cluster,
-) -> Option<Flaw> {
+) -> Option<TopicProblem> {
     let (needed, brokers) = (number(&cluster.config, setting)?, cluster.brokers);
-    let flaw = Flaw::InternalTopicImpossible { topic, setting, needed, brokers };
-    (needed > brokers).then_some(flaw)
+    let problem = TopicProblem::InternalTopicImpossible { topic, setting, needed, brokers };
+    (needed > brokers).then_some(problem)
 }
 
 /// Returns the settings that a topic gets when it is made.

@@ -8,7 +8,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-use super::{Connection, Topics, context::Context, unfit::Unfit};
+use super::{Connection, Topics, context::Context, topic_error::TopicError};
 use rollcall_core::shard::{Error, Identity, Metadata};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ pub fn check_owner(
     connection: &Connection,
     topics: &Topics,
     identity: &Identity,
-) -> Result<(), Unfit> {
+) -> Result<(), TopicError> {
     let mut config = connection.reader();
     // What is being committed now is of the same owner, and is not waited for.
     config.set("isolation.level", "read_uncommitted");
@@ -61,7 +61,7 @@ fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &Base
     }
 }
 
-fn mismatch(committed: &str, identity: &Identity) -> Option<Unfit> {
+fn mismatch(committed: &str, identity: &Identity) -> Option<TopicError> {
     let metadata: Metadata = committed.parse().unwrap_or_default();
     let mismatch = identity.mismatch(&metadata.identity?)?;
     let reason = match mismatch.field {
@@ -69,5 +69,5 @@ fn mismatch(committed: &str, identity: &Identity) -> Option<Unfit> {
         "partitions" => "TopicsRepartitioned",
         _ => "ObjectChanged",
     };
-    Some(Unfit { reason, error: Error::Misconfigured(mismatch.to_string()) })
+    Some(TopicError { reason, error: Error::Misconfigured(mismatch.to_string()) })
 }

@@ -3,8 +3,8 @@
 use super::{
     Connection, Topics, Wanted,
     admin::{Admin, Answer},
-    flaw::{Flaw, Gravity},
     survey::{Role, View},
+    topic_problem::{Gravity, TopicProblem},
     topics::topics,
 };
 use rollcall_core::shard::Result;
@@ -18,60 +18,65 @@ pub async fn recheck(
     connection: &Connection,
     wanted: &Wanted,
     started: &Topics,
-) -> Result<Vec<Flaw>> {
+) -> Result<Vec<TopicProblem>> {
     let admin = Admin::connect(connection)?;
     let view = View::take(&admin, connection, wanted).await?;
-    Ok(flaws(&view, connection, wanted, started))
+    Ok(problems(&view, connection, wanted, started))
 }
 
-fn flaws(view: &View, connection: &Connection, wanted: &Wanted, started: &Topics) -> Vec<Flaw> {
-    let mut flaws = changed(view, started);
-    let lost = flaws.len();
-    flaws.extend(grown(view, started));
-    let is_told = |flaw: &Flaw| match flaw {
+fn problems(
+    view: &View,
+    connection: &Connection,
+    wanted: &Wanted,
+    started: &Topics,
+) -> Vec<TopicProblem> {
+    let mut problems = changed(view, started);
+    let lost = problems.len();
+    problems.extend(grown(view, started));
+    let is_told = |problem: &TopicProblem| match problem {
         // Told as deleted.
-        Flaw::Missing { .. } => true,
+        TopicProblem::Missing { .. } => true,
         // The changelog has not followed inputs that have grown.
-        Flaw::Repartitioned { .. } => flaws.len() > lost,
+        TopicProblem::Repartitioned { .. } => problems.len() > lost,
         _ => false,
     };
     let survey = view.survey(connection, wanted);
-    let found = survey.flaws().filter(|flaw| flaw.gravity() != Gravity::Advises);
-    let found: Vec<Flaw> = found.filter(|flaw| !is_told(flaw)).cloned().collect();
-    flaws.extend(found);
-    flaws.extend(lowered(view, connection, wanted, started));
-    flaws
+    let found = survey.problems().filter(|problem| problem.gravity() != Gravity::Advises);
+    let found: Vec<TopicProblem> = found.filter(|problem| !is_told(problem)).cloned().collect();
+    problems.extend(found);
+    problems.extend(lowered(view, connection, wanted, started));
+    problems
 }
 
 /// Topics that were deleted, or that are others than those that the worker started with. Nothing
 /// of outputs is kept, so their ids do not matter.
-fn changed(view: &View, started: &Topics) -> Vec<Flaw> {
+fn changed(view: &View, started: &Topics) -> Vec<TopicProblem> {
     let inputs = started.inputs.iter().zip(&started.input_ids);
     let id = |topic: &str, role| match role {
         Role::Changelog => Some(started.changelog_id.as_str()),
         _ => inputs.clone().find(|(input, _)| *input == topic).map(|(_, id)| id.as_str()),
     };
-    let flaw = |seen: &super::survey::Seen| {
+    let problem = |seen: &super::survey::Seen| {
         let (topic, role) = (seen.topic.clone(), seen.role);
         match &seen.answer {
-            Answer::Missing => Some(Flaw::Deleted { topic, role }),
+            Answer::Missing => Some(TopicProblem::Deleted { topic, role }),
             Answer::Forbidden => None,
             Answer::There(described) => {
                 let is_other = id(&topic, role).is_some_and(|id| id != described.id);
-                is_other.then(|| Flaw::Recreated { topic, role, id: described.id.clone() })
+                is_other.then(|| TopicProblem::Recreated { topic, role, id: described.id.clone() })
             }
         }
     };
-    view.topics.iter().filter_map(flaw).collect()
+    view.topics.iter().filter_map(problem).collect()
 }
 
 /// Inputs that have grown together; those that differ are told by the survey.
-fn grown(view: &View, started: &Topics) -> Option<Flaw> {
+fn grown(view: &View, started: &Topics) -> Option<TopicProblem> {
     let inputs = view.topics.iter().filter(|seen| seen.role.is_input());
     let mut counts = inputs.filter_map(|seen| Some(seen.there()?.partitions));
     let count = counts.next()?;
     let have_all = counts.all(|other| other == count);
-    (have_all && count != started.partitions).then(|| Flaw::Grown {
+    (have_all && count != started.partitions).then(|| TopicProblem::Grown {
         first: started.inputs[0].clone(),
         count,
         started_with: started.partitions,
@@ -79,7 +84,12 @@ fn grown(view: &View, started: &Topics) -> Option<Flaw> {
 }
 
 /// Limits that the worker took from the topics at its start and that are lower now.
-fn lowered(view: &View, connection: &Connection, wanted: &Wanted, started: &Topics) -> Vec<Flaw> {
+fn lowered(
+    view: &View,
+    connection: &Connection,
+    wanted: &Wanted,
+    started: &Topics,
+) -> Vec<TopicProblem> {
     // A topic that is missing has been told of.
     let Ok(now) = topics(view, connection, wanted, String::new()) else { return Vec::new() };
     let changelog = &view.of(Role::Changelog).topic;
@@ -92,8 +102,8 @@ fn lowered(view: &View, connection: &Connection, wanted: &Wanted, started: &Topi
         ),
         (changelog, "delete.retention.ms", now.tombstones_kept < started.tombstones_kept),
     ];
-    let flaw = |(topic, setting, is_lower): (&String, &'static str, bool)| {
-        is_lower.then(|| Flaw::Lowered { topic: topic.clone(), setting })
+    let problem = |(topic, setting, is_lower): (&String, &'static str, bool)| {
+        is_lower.then(|| TopicProblem::Lowered { topic: topic.clone(), setting })
     };
-    limits.into_iter().filter_map(flaw).collect()
+    limits.into_iter().filter_map(problem).collect()
 }

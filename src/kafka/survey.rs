@@ -9,8 +9,8 @@ use super::{
     admin::{Admin, Answer, Cluster, Described},
     check_clients,
     fit::{self, Config},
-    flaw::Flaw,
     limits,
+    topic_problem::TopicProblem,
 };
 use rollcall_core::shard::Result;
 use rollcall_core::text::near::nearest;
@@ -52,7 +52,7 @@ pub struct Surveyed {
     pub role: Role,
     /// `None` when there is no such topic, or it may not be seen.
     pub found: Option<Found>,
-    pub flaws: Vec<Flaw>,
+    pub problems: Vec<TopicProblem>,
 }
 
 /// A topic that is there.
@@ -70,17 +70,17 @@ pub struct Found {
 pub struct Survey {
     pub topics: Vec<Surveyed>,
     /// What is wrong with the brokers' own settings.
-    pub cluster: Vec<Flaw>,
+    pub cluster: Vec<TopicProblem>,
 }
 
 impl Survey {
     /// Returns everything that is wrong.
-    pub fn flaws(&self) -> impl Iterator<Item = &Flaw> {
-        self.cluster.iter().chain(self.topics.iter().flat_map(|surveyed| &surveyed.flaws))
+    pub fn problems(&self) -> impl Iterator<Item = &TopicProblem> {
+        self.cluster.iter().chain(self.topics.iter().flat_map(|surveyed| &surveyed.problems))
     }
 }
 
-/// Looks at all topics. A topic that is missing is a flaw unless it is to be made.
+/// Looks at all topics. A topic that is missing is a problem unless it is to be made.
 ///
 /// # Errors
 /// [`Error::Interrupted`](rollcall_core::shard::Error::Interrupted) while no broker answers.
@@ -98,7 +98,7 @@ pub(super) struct View {
     pub topics: Vec<Seen>,
     pub cluster: Cluster,
     /// What the brokers cannot do.
-    pub internal: Vec<Flaw>,
+    pub internal: Vec<TopicProblem>,
     /// Names of other topics, where one was not found and another may have been meant.
     others: Vec<String>,
 }
@@ -157,7 +157,7 @@ impl View {
                 replication: there.replication,
                 cleanup_policy: fit::policy(&seen.config).map(str::to_owned),
             }),
-            flaws: self.flaws(seen, connection, wanted),
+            problems: self.problems(seen, connection, wanted),
         };
         Survey { topics: self.topics.iter().map(surveyed).collect(), cluster }
     }
@@ -186,23 +186,23 @@ impl View {
         role: Role,
         connection: &Connection,
         wanted: &Wanted,
-    ) -> Vec<Flaw> {
+    ) -> Vec<TopicProblem> {
         let topic = topic.to_owned();
         let copies = limits::copies_of_made(&self.cluster, wanted);
         if let Some(replication) = copies.filter(|copies| *copies > self.cluster.brokers) {
             let brokers = self.cluster.brokers;
-            return vec![Flaw::TooFewBrokers { topic, replication, brokers }];
+            return vec![TopicProblem::TooFewBrokers { topic, replication, brokers }];
         }
         let config = limits::of_made(role, &self.cluster, wanted);
         let made = Seen { role, topic, answer: Answer::Missing, config };
         settings(&made, copies.unwrap_or(usize::MAX), connection, wanted)
     }
 
-    fn flaws(&self, seen: &Seen, connection: &Connection, wanted: &Wanted) -> Vec<Flaw> {
+    fn problems(&self, seen: &Seen, connection: &Connection, wanted: &Wanted) -> Vec<TopicProblem> {
         let Seen { role, topic, answer, .. } = seen;
         let described = match answer {
             Answer::There(described) => described,
-            Answer::Forbidden => return vec![Flaw::Forbidden { topic: topic.clone() }],
+            Answer::Forbidden => return vec![TopicProblem::Forbidden { topic: topic.clone() }],
             Answer::Missing if wanted.makes(*role) => {
                 return self.of_made(topic, *role, connection, wanted);
             }
@@ -210,7 +210,7 @@ impl View {
                 let others = self.others.iter().map(String::as_str);
                 let near = nearest(topic, others).filter(|_| *role != Role::Changelog);
                 let near = near.map(str::to_owned);
-                return vec![Flaw::Missing { topic: topic.clone(), role: *role, near }];
+                return vec![TopicProblem::Missing { topic: topic.clone(), role: *role, near }];
             }
         };
         let Described { partitions, replication, leaderless, .. } = described;
@@ -227,18 +227,26 @@ impl View {
             }
             Role::Expected | Role::Completed | Role::Overdue | Role::DeadLetter => vec![],
         };
-        let mut flaws: Vec<Flaw> =
+        let mut problems: Vec<TopicProblem> =
             checks.into_iter().filter_map(std::result::Result::err).collect();
-        flaws.extend(settings(seen, *replication, connection, wanted));
+        problems.extend(settings(seen, *replication, connection, wanted));
         if !leaderless.is_empty() {
-            flaws.push(Flaw::Leaderless { topic: topic.clone(), partitions: leaderless.clone() });
+            problems.push(TopicProblem::Leaderless {
+                topic: topic.clone(),
+                partitions: leaderless.clone(),
+            });
         }
-        flaws
+        problems
     }
 }
 
 /// Returns what is wrong with the settings of a topic that has so many copies.
-fn settings(seen: &Seen, copies: usize, connection: &Connection, wanted: &Wanted) -> Vec<Flaw> {
+fn settings(
+    seen: &Seen,
+    copies: usize,
+    connection: &Connection,
+    wanted: &Wanted,
+) -> Vec<TopicProblem> {
     let Seen { role, topic, config, .. } = seen;
     let checks = match role {
         Role::Expected => vec![],
@@ -251,9 +259,10 @@ fn settings(seen: &Seen, copies: usize, connection: &Connection, wanted: &Wanted
             vec![fit::check_changelog(topic, config), fit::check_replicas(topic, copies, config)]
         }
     };
-    let mut flaws: Vec<Flaw> = checks.into_iter().filter_map(std::result::Result::err).collect();
-    flaws.extend(limits::of_topic(topic, *role, config, connection, wanted));
-    flaws
+    let mut problems: Vec<TopicProblem> =
+        checks.into_iter().filter_map(std::result::Result::err).collect();
+    problems.extend(limits::of_topic(topic, *role, config, connection, wanted));
+    problems
 }
 
 /// Returns the topics that may have been meant: neither Kafka's own nor those of this object.

@@ -15,17 +15,17 @@ use super::{
     admin::{Admin, Answer, SETTLE, SETTLE_PAUSE, options},
     check_clients,
     fit::Config,
-    flaw::{Flaw, Gravity},
     limits::{self, Room},
     survey::{Role, Seen, View},
-    unfit::Unfit,
+    topic_error::TopicError,
+    topic_problem::{Gravity, TopicProblem},
 };
 use rollcall_core::shard::Error;
 
 /// The brokers' setting for how long they keep offsets that nobody renews.
 const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
 
-type Result<T> = std::result::Result<T, Unfit>;
+type Result<T> = std::result::Result<T, TopicError>;
 
 /// The topics that a reconciliation wants.
 #[derive(Debug, Clone)]
@@ -119,8 +119,8 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
 async fn fitting(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<View> {
     let view = View::take(admin, connection, wanted).await?;
     let survey = view.survey(connection, wanted);
-    let refusing = survey.flaws().filter(|flaw| flaw.gravity() == Gravity::Refuses);
-    Unfit::flaws(refusing).map_or(Ok(view), Err)
+    let refusing = survey.problems().filter(|problem| problem.gravity() == Gravity::Refuses);
+    TopicError::problems(refusing).map_or(Ok(view), Err)
 }
 
 /// Returns what a worker takes from the topics.
@@ -211,7 +211,8 @@ impl Admin {
             let unseen = topics[partitions.len()];
             if answers[partitions.len()] == Answer::Forbidden {
                 let topic = unseen.to_owned();
-                return Err(Unfit::flaws(&[Flaw::Forbidden { topic }]).expect("there is one"));
+                return Err(TopicError::problems(&[TopicProblem::Forbidden { topic }])
+                    .expect("there is one"));
             }
             if Instant::now() > deadline {
                 let text = format!("topic {unseen} was created and is not seen yet: try again");
@@ -244,7 +245,7 @@ impl Admin {
                 Ok(())
             }
             Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | None => Ok(()),
-            Some(Err((_, code))) => Err(Unfit {
+            Some(Err((_, code))) => Err(TopicError {
                 reason: match code {
                     RDKafkaErrorCode::TopicAuthorizationFailed
                     | RDKafkaErrorCode::ClusterAuthorizationFailed => "Unauthorized",

@@ -36,7 +36,7 @@ use rollcall_core::{
     shard::{Error, Plan, Result},
 };
 use rollcall_kafka::{
-    self, Connection, Current, DataConsumer, KafkaBroker, Membership, Topics, Unfit,
+    self, Connection, Current, DataConsumer, KafkaBroker, Membership, TopicError, Topics,
 };
 use rollcall_object::Settings;
 use rollcall_service::telemetry::{Endpoint, Exporter, Tracer};
@@ -122,7 +122,7 @@ async fn find_topics(
     let start = Instant::now();
     let mut pause = RETRY_MIN;
     loop {
-        let Unfit { reason, error } = match look(settings, connection).await {
+        let TopicError { reason, error } = match look(settings, connection).await {
             Ok(topics) => {
                 view.troubles.resolve(Concern::Start);
                 view.set_partitions(topics.partitions.unsigned_abs());
@@ -148,7 +148,10 @@ async fn find_topics(
 }
 
 /// Checks the topics, and that the group is this object's.
-async fn look(settings: &Settings, connection: &Connection) -> std::result::Result<Topics, Unfit> {
+async fn look(
+    settings: &Settings,
+    connection: &Connection,
+) -> std::result::Result<Topics, TopicError> {
     let topics = rollcall_kafka::ensure(connection, &plan::wanted(settings)).await?;
     rollcall_kafka::check_owner(connection, &topics, &plan::identity(settings, topics.partitions))?;
     Ok(topics)

@@ -15,7 +15,7 @@ use super::{
     view::View,
 };
 use rollcall_core::shard::{Error, Result};
-use rollcall_kafka::{Connection, Flaw, Topics, Wanted};
+use rollcall_kafka::{Connection, TopicProblem, Topics, Wanted};
 
 /// What looks different is looked at again after this time before it is reported: a broker that
 /// restarts may not know of all topics for a moment, and whoever changes topics does so in steps.
@@ -57,10 +57,10 @@ impl TopicWatch {
             let look = rollcall_kafka::recheck(&self.connection, &self.wanted, &self.started);
             let start = Instant::now();
             let next = match runtime.block_on(look) {
-                Ok(flaws) => match findings.take(flaws) {
+                Ok(problems) => match findings.take(problems) {
                     Next::Confirm => CONFIRM.min(self.interval),
-                    Next::Report(flaws) => {
-                        self.report(flaws);
+                    Next::Report(problems) => {
+                        self.report(problems);
                         self.interval
                     }
                     Next::Nothing => self.interval,
@@ -75,16 +75,17 @@ impl TopicWatch {
         }
     }
 
-    fn report(&mut self, flaws: &[Flaw]) {
-        self.reopen(flaws);
-        let Some(first) = flaws.first() else {
+    fn report(&mut self, problems: &[TopicProblem]) {
+        self.reopen(problems);
+        let Some(first) = problems.first() else {
             tracing::info!("the topics fit again");
             self.view.troubles.resolve(Concern::Topics);
             return;
         };
-        let is_deleted = flaws.iter().any(|flaw| matches!(flaw, Flaw::Deleted { .. }));
+        let is_deleted =
+            problems.iter().any(|problem| matches!(problem, TopicProblem::Deleted { .. }));
         let severity = if is_deleted { Severity::Unready } else { Severity::Degraded };
-        let texts: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = texts.join("; ");
         tracing::warn!(reason = first.name(), "the topics do not fit: {message}");
         self.view.troubles.report(Concern::Topics, severity, first.name(), &message);
@@ -94,9 +95,9 @@ impl TopicWatch {
 impl TopicWatch {
     /// Has all shards opened again where an input was made again: opening compares its id with the
     /// committed one, and does what the object says.
-    fn reopen(&mut self, flaws: &[Flaw]) {
-        for flaw in flaws {
-            let Flaw::Recreated { topic, id, .. } = flaw else { continue };
+    fn reopen(&mut self, problems: &[TopicProblem]) {
+        for problem in problems {
+            let TopicProblem::Recreated { topic, id, .. } = problem else { continue };
             let Some(input) = self.started.inputs.iter().position(|input| input == topic) else {
                 continue;
             };
@@ -109,8 +110,8 @@ impl TopicWatch {
 /// What was found, and how much of it is reported.
 #[derive(Debug, Default)]
 struct Findings {
-    seen: Vec<Flaw>,
-    reported: Vec<Flaw>,
+    seen: Vec<TopicProblem>,
+    reported: Vec<TopicProblem>,
 }
 
 /// What to do about a look.
@@ -120,11 +121,11 @@ enum Next<'a> {
     /// Look again soon.
     Confirm,
     /// Report this, in place of all that was reported before.
-    Report(&'a [Flaw]),
+    Report(&'a [TopicProblem]),
 }
 
 impl Findings {
-    fn take(&mut self, found: Vec<Flaw>) -> Next<'_> {
+    fn take(&mut self, found: Vec<TopicProblem>) -> Next<'_> {
         let is_new = found != self.reported;
         // What is well again needs no second look.
         let is_sure = found.is_empty() || found == self.seen;
@@ -144,8 +145,8 @@ impl Findings {
 mod tests {
     use super::*;
 
-    fn leaderless(topic: &str) -> Vec<Flaw> {
-        vec![Flaw::Leaderless { topic: topic.to_owned(), partitions: vec![1] }]
+    fn leaderless(topic: &str) -> Vec<TopicProblem> {
+        vec![TopicProblem::Leaderless { topic: topic.to_owned(), partitions: vec![1] }]
     }
 
     #[test]

@@ -46,8 +46,8 @@ fn config(settings: &[(&str, &str)]) -> Config {
 }
 
 fn names(role: Role, settings: &[(&str, &str)]) -> Vec<(&'static str, Gravity)> {
-    let flaws = of_topic("t", role, &config(settings), &connection(&[]), &wanted());
-    flaws.iter().map(|flaw| (flaw.name(), flaw.gravity())).collect()
+    let problems = of_topic("t", role, &config(settings), &connection(&[]), &wanted());
+    problems.iter().map(|problem| (problem.name(), problem.gravity())).collect()
 }
 
 const ROLES: [Role; 6] = [
@@ -131,8 +131,8 @@ fn topics_take_the_times_of_what_is_written() {
 fn brokers_take_our_transactions_and_sessions() {
     let names = |settings: &[(&str, &str)], properties: &[(&str, &str)]| {
         let cluster = Cluster { brokers: 1, config: config(settings) };
-        let flaws = of_cluster(&cluster, &connection(properties));
-        flaws.iter().map(Flaw::name).collect::<Vec<_>>()
+        let problems = of_cluster(&cluster, &connection(properties));
+        problems.iter().map(TopicProblem::name).collect::<Vec<_>>()
     };
     assert_eq!(names(&[], &[]), [""; 0]);
     let short = [("transaction.max.timeout.ms", "5000")];
@@ -151,8 +151,8 @@ fn topics_of_the_brokers_need_as_many_brokers_as_copies() {
     let [_, (topic, setting)] = INTERNAL;
     let cluster = |brokers| Cluster { brokers, config: config(&[(setting, "3")]) };
     assert_eq!(of_internal(topic, setting, &cluster(3)), None);
-    let flaw = of_internal(topic, setting, &cluster(1)).expect("three copies on one broker");
-    assert!(flaw.to_string().contains("__transaction_state"), "{flaw}");
+    let problem = of_internal(topic, setting, &cluster(1)).expect("three copies on one broker");
+    assert!(problem.to_string().contains("__transaction_state"), "{problem}");
 }
 
 #[test]

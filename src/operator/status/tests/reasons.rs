@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
 /// Where reasons come from: the workers' words, the operator's own, and its errors.
 const SOURCES: [&str; 9] = [
-    include_str!("../../../kafka/flaw.rs"),
+    include_str!("../../../kafka/topic_problem.rs"),
     include_str!("../../../kafka/topics.rs"),
     include_str!("../../../kafka/token/request.rs"),
-    include_str!("../../../kafka/unfit.rs"),
+    include_str!("../../../kafka/topic_error.rs"),
     include_str!("../../dereference.rs"),
     include_str!("../../error.rs"),
     include_str!("../../observe.rs"),

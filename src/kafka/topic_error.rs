@@ -2,20 +2,20 @@
 
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{flaw::Flaw, token::Refusal};
+use super::{token::Refusal, topic_problem::TopicProblem};
 use rollcall_core::shard::Error;
 
 /// Why the topics cannot be used yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
-pub struct Unfit {
+pub struct TopicError {
     /// In CamelCase, as in a condition of Kubernetes: `TopicsNotCoPartitioned`.
     pub reason: &'static str,
     /// What happened, the remedy, and by its kind whether trying again may help.
     pub error: Error,
 }
 
-impl Unfit {
+impl TopicError {
     /// Returns what a refusal by the brokers comes to, `None` for other errors.
     pub(super) fn refusal(code: RDKafkaErrorCode, servers: &str, text: &str) -> Option<Self> {
         let (reason, error) = match code {
@@ -40,17 +40,19 @@ impl Unfit {
     }
 }
 
-impl Unfit {
-    /// Returns what topics with flaws come to, all of them told at once; `None` without any.
-    pub(super) fn flaws<'a>(flaws: impl IntoIterator<Item = &'a Flaw>) -> Option<Self> {
-        let mut flaws = flaws.into_iter().peekable();
-        let reason = flaws.peek()?.name();
-        let texts: Vec<String> = flaws.map(ToString::to_string).collect();
+impl TopicError {
+    /// Returns what topics with problems come to, all of them told at once; `None` without any.
+    pub(super) fn problems<'a>(
+        problems: impl IntoIterator<Item = &'a TopicProblem>,
+    ) -> Option<Self> {
+        let mut problems = problems.into_iter().peekable();
+        let reason = problems.peek()?.name();
+        let texts: Vec<String> = problems.map(ToString::to_string).collect();
         Some(Self { reason, error: Error::Misconfigured(texts.join("; ")) })
     }
 }
 
-impl From<Error> for Unfit {
+impl From<Error> for TopicError {
     fn from(error: Error) -> Self {
         let reason = match error {
             Error::Misconfigured(_) => "Misconfigured",
@@ -65,14 +67,14 @@ impl From<Error> for Unfit {
     }
 }
 
-impl From<Refusal> for Unfit {
+impl From<Refusal> for TopicError {
     fn from(refusal: Refusal) -> Self {
         Self { reason: refusal.reason(), error: refusal.into() }
     }
 }
 
-impl From<Unfit> for Error {
-    fn from(unfit: Unfit) -> Self {
+impl From<TopicError> for Error {
+    fn from(unfit: TopicError) -> Self {
         unfit.error
     }
 }
@@ -84,11 +86,12 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_from_a_broker_that_does_not_answer() {
-        let refusal = |code| Unfit::refusal(code, "kafka:9092", "text").map(|unfit| unfit.reason);
+        let refusal =
+            |code| TopicError::refusal(code, "kafka:9092", "text").map(|unfit| unfit.reason);
         assert_eq!(refusal(RDKafkaErrorCode::Authentication), Some("Unauthorized"));
         assert_eq!(refusal(RDKafkaErrorCode::SSL), Some("TlsFailed"));
         assert_eq!(refusal(RDKafkaErrorCode::BrokerTransportFailure), None);
-        let unanswered = Unfit::from(Error::Interrupted("no broker answers".to_owned()));
+        let unanswered = TopicError::from(Error::Interrupted("no broker answers".to_owned()));
         assert_eq!(unanswered.reason, "BrokerUnreachable");
     }
 
@@ -96,11 +99,12 @@ mod tests {
     fn flaws_are_told_all_at_once_under_the_name_of_the_first() {
         let missing = |topic: &str| {
             let (topic, near) = (topic.to_owned(), None);
-            Flaw::Missing { topic, role: Role::Observed, near }
+            TopicProblem::Missing { topic, role: Role::Observed, near }
         };
-        let unfit = Unfit::flaws(&[missing("scan"), missing("pack")]).expect("two flaws");
+        let unfit =
+            TopicError::problems(&[missing("scan"), missing("pack")]).expect("two problems");
         assert_eq!(unfit.reason, "TopicMissing");
         assert!(unfit.to_string().contains("scan") && unfit.to_string().contains("pack"));
-        assert_eq!(Unfit::flaws(&[]), None);
+        assert_eq!(TopicError::problems(&[]), None);
     }
 }

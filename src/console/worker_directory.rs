@@ -38,7 +38,7 @@ const GONE_AFTER: Duration = Duration::from_secs(600);
 const LEFT_AFTER: Duration = Duration::from_secs(60);
 
 /// All workers of the reconciliation.
-pub struct Roll {
+pub struct WorkerDirectory {
     reconciliation: String,
     servers: Vec<String>,
     workers: Mutex<BTreeMap<SocketAddr, Worker>>,
@@ -124,7 +124,7 @@ impl Worker {
     }
 }
 
-impl Roll {
+impl WorkerDirectory {
     pub fn new(reconciliation: &str, servers: &[String]) -> Self {
         Self {
             reconciliation: reconciliation.to_owned(),
@@ -337,29 +337,29 @@ mod tests {
     }
 
     /// One worker that answered once, and does not answer any more.
-    fn gone(state: WorkerState) -> (Roll, SocketAddr) {
-        let roll = Roll::new("shipping", &["workers:8080".to_owned()]);
+    fn gone(state: WorkerState) -> (WorkerDirectory, SocketAddr) {
+        let directory = WorkerDirectory::new("shipping", &["workers:8080".to_owned()]);
         let address = "10.0.0.1:8080".parse().expect("an address");
-        roll.workers().insert(address, Worker::new("workers:8080"));
-        roll.note(address, Ok(status("shipping-0", state)));
-        roll.note(address, silent());
-        (roll, address)
+        directory.workers().insert(address, Worker::new("workers:8080"));
+        directory.note(address, Ok(status("shipping-0", state)));
+        directory.note(address, silent());
+        (directory, address)
     }
 
     #[test]
     fn a_worker_that_does_not_answer_is_down_unless_it_was_told_to_stop() {
-        let shown = |roll: &Roll| roll.worker_views().remove(0);
-        let (roll, _) = gone(WorkerState::Joined);
-        assert!(!shown(&roll).up && !shown(&roll).left);
-        let (roll, _) = gone(WorkerState::Stopping);
-        assert!(!shown(&roll).up && shown(&roll).left);
+        let shown = |directory: &WorkerDirectory| directory.worker_views().remove(0);
+        let (directory, _) = gone(WorkerState::Joined);
+        assert!(!shown(&directory).up && !shown(&directory).left);
+        let (directory, _) = gone(WorkerState::Stopping);
+        assert!(!shown(&directory).up && shown(&directory).left);
     }
 
     #[test]
     fn a_worker_that_its_name_leads_to_no_longer_has_left_and_is_soon_forgotten() {
-        let (roll, address) = gone(WorkerState::Joined);
+        let (directory, address) = gone(WorkerState::Joined);
         let listed = |seen_ago: Duration, named: bool| {
-            let mut workers = roll.workers();
+            let mut workers = directory.workers();
             let worker = workers.get_mut(&address).expect("it is listed");
             (worker.named, worker.seen) = (named, Instant::now().checked_sub(seen_ago));
             (worker.left(), worker.is_listed())

@@ -8,7 +8,7 @@ pub(super) const NO_ROW: &str = "the smallest state of a key";
 
 /// What is wrong with a topic, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum TopicProblem {
     #[error("{}", missing(.topic, *.role, .near.as_deref()))]
     Missing {
         topic: String,
@@ -146,7 +146,7 @@ pub enum Flaw {
     Lowered { topic: String, setting: &'static str },
 }
 
-/// What a flaw means for a worker.
+/// What a problem means for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gravity {
     /// It does not start.
@@ -157,8 +157,8 @@ pub enum Gravity {
     Advises,
 }
 
-impl Flaw {
-    /// Returns what the flaw means for a worker.
+impl TopicProblem {
+    /// Returns what the problem means for a worker.
     pub fn gravity(&self) -> Gravity {
         match self {
             Self::Missing { .. }
