@@ -15,7 +15,7 @@ use rdkafka::{
 };
 
 use super::{
-    Connection, Kept, context::Context, limits, native, topic_error::TopicError,
+    Connection, TokenClient, context::Context, limits, native, topic_error::TopicError,
     topic_problem::TopicProblem,
 };
 use rollcall_core::shard::{Error, Result};
@@ -29,8 +29,8 @@ pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A client for questions, and one for changes.
 pub(super) struct Admin {
-    pub(super) client: Kept<AdminClient<Context>>,
-    pub(super) consumer: Kept<BaseConsumer<Context>>,
+    pub(super) client: TokenClient<AdminClient<Context>>,
+    pub(super) consumer: TokenClient<BaseConsumer<Context>>,
     servers: String,
 }
 

@@ -12,7 +12,7 @@ use rdkafka::{
 };
 
 use super::{
-    Connection, Kept, Member, Reader, ShardProducer, Topics, context::Context, native,
+    Connection, Member, Reader, ShardProducer, TokenClient, Topics, context::Context, native,
     producer::LetterRoom,
 };
 use rollcall_core::{
@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A consumer that reads nothing.
-type Asker = Kept<BaseConsumer<Context>>;
+type Asker = TokenClient<BaseConsumer<Context>>;
 
 /// Opens shards of one reconciliation.
 #[derive(Clone)]

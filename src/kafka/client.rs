@@ -16,7 +16,7 @@ use super::{
     brokers::Meter,
     context::Context,
     login::Login,
-    native::{self, Kept},
+    native::{self, TokenClient},
     token::Refusal,
 };
 use rollcall_core::shard::Error;
@@ -211,7 +211,7 @@ impl Connection {
         &self,
         config: &ClientConfig,
         context: C,
-    ) -> Result<Kept<BaseConsumer<C>>, Error> {
+    ) -> Result<TokenClient<BaseConsumer<C>>, Error> {
         let consumer = config
             .create_with_context(context)
             .map_err(|error| Error::Misconfigured(format!("kafka client: {error}")))?;

@@ -20,7 +20,7 @@ use rdkafka::ClientConfig;
 
 use super::{
     login::NoLogin,
-    native::{Kept, Logins, Native},
+    native::{Native, TokenClient, TokenRegistry},
 };
 use rollcall_core::text::plain::sentence;
 use rollcall_object::{
@@ -43,7 +43,7 @@ struct Shared {
     login: Option<PasswordLogin>,
     key_password: Option<Secret>,
     certificates: Vec<PathBuf>,
-    logins: Arc<Logins>,
+    logins: Arc<TokenRegistry>,
     /// User name and password, as last read.
     held: Mutex<Option<Password>>,
     /// How often the certificates have changed.
@@ -99,11 +99,11 @@ impl Files {
     ///
     /// # Errors
     /// What librdkafka has against them.
-    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>, String> {
+    pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, String> {
         let held = self.shared.held();
         match &*held {
             Some(password) => self.shared.logins.keep_with(client, password),
-            None => Ok(Kept::as_it_is(client)),
+            None => Ok(TokenClient::as_it_is(client)),
         }
     }
 

@@ -41,7 +41,7 @@ pub use contact::Failed;
 pub use data::{DataConsumer, Input};
 pub use login::{Login, NoLogin};
 pub use membership::{Current, GroupAssignment, Loss, Membership, Owner, Standing};
-pub use native::{GroupMetadata, Kept, Member, Native, end_process};
+pub use native::{GroupMetadata, Member, Native, TokenClient, end_process};
 pub use owner::check_owner;
 pub use producer::ShardProducer;
 pub use recheck::recheck;

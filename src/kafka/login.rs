@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 
 use super::{
     files::Files,
-    native::{Kept, Native},
+    native::{Native, TokenClient},
     token::{Refusal, Request, Tokens},
 };
 use rollcall_object::{Kafka, Sasl};
@@ -51,11 +51,11 @@ impl Login {
     ///
     /// # Errors
     /// When there is no token and none is to be had.
-    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>, Refusal> {
+    pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, Refusal> {
         match (&self.tokens, &self.files) {
             (Some(tokens), _) => tokens.keep(client),
             (None, Some(files)) => files.keep(client).map_err(Refusal::Unusable),
-            (None, None) => Ok(Kept::as_it_is(client)),
+            (None, None) => Ok(TokenClient::as_it_is(client)),
         }
     }
 

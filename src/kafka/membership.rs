@@ -27,7 +27,7 @@ use super::{
     Client, Connection, Protocol,
     admission::Refused,
     context::Context,
-    native::{self, GroupMetadata, Kept},
+    native::{self, GroupMetadata, TokenClient},
 };
 use rollcall_core::{
     record::ShardId,
@@ -94,7 +94,7 @@ pub enum Standing {
 
 /// A member of the group.
 pub struct Membership<O: Owner> {
-    consumer: Kept<BaseConsumer<Callbacks<O>>>,
+    consumer: TokenClient<BaseConsumer<Callbacks<O>>>,
     protocol: Protocol,
 }
 

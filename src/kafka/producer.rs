@@ -15,7 +15,7 @@ pub(super) use self::fence::fence_all;
 use super::{
     Connection, Topics,
     client::TRANSACTION_TIMEOUT,
-    native::{Failure, GroupMetadata, Kept, NativeProducer, Outgoing, TopicHandle},
+    native::{Failure, GroupMetadata, NativeProducer, Outgoing, TokenClient, TopicHandle},
     refusal::{self, Class},
 };
 use rollcall_core::{
@@ -30,7 +30,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The transactional producer of one shard; having it means that older owners are fenced.
 pub struct ShardProducer {
-    native: Kept<NativeProducer>,
+    native: TokenClient<NativeProducer>,
     shard: ShardId,
     inputs: Vec<String>,
     changelog: TopicHandle,

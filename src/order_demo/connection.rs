@@ -11,7 +11,7 @@ use tracing::warn;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
-use rollcall_kafka::{Kept, Login, Native};
+use rollcall_kafka::{Login, Native, TokenClient};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -131,7 +131,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When a token is needed and not to be had.
-    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>> {
+    pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>> {
         self.login.keep(client).map_err(|refusal| Error::Misconfigured(refusal.to_string()))
     }
 

@@ -15,7 +15,7 @@ use super::connection::Cluster;
 use super::event::{Manufactured, Order, json};
 use super::stop::Stop;
 use super::{Error, Result, quiet};
-use rollcall_kafka::Kept;
+use rollcall_kafka::TokenClient;
 
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -123,7 +123,11 @@ impl Receipts {
     }
 }
 
-fn producer(cluster: &Cluster, topic: &str, line: String) -> Result<Kept<BaseProducer<Receipts>>> {
+fn producer(
+    cluster: &Cluster,
+    topic: &str,
+    line: String,
+) -> Result<TokenClient<BaseProducer<Receipts>>> {
     let desk: BaseProducer<Receipts> = cluster
         .client
         .clone()

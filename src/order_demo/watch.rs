@@ -15,7 +15,7 @@ use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
 use rollcall_core::text::escape::printable;
-use rollcall_kafka::Kept;
+use rollcall_kafka::TokenClient;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -73,7 +73,7 @@ pub fn watch(cluster: &Cluster, from: From, out: &mut impl Write, stop: &Stop) -
     Ok(())
 }
 
-fn consumer(cluster: &Cluster) -> Result<Kept<BaseConsumer<Quiet>>> {
+fn consumer(cluster: &Cluster) -> Result<TokenClient<BaseConsumer<Quiet>>> {
     let consumer = cluster
         .client
         .clone()

@@ -8,12 +8,12 @@ use rdkafka::{
     error::RDKafkaErrorCode,
 };
 
-use super::{Kept, MessageHeaders, millis};
+use super::{MessageHeaders, TokenClient, millis};
 
 /// A consumer's queue. For manually assigned consumers only: on a subscribed one a batch read
 /// delivers nothing.
 pub struct Queue<C: ConsumerContext + 'static> {
-    consumer: Kept<BaseConsumer<C>>,
+    consumer: TokenClient<BaseConsumer<C>>,
     queue: *mut sys::rd_kafka_queue_t,
     messages: Vec<*mut sys::rd_kafka_message_t>,
     filled: usize,
@@ -45,7 +45,7 @@ pub enum Fetched<'a> {
 
 impl<C: ConsumerContext> Queue<C> {
     /// Returns the queue of a manually assigned consumer, read in batches of at most `batch`.
-    pub fn new(consumer: Kept<BaseConsumer<C>>, batch: usize) -> Self {
+    pub fn new(consumer: TokenClient<BaseConsumer<C>>, batch: usize) -> Self {
         // SAFETY: the consumer lives as long as the queue, which is destroyed first.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         Self { consumer, queue, messages: vec![ptr::null_mut(); batch], filled: 0 }

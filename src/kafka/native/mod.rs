@@ -12,9 +12,9 @@ mod failure;
 mod group;
 mod group_members;
 mod headers;
-mod logins;
 mod logs;
 mod producer;
+mod tokens;
 
 pub use consumer::{Fetched, Queue};
 pub use describe::{Description, cluster_id, describe, topic_ids};
@@ -23,9 +23,9 @@ pub use failure::Failure;
 pub use group::{GroupMetadata, assignment_lost, incremental_assign_paused, incremental_unassign};
 pub use group_members::{Member, group_is_live, group_members};
 pub use headers::MessageHeaders;
-pub use logins::{Handle, Kept, Logins, Native, Token};
 pub use logs::lead_logs;
 pub use producer::{NativeProducer, Outgoing, TopicHandle};
+pub use tokens::{Handle, Native, Token, TokenClient, TokenRegistry};
 
 /// Returns a time as librdkafka takes it, in milliseconds.
 fn millis(time: std::time::Duration) -> i32 {

@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::{MEETING_TIMEOUT, until};
 use crate::{
     Client, Connection,
-    native::{Failure, Kept, NativeProducer},
+    native::{Failure, NativeProducer, TokenClient},
     refusal,
 };
 use rollcall_core::{
@@ -34,7 +34,7 @@ pub(super) fn create(
     connection: &Connection,
     shard: ShardId,
     (message_bytes_max, batch_bytes_max): (usize, usize),
-) -> Result<Kept<NativeProducer>> {
+) -> Result<TokenClient<NativeProducer>> {
     let transactional_id = format!("{}-{shard}", connection.group);
     let config = connection.producer(&transactional_id, message_bytes_max, batch_bytes_max);
     let native = NativeProducer::create(&config, connection.meter(Client::Producer))

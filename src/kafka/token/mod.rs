@@ -21,7 +21,7 @@ pub use request::{Refusal, Request};
 
 use super::{
     login::NoLogin,
-    native::{Kept, Logins, Native, Token},
+    native::{Native, Token, TokenClient, TokenRegistry},
 };
 use rollcall_object::{Oauth, secret::SecretError};
 
@@ -42,7 +42,7 @@ type Source = Box<dyn Fn() -> Result<Request, SecretError> + Send + Sync>;
 struct Shared {
     /// Asked each time, so that a secret that was changed in its file counts from then on.
     source: Source,
-    logins: Arc<Logins>,
+    logins: Arc<TokenRegistry>,
     held: Mutex<Option<Held>>,
     /// Why there is no newer token, since it was last asked for.
     failed: Mutex<Option<(&'static str, String)>>,
@@ -88,7 +88,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When there is no token and none is to be had.
-    pub fn keep<T: Native>(&self, client: T) -> Result<Kept<T>, Refusal> {
+    pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, Refusal> {
         let Self { shared, fetched } = self;
         // Held while the first token is fetched, so that not every client asks for one; and while
         // the client is added, so that no newer one passes it by.

@@ -19,7 +19,7 @@ use crate::event::{Manufactured, Order, json};
 use crate::quiet::Quiet;
 use crate::stop::Stop;
 use crate::{Error, Result};
-use rollcall_kafka::Kept;
+use rollcall_kafka::TokenClient;
 
 /// How long orders are taken before what is due is made.
 const TAKE: Duration = Duration::from_millis(50);
@@ -51,8 +51,8 @@ pub(super) fn run(cluster: &Cluster, options: &Options, stop: &Stop) -> Result<(
 struct Session<'a> {
     cluster: &'a Cluster,
     options: &'a Options,
-    producer: Kept<BaseProducer<Quiet>>,
-    consumer: Kept<BaseConsumer<Membership>>,
+    producer: TokenClient<BaseProducer<Quiet>>,
+    consumer: TokenClient<BaseConsumer<Membership>>,
     /// Belongs to `benches`: both change together.
     authority: Option<ConsumerGroupMetadata>,
     benches: BTreeMap<i32, Bench>,
@@ -196,7 +196,7 @@ fn commit(
     producer.commit_transaction(COMMIT_TIMEOUT)
 }
 
-fn producer(cluster: &Cluster, options: &Options) -> Result<Kept<BaseProducer<Quiet>>> {
+fn producer(cluster: &Cluster, options: &Options) -> Result<TokenClient<BaseProducer<Quiet>>> {
     let producer = cluster
         .client
         .clone()
@@ -210,7 +210,7 @@ fn producer(cluster: &Cluster, options: &Options) -> Result<Kept<BaseProducer<Qu
     cluster.keep(producer)
 }
 
-fn consumer(cluster: &Cluster, options: &Options) -> Result<Kept<BaseConsumer<Membership>>> {
+fn consumer(cluster: &Cluster, options: &Options) -> Result<TokenClient<BaseConsumer<Membership>>> {
     let consumer = cluster
         .client
         .clone()

@@ -66,11 +66,11 @@ impl<C: ClientContext> Native for AdminClient<C> {
 
 /// The clients that live now.
 #[derive(Debug, Default)]
-pub struct Logins(Mutex<Vec<Handle>>);
+pub struct TokenRegistry(Mutex<Vec<Handle>>);
 
 /// A client that gets every new token for as long as it lives.
 #[derive(Debug)]
-pub struct Kept<T> {
+pub struct TokenClient<T> {
     // Dropped before the client, so that no token goes to a handle that is no more.
     _place: Option<Place>,
     client: T,
@@ -78,23 +78,27 @@ pub struct Kept<T> {
 
 #[derive(Debug)]
 struct Place {
-    logins: Arc<Logins>,
+    logins: Arc<TokenRegistry>,
     handle: Handle,
 }
 
-impl Logins {
+impl TokenRegistry {
     /// Gives the client the token, and all later ones.
     ///
     /// # Errors
     /// What librdkafka has against the token.
-    pub fn keep<T: Native>(self: &Arc<Self>, client: T, token: &Token) -> Result<Kept<T>, String> {
+    pub fn keep<T: Native>(
+        self: &Arc<Self>,
+        client: T,
+        token: &Token,
+    ) -> Result<TokenClient<T>, String> {
         let handle = client.handle();
         // The lock orders this with `renew`: no newer token can be overtaken.
         let mut all = self.all();
         set(handle, token)?;
         all.push(handle);
         drop(all);
-        Ok(Kept { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+        Ok(TokenClient { _place: Some(Place { logins: Arc::clone(self), handle }), client })
     }
 
     /// Gives the client its user name and password, and all later ones.
@@ -105,13 +109,13 @@ impl Logins {
         self: &Arc<Self>,
         client: T,
         password: &Password,
-    ) -> Result<Kept<T>, String> {
+    ) -> Result<TokenClient<T>, String> {
         let handle = client.handle();
         let mut all = self.all();
         set_password(handle, password)?;
         all.push(handle);
         drop(all);
-        Ok(Kept { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+        Ok(TokenClient { _place: Some(Place { logins: Arc::clone(self), handle }), client })
     }
 
     /// Gives user name and password to all clients.
@@ -137,14 +141,14 @@ impl Logins {
     }
 }
 
-impl<T> Kept<T> {
+impl<T> TokenClient<T> {
     /// Returns a client whose login does not change.
     pub fn as_it_is(client: T) -> Self {
         Self { _place: None, client }
     }
 }
 
-impl<T> Deref for Kept<T> {
+impl<T> Deref for TokenClient<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -152,7 +156,7 @@ impl<T> Deref for Kept<T> {
     }
 }
 
-impl<T> std::ops::DerefMut for Kept<T> {
+impl<T> std::ops::DerefMut for TokenClient<T> {
     fn deref_mut(&mut self) -> &mut T {
         &mut self.client
     }
