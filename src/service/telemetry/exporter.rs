@@ -12,7 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Endpoint, Figures, Told, Tracer, Who, client::Http, span::Author};
+use super::{Endpoint, Figures, SpanEvent, Tracer, Who, client::Http, span::SpanEncoder};
 use rollcall_core::shard::Result;
 
 /// Things told of in one request.
@@ -42,13 +42,13 @@ impl Exporter {
     /// Settings that cannot be used.
     pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer)> {
         let http = Http::new(endpoint)?;
-        let author = Author::new(who, endpoint.keys, |name| std::env::var(name).ok());
+        let encoder = SpanEncoder::new(who, endpoint.keys, |name| std::env::var(name).ok());
         let figures = Arc::<Figures>::default();
         let (tracer, received) = Tracer::new(&figures);
         let (stop, stopping) = watch::channel(false);
         let sending = Sending {
             http,
-            author,
+            encoder,
             figures: Arc::clone(&figures),
             received,
             stopping,
@@ -72,9 +72,9 @@ impl Exporter {
 
 struct Sending {
     http: Http,
-    author: Author,
+    encoder: SpanEncoder,
     figures: Arc<Figures>,
-    received: mpsc::Receiver<Told>,
+    received: mpsc::Receiver<SpanEvent>,
     stopping: watch::Receiver<bool>,
     /// In a row.
     failures: u32,
@@ -99,13 +99,13 @@ impl Sending {
             }
             self.fill(&mut batch).await;
             let spans: Vec<Value> =
-                batch.drain(..).flat_map(|told| self.author.spans(told)).collect();
+                batch.drain(..).flat_map(|told| self.encoder.spans(told)).collect();
             self.send(&spans).await;
         }
     }
 
     /// Waits a moment for more of the same request.
-    async fn fill(&mut self, batch: &mut Vec<Told>) {
+    async fn fill(&mut self, batch: &mut Vec<SpanEvent>) {
         let Self { received, stopping, .. } = self;
         let more = async {
             while batch.len() < BATCH_MAX {
@@ -123,7 +123,7 @@ impl Sending {
 
     async fn send(&mut self, spans: &[Value]) {
         let count = spans.len() as u64;
-        let body = self.author.request(spans).to_string().into_bytes();
+        let body = self.encoder.request(spans).to_string().into_bytes();
         match self.http.post(body).await {
             Ok(()) => {
                 self.figures.sent.fetch_add(count, Ordering::Relaxed);

@@ -78,7 +78,7 @@ impl Figures {
 
 /// Something that happened, on its way to the exporter.
 #[derive(Debug)]
-enum Told {
+enum SpanEvent {
     Completed(Completed),
     Opened(Opened),
     Commit(Committing),
@@ -119,12 +119,12 @@ struct Committing {
 /// The way to tell of what happens.
 #[derive(Debug, Clone)]
 pub struct Tracer {
-    queue: mpsc::Sender<Told>,
+    queue: mpsc::Sender<SpanEvent>,
     figures: Arc<Figures>,
 }
 
 impl Tracer {
-    fn new(figures: &Arc<Figures>) -> (Self, mpsc::Receiver<Told>) {
+    fn new(figures: &Arc<Figures>) -> (Self, mpsc::Receiver<SpanEvent>) {
         let (queue, received) = mpsc::channel(QUEUE_MAX);
         (Self { queue, figures: Arc::clone(figures) }, received)
     }
@@ -139,7 +139,7 @@ impl Tracer {
                 let state = carried.headers.iter().find(|(name, _)| name == "tracestate");
                 let state = state.and_then(|(_, value)| String::from_utf8(value.clone()?).ok());
                 let key = output.key.clone().unwrap_or_default();
-                Told::Completed(Completed { shard, span: *span, state, key, committed_at })
+                SpanEvent::Completed(Completed { shard, span: *span, state, key, committed_at })
             });
         }
     }
@@ -155,7 +155,7 @@ impl Tracer {
         if error.is_some() || took >= SLOW_COMMIT {
             let began_at = SystemTime::now() - took;
             self.tell(|| {
-                Told::Commit(Committing { shard, began_at, took, changes, outputs, error })
+                SpanEvent::Commit(Committing { shard, began_at, took, changes, outputs, error })
             });
         }
     }
@@ -168,10 +168,12 @@ impl Tracer {
         let phases = progress.phases().map(|(phase, began_ms)| (phase.name(), instant(began_ms)));
         let (phases, ended_at) = (phases.collect(), SystemTime::now());
         let restored_records = progress.restored();
-        self.tell(|| Told::Opened(Opened { shard, phases, ended_at, restored_records, error }));
+        self.tell(|| {
+            SpanEvent::Opened(Opened { shard, phases, ended_at, restored_records, error })
+        });
     }
 
-    fn tell(&self, told: impl FnOnce() -> Told) {
+    fn tell(&self, told: impl FnOnce() -> SpanEvent) {
         match self.queue.try_reserve() {
             Ok(place) => place.send(told()),
             Err(TrySendError::Full(())) => {

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Committing, Completed, Opened, Told, Who};
+use super::{Committing, Completed, Opened, SpanEvent, Who};
 use rollcall_core::codec;
 use rollcall_object::Keys;
 
@@ -23,7 +23,7 @@ const REMOTE_PARENT: u32 = 0x0300;
 const LOCAL_PARENT: u32 = 0x0100;
 
 /// Makes spans.
-pub(super) struct Author {
+pub(super) struct SpanEncoder {
     who: Who,
     keys: Keys,
     resource: Value,
@@ -38,7 +38,7 @@ struct Place {
     ended_at: SystemTime,
 }
 
-impl Author {
+impl SpanEncoder {
     /// `env` returns what the environment has to say of the process; it has the last word.
     pub(super) fn new(who: Who, keys: Keys, env: impl Fn(&str) -> Option<String>) -> Self {
         let mut about = vec![
@@ -72,11 +72,11 @@ impl Author {
         })
     }
 
-    pub(super) fn spans(&self, told: Told) -> Vec<Value> {
+    pub(super) fn spans(&self, told: SpanEvent) -> Vec<Value> {
         match told {
-            Told::Completed(completed) => vec![self.completion(&completed)],
-            Told::Opened(opened) => self.opening(&opened),
-            Told::Commit(commit) => vec![self.commit(commit)],
+            SpanEvent::Completed(completed) => vec![self.completion(&completed)],
+            SpanEvent::Opened(opened) => self.opening(&opened),
+            SpanEvent::Commit(commit) => vec![self.commit(commit)],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{span::Author, *};
+use super::{span::SpanEncoder, *};
 use rollcall_core::{
     record::{Carried, Header, trace::TraceParent},
     shard::Phase,
@@ -40,14 +40,14 @@ fn span() -> Span {
 }
 
 /// Returns what the exporter is handed by `tell`.
-fn told(tell: impl FnOnce(&Tracer)) -> Vec<Told> {
+fn told(tell: impl FnOnce(&Tracer)) -> Vec<SpanEvent> {
     let (tracer, mut received) = Tracer::new(&Arc::default());
     tell(&tracer);
     std::iter::from_fn(|| received.try_recv().ok()).collect()
 }
 
-fn author(keys: Keys) -> Author {
-    Author::new(who(), keys, |_| None)
+fn encoder(keys: Keys) -> SpanEncoder {
+    SpanEncoder::new(who(), keys, |_| None)
 }
 
 fn attribute<'s>(about: &'s Value, name: &str) -> Option<&'s Value> {
@@ -61,7 +61,7 @@ fn a_completion_is_a_producers_span_below_its_record() {
     let mut outputs = [completion(Some(span())), completion(None)];
     let mut told = told(|tracer| tracer.committed(ShardId(3), &mut outputs));
     assert_eq!(told.len(), 1);
-    let spans = author(Keys::Withheld).spans(told.remove(0));
+    let spans = encoder(Keys::Withheld).spans(told.remove(0));
     let [span] = &spans[..] else { panic!("{spans:?}") };
     assert_eq!(span["traceId"], "00000000000000000000000000000abc");
     assert_eq!(span["spanId"], "0000000000000123");
@@ -82,9 +82,9 @@ fn keys_are_told_where_that_is_asked_for_and_only_there() {
     let named = |keys| {
         let mut outputs = [completion(Some(span()))];
         let told = told(|tracer| tracer.committed(ShardId(3), &mut outputs));
-        let author = author(keys);
-        let spans: Vec<_> = told.into_iter().flat_map(|told| author.spans(told)).collect();
-        author.request(&spans).to_string().contains("o-1")
+        let encoder = encoder(keys);
+        let spans: Vec<_> = told.into_iter().flat_map(|told| encoder.spans(told)).collect();
+        encoder.request(&spans).to_string().contains("o-1")
     };
     assert!(named(Keys::Told));
     assert!(!named(Keys::Withheld));
@@ -97,7 +97,7 @@ fn a_shard_that_cannot_be_opened_says_in_which_phase() {
     progress.enter(Phase::Locate, 3_000);
     let error = Some("no broker answers".to_owned());
     let mut told = told(|tracer| tracer.opened(ShardId(3), &progress, error));
-    let spans = author(Keys::Withheld).spans(told.remove(0));
+    let spans = encoder(Keys::Withheld).spans(told.remove(0));
     let names: Vec<_> = spans.iter().map(|span| span["name"].clone()).collect();
     assert_eq!(names, ["open shard", "fence", "locate"]);
     let failed = json!({ "code": 2, "message": "no broker answers" });
@@ -118,7 +118,8 @@ fn the_environment_has_the_last_word_on_what_a_process_is_called() {
             let found = env.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Author::new(who(), Keys::Withheld, env).request(&[])["resourceSpans"][0]["resource"].clone()
+        SpanEncoder::new(who(), Keys::Withheld, env).request(&[])["resourceSpans"][0]["resource"]
+            .clone()
     };
     let own = resource(&[]);
     assert_eq!(attribute(&own, "service.name"), Some(&json!("shipping")));
