@@ -67,7 +67,7 @@ pub async fn run(context: Context, namespaces: &[String], health: Arc<Health>) {
             _ => ROUND,
         };
         tokio::select! {
-            Some(signal) = signals.recv() => controller.heed(signal),
+            Some(signal) = signals.recv() => controller.on_signal(signal),
             Some(ended) = controller.looks.join_next() => {
                 controller.end(ended.expect("looks catch their panics, and nobody aborts them"));
             }
@@ -94,7 +94,7 @@ fn watches(client: &Client, namespaces: &[String]) -> (Receiver<Signal>, JoinSet
 }
 
 impl Controller {
-    fn heed(&mut self, signal: Signal) {
+    fn on_signal(&mut self, signal: Signal) {
         let now = Instant::now();
         match signal {
             Signal::Seen(key, cause) => {

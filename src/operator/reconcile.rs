@@ -20,7 +20,7 @@ use super::object;
 use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
-use super::status::{self, Applied, Before, Numbers, Phase, Sight, Wanted};
+use super::status::{self, Applied, Before, Numbers, Observation, Phase, Wanted};
 use rollcall_object::resource::ReconciliationStatus;
 use rollcall_object::{Problem, Reconciliation, Validated};
 
@@ -86,9 +86,9 @@ pub async fn reconcile(
         Ok(object) => return look(context, key, &stored, &object, memory).await,
         Err(problems) => problems,
     };
-    match tell(context, key, &stored, &Sight::Invalid(&problems), memory).await {
+    match write_status(context, key, &stored, &Observation::Invalid(&problems), memory).await {
         Ok(_) => {}
-        Err(Error::Api { .. }) => tell_aside(context, &stored, &problems, memory).await,
+        Err(Error::Api { .. }) => warn_invalid(context, &stored, &problems, memory).await,
         Err(error) => return Err(error),
     }
     Ok(Some(LOOK_LATE))
@@ -96,7 +96,7 @@ pub async fn reconcile(
 
 /// Says in an Event what is wrong with an object so broken that the API server lets nobody write
 /// its status.
-async fn tell_aside(
+async fn warn_invalid(
     context: &Context,
     stored: &DynamicObject,
     problems: &[Problem],
@@ -124,16 +124,16 @@ async fn look(
         Ok(Outcome::Done(acted)) => acted,
         Ok(Outcome::Blocked(Missing { reason, message })) => {
             let phase = if reason == "NameTaken" { Phase::Stalled } else { Phase::Progressing };
-            let sight = Sight::Blocked { reason, message: &message, phase };
-            tell(context, key, stored, &sight, memory).await?;
+            let observation = Observation::Blocked { reason, message: &message, phase };
+            write_status(context, key, stored, &observation, memory).await?;
             return Ok(Some(LOOK));
         }
         Err(error @ Error::Deposed) => return Err(error),
         Err(error) => {
             let (reason, message) = (error.reason(), error.to_string());
             let phase = Phase::Progressing;
-            let sight = Sight::Blocked { reason, message: &message, phase };
-            tell(context, key, stored, &sight, memory).await?;
+            let observation = Observation::Blocked { reason, message: &message, phase };
+            write_status(context, key, stored, &observation, memory).await?;
             return Err(error);
         }
     };
@@ -146,7 +146,7 @@ async fn look(
         observed: &observed,
         remark: remark.as_ref(),
     };
-    let after = tell(context, key, stored, &Sight::Applied(applied), memory).await?;
+    let after = write_status(context, key, stored, &Observation::Applied(applied), memory).await?;
     Ok(Some(if is(&after, "Progressing") { LOOK_SOON } else { LOOK }))
 }
 
@@ -233,17 +233,17 @@ fn digest(children: &build::Children) -> String {
 
 /// Writes the status if it says something new, and an Event if the object has come to another
 /// state; returns the status.
-async fn tell(
+async fn write_status(
     context: &Context,
     key: &Key,
     stored: &DynamicObject,
-    sight: &Sight<'_>,
+    observation: &Observation<'_>,
     memory: &mut Memory,
 ) -> Result<ReconciliationStatus> {
     let written = object::status(stored);
     let generation = stored.metadata.generation;
     let before = Before { name: &key.name, generation, status: &written };
-    let after = status::status(&before, sight, Timestamp::now());
+    let after = status::status(&before, observation, Timestamp::now());
     let stale = memory.numbers_at.is_none_or(|at| at.elapsed() >= NUMBERS_EVERY);
     let numbers = if stale { Numbers::Stale } else { Numbers::Fresh };
     if status::worth_writing(&written, &after, numbers) {
@@ -251,8 +251,8 @@ async fn tell(
         context.cluster.apply_status(&stored.metadata, &value).await?;
         memory.numbers_at = Some(Instant::now());
     }
-    let news = news(&written, &after);
-    for Condition { type_, status, reason, message, .. } in &news {
+    let transitions = transitions(&written, &after);
+    for Condition { type_, status, reason, message, .. } in &transitions {
         let type_ = match (type_.as_str(), status.as_str()) {
             ("Degraded", _) => EventType::Warning,
             _ => EventType::Normal,
@@ -266,7 +266,7 @@ async fn tell(
 
 /// Returns the conditions that are worth an Event: what is in trouble now, or else whether the
 /// object is ready.
-fn news(before: &ReconciliationStatus, after: &ReconciliationStatus) -> Vec<Condition> {
+fn transitions(before: &ReconciliationStatus, after: &ReconciliationStatus) -> Vec<Condition> {
     let find = |status: &ReconciliationStatus, type_: &str| {
         status.conditions.iter().find(|condition| condition.type_ == type_).cloned()
     };

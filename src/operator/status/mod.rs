@@ -1,6 +1,6 @@
 //! What the operator says about an object: a value, computed from what was seen.
 //!
-//! Promise: the same sight makes the same status, so that it is written only when something has
+//! Promise: the same observation makes the same status, so that it is written only when something has
 //! changed. Ban: no clock and no API server.
 
 mod numbers;
@@ -22,7 +22,7 @@ pub use verdict::{Phase, Verdict};
 
 /// What was found out about an object.
 #[derive(Debug, Clone)]
-pub enum Sight<'a> {
+pub enum Observation<'a> {
     /// It cannot be understood, or asks for what cannot be.
     Invalid(&'a [Problem]),
     /// It is fine, but something that it needs is not.
@@ -60,12 +60,16 @@ pub struct Before<'a> {
 }
 
 /// Returns what to say about an object at `now`.
-pub fn status(before: &Before<'_>, sight: &Sight<'_>, now: Timestamp) -> ReconciliationStatus {
-    let verdict = verdict::verdict(sight, before.status);
-    let mut status = match sight {
-        Sight::Applied(applied) => numbers::of(applied, before.status),
+pub fn status(
+    before: &Before<'_>,
+    observation: &Observation<'_>,
+    now: Timestamp,
+) -> ReconciliationStatus {
+    let verdict = verdict::verdict(observation, before.status);
+    let mut status = match observation {
+        Observation::Applied(applied) => numbers::of(applied, before.status),
         // The workers go on as they were; what is known of them is still the best guess.
-        Sight::Invalid(_) | Sight::Blocked { .. } => before.status.clone(),
+        Observation::Invalid(_) | Observation::Blocked { .. } => before.status.clone(),
     };
     status.observed_generation = before.generation;
     status.selector = Some(names::selector_text(before.name, Component::Worker));

@@ -57,7 +57,7 @@ fn said_of(observed: &Observed, wanted: Wanted) -> ReconciliationStatus {
     let before = Before { name: "shipping", generation: Some(3), status: &before };
     status(
         &before,
-        &Sight::Applied(Applied { wanted, silent_looks: 0, observed, remark: None }),
+        &Observation::Applied(Applied { wanted, silent_looks: 0, observed, remark: None }),
         now(),
     )
 }
@@ -230,7 +230,7 @@ fn a_ready_worker_that_does_not_answer_changes_nothing_at_first() {
     let after = |silent_looks| {
         let observed = &observed;
         let applied = Applied { wanted: Workers(2), silent_looks, observed, remark: None };
-        status(&before, &Sight::Applied(applied), now())
+        status(&before, &Observation::Applied(applied), now())
     };
     assert_eq!(after(2), first);
     let long = after(3);
@@ -247,7 +247,7 @@ fn a_remark_makes_an_object_degraded_and_not_less_ready() {
     let remark = Missing { reason: "SecretForbidden", message: "may not read it".to_owned() };
     let applied =
         Applied { wanted: Workers(2), silent_looks: 0, observed: &observed, remark: Some(&remark) };
-    let said = status(&before, &Sight::Applied(applied), now());
+    let said = status(&before, &Observation::Applied(applied), now());
     assert_eq!(verdict_on(&said), ["True", "Running", "False", "True", "False"]);
     assert_eq!(condition(&said, "Degraded").1, "SecretForbidden");
 }
@@ -271,7 +271,7 @@ fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
         message: "\"7\" is not a duration".to_owned(),
         remedy: "write such as 7d".to_owned(),
     };
-    let invalid = status(&before, &Sight::Invalid(&[problem]), now());
+    let invalid = status(&before, &Observation::Invalid(&[problem]), now());
     assert_eq!(verdict_on(&invalid), ["False", "InvalidSpec", "False", "True", "True"]);
     assert_eq!(
         condition(&invalid, "Ready").2,
@@ -282,8 +282,9 @@ fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
     assert_eq!((invalid.replicas, invalid.shards.as_deref()), (2, Some("4/4")));
 
     let message = "there is no Secret login";
-    let sight = Sight::Blocked { reason: "SecretNotFound", message, phase: Phase::Progressing };
-    let blocked = status(&before, &sight, now());
+    let observation =
+        Observation::Blocked { reason: "SecretNotFound", message, phase: Phase::Progressing };
+    let blocked = status(&before, &observation, now());
     assert_eq!(verdict_on(&blocked), ["False", "SecretNotFound", "True", "True", "False"]);
 }
 
@@ -295,7 +296,7 @@ fn a_condition_keeps_the_time_of_its_last_change() {
     rolling.rollout = Some(Rollout { wanted: 2, existing: 2, ready: 2, updated: 1, seen: true });
     let later = at("2026-01-01T11:00:00Z");
     let applied = Applied { wanted: Workers(2), silent_looks: 0, observed: &rolling, remark: None };
-    let second = status(&before, &Sight::Applied(applied), later);
+    let second = status(&before, &Observation::Applied(applied), later);
     let time = |status: &ReconciliationStatus, type_: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == type_);
         found.expect("it is said").last_transition_time.0
@@ -311,7 +312,7 @@ fn the_same_sight_is_not_written_twice_and_numbers_only_now_and_then() {
     let later = at("2026-01-01T11:00:00Z");
     let again = |observed: &Observed| {
         let applied = Applied { wanted: Workers(2), silent_looks: 0, observed, remark: None };
-        status(&before, &Sight::Applied(applied), later)
+        status(&before, &Observation::Applied(applied), later)
     };
     assert_eq!(again(&well()), first);
     let mut busier = well();
@@ -332,7 +333,7 @@ fn what_was_known_is_kept_while_nobody_answers() {
     let rollout = Some(Rollout { seen: true, ..Rollout::default() });
     let gone = Observed { rollout, ..Observed::default() };
     let applied = Applied { wanted: Paused, silent_looks: 0, observed: &gone, remark: None };
-    let paused = status(&before, &Sight::Applied(applied), now());
+    let paused = status(&before, &Observation::Applied(applied), now());
     assert_eq!(paused.partitions, Some(4));
     assert_eq!(paused.open_keys, Some(12));
     assert_eq!(paused.last_completion_at, first.last_completion_at);

@@ -1,7 +1,7 @@
 //! What is the case, in one word, and what to do about it.
 
 use super::numbers::{by_shard, partitions, running};
-use super::{Applied, Sight, Wanted};
+use super::{Applied, Observation, Wanted};
 use crate::observe::{Observed, Rollout};
 use rollcall_object::Problem;
 use rollcall_object::resource::ReconciliationStatus;
@@ -60,17 +60,17 @@ impl Verdict {
     }
 }
 
-pub(super) fn verdict(sight: &Sight<'_>, before: &ReconciliationStatus) -> Verdict {
-    match sight {
-        Sight::Invalid(problems) => {
+pub(super) fn verdict(observation: &Observation<'_>, before: &ReconciliationStatus) -> Verdict {
+    match observation {
+        Observation::Invalid(problems) => {
             let trouble = Trouble { reason: "InvalidSpec".to_owned(), message: told(problems) };
             Verdict::in_trouble(trouble, Phase::Stalled)
         }
-        Sight::Blocked { reason, message, phase } => {
+        Observation::Blocked { reason, message, phase } => {
             let trouble = Trouble { reason: (*reason).to_owned(), message: short(message) };
             Verdict::in_trouble(trouble, *phase)
         }
-        Sight::Applied(applied) => of_workers(applied, before),
+        Observation::Applied(applied) => of_workers(applied, before),
     }
 }
 
