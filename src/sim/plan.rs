@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use rollcall_core::{
     codec::{
-        Input, Outputs, Path,
+        Decoder, Outputs, Path,
         input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
         output::{Facts, OutputSettings, Stamp},
     },
@@ -27,8 +27,8 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
     let arrival =
         ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity };
-    let mut inputs = vec![Input::expected(&expected, counting, input_limits)];
-    inputs.resize_with(1 + observed, || Input::observed(&arrival, counting, input_limits));
+    let mut inputs = vec![Decoder::expected(&expected, counting, input_limits)];
+    inputs.resize_with(1 + observed, || Decoder::observed(&arrival, counting, input_limits));
     Plan {
         name: "simulated".to_owned(),
         identity: Identity {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use rollcall_core::{
     codec::{
-        Input, Outputs,
+        Decoder, Outputs,
         input::Limits,
         output::{Facts, OutputSettings, Stamp},
     },
@@ -133,16 +133,16 @@ pub fn who(settings: &Settings, topics: &Topics, instance_id: &str) -> Who {
     }
 }
 
-fn inputs(settings: &Settings) -> Vec<Input> {
+fn inputs(settings: &Settings) -> Vec<Decoder> {
     let limits = Limits {
         key_bytes_max: settings.limits.key_bytes_max,
         items_max: settings.limits.items_per_expectation_max,
     };
-    let expected = Input::expected(&settings.expected.paths, settings.counting, limits);
+    let expected = Decoder::expected(&settings.expected.paths, settings.counting, limits);
     let observed = settings
         .observed
         .iter()
-        .map(|observed| Input::observed(&observed.paths, settings.counting, limits));
+        .map(|observed| Decoder::observed(&observed.paths, settings.counting, limits));
     std::iter::once(expected)
         .chain(observed)
         .map(|input| input.expect("validation has compiled the same paths"))

@@ -101,7 +101,7 @@ impl fmt::Display for Role {
 
 /// How to read one input topic's records; compiled once, used for every record.
 #[derive(Debug, Clone)]
-pub struct Input {
+pub struct Decoder {
     topic: Topic,
     root: Node,
     /// The items' path, to say where needs add up to too much.
@@ -116,7 +116,7 @@ enum Topic {
     Observed,
 }
 
-impl Input {
+impl Decoder {
     /// Compiles the reading of the expected topic.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod reason;
 pub mod row;
 
 pub use encoding::Encoding;
-pub use input::Input;
+pub use input::Decoder;
 pub use output::Outputs;
 pub use partition::Partitioner;
 pub use path::Path;

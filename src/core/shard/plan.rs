@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Identity, Placement};
 use crate::record::{Headers, InputIndex, Offset, Timestamp};
 use crate::{
-    codec::{Input, Outputs},
+    codec::{Decoder, Outputs},
     matching::{LARGE_ITEMS_BYTES, Rules, Times},
 };
 
@@ -20,7 +20,7 @@ pub struct Plan {
     /// Which timestamps of records can be used.
     pub times: Times,
     /// The expected topic's decoder, then those of the observed topics by name.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<Decoder>,
     /// The input topics' names, in the same order.
     pub topics: Vec<String>,
     pub outputs: Outputs,

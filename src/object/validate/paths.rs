@@ -8,7 +8,9 @@ use super::super::problem::Problems;
 use super::super::resource::{ExpectedSpec, ObservedSpec};
 use super::super::settings::{Expected, Observed};
 use rollcall_core::codec::Path;
-use rollcall_core::codec::input::{ExpectedPaths, Input, InputError, Limits, ObservedPaths, Role};
+use rollcall_core::codec::input::{
+    Decoder, ExpectedPaths, InputError, Limits, ObservedPaths, Role,
+};
 use rollcall_core::matching::Counting;
 
 /// Returns the expected topic with its paths.
@@ -25,7 +27,7 @@ pub(super) fn expected(
     let are_read = items.is_some();
     let paths = ExpectedPaths { key, items: items.unwrap_or_default(), quantity };
     if are_read {
-        let compile = |counting| Input::expected(&paths, counting, Limits::default());
+        let compile = |counting| Decoder::expected(&paths, counting, Limits::default());
         for error in refusals(compile, counting) {
             tell(&error, "spec.expected", "items", problems);
         }
@@ -48,7 +50,7 @@ pub(super) fn observed(
     let are_read = item.is_some();
     let paths = ObservedPaths { key, item: item.unwrap_or_default(), quantity };
     if are_read {
-        let compile = |counting| Input::observed(&paths, counting, Limits::default());
+        let compile = |counting| Decoder::observed(&paths, counting, Limits::default());
         for error in refusals(compile, counting) {
             tell(&error, place, "item", problems);
         }
@@ -84,7 +86,7 @@ fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> 
 
 /// Returns why paths do not compile; without effect and wrong are told at once.
 fn refusals(
-    compile: impl Fn(Counting) -> Result<Input, InputError>,
+    compile: impl Fn(Counting) -> Result<Decoder, InputError>,
     counting: Counting,
 ) -> Vec<InputError> {
     match compile(counting) {

@@ -14,32 +14,32 @@ fn path(text: &str) -> Path {
 }
 
 /// The expected topic of the order example.
-fn orders() -> Input {
+fn orders() -> Decoder {
     let paths =
         ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
-    Input::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+    Decoder::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
 /// The observed topic of the order example.
-fn manufactured() -> Input {
+fn manufactured() -> Decoder {
     let paths =
         ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity: None };
-    Input::observed(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+    Decoder::observed(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
 /// An expected topic without a key in its values.
-fn listing(items: &str) -> Input {
+fn listing(items: &str) -> Decoder {
     let paths = ExpectedPaths { key: None, items: path(items), quantity: None };
-    Input::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+    Decoder::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
 }
 
-fn counting(items: &str, quantity: Option<&str>) -> Input {
+fn counting(items: &str, quantity: Option<&str>) -> Decoder {
     let paths = ExpectedPaths { key: None, items: path(items), quantity: quantity.map(path) };
-    Input::expected(&paths, Counting::Quantity, Limits::default()).expect("paths that fit")
+    Decoder::expected(&paths, Counting::Quantity, Limits::default()).expect("paths that fit")
 }
 
 /// Returns the needs of the record `o-1` with this value.
-fn expectation(input: &Input, value: &str) -> Result<Vec<(String, u32)>, Reason> {
+fn expectation(input: &Decoder, value: &str) -> Result<Vec<(String, u32)>, Reason> {
     let mut scratch = Scratch::default();
     match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
         Event::Expectation(items) => Ok(needs(items)),
@@ -62,7 +62,7 @@ fn each(items: &[&str]) -> Result<Vec<(String, u32)>, Reason> {
 }
 
 /// Returns the item and the quantity of the record `o-1` with this value.
-fn observation(input: &Input, value: &str) -> Result<(String, u32), Reason> {
+fn observation(input: &Decoder, value: &str) -> Result<(String, u32), Reason> {
     let mut scratch = Scratch::default();
     match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
         Event::Observation { item, quantity } => Ok((item.to_owned(), quantity)),

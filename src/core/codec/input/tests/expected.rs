@@ -315,7 +315,7 @@ fn an_item_as_long_as_allowed_is_taken_and_a_longer_one_refused() {
 fn an_expectation_lists_no_more_items_than_allowed() {
     let limits = Limits { items_max: 2, ..Limits::default() };
     let paths = ExpectedPaths { key: None, items: path("$[*]"), quantity: None };
-    let input = Input::expected(&paths, Counting::Distinct, limits).expect("paths that fit");
+    let input = Decoder::expected(&paths, Counting::Distinct, limits).expect("paths that fit");
     assert_eq!(expectation(&input, "[1,2]"), each(&["1", "2"]));
     let reason = Err(Reason::TooManyItems { items_max: 2 });
     assert_eq!(expectation(&input, "[1,2,2]"), reason);

@@ -48,7 +48,7 @@ fn paths_lead_through_arrays_by_index() {
         item: path("$.ids[0]"),
         quantity: Some(path("$.ids[3].n")),
     };
-    let input = Input::observed(&paths, Counting::Quantity, Limits::default()).expect("a fit");
+    let input = Decoder::observed(&paths, Counting::Quantity, Limits::default()).expect("a fit");
     let found = observation(&input, r#"{"ids":["p","o-1",{"n":9},{"n":3},4]}"#);
     assert_eq!(found, Ok(("p".into(), 3)));
     assert_eq!(observation(&input, r#"{"ids":["p","o-1"]}"#), missing("$.ids[3]"));
@@ -60,7 +60,7 @@ fn paths_lead_through_arrays_by_index() {
 #[test]
 fn a_bare_value_can_be_the_item() {
     let paths = ObservedPaths { key: None, item: path("$"), quantity: None };
-    let input = Input::observed(&paths, Counting::Distinct, Limits::default()).expect("a fit");
+    let input = Decoder::observed(&paths, Counting::Distinct, Limits::default()).expect("a fit");
     assert_eq!(observation(&input, " 7 "), one("7"));
     assert_eq!(observation(&input, r#""p""#), one("p"));
     let reason = wrong("$", Found::Object, "an integer or a string");
@@ -70,7 +70,7 @@ fn a_bare_value_can_be_the_item() {
 #[test]
 fn a_quantity_says_how_many_arrived() {
     let paths = ObservedPaths { key: None, item: path("$.id"), quantity: Some(path("$.count")) };
-    let input = Input::observed(&paths, Counting::Quantity, Limits::default()).expect("a fit");
+    let input = Decoder::observed(&paths, Counting::Quantity, Limits::default()).expect("a fit");
     assert_eq!(observation(&input, r#"{"count":4,"id":1}"#), Ok(("1".into(), 4)));
     let reason = Err(Reason::BadQuantity { path: "$.count".into() });
     assert_eq!(observation(&input, r#"{"count":0,"id":1}"#), reason);
@@ -80,7 +80,7 @@ fn a_quantity_says_how_many_arrived() {
 #[test]
 fn the_key_can_be_the_item_too() {
     let paths = ObservedPaths { key: Some(path("$.id")), item: path("$.id"), quantity: None };
-    let input = Input::observed(&paths, Counting::Distinct, Limits::default()).expect("a fit");
+    let input = Decoder::observed(&paths, Counting::Distinct, Limits::default()).expect("a fit");
     assert_eq!(observation(&input, r#"{"id":"o-1"}"#), one("o-1"));
 }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn expected(key: Option<&str>, items: &str, quantity: Option<&str>) -> Result<Input, InputError> {
+fn expected(key: Option<&str>, items: &str, quantity: Option<&str>) -> Result<Decoder, InputError> {
     let paths =
         ExpectedPaths { key: key.map(path), items: path(items), quantity: quantity.map(path) };
-    Input::expected(&paths, Counting::Quantity, Limits::default())
+    Decoder::expected(&paths, Counting::Quantity, Limits::default())
 }
 
 fn refused(key: Option<&str>, items: &str, quantity: Option<&str>) -> String {
@@ -21,7 +21,7 @@ fn a_key_is_in_one_place() {
 #[test]
 fn an_observed_item_is_in_one_place() {
     let paths = ObservedPaths { key: None, item: path("$[*]"), quantity: None };
-    let refusal = Input::observed(&paths, Counting::Distinct, Limits::default());
+    let refusal = Decoder::observed(&paths, Counting::Distinct, Limits::default());
     let role = Role::Item;
     assert_eq!(refusal.err(), Some(InputError::NotSingular { role, path: "$[*]".into() }));
 }
@@ -49,7 +49,7 @@ fn of_several_failures_the_first_is_named() {
 #[test]
 fn a_quantity_that_nobody_counts_is_refused() {
     let paths = ExpectedPaths { key: None, items: path("$[*].id"), quantity: Some(path("$[*].n")) };
-    let refusal = Input::expected(&paths, Counting::Distinct, Limits::default());
+    let refusal = Decoder::expected(&paths, Counting::Distinct, Limits::default());
     assert_eq!(refusal.err(), Some(InputError::QuantityNotCounted));
 }
 
