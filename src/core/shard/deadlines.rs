@@ -14,9 +14,9 @@ impl<S: Store> Running<S> {
     /// When rows cannot be read; the shard has to be dropped then.
     pub fn tick(&mut self, wall_ms: Timestamp) -> Result<()> {
         if !self.cache.is_spilling() {
-            self.known.start_over();
+            self.key_filter.start_over();
         }
-        self.known.scan(&*self.store)?;
+        self.key_filter.scan(&*self.store)?;
         if self.is_full() || (self.has_work() && self.fills_transaction()) {
             return Ok(());
         }

@@ -16,7 +16,7 @@ mod due;
 mod error;
 mod identity;
 mod invariant;
-mod known;
+mod key_filter;
 mod large;
 mod metadata;
 mod open;
@@ -38,7 +38,7 @@ mod transaction;
 
 use cache::Cache;
 use clock::Clock;
-use known::Known;
+use key_filter::KeyFilter;
 
 pub use crate::check;
 pub use ages::Ages;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
-    InputLog, Known, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
+    InputLog, KeyFilter, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
     large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
     start::Start,
@@ -218,10 +218,10 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             plan: Arc::clone(self.opening.plan),
             store: Arc::new(store),
             cache: Cache::default(),
-            known: if stored {
-                Known::of_filled_store(known_bytes_max)
+            key_filter: if stored {
+                KeyFilter::of_filled_store(known_bytes_max)
             } else {
-                Known::of_empty_store(known_bytes_max)
+                KeyFilter::of_empty_store(known_bytes_max)
             },
             clock: Clock::new(inputs),
             hidden: vec![None; inputs],

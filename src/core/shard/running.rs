@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, Known,
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, KeyFilter,
     Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction,
     cache::SlotId, check, large::LargeRows,
 };
@@ -29,11 +29,11 @@ pub struct Running<S> {
     pub(super) store: Arc<S>,
     pub(super) cache: Cache,
     /// Tells new keys from those that have to be looked up in the store.
-    pub(super) known: Known,
+    pub(super) key_filter: KeyFilter,
     pub(super) clock: Clock,
     /// Where the rest of each input is hidden, or was last, and since which wall time.
     pub(super) hidden: Vec<Option<Hidden>>,
-    /// First offset of each input that is not yet processed. Known for all once opened.
+    /// First offset of each input that is not yet processed. KeyFilter for all once opened.
     pub(super) next: Vec<Offset>,
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,
@@ -125,7 +125,7 @@ impl<S: Store> Running<S> {
 
     /// Returns the bytes that the rows in memory take.
     pub fn cache_bytes(&self) -> usize {
-        self.cache.bytes() + self.known.bytes()
+        self.cache.bytes() + self.key_filter.bytes()
     }
 
     /// Returns the store, to apply a commit's spill to.
@@ -136,7 +136,7 @@ impl<S: Store> Running<S> {
     /// Sets the share of the process's memory that the rows may take.
     pub fn set_cache_bytes(&mut self, bytes: usize) {
         self.limits.cache_bytes = bytes;
-        self.known.set_bytes_max(bytes / KNOWN_SHARE);
+        self.key_filter.set_bytes_max(bytes / KNOWN_SHARE);
     }
 
     /// Processes records, in offset order per input; offsets already processed are skipped.
@@ -183,7 +183,7 @@ impl<S: Store> Running<S> {
             };
             self.ledger.running.lookups += 1;
             slots.push(self.cache.find_or_insert(key).unwrap_or_else(|new| {
-                if self.known.may_hold(key) {
+                if self.key_filter.may_hold(key) {
                     missing.push(new);
                     missing_keys.push(key);
                 } else {

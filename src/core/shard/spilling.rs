@@ -65,12 +65,12 @@ impl<S: Store> Running<S> {
         let shard = self.id;
         check!(R1, self.cache.may_spill(), "rows of shard {shard} that no transaction holds");
         let spill = self.cache.take_spill(&self.plan.rules);
-        self.known.add(&spill.rows);
+        self.key_filter.add(&spill.rows);
         Ok(spill)
     }
 
     /// Drops clean rows until what is in memory takes at most `target` bytes.
     pub(super) fn evict(&mut self, target: usize) {
-        self.cache.evict(target.saturating_sub(self.known.bytes()));
+        self.cache.evict(target.saturating_sub(self.key_filter.bytes()));
     }
 }

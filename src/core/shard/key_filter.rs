@@ -19,7 +19,7 @@ const FIRST_LAYER_KEYS: usize = 1 << 14;
 const SCANNED_MAX: usize = 5_000;
 
 /// A set of keys that grows by layers, within a bound.
-pub struct Known {
+pub struct KeyFilter {
     layers: Vec<Layer>,
     bytes_max: usize,
     state: State,
@@ -44,7 +44,7 @@ enum State {
     TooMany,
 }
 
-impl Known {
+impl KeyFilter {
     /// Returns the set of an empty store.
     pub fn of_empty_store(bytes_max: usize) -> Self {
         let (state, hasher) = (State::Complete, FixedState::default());
@@ -223,11 +223,11 @@ mod tests {
         rows
     }
 
-    fn new_among(known: &Known, keys: std::ops::Range<usize>) -> usize {
+    fn new_among(known: &KeyFilter, keys: std::ops::Range<usize>) -> usize {
         keys.filter(|&n| !known.may_hold(&key(n))).count()
     }
 
-    fn scan_all(known: &mut Known, store: &Keys) {
+    fn scan_all(known: &mut KeyFilter, store: &Keys) {
         while matches!(known.state, State::Scanning(_)) {
             known.scan(store).expect("keys can be read");
         }
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_was_spilled_is_known_and_most_other_keys_are_new() {
-        let mut known = Known::of_empty_store(1 << 20);
+        let mut known = KeyFilter::of_empty_store(1 << 20);
         assert_eq!(new_among(&known, 0..1_000), 1_000);
         known.add(&spill(0..100_000));
         assert_eq!(new_among(&known, 0..100_000), 0);
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn nothing_is_new_before_a_filled_store_was_looked_through() {
         let store = Keys((0..12_000).map(key).collect());
-        let mut known = Known::of_filled_store(1 << 20);
+        let mut known = KeyFilter::of_filled_store(1 << 20);
         known.scan(&store).expect("keys can be read");
         assert_eq!(new_among(&known, 0..20_000), 0);
         known.add(&spill(12_000..12_100));
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_forgotten_keys_make_room() {
         let bytes_max = 200 << 10;
-        let mut known = Known::of_empty_store(bytes_max);
+        let mut known = KeyFilter::of_empty_store(bytes_max);
         known.add(&spill(0..1_000_000));
         assert!(known.bytes() <= bytes_max);
         assert_eq!(new_among(&known, 0..2_000_000), 0, "what does not fit is not called new");
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_store_of_too_many_keys_is_not_read_again_and_again() {
-        let mut known = Known::of_empty_store(200 << 10);
+        let mut known = KeyFilter::of_empty_store(200 << 10);
         known.add(&spill(0..1_000_000));
         known.start_over();
         scan_all(&mut known, &Keys((0..90_000).map(key).collect()));
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_key_is_not_added() {
-        let mut known = Known::of_empty_store(1 << 20);
+        let mut known = KeyFilter::of_empty_store(1 << 20);
         let mut rows = Batch::default();
         rows.push(b"gone", b"");
         known.add(&rows);
