@@ -15,7 +15,7 @@ use crate::Failure;
 use crate::topics::Inputs;
 use crate::workload::{ID_BYTES, Record, Stream, Workload};
 
-const FLUSH_PATIENCE: Duration = Duration::from_secs(120);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What was sent to a pair of topics.
 #[derive(Debug, Clone)]
@@ -169,7 +169,7 @@ impl Sender {
     }
 
     fn finish(&self) -> Result<(), Failure> {
-        self.producer.flush(FLUSH_PATIENCE)?;
+        self.producer.flush(FLUSH_TIMEOUT)?;
         match self.arrivals.failed.load(Ordering::Relaxed) {
             0 => Ok(()),
             failed => Err(format!("{failed} records could not be delivered").into()),

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::machine::{self, Micros, Usage};
 use crate::topics::Inputs;
 
-const EXIT_PATIENCE: Duration = Duration::from_secs(60);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The object that describes the job to Rollcall; a command that says `{spec}` gets a copy.
 const SPEC: &str = include_str!("../shipping.yaml");
 
@@ -131,7 +131,7 @@ impl System {
     /// Waits until it has stopped, and returns the seconds that took.
     pub(crate) fn wait(mut self) -> Result<f64, Failure> {
         let start = Instant::now();
-        while start.elapsed() < EXIT_PATIENCE {
+        while start.elapsed() < EXIT_TIMEOUT {
             if let Some(status) = self.child.try_wait()? {
                 self.complain(status);
                 return Ok(start.elapsed().as_secs_f64());
@@ -140,7 +140,7 @@ impl System {
         }
         self.child.kill()?;
         self.child.wait()?;
-        Err(format!("it did not stop in {} s", EXIT_PATIENCE.as_secs()).into())
+        Err(format!("it did not stop in {} s", EXIT_TIMEOUT.as_secs()).into())
     }
 
     /// Asks it to stop and waits until it has.

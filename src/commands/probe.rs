@@ -9,7 +9,7 @@ use rollcall_core::text::escape::printable_lines;
 use rollcall_service::http::client::{self, Answer, Client};
 
 /// Enough for a busy machine, and less than what asks gives this program.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// No answer of a probe is longer.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -43,7 +43,7 @@ fn ask(url: &str) -> Result<Answer, String> {
     if !is_probe(url) {
         return Err("write it as http://host:port/path".to_owned());
     }
-    let client = Client::plain(PATIENCE, ANSWER_BYTES_MAX);
+    let client = Client::plain(PROBE_TIMEOUT, ANSWER_BYTES_MAX);
     client::wait(client.get(url)).map_err(|failure| failure.to_string())
 }
 

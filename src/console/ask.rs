@@ -16,8 +16,8 @@ use rollcall_service::state_api::{
 };
 
 /// A key is looked up at once; a list may have to wait for a census.
-const KEY_PATIENCE: Duration = Duration::from_secs(5);
-const LIST_PATIENCE: Duration = Duration::from_secs(15);
+const KEY_TIMEOUT: Duration = Duration::from_secs(5);
+const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 const ASKED_MAX: usize = 16;
 
 /// What several workers have answered, and who has not.
@@ -89,11 +89,11 @@ fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool)
 }
 
 async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> {
-    let answer = client::get(address, &KeyQuery::path(key), KEY_PATIENCE).await;
+    let answer = client::get(address, &KeyQuery::path(key), KEY_TIMEOUT).await;
     match (answer, KeyQuery::old_path(key)) {
         // While workers are being updated some still know the older way only.
         (Err(Failure::Failed(StatusCode::NOT_FOUND)), Some(path)) => {
-            client::get(address, &path, KEY_PATIENCE).await
+            client::get(address, &path, KEY_TIMEOUT).await
         }
         (answer, _) => answer,
     }
@@ -137,7 +137,7 @@ async fn all<T: DeserializeOwned>(
     path: &str,
 ) -> Result<(Vec<T>, Vec<String>), Problem> {
     let ask = |(address, status): (SocketAddr, WorkerStatus)| async move {
-        (status.instance, client::get::<T>(address, path, LIST_PATIENCE).await)
+        (status.instance, client::get::<T>(address, path, LIST_TIMEOUT).await)
     };
     let answers = stream::iter(directory.up()).map(ask).buffer_unordered(ASKED_MAX);
     let answers: Vec<_> = answers.collect().await;

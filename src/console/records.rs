@@ -29,9 +29,9 @@ use rollcall_service::{
 
 const READERS_MAX: usize = 2;
 const WAITING_MAX: usize = 16;
-const KAFKA_PATIENCE: Duration = Duration::from_secs(5);
+const KAFKA_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one page may be read for.
-const READ_PATIENCE: Duration = Duration::from_secs(8);
+const READ_TIMEOUT: Duration = Duration::from_secs(8);
 /// Records fetched for one page, over all partitions.
 const FETCHED_MAX: usize = 2_000;
 const VALUE_BYTES_MAX: usize = 16 << 10;
@@ -177,7 +177,7 @@ fn read(
     gone: &Gone,
 ) -> Result<Page, KafkaError> {
     let Wanted { place, limit, ref text } = *asked;
-    let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_PATIENCE)?;
+    let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_TIMEOUT)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
     let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
@@ -191,7 +191,7 @@ fn read(
     let each = each.max(1);
     let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
     for partition in ids {
-        let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_PATIENCE)?;
+        let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_TIMEOUT)?;
         partitions.push(Partition { partition, start, end });
         let from = match place {
             // Markers of transactions take offsets too, about one for each of ours.
@@ -206,7 +206,7 @@ fn read(
     }
     consumer.assign(&list)?;
     let (mut records, mut looked_at) = (Vec::new(), 0);
-    let until = Instant::now() + READ_PATIENCE;
+    let until = Instant::now() + READ_TIMEOUT;
     let is_from = matches!(place, Place::From(..));
     while open > 0 && Instant::now() < until && !gone.is_gone() {
         match consumer.poll(Duration::from_millis(100)) {

@@ -25,7 +25,7 @@ use rollcall_service::{
 
 /// How often all workers are asked.
 const ROUND: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// Names are resolved again after so many rounds.
 const RESOLVE_ROUNDS: u32 = 5;
 /// Workers asked at the same time.
@@ -155,7 +155,8 @@ impl WorkerDirectory {
 
     async fn resolve(&self) {
         for server in &self.servers {
-            let found = tokio::time::timeout(PATIENCE, tokio::net::lookup_host(server)).await;
+            let found =
+                tokio::time::timeout(REQUEST_TIMEOUT, tokio::net::lookup_host(server)).await;
             let found = match found {
                 Ok(Ok(found)) => found.collect::<Vec<_>>(),
                 Ok(Err(error)) => {
@@ -194,7 +195,7 @@ impl WorkerDirectory {
     async fn ask_all(&self) {
         let addresses: Vec<SocketAddr> = self.workers().keys().copied().collect();
         let ask = |address| async move {
-            let answer = client::get::<WorkerStatus>(address, "/v1/status", PATIENCE).await;
+            let answer = client::get::<WorkerStatus>(address, "/v1/status", REQUEST_TIMEOUT).await;
             self.note(address, answer);
         };
         stream::iter(addresses).map(ask).buffer_unordered(ASKED_MAX).collect::<()>().await;
@@ -332,7 +333,7 @@ mod tests {
     }
 
     fn silent() -> Result<WorkerStatus, client::Failure> {
-        let failure = rollcall_service::http::client::Failure::TimedOut(PATIENCE);
+        let failure = rollcall_service::http::client::Failure::TimedOut(REQUEST_TIMEOUT);
         Err(client::Failure::Unanswered(failure))
     }
 

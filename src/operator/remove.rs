@@ -2,7 +2,7 @@
 //! and its group.
 //!
 //! Promise: only such an object carries the finalizer, and none waits for ever: what cannot be
-//! deleted within [`PATIENCE`], or for want of a login that is gone, is let go with a word. Taking
+//! deleted within [`REMOVAL_TIMEOUT`], or for want of a login that is gone, is let go with a word. Taking
 //! the finalizer off, or setting the policy to `Retain`, lets an object go at once.
 
 use std::path::Path;
@@ -25,7 +25,7 @@ use rollcall_object::secret::{Secret, without_line_ends};
 use rollcall_object::{Kafka, Sasl, Settings, Tls, Validated};
 
 /// How long after its deletion an object waits for Kafka.
-const PATIENCE: Duration = Duration::from_secs(600);
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How far deleting is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub fn has_finalizer(object: &ObjectMeta) -> bool {
 /// Tells whether an object has waited long enough.
 pub fn is_out_of_patience(object: &ObjectMeta, now: Timestamp) -> bool {
     let deleted_at = object.deletion_timestamp.as_ref();
-    deleted_at.is_some_and(|at| now.duration_since(at.0).unsigned_abs() > PATIENCE)
+    deleted_at.is_some_and(|at| now.duration_since(at.0).unsigned_abs() > REMOVAL_TIMEOUT)
 }
 
 /// Stops the workers; then, once they are gone, deletes what Kafka holds for them.

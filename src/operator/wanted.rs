@@ -18,7 +18,7 @@ use super::names;
 use rollcall_service::state_api::RestartAnswer;
 
 /// A worker does not wait for longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Returns the URL at which the pod of this name asks, `$(POD_NAME)` for itself.
 pub fn url(operator: &str, namespace: &str, pod: &str) -> String {
@@ -38,7 +38,7 @@ async fn answer(
         return (StatusCode::NOT_FOUND, "no name of a worker\n").into_response();
     };
     let sets: Api<StatefulSet> = Api::namespaced(client, &namespace);
-    match tokio::time::timeout(PATIENCE, sets.get_opt(name)).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, sets.get_opt(name)).await {
         Ok(Ok(Some(set))) if names::is_managed(&set) => {
             Json(RestartAnswer { wanted: is_wanted(&set, ordinal) }).into_response()
         }
@@ -102,7 +102,7 @@ mod tests {
         });
         let config = kube::Config::new(served(api_server).await.parse().expect("a URL"));
         let operator = served(routes(Client::try_from(config).expect("no TLS"))).await;
-        let client = http::client::Client::plain(PATIENCE * 10, 1 << 20);
+        let client = http::client::Client::plain(ANSWER_TIMEOUT * 10, 1 << 20);
         let ask = async |path: &str| client.get(&format!("{operator}{path}")).await;
         for path in [
             "/v1/namespaces/..%2f..%2f..%2fapi%2fv1%2fnamespaces%2fshop%2fsecrets/workers/a-0",

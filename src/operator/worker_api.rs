@@ -12,12 +12,12 @@ use rollcall_service::http::ANSWER_BYTES_MAX;
 use rollcall_service::http::client::Client;
 use rollcall_service::state_api::WorkerStatus;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 const AT_ONCE: usize = 32;
 
 /// Asks all workers that have an address; `None` for those that do not answer, in the same order.
 pub async fn ask_all(addresses: &[Option<String>]) -> Vec<Option<WorkerStatus>> {
-    let client = &Client::plain(PATIENCE, ANSWER_BYTES_MAX);
+    let client = &Client::plain(REQUEST_TIMEOUT, ANSWER_BYTES_MAX);
     let questions = addresses.iter().cloned().map(|address| async move {
         let address = address?;
         let status = ask(client, &address).await;

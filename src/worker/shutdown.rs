@@ -9,7 +9,7 @@ use std::{str::FromStr, time::Duration};
 use rollcall_service::{http::client::Client, state_api::RestartAnswer};
 
 /// A worker that waits for longer holds up its own end.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 /// What to do when told to stop.
@@ -63,7 +63,7 @@ impl ShutdownPolicy {
 }
 
 async fn ask(url: &str) -> Result<RestartAnswer, String> {
-    let answer = Client::plain(PATIENCE, ANSWER_BYTES_MAX).get(url).await;
+    let answer = Client::plain(ANSWER_TIMEOUT, ANSWER_BYTES_MAX).get(url).await;
     let answer = answer.map_err(|failure| failure.to_string())?;
     if !answer.status.is_success() {
         return Err(format!("it answers {}", answer.status));

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
@@ -17,7 +17,7 @@ fn console(shop: &Reconciliation, server: &str) -> Worker {
     let file = shop.file();
     let file = file.to_str().expect("the path is UTF-8");
     let console = Worker::serving("console", &["console", "-f", file, "--server", server]);
-    console.answers("/healthz", 200, PATIENCE);
+    console.answers("/healthz", 200, WAIT_TIMEOUT);
     console
 }
 
@@ -39,7 +39,7 @@ fn readers_of_topics_that_nobody_waits_for_take_no_threads() {
     }
     // Two readers at a time, of a client with some threads each.
     assert!(most < before + 60, "{most} threads after {before}");
-    let answered = eventually("somebody who waits is answered", PATIENCE, || {
+    let answered = eventually("somebody who waits is answered", WAIT_TIMEOUT, || {
         console.get(&path).filter(|(status, _)| *status == 200)
     });
     assert!(answered.1.contains("\"complete\":true"), "{}", answered.1);
@@ -55,7 +55,7 @@ fn records_with_headers_beyond_measure_make_no_answer_beyond_measure() {
         shop.send(&shop.orders(), &format!("k-{n}"), &"\u{2}".repeat(50_000), &headers);
     }
     let path = format!("/api/topics/{}/records?limit=200", shop.orders());
-    let page = eventually("all are there", PATIENCE, || {
+    let page = eventually("all are there", WAIT_TIMEOUT, || {
         let (status, body) = console.get(&path)?;
         assert!(body.len() < ANSWER_BYTES_MAX, "{} bytes", body.len());
         let page: Value = serde_json::from_str(&body).ok().filter(|_| status == 200)?;

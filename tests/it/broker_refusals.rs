@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::reconciliation::{PARTITIONS, Reconciliation, made, order};
 use super::times::now_ms;
 use super::topics::Writer;
@@ -15,7 +15,7 @@ use super::worker::Worker;
 
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
 /// A shard that cannot be opened says so after half a minute of trying.
-const OPENING_PATIENCE: Duration = Duration::from_secs(120);
+const OPENING_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn uuid(order: u64, item: u64) -> String {
     let mix = |seed: u64| (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -70,7 +70,7 @@ fn batches_are_no_larger_than_the_least_that_any_topic_takes() {
     large_orders(&shop, 20_000);
     let worker = shop.worker("w-1");
     // So many take a while in a build that is not optimised.
-    shop.settle_within(OPENING_PATIENCE);
+    shop.settle_within(OPENING_TIMEOUT);
     assert_eq!(worker.process.count(&["opening again"]), 0, "a batch was refused");
 }
 
@@ -96,7 +96,7 @@ fn a_quota_means_slow_progress_and_is_said() {
     let client = ["--entity-type", "clients", "--entity-name", "rollcall-w-1-producer"];
     shop.broker.tool(CONFIGS, &[&quota[..], &client[..]].concat());
     large_orders(&shop, 3_000);
-    eventually("the quota is reported", OPENING_PATIENCE, || {
+    eventually("the quota is reported", OPENING_TIMEOUT, || {
         let troubles = status(&worker)["troubles"].to_string();
         troubles.contains("Throttled").then_some(())
     });
@@ -104,10 +104,10 @@ fn a_quota_means_slow_progress_and_is_said() {
         let shards = status(&worker)["shards"].as_array().cloned().unwrap_or_default();
         shards.iter().filter_map(|shard| shard["totals"]["records"].as_u64()).sum::<u64>()
     };
-    let before = eventually("something is committed", OPENING_PATIENCE, || {
+    let before = eventually("something is committed", OPENING_TIMEOUT, || {
         Some(records()).filter(|records| *records > 0)
     });
-    eventually("more is committed", OPENING_PATIENCE, || (records() > before).then_some(()));
+    eventually("more is committed", OPENING_TIMEOUT, || (records() > before).then_some(()));
     assert_eq!(worker.process.count(&["a newer owner"]), 0, "there is none");
 }
 
@@ -154,7 +154,7 @@ fn brokers_that_allow_only_shorter_transactions_are_refused_with_setting_and_rem
     broker.begin();
     let shop = Reconciliation::new(&Arc::new(broker), "short");
     let worker = Worker::start(&shop, "w-1");
-    is_unready(&worker, &["stopped", "transaction.max.timeout.ms"], OPENING_PATIENCE);
+    is_unready(&worker, &["stopped", "transaction.max.timeout.ms"], OPENING_TIMEOUT);
     worker.process.says(&["stopped", "transaction.max.timeout.ms", "10000"]);
 }
 
@@ -166,7 +166,7 @@ fn a_log_of_transactions_that_cannot_be_made_is_named() {
     let shop = Reconciliation::new(&Arc::new(broker), "no-log");
     let worker = Worker::start(&shop, "w-1");
     let parts = ["stopped", "transaction.state.log.replication.factor"];
-    is_unready(&worker, &parts, OPENING_PATIENCE);
+    is_unready(&worker, &parts, OPENING_TIMEOUT);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn an_output_topic_that_refuses_a_record_stops_the_shard_and_is_named() {
     policy("compact");
     shop.order_value(None, Some("{}"));
     shop.flush();
-    is_unready(&worker, &[&topic, "cleanup.policy"], PATIENCE);
+    is_unready(&worker, &[&topic, "cleanup.policy"], WAIT_TIMEOUT);
     worker.process.says(&["stopped", &topic, "InvalidRecord", "cleanup.policy=delete"]);
     let shards = status(&worker)["shards"].clone();
     assert!(shards.to_string().contains("InvalidRecord"), "{shards}");
@@ -208,14 +208,14 @@ fn an_output_topic_that_refuses_a_time_stops_the_shard_and_is_named() {
     writer.send_at(&shop.orders(), b"a", order("a", &[1]).as_bytes(), day_ago_ms);
     writer.send_at(&shop.manufactured(), b"a", made("a", 1).as_bytes(), day_ago_ms);
     writer.flush();
-    is_unready(&worker, &[&topic, "message.timestamp.before.max.ms"], PATIENCE);
+    is_unready(&worker, &[&topic, "message.timestamp.before.max.ms"], WAIT_TIMEOUT);
     let remedy = "raise message.timestamp.before.max.ms";
     worker.process.says(&["stopped", &topic, "InvalidTimestamp", remedy]);
     let shards = status(&worker)["shards"].to_string();
     assert!(shards.contains("InvalidTimestamp"), "{shards}");
     assert_eq!(shop.shipped_ids(), Vec::<String>::new());
     shop.broker.set(&topic, "message.timestamp.before.max.ms", &i64::MAX.to_string());
-    shop.settle_within(OPENING_PATIENCE);
+    shop.settle_within(OPENING_TIMEOUT);
     let shipped = shop.shipped();
     assert_eq!(shipped.len(), 1);
     assert_eq!(shipped[0].timestamp_ms, day_ago_ms);
@@ -230,9 +230,9 @@ fn an_output_topic_that_is_deleted_while_the_worker_runs_is_named() {
     shop.broker.delete_topic(&topic);
     shop.order("a", &[1]);
     shop.made("a", 1);
-    is_unready(&worker, &[&topic, "does not exist"], OPENING_PATIENCE);
+    is_unready(&worker, &[&topic, "does not exist"], OPENING_TIMEOUT);
     shop.broker.create_topic(&topic, PARTITIONS, &[]);
-    shop.settle_within(OPENING_PATIENCE);
+    shop.settle_within(OPENING_TIMEOUT);
     assert_eq!(shop.shipped_ids(), ["a"]);
     drop(worker.ready());
 }

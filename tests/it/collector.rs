@@ -10,7 +10,7 @@ use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::PATIENCE;
+use super::kafka::WAIT_TIMEOUT;
 
 /// A request as it came.
 pub struct Request {
@@ -94,7 +94,7 @@ impl Collector {
 
     /// Waits until it has `count` spans of this name, and returns them.
     pub fn has(&self, name: &str, count: usize) -> Vec<Seen> {
-        eventually(&format!("{count} spans {name:?}"), PATIENCE, || {
+        eventually(&format!("{count} spans {name:?}"), WAIT_TIMEOUT, || {
             let mut spans = self.spans();
             spans.retain(|seen| seen.name() == name);
             (spans.len() >= count).then_some(spans)

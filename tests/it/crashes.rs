@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::known_answer::{Load, check, is_complete};
 use super::reconciliation::Reconciliation;
 use super::topics;
@@ -155,7 +155,7 @@ fn lost_local_state_is_restored_from_a_compacted_changelog() {
 
     // Only closed segments are cleaned: further rows, later than `segment.ms`, close the last one.
     let mut spare = 0;
-    eventually("the changelog is compacted", PATIENCE, || {
+    eventually("the changelog is compacted", WAIT_TIMEOUT, || {
         let mut worker = shop.worker("w-2");
         (0..40).for_each(|n| shop.order(&format!("spare-{spare}-{n}"), &[1]));
         spare += 1;

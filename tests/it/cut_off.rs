@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::state_api::trouble;
 use super::worker::Worker;
@@ -47,12 +47,12 @@ fn a_worker_whose_broker_stops_is_not_ready_until_it_is_back() {
     shop.broker.stop();
     let message = trouble(&worker, "BrokerUnreachable");
     assert!(message.contains(&shop.broker.bootstrap_servers()), "{message}");
-    worker.answers("/readyz", 503, PATIENCE);
+    worker.answers("/readyz", 503, WAIT_TIMEOUT);
     for other in &standby {
         // One of them at least has no shard that could fail.
-        other.answers("/readyz", 503, PATIENCE);
+        other.answers("/readyz", 503, WAIT_TIMEOUT);
     }
-    eventually("it is no longer a member", PATIENCE, || {
+    eventually("it is no longer a member", WAIT_TIMEOUT, || {
         (state(&worker)? == "joining").then_some(())
     });
     let metrics = worker.get("/metrics").expect("it answers").1;
@@ -109,7 +109,7 @@ fn led_astray(name: &str, server: SocketAddr) -> Worker {
     let shop = Reconciliation::without_topics(&Arc::new(Broker::absent()), name)
         .with("kafka/bootstrapServers", server.to_string());
     let worker = Worker::start(&shop, "w-1");
-    worker.answers("/startupz", 503, PATIENCE);
+    worker.answers("/startupz", 503, WAIT_TIMEOUT);
     worker
 }
 
@@ -120,7 +120,7 @@ fn a_worker_that_has_found_no_broker_stops_in_time() {
     let mute = TcpListener::bind(any).expect("a free port");
     let at = mute.local_addr().expect("it is bound");
     let mut worker = led_astray("mute", at);
-    eventually("the worker has connected", PATIENCE, || mute.accept().ok());
+    eventually("the worker has connected", WAIT_TIMEOUT, || mute.accept().ok());
     ends_in_time(&mut worker);
 
     // It takes no more connections: they wait, as on the way to an address that is not routed.
@@ -146,9 +146,9 @@ fn a_group_that_does_not_let_a_worker_in_is_told_with_the_remedy() {
     let worker = Worker::start(&shop, "w-1");
     let message = trouble(&worker, "SessionTimeoutRefused");
     assert!(message.contains("group.min.session.timeout.ms"), "{message}");
-    let text = worker.answers("/startupz", 503, PATIENCE);
+    let text = worker.answers("/startupz", 503, WAIT_TIMEOUT);
     assert!(text.contains("group.min.session.timeout.ms"), "{text}");
-    worker.answers("/readyz", 503, PATIENCE);
+    worker.answers("/readyz", 503, WAIT_TIMEOUT);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_group_of_another_kind_is_told_and_waited_for() {
     consumer.set("group.id", &shop.name).set("partition.assignment.strategy", "range");
     let consumer: BaseConsumer = consumer.create().expect("valid settings");
     consumer.subscribe(&[&shop.orders()]).expect("subscribed");
-    eventually("the stranger is in the group", PATIENCE, || {
+    eventually("the stranger is in the group", WAIT_TIMEOUT, || {
         drop(consumer.poll(Duration::from_millis(100)));
         let assigned = consumer.assignment().ok()?;
         (assigned.count() > 0).then_some(())
@@ -183,7 +183,7 @@ fn brokers_without_the_new_group_protocol_are_named_and_waited_for_only_when_ask
     assert_eq!(worker.said(&["same instance id"]), None);
     let waits = Worker::start_with(&shop, "w-2", &["--keep-trying"]);
     trouble(&waits, "GroupProtocolUnsupported");
-    waits.answers("/readyz", 503, PATIENCE);
+    waits.answers("/readyz", 503, WAIT_TIMEOUT);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
@@ -53,12 +53,12 @@ fn a_worker_that_was_full_when_its_commits_were_refused_goes_on_once_they_are_no
         }
         shop.flush();
     };
-    eventually("the group has moved on without the first worker", PATIENCE, || {
+    eventually("the group has moved on without the first worker", WAIT_TIMEOUT, || {
         send(10);
         refused_commits(&first).filter(|count| *count > 0)
     });
     send(ORDERS);
-    eventually("the first worker has taken in what it can", PATIENCE, || {
+    eventually("the first worker has taken in what it can", WAIT_TIMEOUT, || {
         let before = worked(lane);
         thread::sleep(LOOK_INTERVAL);
         (worked(lane) < before + 10).then_some(())

@@ -17,7 +17,7 @@ use super::eventually::eventually;
 pub use super::ports::free_port;
 use super::watchdog::{self, Ward};
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Starts and stops brokers.
 pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
@@ -123,8 +123,8 @@ impl Broker {
         let created = wait(self.admin().create_topics(&[topic], &AdminOptions::new()));
         created.expect("the broker answers").remove(0).expect("the topic is new");
         let consumer: BaseConsumer = self.client().create().expect("the settings are valid");
-        eventually(&format!("topic {name} has a leader"), PATIENCE, || {
-            let found = consumer.fetch_metadata(Some(name), PATIENCE).ok()?;
+        eventually(&format!("topic {name} has a leader"), WAIT_TIMEOUT, || {
+            let found = consumer.fetch_metadata(Some(name), WAIT_TIMEOUT).ok()?;
             let leads = |p: &rdkafka::metadata::MetadataPartition| p.leader() >= 0;
             let partitions = found.topics()[0].partitions();
             (!partitions.is_empty() && partitions.iter().all(leads)).then_some(())
@@ -150,8 +150,8 @@ impl Broker {
         let deleted = wait(self.admin().delete_topics(&[name], &AdminOptions::new()));
         deleted.expect("the broker answers").remove(0).expect("the topic was there");
         let consumer: BaseConsumer = self.client().create().expect("the settings are valid");
-        eventually(&format!("topic {name} is gone"), PATIENCE, || {
-            let found = consumer.fetch_metadata(Some(name), PATIENCE).ok()?;
+        eventually(&format!("topic {name} is gone"), WAIT_TIMEOUT, || {
+            let found = consumer.fetch_metadata(Some(name), WAIT_TIMEOUT).ok()?;
             found.topics()[0].partitions().is_empty().then_some(())
         });
     }

@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::eventually::eventually;
-use super::kafka::PATIENCE;
+use super::kafka::WAIT_TIMEOUT;
 use super::reconciliation::{Reconciliation, made, order};
 use super::topics::{Record, Writer};
 
@@ -206,7 +206,7 @@ impl Load {
     /// Waits until so many more records were sent.
     pub fn pass(&self, records: u64) {
         let until = self.sent.load(Ordering::Relaxed) + records;
-        eventually("the load goes on", PATIENCE, || {
+        eventually("the load goes on", WAIT_TIMEOUT, || {
             assert!(!self.thread.is_finished(), "the load has failed, see above");
             (self.sent.load(Ordering::Relaxed) >= until).then_some(())
         });

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{Reconciliation, made, order};
 use super::worker::Worker;
 
@@ -76,7 +76,7 @@ fn a_replay_of_the_whole_history_and_late_duplicates_ship_nothing_twice() {
     // before this order, which comes later.
     shop.order("later", &[1]);
     shop.settle();
-    let overdue = eventually("the later order is overdue", PATIENCE, || {
+    let overdue = eventually("the later order is overdue", WAIT_TIMEOUT, || {
         Some(shop.overdue()).filter(|records| !records.is_empty())
     });
     let keys: Vec<_> = overdue.iter().map(|record| record.key.as_deref()).collect();
@@ -201,7 +201,7 @@ fn an_order_that_does_not_complete_is_reported_once_and_ships_late() {
     shop.order("a", &[1, 2]);
     shop.made("a", 2);
     shop.order("b", &[1]);
-    let overdue = eventually("both are overdue", PATIENCE, || {
+    let overdue = eventually("both are overdue", WAIT_TIMEOUT, || {
         Some(shop.overdue()).filter(|records| records.len() >= 2)
     });
     let a = overdue.iter().find(|record| record.key.as_deref() == Some("a")).expect("reported");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
@@ -58,7 +58,7 @@ fn a_store_that_is_damaged_under_a_running_worker_is_restored() {
     order_all(&shop);
     shop.settle();
     let state = shop.state_dir("w-1");
-    let files = eventually("rows were spilled", PATIENCE, || {
+    let files = eventually("rows were spilled", WAIT_TIMEOUT, || {
         Some(sorted_files(&state)).filter(|files| !files.is_empty())
     });
     files.iter().for_each(|file| overwrite(file));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Process;
 
@@ -41,7 +41,9 @@ fn a_json_log_stays_one_while_the_broker_is_gone_and_says_so_now_and_then() {
     broker.crash();
     // Each client says it once in ten seconds: what all say is what one line of each is.
     worker.says(&["AllBrokersDown"]);
-    eventually("told again", PATIENCE, || (worker.count(&["AllBrokersDown"]) > 1).then_some(()));
+    eventually("told again", WAIT_TIMEOUT, || {
+        (worker.count(&["AllBrokersDown"]) > 1).then_some(())
+    });
     worker.kill();
     assert_json(&worker);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rollcall_service::metrics::{Kind, Metric, catalogue};
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
@@ -46,7 +46,7 @@ fn a_worker_tells_every_metric_of_the_catalogue_and_no_other() {
         .filter(|name| name != "rollcall_trouble")
         .collect();
     // The client tells of the brokers every ten seconds.
-    eventually("every metric is told of", PATIENCE, || {
+    eventually("every metric is told of", WAIT_TIMEOUT, || {
         let missing: Vec<_> = known.difference(&told(&worker)).cloned().collect();
         missing.is_empty().then_some(())
     });
@@ -90,11 +90,13 @@ fn the_numbers_are_those_of_what_was_sent() {
         ("rollcall_lag_seconds", "topic=", 0.0),
     ] {
         let what = format!("{name} {label} is {expected}");
-        eventually(&what, PATIENCE, || (sum(name, label) == expected).then_some(()));
+        eventually(&what, WAIT_TIMEOUT, || (sum(name, label) == expected).then_some(()));
     }
     // The late one has waited for longer than its second, which made it overdue.
     let what = "the oldest open key is past its deadline";
-    eventually(what, PATIENCE, || (sum("rollcall_oldest_open_seconds", "") > 1.0).then_some(()));
+    eventually(what, WAIT_TIMEOUT, || {
+        (sum("rollcall_oldest_open_seconds", "") > 1.0).then_some(())
+    });
 }
 
 /// Returns whether the worker tells such a sample.
@@ -114,7 +116,7 @@ fn every_kind_of_client_tells_how_far_the_brokers_are() {
         // Round trips of the last ten seconds, so there has to be something to commit.
         let label = format!("client=\"{client}\"");
         let mut round = 0;
-        eventually(&format!("{client} tells"), PATIENCE, || {
+        eventually(&format!("{client} tells"), WAIT_TIMEOUT, || {
             round += 1;
             shop.order(&format!("{client}-{round}"), &[1]);
             shop.flush();
@@ -130,10 +132,12 @@ fn a_worker_whose_broker_is_gone_does_not_claim_to_have_read_everything() {
     let shop = Reconciliation::new(&broker, "out-of-sight");
     let worker = shop.worker("w-1");
     let told = |name: &str| tells(&worker, name, &["shard=\"0\""]);
-    eventually("the ends are in sight", PATIENCE, || told("rollcall_lag_seconds").then_some(()));
+    eventually("the ends are in sight", WAIT_TIMEOUT, || {
+        told("rollcall_lag_seconds").then_some(())
+    });
     broker.crash();
     // In one answer, and before the group takes the shard away, which ends its gauges too.
-    eventually("the ends are out of sight", PATIENCE, || {
+    eventually("the ends are out of sight", WAIT_TIMEOUT, || {
         let text = worker.get("/metrics")?.1;
         let owned = text.lines().any(|line| line.starts_with("rollcall_shard_state{"));
         assert!(owned, "the shards were taken away before anything was said");

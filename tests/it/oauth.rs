@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::reconciliation::Reconciliation;
 use super::security::{make_certificates, ship};
 use super::state_api;
@@ -187,5 +187,5 @@ fn a_token_that_the_broker_does_not_take_is_told() {
     drop(worker);
     let worker = shop.worker("w-1");
     ship(&shop, "a");
-    worker.answers("/readyz", 200, PATIENCE);
+    worker.answers("/readyz", 200, WAIT_TIMEOUT);
 }

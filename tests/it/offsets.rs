@@ -2,7 +2,7 @@
 //! is committed tells, nothing is skipped or sent twice without a word.
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::Worker;
@@ -27,7 +27,7 @@ fn drop_offsets(shop: &Reconciliation, topic: &str) {
 
 /// Waits until the worker is not ready, and returns why.
 fn refusal(worker: &Worker, part: &str) -> String {
-    eventually(&format!("the worker says {part:?}"), PATIENCE, || {
+    eventually(&format!("the worker says {part:?}"), WAIT_TIMEOUT, || {
         let (status, why) = worker.get("/readyz")?;
         (status == 503 && why.contains(part)).then_some(why)
     })
@@ -59,7 +59,7 @@ fn an_offset_that_was_dropped_is_found_beside_another_and_nothing_is_counted_twi
 fn what_came_while_a_worker_was_away_is_not_skipped_though_its_offset_was_dropped() {
     let shop = shop("skipped").with("startFrom", "latest");
     let worker = shop.worker("w-1");
-    eventually("the group has its first offsets", PATIENCE, || {
+    eventually("the group has its first offsets", WAIT_TIMEOUT, || {
         let committed = topics::committed(&shop.broker, &shop.name, &shop.manufactured());
         (committed.len() == usize::try_from(PARTITIONS).expect("a few")).then_some(())
     });
@@ -161,8 +161,8 @@ fn idle_offsets_are_committed_again_within_the_time_that_brokers_keep_them() {
             metrics.lines().find(|line| line.starts_with("rollcall_commit_seconds_count"))?;
         line.rsplit(' ').next()?.parse::<f64>().ok()
     };
-    let before = eventually("commits are counted", PATIENCE, commits);
-    eventually("idle shards commit", PATIENCE, || (commits()? > before + 3.0).then_some(()));
+    let before = eventually("commits are counted", WAIT_TIMEOUT, commits);
+    eventually("idle shards commit", WAIT_TIMEOUT, || (commits()? > before + 3.0).then_some(()));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn an_input_that_is_made_again_under_a_running_worker_is_read_from_its_start() {
         shop.made(&format!("after-{id}"), 1);
     }
     shop.flush();
-    eventually("all of the new topic is completed", PATIENCE, || {
+    eventually("all of the new topic is completed", WAIT_TIMEOUT, || {
         (shop.shipped_ids().len() == 50).then_some(())
     });
     worker.process.says(&[&shop.orders(), "made again"]);

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::topics;
 use super::worker::Process;
@@ -40,7 +40,7 @@ fn send_orders(shop: &Reconciliation, batches: usize, mut disturb: impl FnMut(us
 
 /// Waits until so many products were made, and checks that each was made once.
 fn check_made(shop: &Reconciliation, products: usize) {
-    eventually("every product is made", PATIENCE, || {
+    eventually("every product is made", WAIT_TIMEOUT, || {
         (topics::read(&shop.broker, &shop.manufactured()).len() >= products).then_some(())
     });
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
@@ -63,7 +63,7 @@ fn a_manufacturer_killed_again_and_again_makes_every_product_once() {
     let products = send_orders(&shop, 12, |_| {
         // Somewhere in the middle of its work.
         let some = rng.random_range(1..30);
-        eventually("products are made", PATIENCE, || {
+        eventually("products are made", WAIT_TIMEOUT, || {
             (running.count(&["manufactured product"]) >= some).then_some(())
         });
         running.kill();

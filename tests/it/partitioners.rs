@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{Reconciliation, made, order};
 use super::topics::Writer;
 use super::worker::{Process, Worker};
@@ -17,7 +17,7 @@ fn ask(worker: &Worker, path: &str) -> (u16, Value) {
 }
 
 fn status_until(worker: &Worker, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-    eventually(what, PATIENCE, || {
+    eventually(what, WAIT_TIMEOUT, || {
         let (_, status) = ask(worker, "/v1/status");
         is(&status).then_some(status)
     })

@@ -8,12 +8,12 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::worker::Worker;
 
 /// A lane that has not come round for a minute is stuck.
-const STUCK_PATIENCE: Duration = Duration::from_secs(120);
+const STUCK_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn status(worker: &Worker, path: &str) -> u16 {
     worker.get(path).map_or(0, |(status, _)| status)
@@ -23,12 +23,12 @@ fn status(worker: &Worker, path: &str) -> u16 {
 fn startup_waits_until_the_group_has_let_the_worker_in() {
     let shop = Reconciliation::without_topics(&Arc::new(Broker::absent()), "startup");
     let worker = Worker::start(&shop, "w-1");
-    let text = worker.answers("/startupz", 503, PATIENCE);
+    let text = worker.answers("/startupz", 503, WAIT_TIMEOUT);
     assert!(text.contains("not yet in the group"), "{text}");
     worker.process.says(&["not started yet", "no broker answers"]);
     assert_eq!(status(&worker, "/healthz"), 200, "a worker that waits for a broker is alive");
     shop.broker.begin();
-    worker.answers("/startupz", 200, PATIENCE);
+    worker.answers("/startupz", 200, WAIT_TIMEOUT);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn readiness_names_the_shard_that_does_not_run_while_liveness_and_startup_are_we
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["stopped", "deleted before it was read"]);
     // At first the other shards are being opened.
-    eventually("readiness names the stopped shard", PATIENCE, || {
+    eventually("readiness names the stopped shard", WAIT_TIMEOUT, || {
         let (status, text) = worker.get("/readyz")?;
         assert_eq!(status, 503);
         (text.contains("shard") && text.contains("stopped")).then_some(())
@@ -73,11 +73,11 @@ fn liveness_fails_for_a_lane_that_hangs_and_not_for_a_worker_without_broker() {
     let lane = Pid::from_raw(hangs.process.thread("lane-0"));
     ptrace::attach(lane).expect("a child may be traced");
     waitpid(lane, Some(WaitPidFlag::__WALL)).expect("the thread stops");
-    let text = hangs.answers("/healthz", 503, STUCK_PATIENCE);
+    let text = hangs.answers("/healthz", 503, STUCK_TIMEOUT);
     assert!(text.contains("lane-0"), "{text}");
     // For as long as it took to find the lane.
     assert_eq!(status(&waits, "/healthz"), 200);
     assert_eq!(status(&lonely, "/healthz"), 200);
     ptrace::detach(lane, None).expect("the thread goes on");
-    hangs.answers("/healthz", 200, PATIENCE);
+    hangs.answers("/healthz", 200, WAIT_TIMEOUT);
 }

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::known_answer::Load;
 use super::prometheus_server::{Prometheus, assert_all_return_data, program};
 use super::reconciliation::Reconciliation;
@@ -36,7 +36,7 @@ fn every_query_of_the_workers_dashboards_returns_data_under_load() {
     assert_all_return_data(
         &prometheus,
         &["rollcall-business.json", "rollcall-operation.json"],
-        PATIENCE * 3,
+        WAIT_TIMEOUT * 3,
         || {
             round += 1;
             shop.made_value(Some("bad"), Some("{"));

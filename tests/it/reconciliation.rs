@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::topics::{self, Record, Writer};
 use super::worker::Worker;
 
@@ -167,7 +167,7 @@ impl Reconciliation {
     /// Waits until everything sent so far was processed, which the offsets tell that are committed
     /// together with what came of it.
     pub fn settle(&self) {
-        self.settle_within(PATIENCE);
+        self.settle_within(WAIT_TIMEOUT);
     }
 
     /// Like [`Self::settle`], where it matters how long it takes.
@@ -182,8 +182,8 @@ impl Reconciliation {
     /// Like [`Self::settle`], and tells whether it came to that.
     pub fn settles(&self) -> bool {
         self.flush();
-        let until = std::time::Instant::now() + PATIENCE;
-        eventually("an answer", PATIENCE * 2, || {
+        let until = std::time::Instant::now() + WAIT_TIMEOUT;
+        eventually("an answer", WAIT_TIMEOUT * 2, || {
             let inputs = [self.orders(), self.manufactured()];
             let done = inputs.iter().all(|topic| self.is_processed(topic));
             (done || std::time::Instant::now() > until).then_some(done)

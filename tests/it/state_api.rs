@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::contract;
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::worker::{Process, Worker};
 
@@ -23,7 +23,7 @@ fn ask(worker: &Worker, path: &str) -> (u16, Value) {
 
 /// Asks until the answer is as it should be.
 fn ask_until(worker: &Worker, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-    eventually(&format!("{path} is as it should be"), PATIENCE, || {
+    eventually(&format!("{path} is as it should be"), WAIT_TIMEOUT, || {
         let (_, body) = ask(worker, path);
         is(&body).then_some(body)
     })
@@ -32,7 +32,7 @@ fn ask_until(worker: &Worker, path: &str, is: impl Fn(&Value) -> bool) -> Value 
 /// Waits until the worker tells this trouble, and returns its message.
 pub fn trouble(worker: &Worker, reason: &str) -> String {
     let what = format!("the worker tells {reason}");
-    let found = eventually(&what, PATIENCE, || {
+    let found = eventually(&what, WAIT_TIMEOUT, || {
         let (_, body) = worker.get("/v1/status")?;
         let status: Value = serde_json::from_str(&body).ok()?;
         (status["trouble"]["reason"] == reason).then(|| status["trouble"]["message"].clone())
@@ -309,12 +309,12 @@ impl Console {
     }
 
     fn ask(&self, path: &str) -> (u16, Value) {
-        let (status, body) = eventually("the console answers", PATIENCE, || self.0.get(path));
+        let (status, body) = eventually("the console answers", WAIT_TIMEOUT, || self.0.get(path));
         (status, serde_json::from_str(&body).expect("it answers in JSON"))
     }
 
     fn ask_until(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("{path} is as it should be"), PATIENCE, || {
+        eventually(&format!("{path} is as it should be"), WAIT_TIMEOUT, || {
             let (status, body) = self.ask(path);
             (status == 200 && is(&body)).then_some(body)
         })

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::state_api::trouble;
 use super::worker::Worker;
@@ -38,7 +38,7 @@ fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
     worker.process.says(&["could not run all shards", of]);
     let message = trouble(&worker, "TooManyShards");
     assert!(message.contains(of), "{message}");
-    let fits = eventually("what fits runs", PATIENCE, || {
+    let fits = eventually("what fits runs", WAIT_TIMEOUT, || {
         let [running, waiting] = shards(&worker, ["running", "waiting"])?;
         (running > 0 && running + waiting == SHARDS).then_some(running)
     });

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::reconciliation::{PARTITIONS, Reconciliation, made, order};
 use super::topics::{self, Record, Writer};
 use super::worker::Worker;
@@ -71,13 +71,13 @@ fn what_comes_of_old_input_is_not_deleted_as_old() {
     writer.flush();
     let _worker = shop.worker("w-1");
     shop.settle();
-    eventually("the open order is overdue", PATIENCE, || {
+    eventually("the open order is overdue", WAIT_TIMEOUT, || {
         (!shop.overdue().is_empty()).then_some(())
     });
     // Retention has looked at all topics when what was written last is gone.
     writer.send_at("control", b"k", b"v", old_ms);
     writer.flush();
-    eventually("an old record is deleted", PATIENCE, || {
+    eventually("an old record is deleted", WAIT_TIMEOUT, || {
         topics::read(&broker, "control").is_empty().then_some(())
     });
     assert_eq!((shop.shipped().len(), shop.overdue().len(), shop.dead_letters().len()), (50, 1, 1));
@@ -138,13 +138,13 @@ fn records_whose_times_nobody_can_mean_flow_on_and_are_counted() {
     assert_eq!(told, times, "as they came");
     for (topic, count) in [(shop.orders(), 15.0), (shop.manufactured(), 5.0)] {
         let label = format!("topic=\"{topic}\"");
-        eventually("all are counted", PATIENCE, || {
+        eventually("all are counted", WAIT_TIMEOUT, || {
             let counted = sum(&worker, "rollcall_records_unusable_time_total", &label);
             (counted.to_bits() == f64::to_bits(count)).then_some(())
         });
     }
     worker.process.says(&["timestamp cannot be used", &shop.orders()]);
-    let overdue = eventually("the open orders are overdue", PATIENCE, || {
+    let overdue = eventually("the open orders are overdue", WAIT_TIMEOUT, || {
         Some(shop.overdue()).filter(|overdue| overdue.len() >= times.len())
     });
     assert_eq!(overdue.len(), times.len());
@@ -167,10 +167,10 @@ fn hanging(broker: &Broker, topic: &str, key: &str, value: &str) -> BaseProducer
         .set("partitioner", "murmur2_random")
         .create()
         .expect("the settings are valid");
-    producer.init_transactions(PATIENCE).expect("the broker answers");
+    producer.init_transactions(WAIT_TIMEOUT).expect("the broker answers");
     producer.begin_transaction().expect("it may");
     producer.send(BaseRecord::to(topic).key(key).payload(value)).expect("there is room");
-    producer.flush(PATIENCE).expect("the broker takes it");
+    producer.flush(WAIT_TIMEOUT).expect("the broker takes it");
     producer
 }
 
@@ -187,15 +187,15 @@ fn an_open_transaction_on_an_input_holds_deadlines_and_is_told() {
     shop.made("o-1", 1);
     shop.flush();
     let open = || sum(&worker, "rollcall_open_transaction_seconds", &label);
-    eventually("the open transaction is told", PATIENCE, || (open() > 4.0).then_some(()));
+    eventually("the open transaction is told", WAIT_TIMEOUT, || (open() > 4.0).then_some(()));
     assert!(sum(&worker, "rollcall_lag_seconds", &label) > 2.0, "the lag ages");
     assert_eq!(shop.overdue(), [], "its items may stand behind the transaction");
     let (_, status) = worker.get("/v1/status").expect("it answers");
     assert!(status.contains("openTransactionSince"), "{status}");
-    producer.commit_transaction(PATIENCE).expect("the broker commits");
+    producer.commit_transaction(WAIT_TIMEOUT).expect("the broker commits");
     shop.settle();
     assert_eq!(shop.shipped_ids(), ["o-1"]);
-    eventually("no transaction is open", PATIENCE, || (open() < 0.001).then_some(()));
+    eventually("no transaction is open", WAIT_TIMEOUT, || (open() < 0.001).then_some(()));
     shop.order("o-2", &[1]);
     let overdue = eventually("deadlines fire again", Duration::from_secs(30), || {
         Some(shop.overdue()).filter(|overdue| !overdue.is_empty())

@@ -13,7 +13,7 @@ use openssl::ssl::{SslAcceptor, SslFiletype, SslMethod};
 use serde_json::{Value, json};
 
 use super::eventually::eventually;
-use super::kafka::PATIENCE;
+use super::kafka::WAIT_TIMEOUT;
 
 pub const CLIENT_ID: &str = "rollcall";
 pub const CLIENT_SECRET: &str = "open+sesame";
@@ -77,7 +77,7 @@ impl TokenServer {
 
     /// Waits until it has given so many tokens.
     pub fn await_given(&self, count: usize) {
-        eventually(&format!("{count} tokens are given"), PATIENCE, || {
+        eventually(&format!("{count} tokens are given"), WAIT_TIMEOUT, || {
             (self.given() >= count).then_some(())
         });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::{Process, Worker};
@@ -17,7 +17,7 @@ fn watchful(shop: &Reconciliation) -> Worker {
 
 /// Waits until a worker reports this trouble, and returns its severity and its message.
 fn trouble(worker: &Worker, reason: &str) -> (String, String) {
-    let trouble = eventually(&format!("the worker reports {reason}"), PATIENCE, || {
+    let trouble = eventually(&format!("the worker reports {reason}"), WAIT_TIMEOUT, || {
         let (_, status) = worker.get("/v1/status")?;
         let status: Value = serde_json::from_str(&status).expect("JSON");
         let troubles = status["troubles"].as_array().expect("a list").clone();
@@ -29,7 +29,7 @@ fn trouble(worker: &Worker, reason: &str) -> (String, String) {
 
 /// Waits until a worker has no trouble and is ready.
 fn is_well(worker: &Worker) {
-    eventually("the worker is well again", PATIENCE, || {
+    eventually("the worker is well again", WAIT_TIMEOUT, || {
         let (_, status) = worker.get("/v1/status")?;
         let status: Value = serde_json::from_str(&status).expect("JSON");
         let (ready, _) = worker.get("/readyz")?;
@@ -131,7 +131,7 @@ fn an_output_that_is_deleted_is_named_until_it_is_there_again() {
     let (severity, message) = trouble(&worker, "TopicDeleted");
     assert_eq!(severity, "unready");
     assert!(message.contains(&completed), "{message}");
-    let text = worker.answers("/readyz", 503, PATIENCE);
+    let text = worker.answers("/readyz", 503, WAIT_TIMEOUT);
     assert!(text.contains(&completed), "{text}");
     shop.broker.create_topic(&completed, PARTITIONS, &[]);
     is_well(&worker);

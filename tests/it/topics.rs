@@ -10,7 +10,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, Message
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 
 /// A record as a reader sees it that only sees what is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Writer {
 
     /// Waits until the broker has everything.
     pub fn flush(&self) {
-        self.producer.flush(PATIENCE).expect("the broker takes the records");
+        self.producer.flush(WAIT_TIMEOUT).expect("the broker takes the records");
         let refused = self.producer.context().0.load(Ordering::Relaxed);
         assert_eq!(refused, 0, "the broker takes the records");
     }
@@ -136,7 +136,7 @@ pub fn read(broker: &Broker, topic: &str) -> Vec<Record> {
     consumer.assign(&list).expect("the partitions exist");
     let (mut ended, mut records) = (0, Vec::new());
     while ended < partitions {
-        match consumer.poll(PATIENCE) {
+        match consumer.poll(WAIT_TIMEOUT) {
             Some(Ok(message)) => records.push(record(&message)),
             Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => eprintln!("still reading {topic}: {error}"),
@@ -150,7 +150,7 @@ pub fn read(broker: &Broker, topic: &str) -> Vec<Record> {
 pub fn ends(broker: &Broker, topic: &str) -> BTreeMap<i32, i64> {
     let consumer = reader(broker, "none");
     let end = |partition| {
-        let watermarks = consumer.fetch_watermarks(topic, partition, PATIENCE);
+        let watermarks = consumer.fetch_watermarks(topic, partition, WAIT_TIMEOUT);
         let (start, end) = watermarks.expect("the partition exists and the broker answers");
         (start < end).then_some((partition, end))
     };
@@ -164,7 +164,7 @@ pub fn committed(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i32, i64
     for partition in 0..partitions(&consumer, topic) {
         list.add_partition(topic, partition);
     }
-    let Ok(list) = consumer.committed_offsets(list, PATIENCE) else { return BTreeMap::new() };
+    let Ok(list) = consumer.committed_offsets(list, WAIT_TIMEOUT) else { return BTreeMap::new() };
     let offsets = list.elements().into_iter().filter_map(|part| {
         let Offset::Offset(offset) = part.offset() else { return None };
         Some((part.partition(), offset))
@@ -190,7 +190,7 @@ pub fn partition_count(broker: &Broker, topic: &str) -> i32 {
 }
 
 fn partitions(consumer: &BaseConsumer, topic: &str) -> i32 {
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).expect("the broker answers");
+    let metadata = consumer.fetch_metadata(Some(topic), WAIT_TIMEOUT).expect("the broker answers");
     i32::try_from(metadata.topics()[0].partitions().len()).expect("Kafka counts them in an i32")
 }
 

@@ -2,7 +2,7 @@
 
 use super::collector::{Collector, Seen};
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE, free_port};
+use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
 use super::reconciliation::{Reconciliation, made, order};
 use super::security::make_certificates;
 use super::topics::Record;
@@ -123,7 +123,7 @@ fn a_dead_letter_with_large_headers_still_fits_its_topic() {
 
 /// Returns the only span that was told of the completion of this order's record.
 fn span_of(collector: &Collector, parent: &str) -> Seen {
-    let all = eventually(&format!("a span below {parent}"), PATIENCE, || {
+    let all = eventually(&format!("a span below {parent}"), WAIT_TIMEOUT, || {
         let mut all = collector.spans();
         all.retain(|seen| seen.parent().as_deref() == Some(parent));
         (!all.is_empty()).then_some(all)
@@ -261,7 +261,7 @@ fn a_collector_that_is_not_there_changes_nothing_but_the_count_of_dropped_spans(
     for record in shop.shipped() {
         assert!(record.header("traceparent").starts_with(&format!("00-{TRACE}-")));
     }
-    let dropped = eventually("spans are given up", PATIENCE, || {
+    let dropped = eventually("spans are given up", WAIT_TIMEOUT, || {
         let text = worker.get("/metrics")?.1;
         let line = text.lines().find(|line| {
             line.starts_with("rollcall_spans_dropped_total") && line.contains("refused")

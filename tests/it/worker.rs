@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::eventually::eventually;
 use super::http::get;
-use super::kafka::{PATIENCE, free_port};
+use super::kafka::{WAIT_TIMEOUT, free_port};
 use super::reconciliation::Reconciliation;
 use super::watchdog::{self, Ward};
 
@@ -58,7 +58,7 @@ impl Process {
     pub fn exit(&mut self) -> ExitStatus {
         let what = format!("{} exits", self.what);
         let child = &mut self.child;
-        eventually(&what, PATIENCE, || child.try_wait().expect("it is our child"))
+        eventually(&what, WAIT_TIMEOUT, || child.try_wait().expect("it is our child"))
     }
 
     /// Stops it in the middle of whatever it does.
@@ -86,7 +86,7 @@ impl Process {
     /// Waits until a line of its output contains all of `parts`, and returns the line.
     pub fn says(&self, parts: &[&str]) -> String {
         let what = format!("{} says {parts:?}", self.what);
-        eventually(&what, PATIENCE, || self.said(parts))
+        eventually(&what, WAIT_TIMEOUT, || self.said(parts))
     }
 
     /// Returns how many lines of its output so far contain all of `parts`.
@@ -258,7 +258,7 @@ impl Worker {
 
     /// Waits until it says that it works.
     pub fn ready(self) -> Self {
-        eventually(&format!("{} is ready", self.process.what), PATIENCE, || {
+        eventually(&format!("{} is ready", self.process.what), WAIT_TIMEOUT, || {
             (self.get("/readyz")?.0 == 200).then_some(())
         });
         self

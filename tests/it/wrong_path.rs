@@ -5,7 +5,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 use super::eventually::eventually;
-use super::kafka::{Broker, PATIENCE};
+use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 
 /// Sets the group's offsets of a topic to its start, as `kafka-consumer-groups.sh` does: the broker
@@ -22,7 +22,7 @@ fn reset_offsets(shop: &Reconciliation, topic: &str) {
     for partition in 0..PARTITIONS {
         start.add_partition_offset(topic, partition, Offset::Offset(0)).expect("an offset");
     }
-    eventually("the group has no members", PATIENCE, || {
+    eventually("the group has no members", WAIT_TIMEOUT, || {
         consumer.commit(&start, CommitMode::Sync).ok()
     });
 }
@@ -40,7 +40,7 @@ fn a_wrong_path_is_told_once_and_undone_by_reading_the_topic_again() {
     assert_eq!(shop.dead_letters().len(), 400);
     let orders = shop.orders();
     worker.process.says(&["WARN", &orders, "missing-field", "there is nothing at $.item"]);
-    let message = eventually("the trouble is told", PATIENCE, || {
+    let message = eventually("the trouble is told", WAIT_TIMEOUT, || {
         let (_, body) = worker.get("/v1/status")?;
         let status: Value = serde_json::from_str(&body).ok()?;
         let troubles = status["troubles"].as_array()?.clone();

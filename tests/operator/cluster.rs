@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::eventually::eventually;
 use super::watchdog;
 
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
 
@@ -150,7 +150,7 @@ impl Namespace {
     /// Waits until an object is as `is` wants it, and returns it.
     #[track_caller]
     pub fn until(&self, what: &str, why: &str, is: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("{what}: {why}"), PATIENCE, || self.get(what).filter(&is))
+        eventually(&format!("{what}: {why}"), WAIT_TIMEOUT, || self.get(what).filter(&is))
     }
 
     /// Waits until the demo's object is said to be in this state, and returns it.
@@ -166,7 +166,9 @@ impl Namespace {
     /// Waits until there is no such object.
     #[track_caller]
     pub fn until_gone(&self, what: &str) {
-        eventually(&format!("{what} is gone"), PATIENCE, || self.get(what).is_none().then_some(()));
+        eventually(&format!("{what} is gone"), WAIT_TIMEOUT, || {
+            self.get(what).is_none().then_some(())
+        });
     }
 }
 

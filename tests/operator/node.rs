@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::cluster::{Namespace, PATIENCE};
+use super::cluster::{Namespace, WAIT_TIMEOUT};
 use super::eventually::eventually;
 
 /// A node for the pods of one test.
@@ -69,7 +69,7 @@ impl Node {
     fn patch(&self, pod: &str, status: &Value) {
         let status = status.to_string();
         let patch = ["patch", "pod", pod, "--subresource=status", "--type=merge", "-p", &status];
-        eventually(&format!("pod {pod} is there"), PATIENCE, || {
+        eventually(&format!("pod {pod} is there"), WAIT_TIMEOUT, || {
             self.namespace.attempt(&patch).ok()
         });
     }

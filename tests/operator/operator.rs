@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::cluster::{Namespace, PATIENCE};
+use super::cluster::{Namespace, WAIT_TIMEOUT};
 use super::eventually::eventually;
 use super::http::get;
 use super::ports::free_port;
@@ -61,7 +61,7 @@ impl Operator {
     #[track_caller]
     pub fn says(&self, part: &str) {
         let what = format!("{} says {part:?}", self.instance);
-        eventually(&what, PATIENCE, || self.said(part).then_some(()));
+        eventually(&what, WAIT_TIMEOUT, || self.said(part).then_some(()));
     }
 
     /// Tells whether a line of its log so far contains `part`.
@@ -81,7 +81,9 @@ impl Operator {
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
         let child = &mut self.child;
-        eventually("the operator exits", PATIENCE, || child.try_wait().expect("it is our child"))
+        eventually("the operator exits", WAIT_TIMEOUT, || {
+            child.try_wait().expect("it is our child")
+        })
     }
 
     /// Stops it in the middle of whatever it does.
@@ -111,7 +113,7 @@ impl Operator {
     /// Waits until its metrics have this line.
     #[track_caller]
     pub fn measures(&self, line: &str) {
-        eventually(&format!("{} measures {line}", self.instance), PATIENCE, || {
+        eventually(&format!("{} measures {line}", self.instance), WAIT_TIMEOUT, || {
             let (_, text) = self.ask("/metrics")?;
             text.lines().any(|found| found == line).then_some(())
         });

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, DEMO, Namespace, PATIENCE};
+use super::cluster::{Cluster, DEMO, Namespace, WAIT_TIMEOUT};
 use super::operator::{Operator, free_address};
 use super::prometheus_server::{Prometheus, assert_all_return_data, program};
 use super::watchdog;
@@ -66,5 +66,5 @@ fn every_query_of_the_operators_dashboard_returns_data() {
     let targets = [working.http(), failing.http()];
     let start = Running::start;
     let prometheus = Prometheus::start(&program_path, dir.path(), free_address(), &targets, start);
-    assert_all_return_data(&prometheus, &["rollcall-operator.json"], PATIENCE, || {});
+    assert_all_return_data(&prometheus, &["rollcall-operator.json"], WAIT_TIMEOUT, || {});
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::cluster::{Cluster, DEMO, PATIENCE, condition};
+use super::cluster::{Cluster, DEMO, WAIT_TIMEOUT, condition};
 use super::eventually::eventually;
 use super::operator::Operator;
 
@@ -33,7 +33,7 @@ fn an_operator_waits_for_its_definition_and_minds_no_object_from_another_time() 
     let namespace = cluster.namespace("shop");
     let operator = Operator::start(&namespace, "a");
     operator.says("waiting for the definition reconciliations.rollcall.dev");
-    eventually("it is ready all the same", PATIENCE, || {
+    eventually("it is ready all the same", WAIT_TIMEOUT, || {
         (operator.ask("/readyz")?.0 == 200).then_some(())
     });
     assert_eq!(operator.ask("/healthz").expect("it answers").0, 200);
@@ -62,7 +62,7 @@ fn an_operator_waits_for_its_definition_and_minds_no_object_from_another_time() 
     operator.measures("rollcall_operator_objects 4");
     let selector = "reason=InvalidSpec,involvedObject.name=broken";
     // This one takes no status at all.
-    eventually("an Event says what is wrong with it", PATIENCE, || {
+    eventually("an Event says what is wrong with it", WAIT_TIMEOUT, || {
         let arguments = ["get", "events", "--field-selector", selector, "-o", "name"];
         namespace.attempt(&arguments).ok().filter(|events| !events.is_empty())
     });

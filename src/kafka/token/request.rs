@@ -11,7 +11,7 @@ use crate::native::Token;
 use rollcall_object::secret::SecretError;
 use rollcall_service::http::client::{self, Answer, Client, Failure, Trusted};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tokens that list many groups have some ten thousand bytes.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
 /// What stands for itself in a URL and in a form (RFC 3986).
@@ -110,7 +110,7 @@ pub fn fetch(request: &Request) -> Result<(Token, Duration), Refusal> {
 
 fn ask(request: &Request) -> Result<Answer, Failure> {
     let trusted = request.ca_pem.clone().map_or(Trusted::System, Trusted::Pem);
-    let client = Client::new(trusted, PATIENCE, ANSWER_BYTES_MAX)?;
+    let client = Client::new(trusted, REQUEST_TIMEOUT, ANSWER_BYTES_MAX)?;
     client::wait(client.send(question(request)))
 }
 
@@ -179,7 +179,7 @@ mod tests {
         let tls = told(Failure::Tls("certificate verify failed".to_owned()));
         assert!(tls.contains("https://login/token: certificate verify failed: "), "{tls}");
         assert!(tls.contains("caSecretRef or caFile"), "{tls}");
-        let late = told(Failure::TimedOut(PATIENCE));
+        let late = told(Failure::TimedOut(REQUEST_TIMEOUT));
         assert!(late.contains("https://login/token: no answer within 10s: "), "{late}");
         assert!(late.contains("tokenEndpoint, the server and the network"), "{late}");
     }

@@ -16,7 +16,7 @@ use openssl::{
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const BYTES_MAX: usize = 100;
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -49,7 +49,7 @@ fn answer(stream: impl Read + Write, text: &str) {
 async fn asked(text: &'static str) -> Result<Answer, Failure> {
     let (listener, url) = listen_locally();
     thread::spawn(move || answer(listener.accept().expect("somebody asks").0, text));
-    Client::plain(PATIENCE, BYTES_MAX).get(&url).await
+    Client::plain(REQUEST_TIMEOUT, BYTES_MAX).get(&url).await
 }
 
 #[tokio::test]
@@ -81,7 +81,8 @@ async fn what_speaks_no_http_is_told_apart() {
 async fn nobody_there_is_told_with_the_cause() {
     let (listener, url) = listen_locally();
     drop(listener);
-    let failure = Client::plain(PATIENCE, BYTES_MAX).get(&url).await.expect_err("nobody listens");
+    let failure =
+        Client::plain(REQUEST_TIMEOUT, BYTES_MAX).get(&url).await.expect_err("nobody listens");
     let told = failure.to_string();
     assert!(told.starts_with("nothing listens there, the connection is refused"), "{told}");
     assert!(matches!(failure, Failure::Unreachable(_)) && !told.contains("os error"), "{told}");
@@ -101,13 +102,13 @@ async fn a_connection_ends_with_its_answer() {
     let (listener, url) = listen_locally();
     let server = thread::spawn(move || {
         let (stream, _) = listener.accept().expect("somebody asks");
-        stream.set_read_timeout(Some(PATIENCE)).expect("it is a time");
+        stream.set_read_timeout(Some(REQUEST_TIMEOUT)).expect("it is a time");
         let mut stream = BufReader::new(stream);
         assert!(read_request(&mut stream));
         stream.get_mut().write_all(HELLO.as_bytes()).expect("somebody reads");
         assert_eq!(stream.read(&mut [0]).expect("the connection ends"), 0);
     });
-    let client = Client::plain(PATIENCE, BYTES_MAX);
+    let client = Client::plain(REQUEST_TIMEOUT, BYTES_MAX);
     client.get(&url).await.expect("the server answers");
     let ended = tokio::task::spawn_blocking(|| server.join()).await.expect("it is waited for");
     ended.expect("the connection ends though the client lives");
@@ -130,7 +131,7 @@ async fn a_connection_is_kept_for_those_who_want_it() {
             });
         }
     });
-    let client = Client::plain(PATIENCE, BYTES_MAX).keeping_connections();
+    let client = Client::plain(REQUEST_TIMEOUT, BYTES_MAX).keeping_connections();
     // The pool gets a connection back a moment after its answer was read.
     for _ in 0..100 {
         let answer = client.get(&url).await.expect("the server answers");
@@ -177,7 +178,7 @@ async fn asked_under_tls(
     });
     let pem = other.unwrap_or(&certificate).to_pem().expect("it is a certificate");
     let trusted = Trusted::Pem(String::from_utf8(pem).expect("PEM is ASCII"));
-    let client = Client::new(trusted, PATIENCE, BYTES_MAX).expect("it is PEM");
+    let client = Client::new(trusted, REQUEST_TIMEOUT, BYTES_MAX).expect("it is PEM");
     Some(client.get(&format!("https://{address}/")).await)
 }
 
@@ -210,7 +211,7 @@ async fn a_server_without_tls_is_no_network_that_is_down() {
     thread::spawn(move || answer(listener.accept().expect("somebody asks").0, "no\r\n"));
     let (certificate, _) = certificate("127.0.0.1").expect("OpenSSL makes certificates");
     let pem = String::from_utf8(certificate.to_pem().expect("a certificate")).expect("ASCII");
-    let client = Client::new(Trusted::Pem(pem), PATIENCE, BYTES_MAX).expect("it is PEM");
+    let client = Client::new(Trusted::Pem(pem), REQUEST_TIMEOUT, BYTES_MAX).expect("it is PEM");
     let failure = client.get(&url.replace("http:", "https:")).await.expect_err("it has no TLS");
     assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
 }
@@ -218,7 +219,7 @@ async fn a_server_without_tls_is_no_network_that_is_down() {
 #[test]
 fn certificates_have_to_be_some() {
     for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nno PEM\n-----END CERTIFICATE-----\n"] {
-        let refused = Client::new(Trusted::Pem(pem.to_owned()), PATIENCE, BYTES_MAX).err();
+        let refused = Client::new(Trusted::Pem(pem.to_owned()), REQUEST_TIMEOUT, BYTES_MAX).err();
         assert!(matches!(refused, Some(Failure::Tls(_))), "{pem}: {refused:?}");
     }
 }
