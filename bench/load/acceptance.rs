@@ -14,7 +14,7 @@ use crate::topics::{self, Inputs};
 use crate::workload::Workload;
 
 /// Longer than any worker takes to come back.
-const PATIENCE: Duration = Duration::from_secs(180);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 /// How much has to flow before a line is answered.
 const RECORDS_BETWEEN: i64 = 1_000;
 const POLL: Duration = Duration::from_millis(20);
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let (sent, seen) = (flow.records() + RECORDS_BETWEEN, judge.count() + 1);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         while flow.records() < sent || judge.count() < seen {
             judge.check()?;
             if Instant::now() >= deadline {
@@ -88,11 +88,11 @@ fn judged(orders: u32, finished: u64, verdict: Verdict) -> Result<(), Failure> {
 }
 
 fn wait_until(judge: &Judge, completions: u64) -> Result<(), Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + WAIT_TIMEOUT;
     while judge.count() < completions {
         judge.check()?;
         if Instant::now() >= deadline {
-            let (seen, seconds) = (judge.count(), PATIENCE.as_secs());
+            let (seen, seconds) = (judge.count(), WAIT_TIMEOUT.as_secs());
             return Err(format!("{seen} of {completions} completions after {seconds} s").into());
         }
         std::thread::sleep(POLL);

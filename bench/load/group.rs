@@ -13,7 +13,7 @@ use rdkafka::{
 use crate::Failure;
 use crate::topics::{Inputs, PARTITIONS};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Looks at a group from outside, without joining it.
 pub(crate) struct Observer {
@@ -41,7 +41,7 @@ impl Observer {
             list.add_partition(&self.inputs.orders, partition);
             list.add_partition(&self.inputs.manufactured, partition);
         }
-        let committed = match self.consumer.committed_offsets(list, PATIENCE) {
+        let committed = match self.consumer.committed_offsets(list, WAIT_TIMEOUT) {
             Err(error) if has_no_coordinator(&error) => return Ok(0),
             committed => committed?,
         };
@@ -59,7 +59,7 @@ impl Observer {
     /// Returns the partitions of the orders topic that each member holds, by member id. A static
     /// member's id begins with its instance's name.
     pub(crate) fn holders(&self) -> Result<BTreeMap<String, Vec<i32>>, Failure> {
-        let list = match self.consumer.fetch_group_list(Some(&self.group), PATIENCE) {
+        let list = match self.consumer.fetch_group_list(Some(&self.group), WAIT_TIMEOUT) {
             Err(error) if has_no_coordinator(&error) => return Ok(BTreeMap::new()),
             list => list?,
         };

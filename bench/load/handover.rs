@@ -14,7 +14,7 @@ use crate::system::{Job, System, Template};
 use crate::topics::{Inputs, PARTITIONS};
 use crate::workload::Workload;
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 const LOAD_PER_SECOND: u32 = 5_000;
 /// Undisturbed time before one goes; the JVM compiles its hot code meanwhile.
 const SETTLE: Duration = Duration::from_secs(15);
@@ -47,7 +47,7 @@ pub(crate) fn run(
     let flow = Flow::start(&bench.bootstrap, &inputs, workload, 0, LOAD_PER_SECOND)?;
     let (mut stays, mut goes) = start_both(template, &job, &observer)?;
     let begun = machine::now();
-    wait_until_all_flow(&judge, &flow, &mut stays, begun, PATIENCE)?;
+    wait_until_all_flow(&judge, &flow, &mut stays, begun, WAIT_TIMEOUT)?;
     std::thread::sleep(SETTLE);
     goes.check()?;
 
@@ -59,7 +59,7 @@ pub(crate) fn run(
         Parting::Crash => (goes.crash()?, 0.0),
         Parting::Graceful => (goes.ask_to_stop()?, goes.wait()?),
     };
-    wait_until_all_flow(&judge, &flow, &mut stays, parted_at, PATIENCE)?;
+    wait_until_all_flow(&judge, &flow, &mut stays, parted_at, WAIT_TIMEOUT)?;
     std::thread::sleep(AFTERMATH);
     let end = machine::now();
     meter_cpu += stays.usage().cpu_seconds;
@@ -82,7 +82,7 @@ pub(crate) fn run(
     measures.extend(noise);
     let orders = flow.end()?;
     let sent = Sent { inputs, workload, records: 0, orders };
-    wait_for_completions(&judge, &mut stays, &sent, PATIENCE)?;
+    wait_for_completions(&judge, &mut stays, &sent, WAIT_TIMEOUT)?;
     stays.stop()?;
     measures.extend(verdict_of(judge.verdict(orders)?));
     Ok(measures)
@@ -96,7 +96,7 @@ fn start_both(
 ) -> Result<(System, System), Failure> {
     let mut a = System::start(template, job, "a")?;
     let mut b = System::start(template, job, "b")?;
-    wait_until("both instances to hold partitions", PATIENCE, || {
+    wait_until("both instances to hold partitions", WAIT_TIMEOUT, || {
         a.check()?;
         b.check()?;
         let holders = observer.holders()?;

@@ -12,7 +12,7 @@ use crate::system::{System, Template};
 use crate::topics::Inputs;
 use crate::workload::Workload;
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 const LOAD_PER_SECOND: u32 = 5_000;
 /// Time for a JVM to compile its hot code, which is not counted.
 const WARM_UP: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ pub(crate) fn run(bench: &Bench, template: &Template, name: &str) -> Result<Meas
     let flow = Flow::start(&bench.bootstrap, &inputs, workload, 0, LOAD_PER_SECOND)?;
     let mut system = System::start(template, &job, "a")?;
     let started_at = system.started_at;
-    wait_until_all_flow(&judge, &flow, &mut system, started_at, PATIENCE)?;
+    wait_until_all_flow(&judge, &flow, &mut system, started_at, WAIT_TIMEOUT)?;
     std::thread::sleep(WARM_UP);
 
     let (from, seen_before) = (machine::now(), judge.count() as usize);
@@ -51,7 +51,7 @@ pub(crate) fn run(bench: &Bench, template: &Template, name: &str) -> Result<Meas
 
     let orders = flow.end()?;
     let sent = Sent { inputs, workload, records: 0, orders };
-    wait_for_completions(&judge, &mut system, &sent, PATIENCE)?;
+    wait_for_completions(&judge, &mut system, &sent, WAIT_TIMEOUT)?;
     system.stop()?;
     let mut measures = vec![
         ("completions", latencies.len() as f64),

@@ -11,7 +11,7 @@ use crate::system::{Job, System, Template};
 use crate::topics;
 use crate::workload::Workload;
 
-const PATIENCE: Duration = Duration::from_secs(1200);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(1200);
 const LOAD_PER_SECOND: u32 = 5_000;
 /// Only so many that every partition shows at once when it works again.
 const PROBES_PER_SECOND: u32 = 400;
@@ -43,7 +43,7 @@ pub(crate) fn run(
     let job = bench.job(template, &sent.inputs, name)?;
     let judge = Judge::start(&bench.bootstrap, &job.shipping, workload)?;
     let mut system = System::start(template, &job, "a")?;
-    wait_for_completions(&judge, &mut system, &sent, PATIENCE)?;
+    wait_for_completions(&judge, &mut system, &sent, WAIT_TIMEOUT)?;
     let mut lives = Lives { bench, template, job, judge, sent };
     let mut measures = vec![("rows", f64::from(keys))];
 
@@ -58,13 +58,14 @@ impl Lives<'_> {
     fn crash(&mut self, mut system: System) -> Result<Measures, Failure> {
         let flow = self.flow(LOAD_PER_SECOND, 1000)?;
         let started_at = system.started_at;
-        wait_until_all_flow(&self.judge, &flow, &mut system, started_at, PATIENCE)?;
+        wait_until_all_flow(&self.judge, &flow, &mut system, started_at, WAIT_TIMEOUT)?;
         std::thread::sleep(SETTLE);
         let killed_at = system.crash()?;
 
         let meter = self.bench.meter();
         let mut system = System::start(self.template, &self.job, "a")?;
-        let flowing_at = wait_until_all_flow(&self.judge, &flow, &mut system, killed_at, PATIENCE)?;
+        let flowing_at =
+            wait_until_all_flow(&self.judge, &flow, &mut system, killed_at, WAIT_TIMEOUT)?;
         let usage = system.usage();
         let noise = meter.read(usage.cpu_seconds);
         self.finish(flow, system)?;
@@ -84,13 +85,13 @@ impl Lives<'_> {
             removed => removed?,
         }
         let flow = self.flow(PROBES_PER_SECOND, 20)?;
-        wait_until("the first probes", PATIENCE, || Ok(flow.records() > 0))?;
+        wait_until("the first probes", WAIT_TIMEOUT, || Ok(flow.records() > 0))?;
 
         let meter = self.bench.meter();
         let mut system = System::start(self.template, &self.job, "a")?;
         let started_at = system.started_at;
         let flowing_at =
-            wait_until_all_flow(&self.judge, &flow, &mut system, started_at, PATIENCE)?;
+            wait_until_all_flow(&self.judge, &flow, &mut system, started_at, WAIT_TIMEOUT)?;
         let usage = system.usage();
         let noise = meter.read(usage.cpu_seconds);
         self.finish(flow, system)?;
@@ -121,7 +122,7 @@ impl Lives<'_> {
     /// Ends the flow, waits for what is owed, stops the process.
     fn finish(&mut self, flow: Flow, mut system: System) -> Result<(), Failure> {
         self.sent.orders = flow.end()?;
-        wait_for_completions(&self.judge, &mut system, &self.sent, PATIENCE)?;
+        wait_for_completions(&self.judge, &mut system, &self.sent, WAIT_TIMEOUT)?;
         system.stop()?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::judge::Judge;
 use crate::machine;
 use crate::system::{System, Template};
 
-const PATIENCE: Duration = Duration::from_secs(1200);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// Runs a system over a backlog, from an empty state to the last completion.
 pub(crate) fn run(
@@ -28,12 +28,12 @@ pub(crate) fn run(
 
     // The rate counts from the first commit: joining the group and starting a JVM are not work.
     let mut flowing = (0, started_at);
-    wait_until("the first commit", PATIENCE, || {
+    wait_until("the first commit", WAIT_TIMEOUT, || {
         system.check()?;
         flowing = (observer.processed()?, machine::now());
         Ok(flowing.0 > 0)
     })?;
-    wait_for_completions(&judge, &mut system, backlog, PATIENCE)?;
+    wait_for_completions(&judge, &mut system, backlog, WAIT_TIMEOUT)?;
 
     let usage = system.usage();
     let noise = meter.read(usage.cpu_seconds);

@@ -12,7 +12,7 @@ use crate::Failure;
 /// Partitions of every topic.
 pub(crate) const PARTITIONS: i32 = 4;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The two topics that a system under test reads.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(crate) fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
         })
         .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+    let options = AdminOptions::new().operation_timeout(Some(WAIT_TIMEOUT));
     for result in runtime.block_on(admin.create_topics(&topics, &options))? {
         result.map_err(|(topic, code)| format!("could not create topic {topic}: {code}"))?;
     }
@@ -59,27 +59,27 @@ pub(crate) fn wait_until_usable_at(bootstrap: &str, name: &str) -> Result<(), Fa
 fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
     let consumer: BaseConsumer = config.create()?;
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        let metadata = consumer.fetch_metadata(Some(name), PATIENCE)?;
+    while start.elapsed() < WAIT_TIMEOUT {
+        let metadata = consumer.fetch_metadata(Some(name), WAIT_TIMEOUT)?;
         let partitions = metadata.topics().first().map_or(&[][..], |topic| topic.partitions());
         if partitions.len() == PARTITIONS as usize && partitions.iter().all(|p| p.leader() >= 0) {
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Err(format!("topic {name} has no leaders after {} s", PATIENCE.as_secs()).into())
+    Err(format!("topic {name} has no leaders after {} s", WAIT_TIMEOUT.as_secs()).into())
 }
 
 /// Returns the records and markers in the changelogs of a group, whatever they are called.
 pub(crate) fn changelog_offsets(bootstrap: &str, group: &str) -> Result<i64, Failure> {
     let consumer: BaseConsumer = config(bootstrap).create()?;
-    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    let metadata = consumer.fetch_metadata(None, WAIT_TIMEOUT)?;
     let mut offsets = 0;
     for topic in metadata.topics() {
         if topic.name().starts_with(group) && topic.name().ends_with("changelog") {
             for partition in topic.partitions() {
                 let (low, high) =
-                    consumer.fetch_watermarks(topic.name(), partition.id(), PATIENCE)?;
+                    consumer.fetch_watermarks(topic.name(), partition.id(), WAIT_TIMEOUT)?;
                 offsets += high - low;
             }
         }

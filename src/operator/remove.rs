@@ -2,8 +2,8 @@
 //! and its group.
 //!
 //! Promise: only such an object carries the finalizer, and none waits for ever: what cannot be
-//! deleted within [`REMOVAL_TIMEOUT`], or for want of a login that is gone, is let go with a word. Taking
-//! the finalizer off, or setting the policy to `Retain`, lets an object go at once.
+//! deleted within [`REMOVAL_TIMEOUT`], or for want of a login that is gone, is let go with a word.
+//! Taking the finalizer off, or setting the policy to `Retain`, lets an object go at once.
 
 use std::path::Path;
 use std::time::Duration;

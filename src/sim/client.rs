@@ -19,7 +19,7 @@ use rollcall_core::{
 pub const OUTPUT_REFUSES: &str = "an output refuses a record";
 
 /// Turns that a client waits for a transaction to end before it gives up.
-const PATIENCE_TURNS: usize = 60;
+const TIMEOUT_TURNS: usize = 60;
 
 /// What a broker answers.
 pub type Answer<T> = std::result::Result<T, Refusal>;
@@ -48,7 +48,7 @@ impl Client {
 
     /// Asks again and again while a transaction is ending, up to a point.
     fn patiently<T>(&self, mut ask: impl FnMut(&mut World) -> Answer<T>) -> Result<T> {
-        for _ in 0..PATIENCE_TURNS {
+        for _ in 0..TIMEOUT_TURNS {
             let mut world = self.call()?;
             match ask(&mut world) {
                 Err(Refusal::Busy) => {}

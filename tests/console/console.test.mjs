@@ -6,15 +6,15 @@ import { createServer, get } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { PATIENCE, Shop, eventually } from "./shop.mjs";
+import { WAIT_TIMEOUT, Shop, eventually } from "./shop.mjs";
 
 const shop = new Shop();
-before(() => shop.open(), { timeout: 3 * PATIENCE });
+before(() => shop.open(), { timeout: 3 * WAIT_TIMEOUT });
 after(() => shop.close());
 
 const health = (page) => page.getByRole("status").first();
 const seen = (locator) => locator.waitFor({ state: "visible" });
-const checked = (name, body) => test(name, { timeout: 2 * PATIENCE }, body);
+const checked = (name, body) => test(name, { timeout: 2 * WAIT_TIMEOUT }, body);
 
 checked("the overview shows workers, shards and the flow as it goes on", async (t) => {
   const page = await shop.page(t);

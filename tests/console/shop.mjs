@@ -14,7 +14,7 @@ const { chromium } = require("playwright-core");
 const program = process.env.ROLLCALL;
 const root = new URL("../../", import.meta.url).pathname;
 
-export const PATIENCE = 60_000;
+export const WAIT_TIMEOUT = 60_000;
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -27,11 +27,11 @@ const FLAGS = [
 
 /** Asks `probe` until it returns something. */
 export async function eventually(what, probe) {
-  const until = Date.now() + PATIENCE;
+  const until = Date.now() + WAIT_TIMEOUT;
   for (;;) {
     const found = await probe();
     if (found) return found;
-    if (Date.now() > until) throw new Error(`not within ${PATIENCE / 1000} s: ${what}`);
+    if (Date.now() > until) throw new Error(`not within ${WAIT_TIMEOUT / 1000} s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -178,7 +178,7 @@ export class Shop {
       ...options,
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultTimeout(WAIT_TIMEOUT);
     page.errors = [];
     page.on("pageerror", (error) => page.errors.push(error.message));
     page.on(

@@ -1,7 +1,7 @@
 //! What the operator says about an object: a value, computed from what was seen.
 //!
-//! Promise: the same observation makes the same status, so that it is written only when something has
-//! changed. Ban: no clock and no API server.
+//! Promise: the same observation makes the same status, so that it is written only when something
+//! has changed. Ban: no clock and no API server.
 
 mod numbers;
 mod verdict;

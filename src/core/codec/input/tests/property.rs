@@ -92,7 +92,8 @@ proptest! {
             items: path("$.items[*].id"),
             quantity: Some(path("$.items[*].n")),
         };
-        let input = Decoder::expected(&paths, Counting::Quantity, Limits::default()).expect("a fit");
+        let input = Decoder::expected(&paths, Counting::Quantity, Limits::default());
+        let input = input.expect("a fit");
         let key = whole.get("id").and_then(text);
         let items = texts(&whole, &paths.items);
         let numbers = select(&whole, path("$.items[*].n").segments());
