@@ -33,7 +33,7 @@ pub struct Running<S> {
     pub(super) clock: Clock,
     /// Where the rest of each input is hidden, or was last, and since which wall time.
     pub(super) hidden: Vec<Option<Hidden>>,
-    /// First offset of each input that is not yet processed. KeyFilter for all once opened.
+    /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,

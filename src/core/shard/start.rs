@@ -15,7 +15,7 @@ pub(super) struct Start {
     pub next: Vec<Offset>,
     /// Which incarnations of the input topics are there, by input.
     pub topic_ids: Vec<String>,
-    /// Decoder records that were deleted before they were read.
+    /// Input records that were deleted before they were read.
     pub lost_records: u64,
     /// Inputs whose topic was made again since.
     pub recreated_inputs: u64,

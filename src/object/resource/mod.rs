@@ -82,7 +82,7 @@ use super::{bounds, cel};
         name = "Lag",
         type_ = "integer",
         json_path = ".status.lagRecords",
-        description = "Decoder records still to process"
+        description = "Input records still to process"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(

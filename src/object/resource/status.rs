@@ -51,7 +51,7 @@ pub struct ReconciliationStatus {
     /// Those of the open keys that were reported as overdue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overdue_keys: Option<i64>,
-    /// Decoder records still to process.
+    /// Input records still to process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_records: Option<i64>,
     /// How far the slowest shard is behind, in seconds.
