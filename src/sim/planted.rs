@@ -1,10 +1,13 @@
 //! Faults planted into the processes: a simulator that does not find them finds nothing.
 
 mod owner;
+mod running;
 
 use std::sync::Arc;
 
-use super::{Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with};
+use super::{
+    Authority, Client, Tracing, Wiring, client, disk::Disk, run, run_with, wiring::faithful_broker,
+};
 use rollcall_core::{
     record::{Offset, ShardId},
     shard::{
@@ -12,6 +15,30 @@ use rollcall_core::{
         Metadata, Placement, Plan, Producer, Result, Spill, Transaction,
     },
 };
+
+/// Hands calls of a broker on to the client that it wraps.
+macro_rules! hand_on {
+    (fence) => {
+        fn fence(&self, shard: ShardId) -> Result<client::Producer> {
+            self.0.fence(shard)
+        }
+    };
+    (committed) => {
+        fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
+            self.0.committed(shard)
+        }
+    };
+    (inputs) => {
+        fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
+            self.0.inputs(shard)
+        }
+    };
+    (changelog) => {
+        fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {
+            self.0.changelog(shard)
+        }
+    };
+}
 
 /// Schedules in which a planted fault has to show.
 const SEEDS: u64 = 300;
@@ -35,12 +62,7 @@ fn assert_found<W: Wiring>(wiring: &W, invariant: &str) {
 struct StoreBeforeCommit;
 
 impl Wiring for StoreBeforeCommit {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn commit(
         &self,
@@ -66,12 +88,7 @@ fn a_store_written_before_the_commit_is_found() {
 struct TracesMixedUp;
 
 impl Wiring for TracesMixedUp {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn commit(
         &self,
@@ -97,12 +114,7 @@ fn headers_that_are_carried_on_from_another_record_are_found() {
 struct NewerGeneration;
 
 impl Wiring for NewerGeneration {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn authority(&self, client: &Client, _held: Option<Authority>) -> Option<Authority> {
         client.newest_authority()
@@ -117,12 +129,7 @@ fn a_commit_under_a_newer_generation_than_gave_the_shard_is_found() {
 struct OffsetsOutside;
 
 impl Wiring for OffsetsOutside {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn commit(
         &self,
@@ -175,17 +182,9 @@ impl Broker for ShownBroker {
     type Producer = client::Producer;
     type Changelog = ShownChangelog;
 
-    fn fence(&self, shard: ShardId) -> Result<client::Producer> {
-        self.0.fence(shard)
-    }
-
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        self.0.committed(shard)
-    }
-
-    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
-        self.0.inputs(shard)
-    }
+    hand_on!(fence);
+    hand_on!(committed);
+    hand_on!(inputs);
 
     fn changelog(&self, shard: ShardId) -> Result<ShownChangelog> {
         Ok(ShownChangelog { inner: self.0.changelog(shard)?, client: self.0.clone() })
@@ -233,9 +232,7 @@ impl Broker for ForgetfulBroker {
     type Producer = client::Producer;
     type Changelog = client::Changelog;
 
-    fn fence(&self, shard: ShardId) -> Result<client::Producer> {
-        self.0.fence(shard)
-    }
+    hand_on!(fence);
 
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
         let mut committed = self.0.committed(shard)?;
@@ -248,13 +245,8 @@ impl Broker for ForgetfulBroker {
         Ok(committed)
     }
 
-    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
-        self.0.inputs(shard)
-    }
-
-    fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {
-        self.0.changelog(shard)
-    }
+    hand_on!(inputs);
+    hand_on!(changelog);
 }
 
 #[test]
@@ -265,12 +257,7 @@ fn an_offset_that_was_dropped_and_is_taken_for_that_of_a_new_group_is_found() {
 struct PartitionsUnchecked;
 
 impl Wiring for PartitionsUnchecked {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn plan(&self, client: &Client) -> Arc<Plan> {
         let placement = Arc::new(Placement::unchecked());
@@ -286,12 +273,7 @@ fn a_record_that_is_taken_in_another_partition_than_its_keys_is_found() {
 struct NothingRemembered;
 
 impl Wiring for NothingRemembered {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     /// What is learnt of the partitions is lost whenever a shard is opened, and not committed.
     fn commit(
@@ -339,17 +321,9 @@ impl Broker for LateBroker {
         Ok(LateProducer { client: self.0.clone(), inner: None })
     }
 
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        self.0.committed(shard)
-    }
-
-    fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
-        self.0.inputs(shard)
-    }
-
-    fn changelog(&self, shard: ShardId) -> Result<client::Changelog> {
-        self.0.changelog(shard)
-    }
+    hand_on!(committed);
+    hand_on!(inputs);
+    hand_on!(changelog);
 }
 
 impl Producer for LateProducer {
@@ -376,12 +350,7 @@ fn a_shard_that_runs_before_its_old_owner_is_fenced_is_found() {
 struct NeverSmaller;
 
 impl Wiring for NeverSmaller {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn shrinks(&self) -> bool {
         false

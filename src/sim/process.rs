@@ -257,7 +257,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         if !open.cycle.processes() {
             return Ok(Found::Work);
         }
-        let found = open.fetch(&self.client)?;
+        let found = open.fetch(&self.client, self.wiring)?;
         open.tick(&self.client)?;
         open.audit(&self.client)?;
         let has_work = open.has_work();

@@ -2,12 +2,26 @@
 
 use std::sync::Arc;
 
-use super::{Authority, Client, client, disk::Disk};
+use super::{Authority, Client, disk::Disk};
 use rollcall_core::{
     owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
     record::ShardId,
-    shard::{Broker, Commit, Committed, Error, Plan, Producer, Result},
+    shard::{Broker, Commit, Committed, Error, Limits, Plan, Producer, Record, Result},
 };
+
+/// Implements what all processes have in common that reach Kafka as they should.
+macro_rules! faithful_broker {
+    () => {
+        type Producer = $crate::client::Producer;
+        type Broker = $crate::Client;
+
+        fn broker(&self, client: $crate::Client) -> $crate::Client {
+            client
+        }
+    };
+}
+#[cfg(test)]
+pub(crate) use faithful_broker;
 
 /// How a process reaches Kafka, which proof it commits with, and how.
 pub trait Wiring: Sync {
@@ -26,6 +40,14 @@ pub trait Wiring: Sync {
     fn authority(&self, _client: &Client, held: Option<Authority>) -> Option<Authority> {
         held
     }
+
+    /// Returns how much a shard takes in before it commits.
+    fn limits(&self, client: &Client) -> Limits {
+        client.stage.world().setting.limits
+    }
+
+    /// Puts the records that were fetched into the order in which the shard gets them.
+    fn order(&self, _records: &mut [Record<'_>]) {}
 
     /// Tells whether a shard whose transaction was too large makes smaller ones.
     fn shrinks(&self) -> bool {
@@ -84,10 +106,5 @@ pub trait Wiring: Sync {
 pub struct Faithful;
 
 impl Wiring for Faithful {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 }

@@ -6,6 +6,7 @@
 
 mod arrows;
 mod finished;
+mod invariants;
 mod layout;
 mod lengths;
 mod references;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
     InputLog, KeyFilter, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
+    check,
     large::LargeRows,
     running::{KNOWN_SHARE, unreadable},
     start::Start,
@@ -226,10 +227,12 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             clock: Clock::new(inputs),
             hidden: vec![None; inputs],
             next: self.start.next.clone(),
+            batch_from: self.start.next.clone(),
             // Committed soon, so that a restart starts there.
             moved: self.start.differs,
             outputs: Vec::new(),
             output_bytes: 0,
+            overlay_max: self.opening.limits.transaction_records_max,
             rows: RowCounts::default(),
             ages: Ages::default(),
             input_ids: self.start.topic_ids.clone(),
@@ -310,6 +313,8 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             self.opening.progress.set(self.bounds.end - shard.changelog_next, restored);
             shard.make_room()?;
         }
+        let (id, restored_to, end) = (shard.id, shard.changelog_next, self.bounds.end);
+        check!(R5, restored_to >= end, "shard {id} is restored up to {restored_to} of {end}");
         shard.cache.list_dirty(&self.opening.plan.rules);
         Ok(())
     }

@@ -12,6 +12,12 @@ pub struct Size {
     pub bytes: usize,
 }
 
+/// Returns how many rows and outputs a transaction may have at most if `most` of them fill an
+/// overlay: the last record, or the last deadlines, add a few.
+pub(super) fn bound(most: usize) -> usize {
+    most.max(1).saturating_mul(2).saturating_add(8)
+}
+
 impl Transaction {
     /// Returns how much the transaction holds.
     pub fn size(&self) -> Size {
@@ -34,6 +40,7 @@ impl Output {
 impl<S: Store> Running<S> {
     /// Sets how much a transaction may hold from now on, see [`super::Limits`].
     pub fn set_transaction_max(&mut self, most: Size) {
+        self.overlay_max = self.overlay_max.max(most.records);
         self.limits.transaction_records_max = most.records;
         self.limits.transaction_bytes_max = most.bytes;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, KeyFilter,
     Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction,
-    cache::SlotId, check, large::LargeRows,
+    cache::SlotId, check, large::LargeRows, room::bound,
 };
 use crate::record::{InputIndex, Offset, Output, ShardId};
 use crate::{
@@ -35,11 +35,15 @@ pub struct Running<S> {
     pub(super) hidden: Vec<Option<Hidden>>,
     /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
+    /// The same when the batch at hand began.
+    pub(super) batch_from: Vec<Offset>,
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,
     pub(super) outputs: Vec<Output>,
     /// What the outputs take.
     pub(super) output_bytes: usize,
+    /// The most rows and outputs that the running overlay was ever allowed to hold.
+    pub(super) overlay_max: usize,
     /// The rows as they are, the running overlay's changes included.
     pub(super) rows: RowCounts,
     /// Since when the open ones of them wait.
@@ -139,14 +143,16 @@ impl<S: Store> Running<S> {
         self.key_filter.set_bytes_max(bytes / KNOWN_SHARE);
     }
 
-    /// Processes records, in offset order per input; offsets already processed are skipped.
+    /// Processes records, in offset order per input. Records of earlier batches, which a
+    /// reconnected consumer may hand over again, are skipped.
     ///
     /// Returns how many of them are done with: the others have to be handed over again once the
     /// running overlay, which is as much as a transaction may hold, is taken.
     ///
     /// # Errors
-    /// When rows cannot be read; the shard has to be dropped then.
+    /// When rows cannot be read or records are out of order; the shard has to be dropped then.
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<usize> {
+        self.batch_from.clone_from(&self.next);
         // One record at least, of which any is too much for an overlay that has none.
         let most =
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
@@ -267,7 +273,8 @@ impl<S: Store> Running<S> {
     /// the next overlay starts. `None` while a commit is under way or when there is nothing.
     ///
     /// # Errors
-    /// [`Error::Violated`] when rows would be spilled that are not part of a transaction.
+    /// [`Error::Violated`] when rows would be spilled that are not part of a transaction, or
+    /// when the transaction is far larger than it may be.
     pub fn take(&mut self, wall_ms: Timestamp) -> Result<Option<Commit>> {
         let called_for =
             self.has_work() || self.wants_spill(wall_ms) || self.wants_renewal(wall_ms);
@@ -283,6 +290,13 @@ impl<S: Store> Running<S> {
             offsets: self.next.iter().copied().enumerate().collect(),
             metadata: self.metadata(),
         };
+        let (shard, most) = (self.id, self.overlay_max);
+        let held = transaction.changes.len() + transaction.outputs.len();
+        check!(
+            R7,
+            held <= bound(most),
+            "a transaction of shard {shard} has {held} rows and outputs where {most} fill it"
+        );
         let spill = if self.wants_spill(wall_ms) {
             self.spilled_at_ms = wall_ms;
             let mut spill = self.take_spill()?;
@@ -293,6 +307,7 @@ impl<S: Store> Running<S> {
         };
         self.ledger.take();
         self.output_bytes = 0;
+        self.overlay_max = self.limits.transaction_records_max;
         self.moved = false;
         self.committing = true;
         self.taken_at_ms = wall_ms;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store,
     cache::SlotId,
+    check,
     large::Past,
     running::{NO_SLOT, miscounted, unreadable},
     story,
@@ -27,7 +28,16 @@ impl<S: Store> Running<S> {
         slot: SlotId,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        if record.offset < self.next[record.input] {
+        let (offset, input) = (record.offset, record.input);
+        if offset < self.next[input] {
+            let (shard, from) = (self.id, self.batch_from[input]);
+            check!(
+                R6,
+                offset < from,
+                "shard {shard} was given offset {offset} of input {input}, which it had not \
+                 processed, after {}",
+                self.next[input] - 1
+            );
             return Ok(());
         }
         let plan = Arc::clone(&self.plan);

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::kafka::{Cluster, Place, Topic, TransactionId},
+    super::{
+        Setting,
+        kafka::{Cluster, Place, Topic, TransactionId},
+    },
     OUTPUTS, Told,
 };
 use rollcall_core::{
@@ -53,6 +56,26 @@ impl Commit<'_> {
             }
         }
         outputs
+    }
+
+    /// Judges how much the transaction holds (R-7). Deadlines and the last record may bring a few
+    /// rows and outputs more than fill it.
+    pub(super) fn is_bounded(
+        &self,
+        setting: &Setting,
+        rows: usize,
+        outputs: &Told,
+    ) -> Result<(), String> {
+        let most = setting.limits.transaction_records_max;
+        let outputs: usize = outputs.values().flatten().map(Vec::len).sum();
+        if rows + outputs > 2 * most + 8 {
+            let shard = self.shard;
+            return Err(format!(
+                "R-7: shard {shard} commits {rows} rows and {outputs} outputs at a time, where \
+                 {most} fill a transaction"
+            ));
+        }
+        Ok(())
     }
 
     /// Returns when the transaction was taken: no output bears a later time, and the latest that

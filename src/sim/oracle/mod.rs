@@ -118,6 +118,7 @@ impl Oracle {
         let known = self.shards.entry(commit.shard).or_default();
         let changes = commit.changes(cluster)?;
         let outputs = commit.outputs(cluster);
+        commit.is_bounded(setting, changes.len(), &outputs)?;
         let commit_ms = commit.taken_at_ms(&outputs)?;
         let known_before = known.learnt;
         let (mut events, tick_until_ms) =

@@ -1,7 +1,7 @@
 //! Faults in who runs what: openings, releases and commits that outlive their stay.
 
 use super::assert_found;
-use crate::{Client, Wiring, client};
+use crate::{Wiring, wiring::faithful_broker};
 use rollcall_core::{
     owner::{Cycle, Now, Opened, Release, Shards, Standing, Stay},
     record::ShardId,
@@ -11,12 +11,7 @@ use rollcall_core::{
 struct OpenedForAnyStay;
 
 impl Wiring for OpenedForAnyStay {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn opened(
         &self,
@@ -40,12 +35,7 @@ fn a_shard_that_runs_twice_in_one_process_is_found() {
 struct ReleaseForgetsCommit;
 
 impl Wiring for ReleaseForgetsCommit {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn release(&self, cycle: &mut Cycle) -> Release {
         match cycle.release() {
@@ -63,12 +53,7 @@ fn a_release_that_forgets_a_commit_under_way_is_found() {
 struct RefusedIsSentAfterRelease;
 
 impl Wiring for RefusedIsSentAfterRelease {
-    type Producer = client::Producer;
-    type Broker = Client;
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    faithful_broker!();
 
     fn resurrects(&self) -> bool {
         true

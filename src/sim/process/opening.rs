@@ -21,7 +21,7 @@ pub fn open<W: Wiring>(
         let _wiped = disk.wipe();
     }
     let disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
-    let (plan, limits) = (wiring.plan(client), client.stage.world().setting.limits);
+    let (plan, limits) = (wiring.plan(client), wiring.limits(client));
     let wall_ms = || client.stage.world().wall_ms(client.process);
     let progress = Progress::default();
     let opening = Opening { plan: &plan, shard, limits, wall_ms: &wall_ms, progress: &progress };

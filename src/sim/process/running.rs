@@ -81,7 +81,7 @@ impl<W: Wiring> Open<W> {
     }
 
     /// Fetches some records and processes them.
-    pub fn fetch(&mut self, client: &Client) -> Result<Found> {
+    pub fn fetch(&mut self, client: &Client, wiring: &W) -> Result<Found> {
         if self.running.is_full() {
             return Ok(Found::Unknown);
         }
@@ -90,7 +90,7 @@ impl<W: Wiring> Open<W> {
             return Ok(Found::Unknown);
         };
         let read_at_ms = client.stage.world().wall_ms(client.process);
-        let records: Vec<Record<'_>> = fetched
+        let mut records: Vec<Record<'_>> = fetched
             .iter()
             .map(|(input, offset, message)| Record {
                 input: *input,
@@ -102,6 +102,7 @@ impl<W: Wiring> Open<W> {
                 read_at_ms,
             })
             .collect();
+        wiring.order(&mut records);
         if self.cycle.is_committing() && !records.is_empty() {
             client.stage.world().seen.count(Situation::OverlaysOverlapped);
         }
