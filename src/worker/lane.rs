@@ -28,7 +28,7 @@ use super::{
     view::{State, View},
 };
 use rollcall_core::{
-    owner::{Cause, Due, Ended, Left, Now, Pace, Release, Standing, Stay},
+    owner::{Cause, Due, Ended, Left, Now, Pace, Release, STUCK_AFTER, Standing, Stay},
     record::ShardId,
     shard::{Error, Record, Result, Running},
 };
@@ -281,7 +281,8 @@ impl Lane {
                     failed.push((*id, Error::Interrupted(text)));
                 }
                 Due::Stuck => {
-                    let text = "a commit does not return".to_owned();
+                    let after = STUCK_AFTER.as_secs();
+                    let text = format!("a commit has not returned after {after} s");
                     failed.push((*id, Error::Interrupted(text)));
                 }
             }
@@ -331,7 +332,12 @@ impl Lane {
                 }
             }
             Ended::Left => {
-                tracing::debug!(shard = id.0, "the last commit failed; the next owner repeats it");
+                let error = result.err();
+                tracing::debug!(
+                    shard = id.0,
+                    error = error.map(tracing::field::display),
+                    "the last commit failed; the next owner repeats it"
+                );
                 self.remove(id);
             }
             Ended::Refused => shard.refused = Some(pending),

@@ -10,7 +10,7 @@ const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
 /// After that long without an assignment that holds the shard, it is opened again.
 const OUTDATED_MAX: Duration = Duration::from_secs(60);
 /// librdkafka can forget a time-out when a coordinator goes away: such a shard is opened again.
-const STUCK_AFTER: Duration = Duration::from_secs(90);
+pub const STUCK_AFTER: Duration = Duration::from_secs(90);
 
 /// Where the commits of a shard stand, from its opening to its release.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ mod shards;
 use std::time::Duration;
 
 pub use self::{
-    cycle::{Cycle, Due, Ended, Release},
+    cycle::{Cycle, Due, Ended, Release, STUCK_AFTER},
     pace::Pace,
     reaction::{Reaction, Verdict},
     shards::{Cause, Left, Next, Opened, Shards, Standing, Trust},
