@@ -1,6 +1,6 @@
-//! Makes the children as they were built.
+//! Applies the children as they were built.
 //!
-//! Promise: what belongs to someone else is never taken over and never deleted.
+//! Promise: objects that belong to someone else are never taken over and never deleted.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
@@ -12,31 +12,31 @@ use super::error::{Error, Result};
 use super::names::STORAGE;
 use rollcall_object::Reconciliation;
 
-/// What applying has come to.
+/// The result of applying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Applied,
-    /// A child's name is taken by an object of someone else.
+    /// A child's name is taken by an object that belongs to someone else.
     Taken {
         kind: String,
         name: String,
     },
 }
 
-/// Whose an object is, seen from a Reconciliation.
+/// Who owns an object, from the point of view of a Reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Ours,
-    /// An earlier Reconciliation of the same name, which is gone: so will this be.
+    /// An earlier Reconciliation of the same name, which is gone; its children will go, too.
     Predecessor,
     Someone,
 }
 
-/// Applies all children, and deletes what the object does not ask for any more.
+/// Applies all children, and deletes those that the object no longer asks for.
 ///
 /// # Errors
-/// When the API server refuses, or something of an earlier object is still there. Children before
-/// the one that failed are applied; the next attempt begins anew.
+/// When the API server refuses, or a child of an earlier object still exists. Children before the
+/// one that failed are applied; the next attempt starts from the beginning.
 pub async fn apply(cluster: &Cluster, object: &ObjectMeta, children: &Children) -> Result<Outcome> {
     let namespace = object.namespace.as_deref().unwrap_or_default();
     for Child { resource, name, value } in &children.present {
@@ -64,8 +64,8 @@ pub async fn apply(cluster: &Cluster, object: &ObjectMeta, children: &Children) 
     Ok(Outcome::Applied)
 }
 
-/// Volume claims of a StatefulSet cannot be changed: it is made anew then, around its pods, which
-/// go on meanwhile. Volumes that are there stay as they are.
+/// Volume claims of a StatefulSet cannot be changed: in that case it is recreated around its pods,
+/// which keep running. Existing volumes stay as they are.
 async fn make_room(
     cluster: &Cluster,
     resource: &ApiResource,
@@ -77,10 +77,7 @@ async fn make_room(
     if resource.kind != "StatefulSet" || before.map(String::as_str) == after || before.is_none() {
         return Ok(());
     }
-    tracing::info!(
-        name = found.name,
-        "making the StatefulSet anew, since spec.storage has changed"
-    );
+    tracing::info!(name = found.name, "recreating the StatefulSet, since spec.storage has changed");
     cluster.delete(resource, found, Dependents::Orphaned).await
 }
 

@@ -1,9 +1,9 @@
-//! The API server, as the one that leads may use it.
+//! The API server, as the leader may use it.
 //!
-//! Promise: every change goes through here and is refused once the lease may have passed to
-//! another operator. A request that is on its way then may still arrive; it says the same as that
-//! of the new leader, by the same field manager, unless the object has changed in between, and then
-//! the new leader applies it anew.
+//! Promise: every change goes through here and is refused once the lease may have passed to another
+//! operator. A request that is already under way may still arrive. It says the same as the new
+//! leader's, by the same field manager, unless the object has changed in between; then the new
+//! leader applies it again.
 
 use std::sync::Arc;
 
@@ -18,19 +18,19 @@ use super::lease::Term;
 use super::names::MANAGER;
 use rollcall_object::Reconciliation;
 
-/// Reads and changes what the API server has.
+/// Reads and changes objects in the API server.
 #[derive(Clone)]
 pub struct Cluster {
     pub client: Client,
     term: Arc<Term>,
 }
 
-/// How the children of what is deleted fare.
+/// What happens to the children of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dependents {
     /// They are deleted after it.
     Deleted,
-    /// They stay, and belong to nobody.
+    /// They stay, without an owner.
     Orphaned,
 }
 
@@ -49,7 +49,7 @@ impl Cluster {
         self.all(&ApiResource::erase::<Reconciliation>(&()), namespace)
     }
 
-    /// Tells that this operator still leads.
+    /// Checks that this operator is still the leader.
     ///
     /// # Errors
     /// [`Error::Deposed`].
@@ -57,7 +57,7 @@ impl Cluster {
         if self.term.holds() { Ok(()) } else { Err(Error::Deposed) }
     }
 
-    /// Returns the metadata of an object, if there is such an object.
+    /// Returns the metadata of an object, or `None` if it does not exist.
     ///
     /// # Errors
     /// When the API server does not answer.
@@ -72,8 +72,8 @@ impl Cluster {
         Ok(found.map(|found| found.metadata))
     }
 
-    /// Makes the fields of an object as `value` has them; others are left alone. Whoever else has
-    /// changed one of these fields is overruled: the object belongs to a Reconciliation.
+    /// Sets the fields of an object to those in `value` and leaves all others alone. Changes that
+    /// others made to these fields are overwritten: the object belongs to a Reconciliation.
     ///
     /// # Errors
     /// When the API server refuses.
@@ -90,7 +90,7 @@ impl Cluster {
         applied.doing(|| format!("apply {} {name}", resource.kind)).map(|_| ())
     }
 
-    /// Makes the status of a Reconciliation as `status` says.
+    /// Sets the status of a Reconciliation.
     ///
     /// # Errors
     /// When the API server refuses.
@@ -101,8 +101,7 @@ impl Cluster {
         value["status"] = status.clone();
         let api = self.reconciliations(namespace);
         let applied = match api.patch_status(name, &ours(), &Patch::Apply(&value)).await {
-            // It cannot apply anything to an object that has fields of another type than the
-            // definition now says.
+            // An apply fails if a stored field has another type than the definition now says.
             Err(kube::Error::Api(refusal)) if refusal.code == 500 => {
                 let params =
                     PatchParams { field_manager: ours().field_manager, ..Default::default() };
@@ -113,7 +112,7 @@ impl Cluster {
         applied.doing(|| "write the status".to_owned()).map(|_| ())
     }
 
-    /// Makes `finalizers` all those of a Reconciliation that are the operator's.
+    /// Makes `finalizers` the full list of the operator's finalizers on a Reconciliation.
     ///
     /// # Errors
     /// When the API server refuses.
@@ -127,7 +126,7 @@ impl Cluster {
         applied.doing(|| "set the finalizer".to_owned()).map(|_| ())
     }
 
-    /// Deletes this very object and no later one of its name; none is fine.
+    /// Deletes exactly this object, not a later one of the same name; it may already be gone.
     ///
     /// # Errors
     /// When the API server refuses.
@@ -160,7 +159,7 @@ fn place(object: &ObjectMeta) -> (&str, &str) {
     (object.namespace.as_deref().unwrap_or_default(), object.name.as_deref().unwrap_or_default())
 }
 
-/// With the uid, so that an apply that comes too late makes no new object.
+/// Includes the uid, so that a late apply does not create a new object.
 fn skeleton(object: &ObjectMeta) -> Value {
     json!({
         "apiVersion": Reconciliation::api_version(&()),

@@ -1,6 +1,6 @@
-//! The loop of the operator that leads: signals in, looks at objects out.
+//! The leader's loop: receives signals and starts looks at objects.
 //!
-//! Dropping the future ends everything that it has started, at once.
+//! Dropping the future ends at once everything that it has started.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,12 @@ use super::queue::{Cause, Key, Queue};
 use super::reconcile::{Context, Memory, reconcile};
 use super::watch::{self, Signal};
 
-/// Objects that are looked at together. A look is mostly waiting.
+/// How many objects are looked at concurrently. A look is mostly waiting.
 const AT_ONCE: usize = 16;
 const SIGNALS_MAX: usize = 1024;
-/// A look that takes longer hangs somewhere. Deleting topics takes the longest.
+/// A look that takes longer is assumed to hang. Deleting topics takes the longest.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(180);
-/// The loop comes round at least so often, for the liveness probe.
+/// The loop comes round at least this often, for the liveness probe.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// A look that has ended.
@@ -39,14 +39,14 @@ struct Ended {
 struct Controller {
     context: Context,
     queue: Queue,
-    /// Objects that are there, with what is remembered of them.
+    /// The existing objects, with what is remembered of each.
     objects: BTreeMap<Key, Memory>,
-    /// Objects that a watch which began anew has not seen yet.
+    /// Objects that a restarted watch has not seen yet.
     unseen: BTreeSet<Key>,
     looks: JoinSet<Ended>,
 }
 
-/// Runs until it is dropped. No namespaces are all.
+/// Runs until it is dropped. An empty list means all namespaces.
 pub async fn run(context: Context, namespaces: &[String], health: Arc<Health>) {
     let (mut signals, _watches) = watches(&context.cluster.client, namespaces);
     let mut controller = Controller {
@@ -115,7 +115,7 @@ impl Controller {
                 }
             }
             Signal::Restarted(scope) => {
-                // Whatever is not seen by the next look at it is found to be gone.
+                // Objects that are gone by the next look are removed then.
                 let within =
                     |key: &&Key| scope.as_ref().is_none_or(|scope| *scope == key.namespace);
                 let keys: Vec<Key> = self.objects.keys().filter(within).cloned().collect();
@@ -135,7 +135,7 @@ impl Controller {
             self.looks.spawn(async move {
                 let start = Instant::now();
                 let look = reconcile(&context, &key, cause, &mut memory);
-                // A bug that one object brings to light must not hold up the others.
+                // A bug triggered by one object must not hold up the others.
                 let look = AssertUnwindSafe(look).catch_unwind();
                 let result = match tokio::time::timeout(LOOK_TIMEOUT, look).await {
                     Ok(Ok(result)) => result,
@@ -179,7 +179,7 @@ impl Controller {
     }
 }
 
-/// Returns what a panic has said.
+/// Returns the message of a panic.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()

@@ -1,8 +1,7 @@
-//! Asks the API server for what an object refers to.
+//! Reads from the API server what an object refers to.
 //!
-//! Secrets are read by name alone, never listed or watched: so the operator can do with the
-//! permission for just those. A changed Secret is seen when the object is looked at next, seconds
-//! later.
+//! Secrets are read by name only, never listed or watched, so the operator needs permission for no
+//! others. A changed Secret is noticed at the next look at the object, seconds later.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +14,18 @@ use super::error::{Doing, Error, Result};
 use super::names;
 use rollcall_object::{Reader, ReconciliationSpec, SecretField, SecretReference};
 
-/// What of a Secret matters.
+/// The parts of a Secret that matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// The field that names it.
+    /// The field that names the Secret.
     pub field: SecretField,
-    /// The Secret's uid: only those know it who may read the Secret.
+    /// The Secret's uid, which only those who may read the Secret know.
     pub uid: String,
     /// By entry.
     pub entries: BTreeMap<String, Vec<u8>>,
 }
 
-/// A Secret that cannot be used, and the remedy.
+/// A Secret that cannot be used, and the fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// In CamelCase, as in a condition.
@@ -39,11 +38,11 @@ pub struct Missing {
 pub struct Referred {
     /// In the order of the fields.
     pub secrets: Vec<Content>,
-    /// The first Secret that workers could not do without.
+    /// The first Secret that is missing and that workers need.
     pub missing: Option<Missing>,
-    /// The first Secret that workers have and the operator may not read.
+    /// The first Secret that workers use but the operator may not read.
     pub forbidden: Option<Missing>,
-    /// What keeps the console alone from running, or from starting anew.
+    /// What keeps only the console from running or restarting.
     pub aside: Option<Missing>,
     pub monitoring: Monitoring,
 }
@@ -51,7 +50,7 @@ pub struct Referred {
 /// Whether PodMonitors are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PodMonitors {
-    /// Where the cluster knows them.
+    /// Where the cluster has that kind.
     Auto,
     Never,
 }
@@ -59,7 +58,7 @@ pub enum PodMonitors {
 /// Reads what the object refers to.
 ///
 /// # Errors
-/// When the API server does not answer. A Secret that is not there is no error.
+/// When the API server does not answer. A missing Secret is not an error.
 pub async fn dereference(
     cluster: &Cluster,
     namespace: &str,
@@ -92,7 +91,7 @@ pub async fn dereference(
             }
             (Ok(None), Reader::All) => (forbidden, unreadable(field, name)),
             (Err(finding), Reader::All) => (missing, finding),
-            // No reason to keep workers from running.
+            // This must not keep workers from running.
             (Ok(None), Reader::Console) => (aside, unreadable(field, name)),
             (Err(finding), Reader::Console) => (aside, finding),
         };
@@ -101,7 +100,7 @@ pub async fn dereference(
     Ok(referred)
 }
 
-/// The API server is not asked: the name would be a part of the path.
+/// The API server is not asked, because the name would become part of the path.
 fn misnamed(field: SecretField, name: &str) -> Missing {
     let field = field.path();
     let message = format!(
@@ -114,7 +113,7 @@ fn misnamed(field: SecretField, name: &str) -> Missing {
 fn unreadable(field: SecretField, name: &str) -> Missing {
     let field = field.path();
     let message = format!(
-        "{field}: the operator may not read Secret {name}, so pods do not start anew when it \
+        "{field}: the operator may not read Secret {name}, so pods are not restarted when it \
          changes: allow it (rbac.secrets of the chart), or restart them by hand after a change"
     );
     Missing { reason: "SecretForbidden", message }

@@ -1,7 +1,6 @@
-//! Why the operator could not do its work on an object for now. It tries again, with growing
-//! pauses.
+//! Why the operator could not do its work on an object for now. It retries with growing pauses.
 
-/// A failure that goes away by itself or by someone's doing outside of the object.
+/// A failure that goes away by itself or is fixed outside of the object.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("the API server did not {what}: {}", brief(.source))]
@@ -31,7 +30,7 @@ impl From<rollcall_service::http::Error> for Error {
     }
 }
 
-/// What the operator's own work ends in.
+/// The result of the operator's own work.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
@@ -51,7 +50,7 @@ impl Error {
     }
 }
 
-/// Returns what the API server says; the client adds all of the answer's fields.
+/// Returns the API server's message without the other fields that the client adds.
 fn brief(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", status.message, status.code),
@@ -63,7 +62,7 @@ fn conflicts(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
-/// Says what was being done when the API server refused.
+/// Adds what was being done when the API server refused.
 pub trait Doing<T> {
     /// # Errors
     /// Those of the request, with `what` was being done.

@@ -1,9 +1,9 @@
-//! What decides whether pods are started anew: a hash of what they read when they start.
+//! Decides whether pods are restarted: a hash of what they read when they start.
 //!
-//! The content of Secrets goes into the hash together with the Secret's uid, which nobody knows who
-//! may not read the Secret: or the hash, which everyone sees who may see pods, would let a short
-//! password be guessed. So a Secret that is deleted and made again starts pods anew, too; changing
-//! its labels does not.
+//! The contents of Secrets go into the hash together with the Secret's uid, which only those who
+//! may read the Secret know. Without it the hash, which everyone who may see pods can see, would
+//! allow guessing a short password. As a consequence a Secret that is deleted and created again
+//! also restarts pods; changing its labels does not.
 
 use openssl::sha::Sha256;
 
@@ -20,14 +20,14 @@ pub fn hashes(config: &str, secrets: &[Content]) -> Hashes {
     Hashes { worker: of(&[Reader::All]), console: of(&[Reader::All, Reader::Console]) }
 }
 
-/// Returns a hash of any text.
+/// Returns the hash of a text.
 pub fn of_text(text: &str) -> String {
     hash(text, std::iter::empty())
 }
 
 fn hash<'a>(config: &str, secrets: impl Iterator<Item = &'a Content>) -> String {
     let mut hash = Sha256::new();
-    // With their lengths, so that no two lists of parts look the same put together.
+    // Each part is hashed with its length, so that no two lists of parts give the same input.
     let mut add = |part: &[u8]| {
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);

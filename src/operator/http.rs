@@ -12,10 +12,10 @@ use axum::routing::get;
 use super::metrics::Metrics;
 use rollcall_service::http;
 
-/// An operator whose loop has not come round for so long hangs. Every wait in it is shorter.
+/// If the loop has not come round for this long, it hangs. Every wait in it is shorter.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// What the probes tell.
+/// What the probes report.
 #[derive(Debug)]
 pub struct Health {
     start: Instant,
@@ -31,13 +31,13 @@ impl Health {
         Self { start, heartbeat_ms: AtomicU64::new(0), answered: AtomicBool::new(false) }
     }
 
-    /// Says that the loop has come round.
+    /// Records that the loop has come round.
     pub fn heartbeat(&self) {
         let heartbeat_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.heartbeat_ms.store(heartbeat_ms, Ordering::Relaxed);
     }
 
-    /// Says that the API server has answered.
+    /// Records that the API server has answered.
     pub fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
@@ -48,7 +48,7 @@ impl Health {
     }
 }
 
-/// Returns what answers probes and scrapes.
+/// Returns the routes of probes and metrics.
 pub fn router(health: Arc<Health>, metrics: &Metrics) -> Router {
     Router::new()
         .route("/healthz", get(healthy))
@@ -57,14 +57,14 @@ pub fn router(health: Arc<Health>, metrics: &Metrics) -> Router {
         .merge(http::metrics(metrics.registry()))
 }
 
-/// Liveness: the loop comes round. Waiting for the API server, or for a definition, is life.
+/// Liveness: the loop comes round. Waiting for the API server, or for a definition, is healthy.
 async fn healthy(State(health): State<Arc<Health>>) -> Response {
     let silent = health.silent_for();
     http::probe((silent > STUCK_AFTER).then(|| format!("nothing for {} s", silent.as_secs())))
 }
 
-/// Readiness: the API server lets this operator take part. A definition that is not there yet, or
-/// another one that leads, does not matter: installing must not wait for it.
+/// Readiness: the API server lets this operator take part. A missing definition, or another
+/// operator being the leader, does not matter: an installation must not wait for it.
 async fn ready(State(health): State<Arc<Health>>) -> Response {
     let answered = health.answered.load(Ordering::Relaxed);
     http::probe((!answered).then(|| "the API server has not answered yet".to_owned()))

@@ -1,4 +1,4 @@
-//! Who of several operators acts: the one that holds a Lease of the API server.
+//! Leader election among operators: the one that holds a Lease of the API server acts.
 //!
 //! ```text
 //!  candidate ──the lease is free, given back, or unchanged for its duration──► leader
@@ -6,10 +6,10 @@
 //!      └──── not renewed for RENEW_DEADLINE, or someone else holds it ────────────┘
 //! ```
 //!
-//! Promise: an operator stops changing things before another one may begin, as far as clocks of
-//! their own rate can tell: `RENEW_DEADLINE < LEASE`, counted from *before* the request that
-//! renewed it, and every change asks [`Term::holds`] first. Nobody compares clocks: a candidate
-//! counts from when it has *seen* the lease change.
+//! Promise: an operator stops making changes before another one may begin, even if clocks disagree,
+//! as long as they run at about the same rate: `RENEW_DEADLINE < LEASE`, counted from *before* the
+//! request that renewed it, and every change checks [`Term::holds`] first. Clocks are never
+//! compared: a candidate counts from when it *saw* the lease change.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ use kube::{Api, Client};
 
 use super::http::Health;
 
-/// How long a lease keeps others away after its last change.
+/// How long a lease excludes other operators after its last change.
 const LEASE: Duration = Duration::from_secs(15);
-/// How long a leader acts after it has last renewed.
+/// How long a leader acts after its last renewal.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ impl Term {
         Self { until: Mutex::new(None) }
     }
 
-    /// Tells whether this operator may act now.
+    /// Returns whether this operator may act now.
     pub fn holds(&self) -> bool {
         let until = *self.until.lock().expect("nobody panics with the lock");
         until.is_some_and(|until| Instant::now() < until)
@@ -70,15 +70,15 @@ struct Seen {
 /// What to do about the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Move {
-    /// It is ours: renew it.
+    /// We hold it: renew it.
     Renew,
-    /// It is nobody's: take it.
+    /// Nobody holds it: take it.
     Take,
-    /// It is somebody's.
+    /// Someone else holds it.
     Wait,
 }
 
-/// Runs for the lease and renews it.
+/// Campaigns for the lease and renews it.
 pub struct Election {
     api: Api<Lease>,
     name: String,
@@ -88,7 +88,7 @@ pub struct Election {
 }
 
 impl Election {
-    /// `identity` must be this process's own.
+    /// `identity` must be unique to this process.
     pub fn new(client: Client, namespace: &str, name: &str, identity: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
@@ -99,16 +99,16 @@ impl Election {
         }
     }
 
-    /// Returns the term, which holds while this process leads.
+    /// Returns the term, which holds while this process is the leader.
     pub fn term(&self) -> std::sync::Arc<Term> {
         std::sync::Arc::clone(&self.term)
     }
 
-    /// Waits until this process leads.
+    /// Waits until this process is the leader.
     pub async fn campaign(&mut self, health: &Health) {
         let mut told = Told::default();
         loop {
-            // Waiting for the API server is life, too.
+            // Waiting for the API server is healthy, too.
             health.heartbeat();
             match self.attempt().await {
                 Ok(holder) => {
@@ -124,7 +124,7 @@ impl Election {
         }
     }
 
-    /// Renews until the lease is lost; returns why it was.
+    /// Renews the lease until it is lost; returns why it was lost.
     pub async fn hold(&mut self) -> String {
         let mut trouble = "it could not be renewed in time".to_owned();
         while self.term.holds() {
@@ -145,7 +145,7 @@ impl Election {
         trouble
     }
 
-    /// Gives the lease back, so that another operator need not wait for its end.
+    /// Releases the lease, so that another operator does not have to wait for it to expire.
     pub async fn release(&mut self) {
         let held = self.term.holds();
         self.term.end();
@@ -169,7 +169,7 @@ impl Election {
         }
     }
 
-    /// Takes or renews the lease if that is possible; returns who holds it then.
+    /// Takes or renews the lease if possible; returns who holds it then.
     async fn attempt(&mut self) -> Result<String, String> {
         let asked_at = Instant::now();
         let attempt = tokio::time::timeout(REQUEST_TIMEOUT, self.ask());
@@ -187,7 +187,7 @@ impl Election {
                 metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
                 spec: Some(next(None, &self.identity, Move::Take)),
             };
-            // Whoever is first wins; the other one is refused.
+            // The first to create it wins; the API server refuses the other.
             self.api.create(&PostParams::default(), &lease).await.map_err(told)?;
             return Ok(self.identity.clone());
         };
@@ -198,7 +198,7 @@ impl Election {
             return Ok(holder.unwrap_or_default());
         }
         let spec = next(lease.spec.as_ref(), &self.identity, decision);
-        // The version that was read goes along, so that of two who try only one succeeds.
+        // Includes the version that was read, so that only one of two concurrent attempts succeeds.
         let lease = Lease { spec: Some(spec), ..lease };
         match self.api.replace(&self.name, &PostParams::default(), &lease).await {
             Ok(_) => Ok(self.identity.clone()),
@@ -210,7 +210,7 @@ impl Election {
     }
 }
 
-/// Decides what to do about a lease, and remembers since when it has looked like this.
+/// Decides what to do about a lease, and remembers since when it has been unchanged.
 fn judge(seen: Option<Seen>, lease: &Lease, identity: &str, now: Instant) -> (Seen, Move) {
     let version = lease.metadata.resource_version.clone();
     let seen = match seen {
@@ -229,14 +229,14 @@ fn judge(seen: Option<Seen>, lease: &Lease, identity: &str, now: Instant) -> (Se
     (seen, decision)
 }
 
-/// Returns what the lease says after the move.
+/// Returns the lease's spec after the move.
 fn next(lease: Option<&LeaseSpec>, identity: &str, decision: Move) -> LeaseSpec {
     let now = MicroTime(Timestamp::now());
     let mut spec = lease.cloned().unwrap_or_default();
     spec.lease_duration_seconds = i32::try_from(LEASE.as_secs()).ok();
     spec.renew_time = Some(now.clone());
     if decision == Move::Take {
-        // As others count: the first holder is no transition.
+        // As other implementations count: the first holder is not a transition.
         spec.lease_transitions =
             Some(lease.map_or(0, |lease| lease.lease_transitions.unwrap_or_default() + 1));
         spec.holder_identity = Some(identity.to_owned());
@@ -245,7 +245,7 @@ fn next(lease: Option<&LeaseSpec>, identity: &str, decision: Move) -> LeaseSpec 
     spec
 }
 
-/// Says the same thing once.
+/// Reports the same message only once.
 #[derive(Default)]
 struct Told(String);
 
@@ -292,7 +292,7 @@ mod tests {
         let soon = start + seconds(14);
         let (seen, decision) = judge(Some(seen), &lease(Some("other"), "1"), "me", soon);
         assert_eq!(decision, Move::Wait);
-        // Renewed: the time begins anew.
+        // The lease was renewed, so the time starts again.
         let (seen, decision) = judge(Some(seen), &lease(Some("other"), "2"), "me", soon);
         assert_eq!(decision, Move::Wait);
         let late = start + seconds(28);

@@ -6,9 +6,9 @@
 //!      ─► status (pure)
 //! ```
 //!
-//! Promise: children follow the object, a broken object holds up no other, and of several operators
-//! one acts (`lease`). Nothing is kept that cannot be found out again. Ban: what a record means
-//! is not known here; workers are only asked how they are.
+//! Promise: children follow the object, a broken object holds up no other, and only one of several
+//! operators acts (`lease`). No state is kept that cannot be found out again. Ban: the operator
+//! does not know what records mean; it only asks workers for their status.
 
 #![forbid(unsafe_code)]
 
@@ -51,23 +51,23 @@ pub use build::Image;
 pub use dereference::PodMonitors;
 pub use error::{Error, Result};
 
-/// How to run one operator process.
+/// Options of an operator process.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to look for objects; none is everywhere.
+    /// Namespaces to look for objects in; empty means all.
     pub namespaces: Vec<String>,
-    /// What workers and consoles run.
+    /// The image that workers and consoles run.
     pub image: Image,
-    /// Where to answer probes, metrics, and workers that are told to stop.
+    /// Address that serves probes, metrics, and questions of workers that are being stopped.
     pub http: SocketAddr,
-    /// Names that it may be asked by, beside the usual ones.
+    /// Host names that requests may use, in addition to the usual ones.
     pub allowed_hosts: Vec<String>,
-    /// The base URL of that for workers; without it they do not ask.
+    /// Base URL at which workers reach the operator; without it they do not ask.
     pub service_url: Option<String>,
-    /// Where the lease is; `None` for the namespace of the process.
+    /// Namespace of the lease; `None` for the namespace of the process.
     pub lease_namespace: Option<String>,
     pub lease_name: String,
-    /// This process's name among operators.
+    /// Name of this process among operators.
     pub instance_id: String,
     pub pod_monitors: PodMonitors,
 }
@@ -75,7 +75,7 @@ pub struct Options {
 /// Runs an operator until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What nobody but the user can mend, with the remedy.
+/// Configuration errors, with the fix.
 pub fn run(options: &Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

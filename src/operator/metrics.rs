@@ -18,12 +18,12 @@ pub struct Metrics {
     pub objects: IntGauge,
 }
 
-/// From a look at an object that is as it should be to a reset of its topics.
+/// From a look at an unchanged object to a reset of its topics.
 const BUCKETS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 impl Metrics {
     /// # Errors
-    /// Names that are not legal or there twice, which is ruled out by the tests.
+    /// Invalid or duplicate names, which the tests rule out.
     pub fn new() -> prometheus::Result<Self> {
         let registry = Registry::new(&[]);
         let counters = |metric: &Metric| IntCounterVec::new(metric.opts(), &metric.label_names());
@@ -55,7 +55,7 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Returns all that the operator exposes.
+    /// Returns the registry of everything that the operator exposes.
     pub fn registry(&self) -> Registry {
         self.registry.clone()
     }
@@ -65,13 +65,13 @@ impl Metrics {
         self.ready.with_label_values(&[key.namespace.as_str(), &key.name])
     }
 
-    /// Drops what is said of an object.
+    /// Removes the metrics of an object.
     pub fn forget(&self, key: &Key) {
-        // It may never have been said.
+        // It may never have been set.
         let _ = self.ready.remove_label_values(&[key.namespace.as_str(), &key.name]);
     }
 
-    /// Drops what only a leader can say.
+    /// Removes the metrics that only a leader can report.
     pub fn stand_by(&self) {
         self.leader.set(0);
         self.queue_length.set(0);

@@ -1,31 +1,31 @@
-//! Names, labels and annotations of what belongs to an object; charts and dashboards rely on them.
+//! Names, labels and annotations of an object's children; charts and dashboards rely on them.
 
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 
-/// Owns the fields that the operator applies.
+/// The field manager that owns the fields the operator applies.
 pub const MANAGER: &str = "rollcall-operator";
-/// Keeps an object whose topics are to be deleted with it, and nothing else.
+/// Holds a deleted object until its topics are deleted; used for nothing else.
 pub const FINALIZER: &str = "rollcall.dev/topics";
-/// On pods: changes when, and only when, they have to be started anew.
+/// On pods: changes if and only if they have to be restarted.
 pub const CONFIG_HASH: &str = "rollcall.dev/config-hash";
 /// On the StatefulSet: what its volume claims were made from.
 pub const STORAGE: &str = "rollcall.dev/storage";
-/// Key of the ConfigMap, and the file that workers read.
+/// Key of the ConfigMap, and name of the file that workers read.
 pub const CONFIG_KEY: &str = "reconciliation.yaml";
 pub const CONFIG_DIR: &str = "/etc/rollcall";
 pub const STATE_DIR: &str = "/var/lib/rollcall";
-/// Where workers and console answer.
+/// The port of workers and console.
 pub const PORT: i32 = 8080;
 pub const PORT_NAME: &str = "http";
-/// Unprivileged, as the image has it.
+/// Unprivileged user, the same as in the image.
 pub const USER: i64 = 65532;
 
 const NAME: &str = "rollcall";
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// What a pod does.
+/// The role of a pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Component {
     Worker,
@@ -58,31 +58,31 @@ pub fn selector(object: &str, component: Component) -> BTreeMap<String, String> 
     ])
 }
 
-/// Returns the labels that all pods of Rollcall have, whatever object they belong to.
+/// Returns the labels that all of Rollcall's pods have, whatever object they belong to.
 pub fn any_pod() -> BTreeMap<String, String> {
     BTreeMap::from([("app.kubernetes.io/name".to_owned(), NAME.to_owned())])
 }
 
-/// Returns a selector as `kubectl get -l` takes it.
+/// Returns a selector in the format of `kubectl get -l`.
 pub fn selector_text(object: &str, component: Component) -> String {
     let pairs = selector(object, component).into_iter();
     pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
 }
 
-/// Returns the selector of everything that an operator has made.
+/// Returns the selector of everything that an operator has created.
 pub fn managed_selector() -> String {
     format!("{MANAGED_BY}={MANAGER}")
 }
 
-/// Tells whether an operator has made it.
+/// Returns whether an operator has created the object.
 pub fn is_managed(object: &impl ResourceExt) -> bool {
     object.labels().get(MANAGED_BY).is_some_and(|by| by == MANAGER)
 }
 
-/// Tells whether a namespace, a pod or a StatefulSet may have this name: a DNS label (RFC 1123).
+/// Returns whether a namespace, a pod or a StatefulSet may have this name: a DNS label (RFC 1123).
 ///
-/// To be asked before a name that somebody gives becomes part of a path of the API: a client puts
-/// it there as it is, with the operator's own rights.
+/// Check this before a name from outside becomes part of an API path: a client puts it there
+/// unchanged, with the operator's own permissions.
 pub fn is_label(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&name.len())
@@ -91,7 +91,7 @@ pub fn is_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Tells whether an object such as a Secret may have this name: DNS labels with dots in between.
+/// Returns whether an object such as a Secret may have this name: DNS labels separated by dots.
 pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }

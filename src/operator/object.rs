@@ -1,4 +1,4 @@
-//! An object as it is stored, read as far as it can be understood.
+//! An object as it is stored, read as far as possible.
 
 use kube::api::ObjectMeta;
 use kube::core::DynamicObject;
@@ -17,7 +17,7 @@ pub fn read(stored: &DynamicObject) -> Result<Validated, Vec<Problem>> {
     Validated::from_stored(metadata, stored.data.get("spec").unwrap_or(&Value::Null))
 }
 
-/// Returns what is said about an object; nothing when that cannot be understood.
+/// Returns the status of an object; an empty one when it cannot be parsed.
 pub fn status(stored: &DynamicObject) -> ReconciliationStatus {
     let status = stored.data.get("status").cloned().unwrap_or_default();
     serde_json::from_value(status).unwrap_or_default()

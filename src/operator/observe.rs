@@ -1,4 +1,4 @@
-//! What has become of the children: the StatefulSet's rollout, the pods, and what workers say.
+//! Observes the children: the StatefulSet's rollout, the pods, and what workers report.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -12,27 +12,27 @@ use super::worker_api;
 use rollcall_object::resource::ConsoleSpec;
 use rollcall_service::state_api::WorkerStatus;
 
-/// What has become of the workers of an object.
+/// The state of an object's workers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Observed {
     /// `None` while there is no StatefulSet.
     pub rollout: Option<Rollout>,
-    /// In the order of their names' numbers.
+    /// Ordered by the numbers in their names.
     pub workers: Vec<Worker>,
-    /// Why the console does not run, where one is asked for.
+    /// Why the console does not run, if one is asked for.
     pub console: Option<String>,
 }
 
-/// How far the StatefulSet's controller is.
+/// Progress of the StatefulSet's controller.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rollout {
-    /// Workers wanted.
+    /// Desired number of workers.
     pub wanted: i32,
     pub existing: i32,
     pub ready: i32,
-    /// Workers wanted that run the newest template.
+    /// Desired workers that run the newest template.
     pub updated: i32,
-    /// The controller has seen the newest version of the StatefulSet.
+    /// Whether the controller has seen the newest version of the StatefulSet.
     pub seen: bool,
 }
 
@@ -44,13 +44,13 @@ pub struct Worker {
     pub ready: bool,
     /// Why the pod does not run.
     pub trouble: Option<PodTrouble>,
-    /// What the worker says; `None` when it does not answer.
+    /// The status that the worker reports; `None` when it does not answer.
     pub says: Option<WorkerStatus>,
 }
 
 impl Observed {
-    /// Returns the workers that are ready, so that they have restored all their shards, and do not
-    /// say so to the operator.
+    /// Returns the workers whose pod is ready, which means that they have restored all their
+    /// shards, but that do not answer the operator.
     pub fn silent(&self) -> impl Iterator<Item = &Worker> {
         self.workers.iter().filter(|worker| worker.ready && worker.says.is_none())
     }
@@ -64,10 +64,10 @@ pub struct PodTrouble {
     pub message: String,
 }
 
-/// Looks at the children of an object.
+/// Observes the children of an object.
 ///
 /// # Errors
-/// When the API server does not answer; workers that do not answer are no error.
+/// When the API server does not answer; workers that do not answer are not an error.
 pub async fn observe(
     cluster: &Cluster,
     namespace: &str,
@@ -134,7 +134,7 @@ fn rollout(set: &StatefulSet) -> Rollout {
     }
 }
 
-/// Returns where the worker answers, if it can yet.
+/// Returns the worker's address, if it has one yet.
 fn address(pod: &Pod) -> Option<String> {
     let ip = pod.status.as_ref()?.pod_ip.as_ref()?;
     let containers = pod.spec.iter().flat_map(|spec| &spec.containers);

@@ -1,7 +1,8 @@
-//! Which object to look at next.
+//! Decides which object to look at next.
 //!
-//! Promise: an object is looked at by one at a time; what is asked for meanwhile is done right
-//! after; one that fails waits longer each time and holds up no other. Ban: no clock, no task.
+//! Promise: only one task looks at an object at a time, and requests that arrive meanwhile are
+//! handled right after it. An object that fails waits longer each time and delays no other. Ban: no
+//! clock, no task.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(300);
 
-/// Which object.
+/// Identifies an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub namespace: String,
@@ -28,7 +29,7 @@ impl fmt::Display for Key {
 pub enum Cause {
     /// Time has passed, or pods have changed.
     Look,
-    /// The object or one of its children is not as it was: everything is applied anew.
+    /// The object or one of its children has changed: everything is applied again.
     Change,
 }
 
@@ -38,7 +39,7 @@ struct Entry {
     cause: Cause,
 }
 
-/// Objects that wait to be looked at, and those that someone is looking at.
+/// Objects that are waiting, and those that are being looked at.
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: BTreeMap<Key, Entry>,
@@ -47,14 +48,14 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Has an object looked at, not before `at`; an earlier time that is set stays.
+    /// Schedules an object, not before `at`; an earlier time that is already set stays.
     pub fn add(&mut self, key: Key, cause: Cause, at: Instant) {
         let entry = self.waiting.entry(key).or_insert(Entry { at, cause });
         entry.at = entry.at.min(at);
         entry.cause = entry.cause.max(cause);
     }
 
-    /// Takes the object that has waited longest of those whose time has come.
+    /// Takes the object that is due and has waited longest.
     pub fn take(&mut self, now: Instant) -> Option<(Key, Cause)> {
         let (key, _) =
             self.free().filter(|(_, entry)| entry.at <= now).min_by_key(|(_, e)| e.at)?;
@@ -64,12 +65,13 @@ impl Queue {
         Some((key, entry.cause))
     }
 
-    /// Returns when [`Self::take`] has something next; `None` until something is added or finished.
+    /// Returns when [`Self::take`] will have something; `None` until something is added or
+    /// finished.
     pub fn next_at(&self) -> Option<Instant> {
         self.free().map(|(_, entry)| entry.at).min()
     }
 
-    /// Ends a look that went well.
+    /// Ends a look that succeeded.
     pub fn finish(&mut self, key: &Key, again_at: Option<Instant>) {
         self.running.remove(key);
         self.failures.remove(key);
@@ -78,7 +80,7 @@ impl Queue {
         }
     }
 
-    /// Ends a look that failed, and has another one in a while, which it returns.
+    /// Ends a look that failed, schedules another one and returns the delay.
     pub fn fail(&mut self, key: &Key, cause: Cause, now: Instant) -> Duration {
         self.running.remove(key);
         let failures = self.failures.entry(key.clone()).or_default();
@@ -88,7 +90,7 @@ impl Queue {
         pause
     }
 
-    /// Returns how many objects wait though their time has come.
+    /// Returns how many objects are due and still waiting.
     pub fn overdue(&self, now: Instant) -> usize {
         self.waiting.values().filter(|entry| entry.at <= now).count()
     }

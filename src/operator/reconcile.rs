@@ -24,18 +24,18 @@ use super::status::{self, Applied, Before, Numbers, Observation, Phase, Wanted};
 use rollcall_object::resource::ReconciliationStatus;
 use rollcall_object::{Problem, Reconciliation, Validated};
 
-/// How soon to look again at what is as it should be: workers are asked, and Secrets read.
+/// How soon to look again at a settled object: workers are asked, and Secrets read.
 const LOOK: Duration = Duration::from_secs(10);
-/// How soon to look again at what is on its way.
+/// How soon to look again at an object that is progressing.
 const LOOK_SOON: Duration = Duration::from_secs(2);
-/// How soon to look again at what only someone else can change, who is seen doing it.
+/// How soon to look again at an object that only a change seen by a watch can help.
 const LOOK_LATE: Duration = Duration::from_secs(300);
-/// How often everything is applied though nothing seems to have changed.
+/// How often everything is applied even if nothing seems to have changed.
 const APPLY_EVERY: Duration = Duration::from_secs(600);
-/// How often numbers alone make a new status.
+/// How often a change of numbers alone makes a new status.
 const NUMBERS_EVERY: Duration = Duration::from_secs(30);
 
-/// What looking at any object needs.
+/// What every look needs, whatever the object.
 #[derive(Clone)]
 pub struct Context {
     pub cluster: Cluster,
@@ -46,22 +46,22 @@ pub struct Context {
     pub monitors: PodMonitors,
 }
 
-/// What is remembered of an object from one look to the next; losing it costs a few requests.
+/// What is remembered of an object between looks; losing it costs a few requests.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     /// What was applied last, and when.
     applied: Option<(String, Instant)>,
-    /// Something may not be as it was applied.
+    /// The children may have changed since they were applied.
     is_stale: bool,
     numbers_at: Option<Instant>,
     silent_looks: u32,
     told: Option<String>,
 }
 
-/// Looks at an object and does what there is to do; returns when to look again, if ever.
+/// Looks at an object and does what has to be done; returns when to look again, if ever.
 ///
 /// # Errors
-/// What keeps the operator from its work; the object is said to be `Degraded` by it.
+/// What keeps the operator from its work; the object is then reported as `Degraded`.
 pub async fn reconcile(
     context: &Context,
     key: &Key,
@@ -94,8 +94,8 @@ pub async fn reconcile(
     Ok(Some(LOOK_LATE))
 }
 
-/// Says in an Event what is wrong with an object so broken that the API server lets nobody write
-/// its status.
+/// Reports in an Event what is wrong with an object that is so broken that the API server does not
+/// allow writing its status.
 async fn warn_invalid(
     context: &Context,
     stored: &DynamicObject,
@@ -150,20 +150,20 @@ async fn look(
     Ok(Some(if is(&after, "Progressing") { LOOK_SOON } else { LOOK }))
 }
 
-/// What the operator's work ends in when nothing has failed.
+/// The result of the operator's work when nothing has failed.
 enum Outcome<T> {
     Done(T),
     /// Something that the object needs is missing or in the way, and only its user can change that.
     Blocked(Missing),
 }
 
-/// What has become of an object's children.
+/// The state of an object's children.
 struct Acted {
     observed: Observed,
     remark: Option<Missing>,
 }
 
-/// Brings the children to where the object wants them, and looks what has become of them.
+/// Applies the children and observes their state.
 async fn act(
     context: &Context,
     object: &Validated,
@@ -231,8 +231,8 @@ fn digest(children: &build::Children) -> String {
     fingerprint::of_text(&present.chain(absent).collect::<Vec<_>>().join("\n"))
 }
 
-/// Writes the status if it says something new, and an Event if the object has come to another
-/// state; returns the status.
+/// Writes the status if it has changed, and an Event if the object has entered another state;
+/// returns the status.
 async fn write_status(
     context: &Context,
     key: &Key,
@@ -264,7 +264,7 @@ async fn write_status(
     Ok(after)
 }
 
-/// Returns the conditions that are worth an Event: what is in trouble now, or else whether the
+/// Returns the conditions that deserve an Event: those that report trouble now, or else whether the
 /// object is ready.
 fn transitions(before: &ReconciliationStatus, after: &ReconciliationStatus) -> Vec<Condition> {
     let find = |status: &ReconciliationStatus, type_: &str| {
@@ -286,7 +286,7 @@ fn is(status: &ReconciliationStatus, type_: &str) -> bool {
     status.conditions.iter().any(|found| found.type_ == type_ && found.status == "True")
 }
 
-/// An Event that cannot be written is no reason to stop.
+/// A failure to write an Event is no reason to stop.
 async fn publish(
     context: &Context,
     stored: &DynamicObject,
@@ -308,7 +308,7 @@ async fn publish(
     }
 }
 
-/// Deletes what the object does not take along by itself, and lets it go.
+/// Deletes what does not go away with the object by itself, and releases the object.
 async fn delete(
     context: &Context,
     stored: &DynamicObject,

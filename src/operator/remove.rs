@@ -1,9 +1,10 @@
-//! What is left to do when an object is deleted: with `deletionPolicy: DeleteTopics`, its changelog
-//! and its group.
+//! What the operator has to do when an object is deleted: with `deletionPolicy: DeleteTopics`, it
+//! deletes the changelog and the consumer group.
 //!
-//! Promise: only such an object carries the finalizer, and none waits for ever: what cannot be
-//! deleted within [`REMOVAL_TIMEOUT`], or for want of a login that is gone, is let go with a word.
-//! Taking the finalizer off, or setting the policy to `Retain`, lets an object go at once.
+//! Promise: only such an object carries the finalizer, and none waits forever: if the topics cannot
+//! be deleted within [`REMOVAL_TIMEOUT`], or the login for them is gone, the object is released and
+//! an Event says so. Removing the finalizer, or setting the policy to `Retain`, releases an object
+//! at once.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,34 +25,34 @@ use rollcall_object::resource::{DeletionPolicy, ReconciliationSpec};
 use rollcall_object::secret::{Secret, without_line_ends};
 use rollcall_object::{Kafka, Sasl, Settings, Tls, Validated};
 
-/// How long after its deletion an object waits for Kafka.
+/// How long a deleted object waits for Kafka.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How far deleting is.
+/// The progress of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
-    /// Workers are still there.
+    /// This many workers still exist.
     WaitingForWorkers(usize),
     Done,
 }
 
-/// Tells whether the operator has something to do when the object is deleted.
+/// Returns whether the operator has something to do when the object is deleted.
 pub fn wants_finalizer(spec: &ReconciliationSpec) -> bool {
     spec.deletion_policy == DeletionPolicy::DeleteTopics
 }
 
-/// Tells whether the object waits for the operator when it is deleted.
+/// Returns whether the object waits for the operator when it is deleted.
 pub fn has_finalizer(object: &ObjectMeta) -> bool {
     object.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// Tells whether an object has waited long enough.
+/// Returns whether a deleted object has waited long enough.
 pub fn is_out_of_patience(object: &ObjectMeta, now: Timestamp) -> bool {
     let deleted_at = object.deletion_timestamp.as_ref();
     deleted_at.is_some_and(|at| now.duration_since(at.0).unsigned_abs() > REMOVAL_TIMEOUT)
 }
 
-/// Stops the workers; then, once they are gone, deletes what Kafka holds for them.
+/// Stops the workers and, once they are gone, deletes the changelog and the group from Kafka.
 ///
 /// # Errors
 /// When the API server or Kafka refuses.
@@ -82,9 +83,9 @@ pub async fn remove(cluster: &Cluster, object: &Validated, secrets: &[Content]) 
     reset.await.map_err(|error| Error::Start(format!("the deletion panicked: {error}")))?
 }
 
-/// Returns how to reach Kafka with the Secrets at hand: only workers have them mounted.
+/// Returns how to reach Kafka using the Secrets already read; only workers have them mounted.
 fn connection(settings: &Settings, secrets: &[Content]) -> Result<Connection> {
-    // Where a worker would find a file, the Secret's entry of that name is at hand.
+    // A worker reads this as a mounted file; here it is an entry of the Secret.
     let entry = |file: &Path| {
         let mut entries = secrets.iter().flat_map(|content| {
             content.entries.iter().map(|(key, bytes)| (content.field.file(key), bytes))

@@ -1,8 +1,8 @@
-//! Tells workers that are told to stop whether they are started again.
+//! Answers workers that are being stopped whether they will be started again.
 //!
 //! A worker that is scaled away hands its shards over at once; one that is restarted stays in its
-//! group, so that they stay where their stores are. Only the StatefulSet knows which of the two it
-//! is. Any operator answers, also one that does not lead: it is a question.
+//! group, so that its shards stay where their stores are. Only the StatefulSet knows which of the
+//! two it is. Any operator answers, even one that is not the leader: answering changes nothing.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use kube::{Api, Client};
 use super::names;
 use rollcall_service::state_api::RestartAnswer;
 
-/// A worker does not wait for longer.
+/// Workers do not wait longer than this for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns the URL at which the pod of this name asks, `$(POD_NAME)` for itself.
+/// Returns the URL at which the pod of this name asks; pass `$(POD_NAME)` for the pod itself.
 pub fn url(operator: &str, namespace: &str, pod: &str) -> String {
     format!("{}/v1/namespaces/{namespace}/workers/{pod}", operator.trim_end_matches('/'))
 }
 
-/// Answers there.
+/// Returns the routes that answer at that URL.
 pub fn routes(client: Client) -> Router {
     Router::new().route("/v1/namespaces/{namespace}/workers/{pod}", get(answer)).with_state(client)
 }
@@ -51,7 +51,7 @@ async fn answer(
     }
 }
 
-/// Returns the StatefulSet's name and the pod's number in it; `None` for what is no such pod.
+/// Returns the StatefulSet's name and the pod's ordinal; `None` if this is no pod of a StatefulSet.
 fn parts(pod: &str) -> Option<(&str, i32)> {
     let (name, ordinal) = pod.rsplit_once('-').filter(|(name, _)| names::is_label(name))?;
     let is_number = ordinal.bytes().all(|b| b.is_ascii_digit());

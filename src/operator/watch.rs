@@ -1,8 +1,8 @@
-//! Tells when an object, or something that belongs to one, is not as it was.
+//! Signals when an object, or one of its children, has changed.
 //!
-//! Only metadata is watched, and nothing is parsed: no object can be so broken that others are not
-//! seen any more. A watch that fails, also because the definition is not there yet, is tried again
-//! with growing pauses.
+//! Only metadata is watched and nothing is parsed, so that a broken object cannot hide others. A
+//! watch that fails, for example because the definition does not exist yet, is retried with growing
+//! pauses.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,19 +22,19 @@ use super::queue::{Cause, Key};
 use rollcall_object::Reconciliation;
 
 const PAUSE_MIN: Duration = Duration::from_millis(500);
-/// Also how long after it was made the definition is noticed.
+/// This also bounds how long it takes to notice a new definition.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// What a watch has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
-    /// There is such an object, and here is why to look at it, if there is a reason.
+    /// Such an object exists; includes why to look at it, if there is a reason.
     Seen(Key, Option<Cause>),
-    /// There is no such object any more.
+    /// The object no longer exists.
     Gone(Key),
-    /// A child of such an object was touched.
+    /// A child of such an object has changed.
     Child(Key, Cause),
-    /// A watch begins anew: objects may have gone unseen. Of all namespaces, or of one.
+    /// A watch starts again, of one namespace or of all: objects may have been missed.
     Restarted(Option<String>),
 }
 
@@ -70,7 +70,8 @@ pub async fn children(
         let signal = match event {
             Event::Init | Event::InitDone => None,
             Event::Apply(child) | Event::InitApply(child) => {
-                // A status is only looked at; what the operator applies has another generation.
+                // A change of the status only needs a look; the operator's own applies change the
+                // generation.
                 let cause = seen.look(&child).unwrap_or(Cause::Look);
                 owner(&child).map(|key| Signal::Child(key, cause))
             }
@@ -84,7 +85,7 @@ pub async fn children(
     run(client, resource, namespace, config, signals, send).await;
 }
 
-/// Returns the kinds whose changes are worth a look, beside the objects themselves.
+/// Returns the kinds whose changes need a look, in addition to the objects themselves.
 pub fn child_kinds() -> Vec<ApiResource> {
     build::watched()
 }
@@ -144,20 +145,20 @@ fn trouble(resource: &ApiResource, error: &Error) -> String {
              `rollcall crd` prints it"
         ),
         403 => format!("may not watch {plural}: grant list and watch to the service account"),
-        _ => format!("the watch of {plural} begins anew: {error}"),
+        _ => format!("the watch of {plural} starts again: {error}"),
     }
 }
 
-/// What tells a change that has to be acted upon from one of the status alone.
+/// Distinguishes changes that have to be acted on from changes of the status only.
 #[derive(Default)]
 struct Versions(HashMap<String, (Option<i64>, String)>);
 
 impl Versions {
-    /// Returns the cause for a look; `None` when nothing but the status has changed.
+    /// Returns the cause for a look; `None` when only the status has changed.
     fn look(&mut self, object: &Metadata) -> Option<Cause> {
         let meta = &object.metadata;
         let uid = meta.uid.clone().unwrap_or_default();
-        // Kinds without generation have no status either: each of their versions counts.
+        // Kinds without a generation have no status either: every version counts.
         let version = match meta.generation {
             Some(_) => format!(
                 "{:?} {:?} {:?} {:?}",
@@ -187,7 +188,7 @@ fn owner(child: &Metadata) -> Option<Key> {
     Some(Key { namespace: child.metadata.namespace.clone()?, name: owner.name.clone() })
 }
 
-/// Doubling pauses between attempts.
+/// Pauses between attempts, each twice as long as the one before.
 struct Pauses(Duration);
 
 impl Default for Pauses {

@@ -1,6 +1,6 @@
 //! Asks workers for their status.
 //!
-//! Promise: one question takes at most a few seconds and a few megabytes, however the other side
+//! Promise: one question takes at most a few seconds and a few megabytes, however the worker
 //! behaves.
 
 use std::time::Duration;
@@ -15,7 +15,8 @@ use rollcall_service::state_api::WorkerStatus;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 const AT_ONCE: usize = 32;
 
-/// Asks all workers that have an address; `None` for those that do not answer, in the same order.
+/// Asks all workers that have an address; the answers are in the same order, with `None` for those
+/// that do not answer.
 pub async fn ask_all(addresses: &[Option<String>]) -> Vec<Option<WorkerStatus>> {
     let client = &Client::plain(REQUEST_TIMEOUT, ANSWER_BYTES_MAX);
     let questions = addresses.iter().cloned().map(|address| async move {
@@ -60,7 +61,7 @@ mod tests {
         let well = serve(router).await;
         let old = serve(Router::new()).await;
         let garbled = serve(Router::new().route("/v1/status", get(|| async { "{" }))).await;
-        // Nobody listens at a port that was free a moment ago.
+        // Nobody listens on a port that was free a moment ago.
         let held = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let gone = held.local_addr().expect("it is bound").to_string();
         drop(held);

@@ -10,8 +10,8 @@ use super::Plan;
 use crate::names::{self, CONFIG_KEY, Component};
 use rollcall_object::{Reconciliation, Validated};
 
-/// Fields that say how Kubernetes runs workers, and nothing to the workers themselves. They are
-/// left out, so that changing them restarts nobody.
+/// Fields that say how Kubernetes runs workers and mean nothing to the workers themselves. They are
+/// left out, so that changing them restarts no worker.
 pub(super) const NOT_FOR_WORKERS: [&str; 8] = [
     "replicas",
     "paused",
@@ -39,7 +39,7 @@ pub fn config(object: &Validated) -> String {
     serde_yaml::to_string(&file).expect("an object is plain data")
 }
 
-/// Returns what workers say of whose state it is, which they commit with it.
+/// Returns the identity that workers commit with their state, which says whose state it is.
 fn identity(object: &Validated) -> Value {
     let metadata = object.metadata();
     let mut identity = json!({ "name": metadata.name });

@@ -1,4 +1,4 @@
-//! The console: stateless, asks the workers.
+//! The console: a stateless Deployment that asks the workers.
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::Container;

@@ -1,4 +1,4 @@
-//! One worker at a time may be evicted; one that is not healthy may always be.
+//! One worker at a time may be evicted; an unhealthy one may always be evicted.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -16,7 +16,7 @@ pub(super) fn build(plan: &Plan<'_>) -> PodDisruptionBudget {
                 match_labels: Some(names::selector(plan.name(), Component::Worker)),
                 ..LabelSelector::default()
             }),
-            // Or a worker that cannot start would block the drain of its node for ever.
+            // Otherwise a worker that cannot start would block the drain of its node forever.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()
         }),

@@ -1,7 +1,7 @@
-//! From a checked object to its children, purely: one file for each kind.
+//! Builds an object's children from a validated object, purely: one file for each kind.
 //!
-//! Promise: the same plan always makes the same children, and a child's pods change when, and only
-//! when, they have to be started anew. Ban: nothing here asks anyone for anything.
+//! Promise: the same plan always makes the same children, and a child's pod template changes if and
+//! only if its pods have to be restarted. Ban: no I/O here.
 
 mod config_map;
 mod console;
@@ -42,7 +42,7 @@ pub enum Monitoring {
     None,
 }
 
-/// What pods are told apart by: each changes when, and only when, such pods have to start anew.
+/// Hashes of what pods read: each changes if and only if those pods have to be restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
     pub worker: String,
@@ -55,7 +55,7 @@ pub struct Plan<'a> {
     /// With the metadata that the API server gave it.
     pub object: &'a Validated,
     pub image: &'a Image,
-    /// Where workers reach an operator; `None` when they do not.
+    /// Where workers reach an operator; `None` when they do not ask it.
     pub operator_url: Option<&'a str>,
     /// The file that workers read.
     pub config: String,
@@ -85,7 +85,7 @@ impl Plan<'_> {
     }
 }
 
-/// Returns the reference by which a child belongs to its object.
+/// Returns the owner reference that makes a child belong to its object.
 fn owner(object: &ObjectMeta) -> OwnerReference {
     OwnerReference {
         api_version: Reconciliation::api_version(&()).into_owned(),
@@ -97,7 +97,7 @@ fn owner(object: &ObjectMeta) -> OwnerReference {
     }
 }
 
-/// An object that shall exist as it is here.
+/// An object that must exist as it is here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Child {
     pub resource: ApiResource,
@@ -115,7 +115,7 @@ impl Child {
     }
 }
 
-/// An object that shall not exist.
+/// An object that must not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
     pub resource: ApiResource,
@@ -128,7 +128,7 @@ impl Absent {
     }
 }
 
-/// What shall exist, in the order in which to apply it, and what shall not.
+/// What must exist, in the order in which to apply it, and what must not.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Children {
     pub present: Vec<Child>,
@@ -149,7 +149,7 @@ pub fn watched() -> Vec<ApiResource> {
     ]
 }
 
-/// Returns what PodMonitors are called by the API server.
+/// Returns the API resource of PodMonitors.
 pub fn pod_monitors() -> ApiResource {
     let kind = GroupVersionKind::gvk("monitoring.coreos.com", "v1", "PodMonitor");
     ApiResource::from_gvk_with_plural(&kind, "podmonitors")

@@ -1,5 +1,5 @@
-//! Who may connect to workers and console. Where they connect to themselves is not restricted:
-//! brokers may be anywhere.
+//! Who may connect to workers and console. Their own outgoing connections are not restricted,
+//! because brokers may be anywhere.
 
 use k8s_openapi::api::networking::v1::{
     NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
@@ -14,7 +14,7 @@ use crate::names::{self, Component, PORT_NAME};
 /// Returns `None` when the object asks for none.
 pub(super) fn build(plan: &Plan<'_>) -> Option<NetworkPolicy> {
     let wanted = plan.object.spec().network_policy.as_ref()?;
-    // The console asks workers, and the operator, whose namespace is not known here, as well.
+    // Both the console and the operator ask workers; the operator's namespace is not known here.
     let ours = NetworkPolicyPeer {
         namespace_selector: Some(LabelSelector::default()),
         pod_selector: Some(LabelSelector {

@@ -1,5 +1,5 @@
-//! What the pods of workers and console have in common: restricted in every way that Kubernetes
-//! offers, and placed where the object says.
+//! What the pods of workers and console have in common: they are restricted in every way that
+//! Kubernetes offers, and placed where the object says.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub(super) fn template(
     container.image = Some(plan.image.name.clone());
     container.image_pull_policy.clone_from(&plan.image.pull_policy);
     container.security_context = Some(container_security());
-    // What a process says last stands in the pod's status, for the operator to pass on.
+    // The last log lines end up in the pod's status, where the operator reads them.
     container.termination_message_policy = Some("FallbackToLogsOnError".to_owned());
     let mounts = container.volume_mounts.get_or_insert_default();
     mounts.push(read_only("config", CONFIG_DIR));
@@ -37,7 +37,7 @@ pub(super) fn template(
         mounts.push(read_only(dir, &format!("{SECRETS_DIR}/{dir}")));
         volumes.push(secret_volume(&secret));
     }
-    // Ours win: selectors rest on them.
+    // Our labels win, because selectors rely on them.
     let mut labels = wanted.labels.clone();
     labels.extend(names::labels(plan.name(), component));
     let mut annotations = wanted.annotations.clone();
@@ -71,7 +71,7 @@ pub(super) fn template(
     }
 }
 
-/// Returns the port that everything of Rollcall answers on.
+/// Returns the port that all of Rollcall's pods serve.
 pub(super) fn port() -> ContainerPort {
     ContainerPort {
         name: Some(PORT_NAME.to_owned()),
@@ -81,7 +81,7 @@ pub(super) fn port() -> ContainerPort {
     }
 }
 
-/// Returns a probe that asks every `period` seconds and gives up after `failures` refusals.
+/// Returns a probe that runs every `period` seconds and gives up after `failures` failures.
 pub(super) fn probe(path: &str, period: i32, failures: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
@@ -121,7 +121,7 @@ fn config_volume(plan: &Plan<'_>) -> Volume {
     }
 }
 
-/// Tells whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show
+/// Returns whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show
 /// the topics' last records.
 fn reads(component: Component, secret: &SecretReference<'_>) -> bool {
     match secret.field.reader() {
@@ -138,7 +138,7 @@ fn secret_volume(secret: &SecretReference<'_>) -> Volume {
         secret: Some(SecretVolumeSource {
             secret_name: Some(secret.name.to_owned()),
             items: Some(keys.into_iter().map(item).collect()),
-            // Readable by the pod's group, which is all that it is in.
+            // Readable by the pod's group, which is its only group.
             default_mode: Some(0o440),
             ..SecretVolumeSource::default()
         }),
@@ -179,7 +179,7 @@ fn container_security() -> SecurityContext {
     }
 }
 
-/// Over nodes and zones where that is possible; a pod that cannot be spread still runs.
+/// Spreads pods over nodes and zones where possible; a pod that cannot be spread still runs.
 fn spread(object: &str, component: Component) -> Vec<TopologySpreadConstraint> {
     let over = |topology: &str| TopologySpreadConstraint {
         max_skew: 1,

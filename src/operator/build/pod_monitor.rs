@@ -1,4 +1,4 @@
-//! Tells a Prometheus that is run by its own operator to scrape the workers.
+//! Makes a Prometheus that is run by the Prometheus Operator scrape the workers.
 
 use serde_json::json;
 

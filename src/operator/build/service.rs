@@ -1,4 +1,4 @@
-//! Names for pods: one each for the workers, one for the console.
+//! Services: one for the workers and one for the console.
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::Plan;
 use crate::names::{self, Component, PORT, PORT_NAME};
 
-/// Headless, and with workers that are not ready: those are the ones to ask why.
+/// Headless, and includes workers that are not ready, because those have to be asked why.
 pub(super) fn workers(plan: &Plan<'_>) -> Service {
     Service {
         metadata: plan.meta(names::workers(plan.name()), Component::Worker),

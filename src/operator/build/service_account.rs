@@ -1,4 +1,4 @@
-//! The account that pods run under: it may do nothing, and its token is not mounted.
+//! The account that pods run under: it has no permissions, and its token is not mounted.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 

@@ -1,4 +1,4 @@
-//! The workers: a name and a volume each that outlive their pods.
+//! The workers: each has a name and a volume that outlive its pod.
 
 use std::collections::BTreeMap;
 
@@ -19,11 +19,11 @@ use crate::wanted;
 use rollcall_object::resource::StorageSpec;
 
 const STATE: &str = "state";
-/// Giving all shards up is bounded to 5 s; the rest is for closing clients and stores where broker
-/// or disk are slow. What is killed all the same loses nothing.
+/// Giving up all shards is bounded to 5 s; the rest is for closing clients and stores when the
+/// broker or disk is slow. A worker that is killed anyway loses nothing.
 const TERMINATION_SECONDS: i64 = 30;
 const STARTUP_PERIOD_SECONDS: i32 = 2;
-/// An hour: a worker that waits for its brokers is well, and restarting it does not bring them.
+/// One hour: a worker that waits for its brokers is healthy, and restarting it would not help.
 const STARTUP_FAILURES: i32 = 1800;
 
 pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
@@ -46,7 +46,7 @@ pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
         spec: StatefulSetSpec {
             replicas: Some(plan.replicas),
             service_name: Some(names::workers(plan.name())),
-            // Workers agree among themselves who does what; nobody has to wait for another.
+            // Workers agree among themselves who does what; none has to wait for another.
             pod_management_policy: Some("Parallel".to_owned()),
             selector: LabelSelector {
                 match_labels: Some(names::selector(plan.name(), Component::Worker)),
@@ -54,8 +54,8 @@ pub(super) fn build(plan: &Plan<'_>) -> StatefulSet {
             },
             template,
             volume_claim_templates: spec.storage.as_ref().map(|storage| vec![claim(storage)]),
-            // Coming back after a scale-down is cheap with the state still there. Without the
-            // object nobody needs it: the changelog has it all.
+            // Scaling up again is cheap if the state is still there. Once the object is deleted
+            // nobody needs the state: the changelog has all of it.
             persistent_volume_claim_retention_policy: Some(
                 StatefulSetPersistentVolumeClaimRetentionPolicy {
                     when_deleted: Some("Delete".to_owned()),
@@ -74,12 +74,12 @@ fn container(plan: &Plan<'_>) -> Container {
         format!("--file={CONFIG_DIR}/{CONFIG_KEY}"),
         format!("--state-dir={STATE_DIR}"),
         "--http=[::]:8080".to_owned(),
-        // The same after every restart, so that restarting moves no shard.
+        // The same after every restart, so that a restart moves no shard.
         "--instance-id=$(POD_NAME)".to_owned(),
         // Topics that do not fit become a condition of the object, not a crash loop.
         "--keep-trying".to_owned(),
     ];
-    // It cannot know itself whether it is restarted or scaled away.
+    // A worker cannot know by itself whether it is being restarted or scaled away.
     args.extend(plan.operator_url.map(|operator| {
         format!("--at-stop={}", wanted::url(operator, plan.namespace(), "$(POD_NAME)"))
     }));
@@ -127,8 +127,8 @@ fn claim(storage: &StorageSpec) -> PersistentVolumeClaim {
     }
 }
 
-/// Returns what volume claims are made from, as a text: the API server lets nobody change it, so
-/// the StatefulSet is made anew around its pods when this differs.
+/// Returns what volume claims are made from, as text. The API server does not allow changing it, so
+/// if it differs, the StatefulSet is recreated around its pods.
 fn storage_text(storage: Option<&StorageSpec>) -> String {
     storage.map_or("none".to_owned(), |storage| {
         let class = storage.storage_class_name.as_deref().unwrap_or("default");

@@ -1,7 +1,7 @@
-//! What the operator says about an object: a value, computed from what was seen.
+//! The status that the operator reports for an object: a value, computed from an observation.
 //!
-//! Promise: the same observation makes the same status, so that it is written only when something
-//! has changed. Ban: no clock and no API server.
+//! Promise: the same observation gives the same status, so it is written only when something has
+//! changed. Ban: no clock and no API server.
 
 mod numbers;
 mod verdict;
@@ -23,22 +23,22 @@ pub use verdict::{Phase, Verdict};
 /// What was found out about an object.
 #[derive(Debug, Clone)]
 pub enum Observation<'a> {
-    /// It cannot be understood, or asks for what cannot be.
+    /// The object cannot be parsed, or is invalid.
     Invalid(&'a [Problem]),
-    /// It is fine, but something that it needs is not.
+    /// The object is valid, but something that it needs is missing or in the way.
     Blocked { reason: &'a str, message: &'a str, phase: Phase },
     /// Its children are applied.
     Applied(Applied<'a>),
 }
 
-/// An object whose children are applied, and what has become of them.
+/// An object whose children are applied, and their state.
 #[derive(Debug, Clone)]
 pub struct Applied<'a> {
     pub wanted: Wanted,
-    /// Looks in a row at which a worker that is ready did not answer.
+    /// Consecutive looks at which a ready worker did not answer.
     pub silent_looks: u32,
     pub observed: &'a Observed,
-    /// Something that needs a look though workers do not mind it.
+    /// Something that needs attention although workers keep running.
     pub remark: Option<&'a Missing>,
 }
 
@@ -47,11 +47,11 @@ pub struct Applied<'a> {
 pub enum Wanted {
     /// That nothing is processed.
     Paused,
-    /// So many workers.
+    /// This many workers.
     Workers(i32),
 }
 
-/// Which object, and what was said about it before.
+/// The object, and the status it had before.
 #[derive(Debug, Clone)]
 pub struct Before<'a> {
     pub name: &'a str,
@@ -59,7 +59,7 @@ pub struct Before<'a> {
     pub status: &'a ReconciliationStatus,
 }
 
-/// Returns what to say about an object at `now`.
+/// Returns the status of an object at `now`.
 pub fn status(
     before: &Before<'_>,
     observation: &Observation<'_>,
@@ -68,7 +68,7 @@ pub fn status(
     let verdict = verdict::verdict(observation, before.status);
     let mut status = match observation {
         Observation::Applied(applied) => numbers::of(applied, before.status),
-        // The workers go on as they were; what is known of them is still the best guess.
+        // The workers keep running as before; what is known of them is still the best guess.
         Observation::Invalid(_) | Observation::Blocked { .. } => before.status.clone(),
     };
     status.observed_generation = before.generation;
@@ -77,8 +77,8 @@ pub fn status(
     status
 }
 
-/// Returns the status to write, if it should be: what moves all the time is kept as it stands until
-/// it is `stale`.
+/// Returns the status to write, if any. Numbers that change all the time are kept until they are
+/// `stale`.
 pub fn worth_writing(
     before: &ReconciliationStatus,
     after: &ReconciliationStatus,
@@ -98,7 +98,8 @@ pub fn worth_writing(
     *before != settled
 }
 
-/// Whether the numbers in the status are old enough to be written anew for their own sake.
+/// Whether the numbers in the status are old enough to be written again although nothing else
+/// changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbers {
     Fresh,

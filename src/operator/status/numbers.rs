@@ -1,4 +1,4 @@
-//! What workers say, put together.
+//! Combines what workers report.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::observe::{Observed, Worker};
 use rollcall_object::resource::{ReconciliationStatus, WorkerShards};
 use rollcall_service::state_api::{Phase, ShardStatus};
 
-/// Names of more workers than this would make the object large.
+/// Names of more workers than this would make the object too large.
 const WORKERS_MAX: usize = 100;
 
 pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> ReconciliationStatus {
@@ -26,13 +26,13 @@ pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> Reconc
         ..ReconciliationStatus::default()
     };
     if observed.silent().next().is_some() {
-        // Its shards run all the same: what was said last is better than a part of the whole.
+        // Shards run even if a worker did not answer; the last total is better than a partial one.
         let (replicas, ready_replicas) = (status.replicas, status.ready_replicas);
         return ReconciliationStatus { replicas, ready_replicas, partitions, ..before.clone() };
     }
     let shards = by_shard(observed);
     if shards.is_empty() {
-        // Nobody says anything now; what was said last is kept where it does not go away.
+        // No worker reports anything now; keep the last values that are still valid.
         status.open_keys = before.open_keys;
         status.overdue_keys = before.overdue_keys;
         status.last_completion_at.clone_from(&before.last_completion_at);
@@ -45,7 +45,7 @@ pub(super) fn of(applied: &Applied<'_>, before: &ReconciliationStatus) -> Reconc
     let inputs = || shards.values().flat_map(|shard| &shard.inputs);
     status.lag_records = Some(inputs().filter_map(|input| input.lag_records).sum());
     let behind = inputs().filter_map(|input| input.lag_seconds).fold(0.0, f64::max);
-    // A conversion of a float saturates, which is what is wanted here.
+    // A float conversion saturates, which is what we want here.
     status.lag_seconds = Some(behind.round() as i64);
     status.last_completion_at = last_completion(shards.values().copied(), before);
     status
@@ -62,8 +62,8 @@ fn partitioner(observed: &Observed) -> Option<String> {
     observed.workers.iter().find_map(|worker| worker.says.as_ref()?.partitioner.clone())
 }
 
-/// Returns every shard that a worker has. Of two that say they do, the one that runs it does: the
-/// other one is on its way out.
+/// Returns every shard that a worker has. If two workers report the same shard, the one that runs
+/// it counts: the other is giving it up.
 pub(super) fn by_shard(observed: &Observed) -> BTreeMap<u32, &ShardStatus> {
     let mut shards: BTreeMap<u32, &ShardStatus> = BTreeMap::new();
     let said = observed.workers.iter().filter_map(|worker| worker.says.as_ref());
@@ -97,7 +97,7 @@ fn ownership(observed: &Observed) -> Vec<WorkerShards> {
     observed.workers.iter().filter_map(shards).take(WORKERS_MAX).collect()
 }
 
-/// Returns numbers in ascending order as people write them: `0-3,7`.
+/// Returns numbers in ascending order, with ranges: `0-3,7`.
 fn ranges(numbers: impl Iterator<Item = u32>) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for number in numbers {
@@ -120,7 +120,7 @@ fn last_completion<'a>(
     let said = shards.filter_map(|shard| shard.last_completion_at.as_deref());
     let known = said.chain(before.last_completion_at.as_deref());
     let last = known.filter_map(|at| at.parse::<Timestamp>().ok()).max()?;
-    // To the second: more would only make it look different.
+    // To the second; more digits would only make it change more often.
     Some(format!("{last:.0}"))
 }
 

@@ -1,4 +1,4 @@
-//! What is the case, in one word, and what to do about it.
+//! Summarizes an object's state in one word, and says what to do about it.
 
 use super::numbers::{by_shard, partitions, running};
 use super::{Applied, Observation, Wanted};
@@ -13,14 +13,14 @@ const MESSAGE_CHARS_MAX: usize = 1000;
 /// A busy worker may miss one question.
 const SILENT_LOOKS: u32 = 3;
 
-/// Where an object is on its way.
+/// The phase that an object is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Nothing is left to do.
     Settled,
-    /// It gets there by itself.
+    /// It makes progress by itself.
     Progressing,
-    /// Nothing goes on until someone changes something.
+    /// It makes no progress until someone changes something.
     Stalled,
 }
 
@@ -32,11 +32,11 @@ pub struct Verdict {
     pub reason: String,
     pub message: String,
     pub phase: Phase,
-    /// What needs a look, whether or not the object is ready.
+    /// What needs attention, whether or not the object is ready.
     pub degraded: Option<Trouble>,
 }
 
-/// Something that needs a look.
+/// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     pub reason: String,
@@ -127,8 +127,8 @@ fn of_idle(reason: &str, remedy: &str, workers: usize) -> Verdict {
     )
 }
 
-/// Returns the first thing that does not go away by waiting: what workers say, then what their
-/// pods say, then what their shards say.
+/// Returns the first problem that does not go away by waiting: first those that workers report,
+/// then those of their pods, then those of their shards.
 fn trouble(observed: &Observed) -> Option<Trouble> {
     let said = observed.workers.iter().filter_map(|worker| {
         let trouble = worker.says.as_ref()?.trouble.as_ref()?;
@@ -146,8 +146,8 @@ fn trouble(observed: &Observed) -> Option<Trouble> {
         .or_else(|| of_shards(&all, state_api::Phase::Waiting, "ShardsFailing"))
 }
 
-/// Returns the first thing that workers say of themselves and that does not keep them from their
-/// work.
+/// Returns the first problem that workers report about themselves and that does not keep them from
+/// working.
 fn lesser_trouble(observed: &Observed) -> Option<Trouble> {
     let said = observed.workers.iter().filter_map(|worker| worker.says.as_ref());
     let mut troubles = said.flat_map(|says| says.troubles.iter().chain(&says.trouble));
@@ -170,7 +170,7 @@ fn of_shards(shards: &[&ShardStatus], state: state_api::Phase, reason: &str) -> 
     Some(Trouble { reason: reason.to_owned(), message })
 }
 
-/// Returns what is still to be waited for, if anything.
+/// Returns what still has to happen, if anything.
 fn progress(observed: &Observed, rollout: Rollout, total: Option<i32>) -> Option<Verdict> {
     let Rollout { wanted, existing, ready, updated, seen } = rollout;
     if observed.rollout.is_none() || !seen {
