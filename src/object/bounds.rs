@@ -1,4 +1,4 @@
-//! Every bound of the object, named once: validation, schema and documentation read it here.
+//! Every bound of the object, defined once: validation, schema and documentation read it here.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub const MEMORY: Bounds<Duration> = Bounds { min: Duration::from_secs(1), max: 
 pub const COMMIT_INTERVAL: Bounds<Duration> =
     Bounds { min: Duration::from_millis(1), max: Duration::from_secs(10) };
 /// `topics.changelog.deleteRetention`. A store that was away for longer is not trusted, and neither
-/// is a restore that took longer; half of the least is kept back for clocks that differ.
+/// is a restore that took longer. Half of the smallest value is held back for clocks that differ.
 pub const DELETE_RETENTION: Bounds<Duration> =
     Bounds { min: Duration::from_secs(60 * 60), max: Duration::from_secs(90 * DAY.as_secs()) };
 
@@ -67,5 +67,5 @@ pub const PATH_BYTES_MAX: u32 = 1024;
 pub const TOPIC_LENGTH_MAX: u32 = 249;
 /// Longest consumer group: the changelog topic adds a suffix to it.
 pub const GROUP_LENGTH_MAX: u32 = TOPIC_LENGTH_MAX - 10;
-/// Longest `metadata.name`: Kubernetes adds a hash to it and puts it into labels of 63 characters.
+/// Longest `metadata.name`: Kubernetes appends a hash and puts it into labels of 63 characters.
 pub const NAME_LENGTH_MAX: u32 = 52;

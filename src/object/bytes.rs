@@ -1,4 +1,4 @@
-//! Amounts of bytes as Kubernetes writes them: `512Ki`, `1.5Gi`, `64M`, `1048576`.
+//! Amounts of bytes in Kubernetes' notation: `512Ki`, `1.5Gi`, `64M`, `1048576`.
 
 const UNITS: [(&str, u64); 8] = [
     ("Ki", 1 << 10),
@@ -12,7 +12,7 @@ const UNITS: [(&str, u64); 8] = [
 ];
 const FRACTION_DIGITS_MAX: usize = 9;
 
-/// Returns the bytes that `text` names, rounded down, or `None` when it names none.
+/// Returns the bytes that `text` stands for, rounded down, or `None` when it is not an amount.
 pub fn parse(text: &str) -> Option<u64> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);

@@ -1,8 +1,9 @@
-//! Rules in the custom resource definition, for the API server to check when the object is applied.
+//! Rules in the custom resource definition, which the API server checks when the object is applied.
 //!
-//! Promise: each refuses something that [`validate`](super::validate) would refuse too, or a change
-//! that would tear running state from its topics. Every list and text that they read is bounded in
-//! the schema, or the API server would refuse the rules as too costly.
+//! Promise: each rule refuses either something that [`validate`](super::validate) would refuse too,
+//! or a change that would separate running state from its topics. Every list and text that the
+//! rules read is bounded in the schema; otherwise the API server would refuse the rules as too
+//! costly.
 
 use kube::core::Rule;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-/// What a duration looks like, for the API server; [`parse`] accepts the same.
+/// The pattern of a duration, for the API server; [`parse`] accepts the same.
 pub const PATTERN: &str = "^([0-9]+(ms|s|m|h|d|w))+$";
 
 /// Milliseconds per unit, the largest first.
@@ -16,9 +16,9 @@ const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
 ];
 
-/// Returns the duration that `text` names, or `None` when it names none.
+/// Returns the duration that `text` stands for, or `None` when it is not a duration.
 ///
-/// There are no months or years: they differ in length.
+/// There are no months or years, because they differ in length.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut total_ms = 0_u64;
     let mut rest = text;

@@ -1,13 +1,14 @@
-//! Instants as the object writes them: `2000-01-01T00:00:00Z`.
+//! Instants in the object's notation: `2000-01-01T00:00:00Z`.
 
-/// What an instant looks like, for the API server; [`parse`] accepts the same, where there is such
-/// a day.
+/// The pattern of an instant, for the API server; [`parse`] accepts the same, except for dates that
+/// do not exist.
 pub const PATTERN: &str =
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?Z$";
 
-/// Returns the milliseconds since the epoch that `text` names, or `None` when it names none.
+/// Returns the milliseconds since the epoch that `text` stands for, or `None` when it is not an
+/// instant.
 pub fn parse(text: &str) -> Option<i64> {
-    // Only UTC: an instant that is read by people in several places should look the same to all.
+    // Only UTC: people in several time zones read it, and it should look the same to all of them.
     text.strip_suffix('Z').filter(|rest| rest.as_bytes().get(10) == Some(&b'T'))?;
     text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }

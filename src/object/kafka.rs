@@ -1,4 +1,4 @@
-//! How to reach the Kafka cluster, checked, and as settings of the Kafka client.
+//! How to reach the Kafka cluster, validated, and as settings of the Kafka client.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ pub struct Kafka {
     pub bootstrap_servers: String,
     pub group_id: String,
     pub group_protocol: GroupProtocol,
-    /// `None` for a connection that is not encrypted.
+    /// `None` for an unencrypted connection.
     pub tls: Option<Tls>,
     pub sasl: Option<Sasl>,
-    /// Further settings of the client; none of them touches exactly-once.
+    /// Further settings of the client; none of them affects exactly-once.
     pub properties: BTreeMap<String, String>,
 }
 
@@ -53,20 +53,20 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Where tokens to log in with come from. The client gets them apart from its settings, since each
-/// is good for a while only.
+/// Where login tokens come from. They are not part of the client's settings, because each token is
+/// valid only for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Oauth {
     /// With the scheme `http` or `https`, and a host.
     pub token_endpoint: Uri,
     pub scope: Option<String>,
     pub audience: Option<String>,
-    /// What brokers want beside the token.
+    /// Extensions that brokers require beside the token.
     pub extensions: BTreeMap<String, String>,
     pub client_id: Secret,
     pub client_secret: Secret,
-    /// PEM file with whom to trust at the token endpoint; `None` for the system's certificate
-    /// authorities.
+    /// PEM file with the certificate authority to trust at the token endpoint; `None` for the
+    /// system's certificate authorities.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -128,7 +128,7 @@ impl Sasl {
 }
 
 impl SaslMechanism {
-    /// Returns the name that brokers know.
+    /// Returns the mechanism's name in the protocol.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",

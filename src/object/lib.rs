@@ -1,13 +1,13 @@
-//! The `Reconciliation` object: the only configuration there is, in a file and in Kubernetes.
+//! The `Reconciliation` object: the only configuration there is, both in a file and in Kubernetes.
 //!
 //! ```text
 //!  YAML ──read──► Reconciliation ──validate──► Settings ──► worker, operator, demo
 //!                 (as written)                 (checked)
 //! ```
 //!
-//! Promise: an object is checked once and completely; every mistake is told with its path in the
-//! object and its remedy, and whoever holds [`Settings`] need not check again. Ban: nothing here
-//! connects to anything; secrets are read only when a connection is made.
+//! Promise: an object is checked once and completely. Every mistake is reported with its path in
+//! the object and its fix, and code that holds [`Settings`] need not check again. Ban: nothing here
+//! opens connections; secrets are read only when a connection is made.
 
 #![forbid(unsafe_code)]
 
@@ -63,7 +63,7 @@ pub fn load(file: &Path) -> Result<Settings, Error> {
     })
 }
 
-/// Reads and validates the object in a text.
+/// Reads and validates the object in a string.
 ///
 /// # Errors
 /// With everything that is wrong with the object.

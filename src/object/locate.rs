@@ -1,17 +1,17 @@
-//! Where in a text a field of the object stands.
+//! Finds the line of a field of the object in a text.
 //!
-//! Values that were read from YAML know no lines, but errors do. So the text is read again up to
-//! the field, and fails there.
+//! Values that were read from YAML have no line numbers, but errors do. So the text is parsed again
+//! up to the field, and parsing fails there.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// What our own errors say.
+/// The message of our own errors.
 const FOUND: &str = "rollcall: this is the place";
 
-/// Returns the line, from 1, of the field at `path`, such as `spec.observed[0].item`; where it is
-/// not there, of the field around it. `None` where there is none of these either.
+/// Returns the line, from 1, of the field at `path`, such as `spec.observed[0].item`. If the field
+/// is missing, this is the line of its closest ancestor; `None` if there is none of those either.
 pub(super) fn line(text: &str, path: &str) -> Option<usize> {
     let steps = steps(path);
     (1..=steps.len()).rev().find_map(|count| {
@@ -28,7 +28,7 @@ enum Step<'a> {
     Index(usize),
 }
 
-/// Takes a path apart, as far as it is one.
+/// Splits a path into its steps, as far as it is valid.
 fn steps(path: &str) -> Vec<Step<'_>> {
     let mut steps = Vec::new();
     let mut rest = path;
@@ -51,7 +51,7 @@ fn steps(path: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// Goes to a place, and fails there.
+/// Walks to a field and fails there.
 struct To<'a>(&'a [Step<'a>]);
 
 impl<'de> DeserializeSeed<'de> for To<'_> {
@@ -62,8 +62,9 @@ impl<'de> DeserializeSeed<'de> for To<'_> {
     }
 }
 
-/// What is not provided for is a value: at the end of the path it is the place, before it something
-/// else than the path says. Either way the visit fails, and only the former says [`FOUND`].
+/// A value of any other kind ends the walk: at the end of the path it is the field that was looked
+/// for, before the end the document differs from the path. The visit fails either way, and only in
+/// the former case with [`FOUND`].
 impl<'de> Visitor<'de> for To<'_> {
     type Value = ();
 
@@ -75,7 +76,7 @@ impl<'de> Visitor<'de> for To<'_> {
         let Some((Step::Name(name), rest)) = self.0.split_first() else {
             return Err(A::Error::custom(self.says()));
         };
-        // Of a field, the line of its name is told.
+        // For a field, the line of its name is reported.
         let is_last = rest.is_empty();
         while let Some(is_it) = map.next_key_seed(Name { name, is_last })? {
             if is_it {
@@ -108,7 +109,7 @@ impl To<'_> {
     }
 }
 
-/// Tells whether a key is the one that is looked for; fails at the last one of the path.
+/// Returns whether a key is the one that is looked for; fails at the last one of the path.
 struct Name<'a> {
     name: &'a str,
     is_last: bool,

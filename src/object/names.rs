@@ -2,8 +2,8 @@
 
 use super::bounds::{GROUP_LENGTH_MAX, NAME_LENGTH_MAX, TOPIC_LENGTH_MAX};
 
-/// What a topic and a group look like, for the API server; [`check_topic`] accepts the same but
-/// `.` and `..`.
+/// The pattern of a topic and of a group, for the API server; [`check_topic`] accepts the same,
+/// except for `.` and `..`.
 pub const TOPIC_PATTERN: &str = "^[a-zA-Z0-9._-]+$";
 
 /// Why a name is refused and what would be accepted.
@@ -12,7 +12,7 @@ pub type Refusal = (String, String);
 /// Checks that Kafka accepts `name` as a topic and does not use it itself.
 ///
 /// # Errors
-/// What is wrong with the name, and the remedy.
+/// What is wrong with the name, and the fix.
 pub fn check_topic(name: &str) -> Result<(), Refusal> {
     check_legal("topic", name, TOPIC_LENGTH_MAX)?;
     if name.starts_with("__") {
@@ -24,18 +24,18 @@ pub fn check_topic(name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks that `name` can begin the name of the changelog topic and the transactional ids.
+/// Checks that the names of the changelog topic and the transactional ids can begin with `name`.
 ///
 /// # Errors
-/// What is wrong with the name, and the remedy.
+/// What is wrong with the name, and the fix.
 pub fn check_group(name: &str) -> Result<(), Refusal> {
     check_legal("consumer group", name, GROUP_LENGTH_MAX)
 }
 
-/// Checks that `name` can name Kubernetes objects and be part of labels.
+/// Checks that Kubernetes objects can be called `name` and that it can be part of labels.
 ///
 /// # Errors
-/// What is wrong with the name, and the remedy.
+/// What is wrong with the name, and the fix.
 pub fn check_object(name: &str) -> Result<(), Refusal> {
     if can_name_object(name) {
         return Ok(());
@@ -58,8 +58,7 @@ fn can_name_object(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Returns the name that an object may have and that is most like `name`; `None` for one of other
-/// letters altogether.
+/// Returns the valid object name that is closest to `name`; `None` if none can be made from it.
 fn fitting(name: &str) -> Option<String> {
     let letters = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
     let parts: Vec<&str> = letters.split('-').filter(|part| !part.is_empty()).collect();
@@ -67,7 +66,7 @@ fn fitting(name: &str) -> Option<String> {
     can_name_object(&name).then_some(name)
 }
 
-/// Returns what Kafka tells topics apart by: it refuses two that differ only in `.` and `_`.
+/// Returns the form by which Kafka compares topics: it refuses two that differ only in `.` and `_`.
 pub fn collision_form(topic: &str) -> String {
     topic.replace('.', "_")
 }

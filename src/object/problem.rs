@@ -7,12 +7,12 @@ use super::names::Refusal;
 /// One mistake in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is, such as `spec.observed[0].item`; `file` if the text is not YAML.
+    /// Its path, such as `spec.observed[0].item`; `file` if the text is not YAML.
     pub path: String,
-    /// The line of the text, from 1; `None` where there is no text, or it has no such place.
+    /// The line of the text, from 1; `None` without a text, or if the text has no such field.
     pub line: Option<usize>,
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub remedy: String,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Collects mistakes, so that all of them are told at once.
+/// Collects mistakes, so that all of them are reported at once.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<Problem>);
 
@@ -41,7 +41,7 @@ impl Problems {
         self.0.push(Problem { path, line: None, message, remedy });
     }
 
-    /// Adds the refusal, if it is one.
+    /// Adds the refusal if `result` is one.
     pub fn check<T>(&mut self, path: impl Into<String>, result: Result<T, Refusal>) -> Option<T> {
         result.map_err(|(message, remedy)| self.add(path, message, remedy)).ok()
     }

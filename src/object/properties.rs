@@ -1,14 +1,14 @@
-//! Settings of the Kafka client that an object may not override, each with its reason.
+//! Settings of the Kafka client that an object may not override, each with the reason.
 //!
-//! Promise: whatever passes is known to librdkafka, has a valid value, and leaves exactly-once,
-//! sharding and fencing as they are.
+//! Promise: a setting that passes is known to librdkafka, has a valid value, and does not affect
+//! exactly-once, sharding or fencing.
 
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use super::names::Refusal;
 
-/// Settings that are refused for one reason.
+/// Settings that are refused for the same reason.
 struct Group {
     names: &'static [&'static str],
     reason: &'static str,
@@ -174,10 +174,10 @@ const REFUSED: &[Group] = &[
     },
 ];
 
-/// Checks that the Kafka client knows the setting and that it may be given.
+/// Checks that the Kafka client knows the setting and that the object may set it.
 ///
 /// # Errors
-/// Why not, and what to do instead.
+/// Why it may not, and what to do instead.
 pub fn check(name: &str, value: &str) -> Result<(), Refusal> {
     if let Some(group) = REFUSED.iter().find(|group| group.names.contains(&name)) {
         return Err((format!("{name} {}", group.reason), group.remedy.to_owned()));

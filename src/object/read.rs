@@ -1,4 +1,5 @@
-//! Text to object: the shape is checked here, what the values mean in [`super::validate`].
+//! Parses text into an object. The shape is checked here, the meaning of values in
+//! [`super::validate`].
 
 use kube::Resource;
 use serde_yaml::Value;
@@ -9,18 +10,18 @@ use super::{Problem, Reconciliation, shape};
 const TOP_LEVEL: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
 
 impl Reconciliation {
-    /// Reads an object from YAML (or JSON, which is YAML too).
+    /// Reads an object from YAML (or JSON, which is also YAML).
     ///
     /// # Errors
-    /// Every field that is unknown or has a number for a text, and the first that is missing or of
-    /// another wrong type.
+    /// Every field that is unknown or has a number where a text belongs, and the first field that
+    /// is missing or has another wrong type.
     pub fn from_yaml(text: &str) -> Result<Self, Vec<Problem>> {
         let (object, problems) = read(text);
         object.filter(|_| problems.is_empty()).ok_or(problems)
     }
 }
 
-/// Returns the object, as far as it can be understood, and what is wrong with its shape.
+/// Returns the object, as far as it can be parsed, and what is wrong with its shape.
 pub(super) fn read(text: &str) -> (Option<Reconciliation>, Vec<Problem>) {
     let mut problems = Problems::default();
     let object = document(text, &mut problems).and_then(|mut document| {
@@ -66,7 +67,7 @@ fn remedy_for_syntax(message: &str) -> &'static str {
     }
 }
 
-/// Tells whether the document claims to be a Reconciliation.
+/// Returns whether the document claims to be a Reconciliation.
 fn check_kind(document: &mut Value, problems: &mut Problems) -> bool {
     let expected =
         [("apiVersion", Reconciliation::api_version(&())), ("kind", Reconciliation::kind(&()))];

@@ -1,4 +1,5 @@
-//! `docs/reconciliation.md`, made from the custom resource definition, so that it cannot be stale.
+//! Generates `docs/reconciliation.md` from the custom resource definition, so that it stays
+//! current.
 
 use std::fmt::Write;
 
@@ -53,7 +54,7 @@ Secrets never stand in the object. In Kubernetes it names Secrets, which are mou
 /// Returns the page as Markdown.
 ///
 /// # Panics
-/// When the definition has no schema, which its own derivation rules out.
+/// When the definition has no schema, which cannot happen since it is derived.
 pub fn markdown() -> String {
     let definition = Reconciliation::crd();
     let spec = definition.spec.versions[0]

@@ -1,4 +1,4 @@
-//! What the definition says about a field: what belongs there, and where fields of a name stand.
+//! What the definition says about a field: which values it takes, and where fields of a name are.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -8,7 +8,7 @@ use serde_path_to_error::Segment;
 
 use super::{Reconciliation, duration, instant};
 
-/// What belongs into a field.
+/// The values that a field takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     Duration,
@@ -19,9 +19,9 @@ pub(super) enum Kind {
     Integer,
     Boolean,
     List,
-    /// Fields with these names.
+    /// An object with these fields.
     Fields(Vec<String>),
-    /// Names of the user's own, with texts.
+    /// An object with names chosen by the user, and texts as values.
     Map,
 }
 
@@ -35,7 +35,7 @@ impl Definition {
         Self(schema.unwrap_or_default())
     }
 
-    /// Returns what belongs into the field at `path`; `None` where the definition does not say.
+    /// Returns the kind of the field at `path`; `None` if the definition does not say.
     pub fn kind<'a>(&self, path: impl Iterator<Item = &'a Segment>) -> Option<Kind> {
         let field = self.field(path)?;
         if field.x_kubernetes_int_or_string == Some(true) {
@@ -67,7 +67,7 @@ impl Definition {
         Some(first.trim_end_matches('.').to_owned())
     }
 
-    /// Returns where fields of this name stand, such as `spec.kafka.groupId`.
+    /// Returns the paths of all fields of this name, such as `spec.kafka.groupId`.
     pub fn places(&self, name: &str) -> Vec<String> {
         let mut places = Vec::new();
         if let Some(spec) = self.0.properties.as_ref().and_then(|fields| fields.get("spec")) {

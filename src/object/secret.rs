@@ -1,4 +1,4 @@
-//! Where secrets are: never in the object itself.
+//! Where secrets are; they are never in the object itself.
 
 use std::env::VarError;
 use std::fmt;
@@ -6,24 +6,24 @@ use std::path::PathBuf;
 
 use rollcall_core::text::plain::sentence;
 
-/// Where Secrets named by the object are mounted in Kubernetes.
+/// Where Secrets that the object names are mounted in Kubernetes.
 pub const SECRETS_DIR: &str = "/etc/rollcall/secrets";
-/// Where a secret text is found when it is needed.
+/// Where a secret text is read from when it is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
     /// In an environment variable.
     Env(String),
-    /// In a file; line ends at its end do not belong to it.
+    /// In a file; trailing line ends are not part of it.
     File(PathBuf),
 }
 
-/// Returns the secret that a file or an entry of a Secret holds: all of it but line ends at its
-/// end, which editors and `echo` leave there. Spaces may belong to a password.
+/// Returns the secret in a file or an entry of a Secret, without trailing line ends, which editors
+/// and `echo` add. Spaces are kept, since they may belong to a password.
 pub fn without_line_ends(text: &str) -> &str {
     text.trim_end_matches(['\n', '\r'])
 }
 
-/// A secret that cannot be had.
+/// A secret that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: cannot read {secret}: {reason}")]
 pub struct SecretError {

@@ -1,5 +1,5 @@
-//! The fields of the object that name Secrets: the one list of them, which mounting, reading,
-//! fingerprints and removal go through.
+//! The fields of the object that name Secrets. This is the only list of them; mounting, reading,
+//! fingerprints and removal all use it.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub enum SecretField {
 /// Who reads a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
-    /// Workers, and the console, which shows the topics' last records.
+    /// Workers and the console, which shows the topics' last records.
     All,
     Console,
 }
@@ -32,7 +32,7 @@ pub struct SecretReference<'a> {
     /// The field that names it.
     pub field: SecretField,
     pub name: &'a str,
-    /// Entries that are read; one may serve twice.
+    /// Entries that are read; one entry may serve two purposes.
     pub keys: Vec<&'a str>,
 }
 
@@ -48,7 +48,7 @@ impl SecretField {
         Self::ConsoleToken,
     ];
 
-    /// Returns where it is in the object.
+    /// Returns its path in the object.
     pub fn path(self) -> &'static str {
         match self {
             Self::KafkaCa => "spec.kafka.tls.caSecretRef",
@@ -61,8 +61,8 @@ impl SecretField {
         }
     }
 
-    /// Returns the directory below [`SECRETS_DIR`] that its Secret is mounted at, which is also
-    /// what the pod's volume is called.
+    /// Returns the directory below [`SECRETS_DIR`] that its Secret is mounted at, which is also the
+    /// name of the pod's volume.
     pub fn dir(self) -> &'static str {
         match self {
             Self::KafkaCa => "kafka-ca",
@@ -83,7 +83,7 @@ impl SecretField {
         }
     }
 
-    /// Returns the file that an entry of its Secret is in a pod.
+    /// Returns the file in a pod that holds an entry of its Secret.
     pub fn file(self, key: &str) -> PathBuf {
         [SECRETS_DIR, self.dir(), key].iter().collect()
     }

@@ -1,4 +1,4 @@
-//! A reconciliation's settings, checked: what every other part of Rollcall works with.
+//! The validated settings of a reconciliation, which every other part of Rollcall works with.
 //!
 //! Promise: a [`Settings`] can only come from [`validate`](super::validate), so its names are
 //! legal, its topics distinct, its numbers within bounds, and its paths compile.
@@ -21,9 +21,9 @@ use rollcall_core::{
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The object's namespace in Kubernetes; `None` where nobody says.
+    /// The object's namespace in Kubernetes; `None` if it is not given.
     pub namespace: Option<String>,
-    /// As Kubernetes numbers the object; `None` outside of it.
+    /// The object's uid in Kubernetes; `None` outside of it.
     pub uid: Option<String>,
     /// The object's name.
     pub name: String,
@@ -46,16 +46,16 @@ pub struct Settings {
     pub limits: Limits,
     /// Bytes that one worker may use; `None` when it follows from the container's limit.
     pub memory_budget_bytes: Option<u64>,
-    /// Each step of each record is told in the log.
+    /// Whether each step of each record is logged.
     pub log_records: bool,
     pub tracing: Tracing,
-    /// No record is to be processed.
+    /// Whether processing is paused.
     pub paused: bool,
-    /// How many workers Kubernetes is to run.
+    /// How many workers Kubernetes should run.
     pub replicas: u32,
 }
 
-/// The topic of the expectations and where its records hold what matters.
+/// The topic of the expectations and where its records hold key, items and quantities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     pub topic: String,
@@ -64,14 +64,14 @@ pub struct Expected {
     pub allow_empty: bool,
 }
 
-/// A topic of observations and where its records hold what matters.
+/// A topic of observations and where its records hold key, item and quantity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
     pub topic: String,
     pub paths: ObservedPaths,
 }
 
-/// The topic of the completions and what they look like.
+/// The topic of the completions and the format of its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completed {
     pub topic: String,
@@ -80,25 +80,25 @@ pub struct Completed {
     pub facts: FactsSpec,
 }
 
-/// When something happens because nothing else did.
+/// When something happens because nothing else arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadlines {
-    /// From the expectation's arrival to its report; `None` never.
+    /// From the arrival of the expectation to its report; `None` for never.
     pub overdue_after: Option<Duration>,
-    /// From the last observation of a key without expectation to its end.
+    /// From the last observation of a key without an expectation until it is forgotten.
     pub orphans_after: Duration,
-    /// From the expectation's arrival to its cancellation; `None` never.
+    /// From the arrival of the expectation to its cancellation; `None` for never.
     pub expire_after: Option<Duration>,
     /// How long a finished key is remembered.
     pub memory: Duration,
 }
 
-/// How topics are made.
+/// How topics are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
-    /// Missing outputs and a missing changelog are made; otherwise they are only checked.
+    /// Creates missing outputs and a missing changelog; otherwise they are only checked.
     pub manage: bool,
-    /// Missing inputs are made, too.
+    /// Also creates missing inputs.
     pub create_inputs: bool,
     /// Partitions when no input exists yet; `None` for the broker's default.
     pub partitions: Option<i32>,
@@ -109,8 +109,7 @@ pub struct Topics {
     pub changelog_segment_bytes: u64,
 }
 
-/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
-/// count.
+/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub row_bytes_max: usize,
@@ -121,17 +120,17 @@ pub struct Limits {
     pub timestamp_ahead_max: Duration,
 }
 
-/// What a collector is told.
+/// What is sent to a collector.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tracing {
-    /// Base URL; `None` where only the command line or the environment may give one.
+    /// Base URL; `None` if only the command line or the environment may set one.
     pub endpoint: Option<String>,
     /// HTTP headers to send along, as `name=value,name=value`.
     pub headers: Option<Secret>,
     pub keys: Keys,
 }
 
-/// Whether spans name the keys that they are about.
+/// Whether spans include the keys that they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keys {
     Told,
@@ -154,7 +153,7 @@ impl Settings {
         }
     }
 
-    /// Returns which timestamps of records can be used.
+    /// Returns the range of usable record timestamps.
     pub fn times(&self) -> Times {
         let Limits { timestamp_min_ms, timestamp_ahead_max, .. } = self.limits;
         Times { min_ms: timestamp_min_ms, ahead_max_ms: millis(timestamp_ahead_max) }
@@ -197,7 +196,7 @@ impl Settings {
         }
     }
 
-    /// Returns the topic that a kind of output goes to.
+    /// Returns the topic of a kind of output.
     pub fn output(&self, sink: Sink) -> &str {
         match sink {
             Sink::Completed => &self.completed.topic,
@@ -211,7 +210,7 @@ impl Settings {
         [Sink::Completed, Sink::Overdue, Sink::DeadLetter].map(|sink| self.output(sink))
     }
 
-    /// Returns a text that changes whenever the index of due rows has to be built anew.
+    /// Returns a text that changes whenever the index of due rows has to be rebuilt.
     pub fn deadlines_fingerprint(&self) -> String {
         let Deadlines { overdue_after, orphans_after, expire_after, memory } = self.deadlines;
         let text =

@@ -1,4 +1,4 @@
-//! Whether a document has the object's shape: known fields, of the right types.
+//! Checks that a document has the object's shape: known fields, of the right types.
 
 use serde_path_to_error::{Path, Segment};
 use serde_yaml::Value;
@@ -9,11 +9,11 @@ use super::schema::{Definition, Kind};
 use super::suggest;
 use rollcall_core::text::near::nearest;
 
-/// Most places that are named for a field that stands at a wrong one.
+/// How many places are listed at most for a field in the wrong place.
 const PLACES_MAX: usize = 3;
 
-/// Reads the document. Unknown fields are taken out one by one, and numbers that should be text
-/// become text, so that all of them are reported; `None` after anything but unknown fields.
+/// Reads the document. Unknown fields are removed one by one, and numbers that should be text
+/// become text, so that all of them are reported. Returns `None` after anything but unknown fields.
 pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Reconciliation> {
     let definition = Definition::new();
     let mut is_readable = true;
@@ -43,7 +43,7 @@ pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Recon
     }
 }
 
-/// Returns what a remedy for an unknown field says.
+/// Returns the remedy for an unknown field.
 pub(super) fn remedy_for_unknown(field: &str, known: &[&str], places: &[String]) -> String {
     let near = nearest(field, known.iter().copied());
     match (near, places) {
@@ -58,7 +58,7 @@ pub(super) fn remedy_for_unknown(field: &str, known: &[&str], places: &[String])
     }
 }
 
-/// What serde has found wrong.
+/// A problem that serde has found.
 struct Wrong<'a> {
     path: &'a Path,
     message: &'a str,
@@ -80,8 +80,8 @@ impl Wrong<'_> {
         problems.add(self.path.to_string(), "is an unknown field", remedy);
     }
 
-    /// Adds anything but an unknown field; `found` is what stands there. Tells whether any text
-    /// would have the right type.
+    /// Adds any problem except an unknown field; `found` is the value there. Returns whether any
+    /// text would have the right type.
     fn report(&self, found: Option<&Value>, problems: &mut Problems) -> bool {
         let place = self.path.to_string();
         if let Some(field) = self.message.strip_prefix("missing field") {
@@ -170,7 +170,7 @@ fn remedy(kind: &Kind, found: &Value) -> String {
     }
 }
 
-/// Returns a single value as text; of anything else nothing.
+/// Returns a scalar value as text, and an empty text for anything else.
 fn text_of(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
@@ -191,7 +191,7 @@ fn at<'a, 'b>(
     })
 }
 
-/// Removes the unknown field; tells whether it was there.
+/// Removes the unknown field; returns whether it was there.
 fn take_out(document: &mut Value, path: &Path, message: &str) -> bool {
     let mut segments: Vec<&Segment> = path.iter().collect();
     let Some(field) = message.split('`').nth(1) else { return false };

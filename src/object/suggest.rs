@@ -1,8 +1,8 @@
-//! What was probably meant by a value that cannot be read.
+//! Guesses what a value that cannot be parsed was meant to be.
 
 use super::{bytes, duration, instant};
 
-/// What people write for the units of durations, in lower case.
+/// Words that people use for units of time, in lower case.
 const TIME_WORDS: [(&str, &[&str]); 6] = [
     ("ms", &["msec", "msecs", "millis", "millisecond", "milliseconds"]),
     ("s", &["sec", "secs", "second", "seconds"]),
@@ -13,7 +13,7 @@ const TIME_WORDS: [(&str, &[&str]); 6] = [
 ];
 const BYTE_UNITS: [&str; 8] = ["Ki", "Mi", "Gi", "Ti", "k", "M", "G", "T"];
 
-/// Returns how to write a duration where `text` stands.
+/// Returns how to write the duration that `text` was probably meant to be.
 pub(super) fn duration(text: &str) -> String {
     let plain: String = text.to_lowercase().split_whitespace().collect();
     if !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_digit()) {
@@ -24,7 +24,7 @@ pub(super) fn duration(text: &str) -> String {
              are units, too"
         );
     }
-    // As in ISO 8601.
+    // ISO 8601 notation.
     let parts = plain.strip_prefix('p').unwrap_or(&plain).replace('t', "");
     let written = [with_units(&plain), with_units(&parts)].into_iter();
     let meant = written.flatten().find(|meant| duration::parse(meant).is_some());
@@ -34,7 +34,7 @@ pub(super) fn duration(text: &str) -> String {
     )
 }
 
-/// Returns `text` with the words for units replaced by units; `None` if one is not known.
+/// Returns `text` with words for units replaced by units; `None` if a word is not known.
 fn with_units(text: &str) -> Option<String> {
     let mut meant = String::new();
     let mut rest = text;
@@ -51,7 +51,7 @@ fn with_units(text: &str) -> Option<String> {
     Some(meant)
 }
 
-/// Returns how to write an amount of bytes where `text` stands.
+/// Returns how to write the amount of bytes that `text` was probably meant to be.
 pub(super) fn bytes(text: &str) -> String {
     let plain: String = text.split_whitespace().collect();
     let unit_at = plain.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(plain.len());
@@ -68,13 +68,13 @@ pub(super) fn bytes(text: &str) -> String {
     )
 }
 
-/// Returns how to write an instant where `text` stands.
+/// Returns how to write the instant that `text` was probably meant to be.
 pub(super) fn instant(text: &str) -> String {
     let text = text.trim();
     let day_only = format!("{text}T00:00:00Z");
     let in_utc = format!("{}Z", text.replacen(' ', "T", 1));
     let meant = [day_only, in_utc].into_iter().find_map(|meant| instant::parse(&meant));
-    // With another offset it is an instant, but not one in UTC.
+    // With another offset it is a valid instant, only not in UTC.
     let meant = meant.or_else(|| Some(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()));
     meant.map_or_else(
         || "write it as RFC 3339 in UTC, such as 2000-01-01T00:00:00Z".to_owned(),

@@ -1,7 +1,7 @@
-//! An object together with what it means.
+//! An object together with the settings that it stands for.
 //!
-//! Promise: a [`Validated`] can only come from validation, so whoever holds one need not check
-//! again, and its two halves say the same.
+//! Promise: a [`Validated`] can only come from validation, so code that holds one need not check
+//! again, and its two halves agree.
 
 use kube::Resource;
 use kube::api::ObjectMeta;
@@ -36,7 +36,7 @@ impl Validated {
         let mut problems = Problems::default();
         let spec = match ReconciliationSpec::deserialize(spec) {
             Ok(spec) => Some(spec),
-            // What is wrong is found out as for a file, so that it is said in the same words.
+            // Read it again as a file is read, so that mistakes are reported in the same words.
             Err(_) => {
                 let document = json!({
                     "apiVersion": Reconciliation::api_version(&()),
@@ -52,7 +52,7 @@ impl Validated {
         Self::of(object, problems.into_vec())
     }
 
-    /// Validates an object that was read as far as it can be understood, with these problems.
+    /// Validates an object that was parsed as far as possible, with these problems.
     pub(super) fn of(
         object: Option<Reconciliation>,
         mut problems: Vec<Problem>,
@@ -65,7 +65,7 @@ impl Validated {
         Err(problems)
     }
 
-    /// Returns the name, the uid and what else Kubernetes keeps beside the object.
+    /// Returns the name, the uid and everything else that Kubernetes keeps beside the spec.
     pub fn metadata(&self) -> &ObjectMeta {
         &self.object.metadata
     }
@@ -80,17 +80,18 @@ impl Validated {
         self.object.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    /// Returns the object as it is written: what of it goes on to Kubernetes as it stands.
+    /// Returns the object as it is written, for the parts that are passed on to Kubernetes
+    /// unchanged.
     pub fn spec(&self) -> &ReconciliationSpec {
         &self.object.spec
     }
 
-    /// Returns what the object means.
+    /// Returns the settings that the object stands for.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Returns what the object means, alone.
+    /// Returns only the settings that the object stands for.
     pub fn into_settings(self) -> Settings {
         self.settings
     }

@@ -1,4 +1,4 @@
-//! The part of the object that says how Kafka is reached.
+//! The part of the object that says how to reach Kafka.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::resource::{GroupProtocol, KafkaSpec, SaslMechanism, SaslSpec, TlsSpec
 use crate::secret::Secret;
 use crate::{SecretField, bounds, names, properties};
 
-/// What members of the protocol of KIP-848 may not set.
+/// Settings that members of the KIP-848 protocol may not set.
 const SET_BY_THE_COORDINATOR: &[&str] = &["session.timeout.ms", "heartbeat.interval.ms"];
 
 /// Reads the connection; the group is called `name` unless the object says otherwise.
@@ -181,7 +181,7 @@ fn login(spec: &SaslSpec, problems: &mut Problems) -> Option<Login> {
 
 /// Reads where a secret is: `<what>Env` or `<what>File`, not both.
 ///
-/// A wrong source counts as one, so that it is told once.
+/// An invalid source still counts as one, so that it is reported only once.
 pub(super) fn source(
     path: &str,
     what: &str,

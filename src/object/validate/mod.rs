@@ -1,7 +1,7 @@
-//! Raw to validated, once: every mistake that can be seen without asking Kafka is found here.
+//! From raw to validated, once: every mistake that can be found without asking Kafka is found here.
 //!
-//! Each part returns what it understood and adds the rest to the problems, so that one run tells
-//! them all.
+//! Each part returns what it understood and adds its problems to the list, so that one run reports
+//! all of them.
 
 mod connection;
 mod oauth;
@@ -21,7 +21,7 @@ use rollcall_core::codec::{Partitioner, output::RESERVED_FIELDS};
 use rollcall_core::matching::Counting;
 use rollcall_core::shard::Partitioning;
 
-/// Returns the settings that `object` means.
+/// Returns the settings that `object` stands for.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -34,7 +34,7 @@ pub fn validate(object: &Reconciliation) -> Result<Settings, Vec<Problem>> {
     }
 }
 
-/// Where a part has problems its fields hold placeholders; the caller drops the result then.
+/// If a part has problems, its fields hold placeholders; the caller drops the result then.
 fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     let spec = &object.spec;
     let name = object.metadata.name.clone().unwrap_or_default();
@@ -85,7 +85,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     }
     together::check(spec, &settings, problems);
     check_topics(spec, &settings, problems);
-    // Rows name inputs by number, which listing them in another order must not change.
+    // Rows refer to inputs by number, so listing them in another order must not change the numbers.
     settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
     settings
 }
@@ -229,7 +229,8 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
     }
 }
 
-/// Every topic is legal and differs from all others, also in Kafka's view of `.` and `_`.
+/// Checks that every topic is legal and differs from all others, also when Kafka treats `.` and `_`
+/// alike.
 fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
     let mut uses = vec![("spec.expected.topic".to_owned(), settings.lead_topic().to_owned())];
     for (index, observed) in settings.observed.iter().enumerate() {
@@ -238,7 +239,7 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
     uses.push(("spec.completed.topic".to_owned(), settings.completed.topic.clone()));
     uses.push(("spec.overdue.topic".to_owned(), settings.overdue_topic.clone()));
     uses.push(("spec.deadLetter.topic".to_owned(), settings.dead_letter_topic.clone()));
-    // A wrong group or name has been told already.
+    // An invalid group or name has already been reported.
     let defaulted = [
         ("spec.overdue.topic", spec.overdue.topic.is_none()),
         ("spec.deadLetter.topic", spec.dead_letter.topic.is_none()),

@@ -1,4 +1,4 @@
-//! The part of the object that says where tokens to log in with come from.
+//! The part of the object that says where login tokens come from.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::{SecretField, bounds};
 
 const PATH: &str = "spec.kafka.sasl.oauth";
 
-/// Reads where tokens come from; `sasl` may give nothing beside it.
+/// Reads where tokens come from; `sasl` may not set a user name or a password, too.
 pub(super) fn token(
     sasl: &SaslSpec,
     spec: Option<&OauthSpec>,

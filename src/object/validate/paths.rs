@@ -1,7 +1,7 @@
-//! Where the input topics' records hold what matters.
+//! Where the records of the input topics hold key, item and quantity.
 //!
-//! Promise: paths are parsed and compiled by the very code that reads the records, so what it
-//! would refuse is told here, with its field and its remedy.
+//! Promise: paths are parsed and compiled by the code that also reads the records, so everything
+//! that it would refuse is reported here, with its field and its fix.
 
 use super::super::bounds::PATH_BYTES_MAX;
 use super::super::problem::Problems;
@@ -35,7 +35,7 @@ pub(super) fn expected(
     Expected { topic: spec.topic.clone(), paths, allow_empty: spec.allow_empty }
 }
 
-/// Returns an observed topic, which stands at `place` in the object, with its paths.
+/// Returns an observed topic, which is at `place` in the object, with its paths.
 pub(super) fn observed(
     place: &str,
     spec: &ObservedSpec,
@@ -74,7 +74,7 @@ fn parse(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
     problems.check(field, Path::parse(text).map_err(refused))
 }
 
-/// Told for each field on its own, since compiling tells one mistake at a time.
+/// Checks each field on its own, because compiling reports only one mistake at a time.
 fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
     let path = parse(field.clone(), text, problems)?;
     let is_singular = path.is_singular();
@@ -84,7 +84,7 @@ fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> 
     is_singular.then_some(path)
 }
 
-/// Returns why paths do not compile; without effect and wrong are told at once.
+/// Returns why paths do not compile; paths without effect and invalid paths are reported together.
 fn refusals(
     compile: impl Fn(Counting) -> Result<Decoder, InputError>,
     counting: Counting,
@@ -99,7 +99,7 @@ fn refusals(
     }
 }
 
-/// Adds a refusal at the field that it is about; `item` is what the topic calls its item's path.
+/// Adds a refusal to the field that it is about; `item` is the topic's name for its item path.
 fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
     let field = |role: &Role| match role {
         Role::Key => format!("{place}.key"),

@@ -1,11 +1,11 @@
-//! Fields that are right by themselves and do not go together.
+//! Fields that are valid on their own but not together.
 
 use crate::bytes;
 use crate::problem::Problems;
 use crate::resource::ReconciliationSpec;
 use crate::settings::Settings;
 
-/// What a changelog record needs beside key and row: batch header, record header, slack.
+/// Overhead of a changelog record beside key and row: batch header, record header, slack.
 const RECORD_OVERHEAD_BYTES: u64 = 4096;
 /// The Kafka client's `message.max.bytes` when the object does not set it.
 const MESSAGE_MAX_BYTES_DEFAULT: u64 = 1_000_000;
@@ -13,7 +13,7 @@ const MESSAGE_MAX_BYTES_DEFAULT: u64 = 1_000_000;
 const SESSION_MS_DEFAULT: u64 = 10_000;
 const HEARTBEAT_MS_DEFAULT: u64 = 200;
 
-/// Checks fields that have been read; 0 stands for what was wrong by itself.
+/// Checks fields that have been read; 0 stands for a field that was already invalid.
 pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
     if spec.topics.create_inputs && !spec.topics.manage {
         problems.add(
@@ -26,7 +26,7 @@ pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &m
     client(spec, problems);
 }
 
-/// The largest row goes through the client into a segment of the changelog.
+/// The largest row must fit through the client into a segment of the changelog.
 fn rows(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
     let (row, key) = (settings.limits.row_bytes_max, settings.limits.key_bytes_max);
     let segment = settings.topics.changelog_segment_bytes;
@@ -69,7 +69,7 @@ fn rows(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems)
     }
 }
 
-/// A member that is heard of too seldom is put out of the group over and over.
+/// A member that sends heartbeats too rarely is removed from the group over and over.
 fn client(spec: &ReconciliationSpec, problems: &mut Problems) {
     let session = property(spec, "session.timeout.ms").unwrap_or(SESSION_MS_DEFAULT);
     let heartbeat = property(spec, "heartbeat.interval.ms").unwrap_or(HEARTBEAT_MS_DEFAULT);
@@ -85,7 +85,7 @@ fn client(spec: &ReconciliationSpec, problems: &mut Problems) {
     }
 }
 
-/// A number that the object gives the client; one that is none has been refused by itself.
+/// A number that the object sets for the client; invalid ones have already been refused.
 fn property(spec: &ReconciliationSpec, name: &str) -> Option<u64> {
     spec.kafka.properties.get(name)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! The part of the object that says what collectors are told.
+//! The part of the object that says what is sent to collectors.
 
 use super::connection::source;
 use crate::SecretField;
