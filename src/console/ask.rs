@@ -1,4 +1,4 @@
-//! Questions to the workers that can answer them.
+//! Sends questions to the workers that can answer them.
 
 use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
@@ -20,18 +20,18 @@ const KEY_TIMEOUT: Duration = Duration::from_secs(5);
 const LIST_TIMEOUT: Duration = Duration::from_secs(15);
 const ASKED_MAX: usize = 16;
 
-/// What several workers have answered, and who has not.
+/// The answers of several workers, and which workers did not answer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gathered<T> {
     #[serde(flatten)]
     pub page: T,
-    /// Workers whose part is missing, with the reason.
+    /// Workers whose answer is missing, with the reason.
     pub unanswered: Vec<String>,
 }
 
-/// Returns what is known of `key`: from the worker that has the shard which it belongs to, or else
-/// from any other. A key may lie elsewhere while it is not known how the inputs are partitioned.
+/// Returns what is known about `key`: from the worker that has the key's shard, or else from any
+/// other. The key may be in another shard as long as the partitioning of the inputs is not known.
 pub async fn key(directory: &WorkerDirectory, key: &str) -> Result<KeyStory, Problem> {
     let partitions = directory.partitions().and_then(NonZeroU32::new);
     let partitions = partitions.ok_or_else(|| {
@@ -63,8 +63,8 @@ pub async fn key(directory: &WorkerDirectory, key: &str) -> Result<KeyStory, Pro
     Err(refusal(&refusals, belongs, || directory.is_whole(partitions)))
 }
 
-/// Returns why nobody knows the key: what keeps a worker from answering comes first, then that it
-/// is unknown where it belongs.
+/// Returns why no worker knows the key. What keeps a worker from answering comes first, then the
+/// fact that the key's own shard does not know it.
 fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool) -> Problem {
     let unknown = |problem: &Problem| problem.status == 404;
     let misdirected = |problem: &Problem| problem.status == 421;
@@ -91,7 +91,7 @@ fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool)
 async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> {
     let answer = client::get(address, &KeyQuery::path(key), KEY_TIMEOUT).await;
     match (answer, KeyQuery::old_path(key)) {
-        // While workers are being updated some still know the older way only.
+        // While workers are being updated, some still know only the old path.
         (Err(Failure::Failed(StatusCode::NOT_FOUND)), Some(path)) => {
             client::get(address, &path, KEY_TIMEOUT).await
         }
@@ -99,7 +99,7 @@ async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> 
     }
 }
 
-/// Returns a page of keys of all workers.
+/// Returns a page of keys, from all workers.
 pub async fn keys(
     directory: &WorkerDirectory,
     query: &str,
@@ -109,17 +109,17 @@ pub async fn keys(
     Ok(Gathered { page: merge::keys(pages, limit), unanswered })
 }
 
-/// Returns the items that keys of all workers wait for.
+/// Returns the items that keys wait for, from all workers.
 pub async fn missing(
     directory: &WorkerDirectory,
     limit: usize,
 ) -> Result<Gathered<MissingPage>, Problem> {
-    // More than asked for: an item may be common overall and rare at each worker.
+    // More than asked for: an item may be common overall and rare on each worker.
     let (pages, unanswered) = all::<MissingPage>(directory, "/v1/missing?limit=1000").await?;
     Ok(Gathered { page: merge::missing(pages, limit), unanswered })
 }
 
-/// Returns what all workers have emitted last.
+/// Returns the last outputs of all workers.
 pub async fn recent(
     directory: &WorkerDirectory,
     query: &str,
@@ -131,7 +131,7 @@ pub async fn recent(
     Ok(Gathered { page, unanswered })
 }
 
-/// Asks every worker that is up. A request that none can answer is refused as the first says.
+/// Asks every worker that is up. If none can answer, the first refusal is returned.
 async fn all<T: DeserializeOwned>(
     directory: &WorkerDirectory,
     path: &str,

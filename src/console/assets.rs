@@ -1,4 +1,4 @@
-//! The page itself, built into the program: no build step, nothing from elsewhere.
+//! The page itself, embedded in the program: no build step, and nothing is loaded from elsewhere.
 
 use axum::{
     Router,
@@ -10,7 +10,7 @@ use axum::{
     routing::get,
 };
 
-/// Only what comes from here runs, is loaded or asked.
+/// Scripts, styles, images and requests are allowed from this server only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
@@ -20,7 +20,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
-/// Path, kind and content of every file.
+/// Path, content type and content of every file.
 const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("web/index.html")),
     ("/assets/style.css", CSS, include_str!("web/style.css")),

@@ -20,17 +20,17 @@ pub enum Failure {
     Unanswered(#[from] client::Failure),
     #[error("it answers {0}")]
     Failed(StatusCode),
-    /// The worker says why it cannot answer.
+    /// The worker reports why it cannot answer.
     #[error("{}", .0.detail)]
     Refused(Problem),
     #[error("the answer is not one of this version's: {0}")]
     Unreadable(String),
 }
 
-/// Asks `address` for `path` and returns the answer.
+/// Requests `path` from `address` and returns the answer.
 ///
 /// # Errors
-/// When there is none within `patience`, or it is something else.
+/// When there is no answer within `patience`, or it is not the expected type.
 pub async fn get<T: DeserializeOwned>(
     address: SocketAddr,
     path: &str,

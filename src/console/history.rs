@@ -1,4 +1,4 @@
-//! The rates of the last minutes, from the workers' counts.
+//! Rates over the last minutes, computed from the workers' counters.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use rollcall_service::state_api::{ShardTotals, WorkerStatus};
 
-/// Samples that are kept: about five minutes.
+/// How many samples are kept: about five minutes.
 const SAMPLES_MAX: usize = 150;
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 
-/// How much flowed in one moment.
+/// The rates at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rates {
@@ -24,17 +24,17 @@ pub struct Rates {
     pub dead_letters_per_second: f64,
 }
 
-/// The rates of the last minutes.
+/// Rates over the last minutes.
 #[derive(Debug, Default)]
 pub struct History {
-    /// By worker and shard: counts start anew with each worker.
+    /// By worker and shard: counters start again at zero with each worker.
     counts: BTreeMap<(String, u32), ShardTotals>,
     sampled: Option<Instant>,
     samples: VecDeque<Rates>,
 }
 
 impl History {
-    /// Takes the counts of all workers that answer.
+    /// Adds the counters of all workers that answer.
     pub fn add(&mut self, workers: &[&WorkerStatus]) {
         let now = Instant::now();
         let since = self.sampled.map(|sampled| now.duration_since(sampled));
@@ -53,7 +53,7 @@ impl History {
             for shard in &worker.shards {
                 let Some(now) = shard.totals else { continue };
                 let id = (worker.instance.clone(), shard.shard);
-                // What was counted before we looked says nothing of the rate.
+                // What was counted before the first sample says nothing about the rate.
                 let before = self.counts.get(&id).copied().unwrap_or(now);
                 grown.records += now.records.saturating_sub(before.records);
                 grown.completions += now.completions.saturating_sub(before.completions);

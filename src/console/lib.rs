@@ -6,9 +6,9 @@
 //!                       └─► records: the topics' last records, from Kafka
 //! ```
 //!
-//! Promise: it only reads, and everything it asks for is bounded in time and size. A worker that
-//! does not answer is shown as such and holds nobody up. The page needs nothing from elsewhere.
-//! Ban: no state that a restart would lose but the last minutes' rates.
+//! Promise: the console only reads, and everything that it asks for is bounded in time and size. A
+//! worker that does not answer is shown as such and delays nobody. The page loads nothing from
+//! elsewhere. Ban: no state that a restart would lose, except the last minutes' rates.
 
 #![forbid(unsafe_code)]
 
@@ -38,24 +38,24 @@ pub struct Options {
     /// Workers, as `host:port`; a host may have several addresses.
     pub servers: Vec<String>,
     pub http: SocketAddr,
-    /// File with the token that is asked for.
+    /// File with the token that requests must carry.
     pub token_file: Option<PathBuf>,
-    /// Names that the page may be asked by where no token is asked for, beside the usual ones.
+    /// Host names that requests may use if no token is required, in addition to the usual ones.
     pub allowed_hosts: Vec<String>,
 }
 
 /// Serves the console until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What nobody but the user can mend, with the remedy.
+/// Configuration errors, with the fix.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
     http::runtime()?.block_on(serve(settings, options))
 }
 
-/// Returns what is known of `key`, from the one of `servers` that has its shard.
+/// Returns what is known about `key`, from the one of `servers` that has its shard.
 ///
 /// # Errors
-/// Why nobody knows, as a worker says it, or who does not answer.
+/// Why no worker knows, in the worker's own words, or which workers do not answer.
 pub async fn story(
     settings: &Settings,
     servers: &[String],
@@ -79,7 +79,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let token = options.token_file.clone().map(token::Token::new).transpose()?;
     let address = options.http;
     let listener = http::listen(address).await?;
-    // Whoever has the token may ask by any name; a page from elsewhere has none.
+    // With a token, any host name is allowed: a page from elsewhere does not have the token.
     let hosts = match &token {
         Some(_) => Hosts::all(),
         None => Hosts::new(address, &options.allowed_hosts),

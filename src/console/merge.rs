@@ -1,4 +1,4 @@
-//! Several workers' pages as one.
+//! Merges several workers' pages into one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rollcall_service::state_api::{
     CensusFacts, KeyEntry, KeyPage, MissingItem, MissingPage, RecentPage,
 };
 
-/// A key's place among all that wait, as workers write it in `next`.
+/// A key's position among all that wait, in the format of `next`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     since_ms: i64,
@@ -32,8 +32,8 @@ impl Place {
 
 /// Merges pages that were asked for with the same `after` and `limit`.
 ///
-/// A worker's page ends at its `next`: what other workers have beyond the first of those ends waits
-/// for a later page, since that worker may have something in between.
+/// A worker's page ends at its `next`. What other workers have beyond the first of those ends waits
+/// for a later page, because that worker may have something in between.
 pub fn keys(pages: Vec<KeyPage>, limit: usize) -> KeyPage {
     let ends = pages.iter().filter_map(|page| Place::parse(page.next.as_deref()?));
     let end = ends.min();
@@ -54,7 +54,7 @@ pub fn keys(pages: Vec<KeyPage>, limit: usize) -> KeyPage {
     KeyPage { keys: keys.into_iter().map(|(_, entry)| entry).collect(), next, census }
 }
 
-/// Adds up what keys wait for.
+/// Adds up the items that keys wait for.
 pub fn missing(pages: Vec<MissingPage>, limit: usize) -> MissingPage {
     let all_items_counted = pages.iter().all(|page| page.all_items_counted);
     let census = census(pages.iter().map(|page| &page.census));
@@ -78,7 +78,7 @@ pub fn missing(pages: Vec<MissingPage>, limit: usize) -> MissingPage {
     MissingPage { items, all_items_counted, census }
 }
 
-/// Merges what was emitted last; `None` without any page.
+/// Merges the last outputs; `None` without any page.
 pub fn recent(pages: Vec<RecentPage>, limit: usize) -> Option<RecentPage> {
     let mut pages = pages.into_iter();
     let mut merged = pages.next()?;
@@ -99,7 +99,7 @@ fn census<'a>(all: impl Iterator<Item = &'a CensusFacts>) -> CensusFacts {
         shards_not_asked: Vec::new(),
     };
     for census in all {
-        // The oldest: what is told is at least as new.
+        // The oldest time: all of the merged data is at least as new.
         if sum.at.is_empty() || census.at < sum.at {
             sum.at.clone_from(&census.at);
         }

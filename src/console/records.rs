@@ -1,8 +1,7 @@
 //! The last records of the reconciliation's topics, read with a plain consumer that joins no group
 //! and commits nothing.
-//!
-//! Promise: bounded in records, bytes and time; two readers at a time, counted until they have
-//! ended and not only until nobody waits for them.
+//! Promise: bounded in records, bytes and time. At most two readers run at a time, and each counts
+//! until it has ended, even if nobody waits for it any more.
 
 use std::{
     cmp::Reverse,
@@ -30,7 +29,7 @@ use rollcall_service::{
 const READERS_MAX: usize = 2;
 const WAITING_MAX: usize = 16;
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one page may be read for.
+/// How long reading one page may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 /// Records fetched for one page, over all partitions.
 const FETCHED_MAX: usize = 2_000;
@@ -39,7 +38,7 @@ const KEY_BYTES_MAX: usize = 1 << 10;
 const HEADERS_MAX: usize = 50;
 /// Most bytes of all headers of a record, names included.
 const HEADERS_BYTES_MAX: usize = 8 << 10;
-/// Most bytes that are told one by one.
+/// How many bytes of a value are shown in hexadecimal.
 const HEX_BYTES_MAX: usize = 1 << 10;
 
 /// The topics of a reconciliation.
@@ -62,7 +61,7 @@ pub struct Topic {
 pub struct Wanted {
     pub place: Place,
     pub limit: usize,
-    /// Only those whose key, value or headers contain it.
+    /// Only records whose key, value or headers contain this text.
     pub text: Option<String>,
 }
 
@@ -73,7 +72,7 @@ pub enum Place {
     Last,
     /// At the end of one partition, the newest first.
     LastOf(i32),
-    /// In a partition from an offset on, in their order.
+    /// In one partition from an offset on, in offset order.
     From(i32, i64),
 }
 
@@ -84,11 +83,11 @@ pub struct Page {
     pub topic: String,
     pub partitions: Vec<Partition>,
     pub records: Vec<Record>,
-    /// Records that were looked at.
+    /// How many records were read.
     pub looked_at: usize,
     /// `false` when time ran out before the end of every partition was reached.
     pub complete: bool,
-    /// `true` when there are fewer records than were asked for, since they are so large.
+    /// `true` if there are fewer records than were asked for because they are so large.
     pub shortened: bool,
 }
 
@@ -100,7 +99,7 @@ pub struct Partition {
     pub end: i64,
 }
 
-/// A record; what is no text has its bytes replaced, and is told in hexadecimal beside it.
+/// A record. Bytes that are not text are replaced, and also given in hexadecimal.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
@@ -111,13 +110,13 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_hex: Option<String>,
     pub value: Option<String>,
-    /// The first KiB of the value, where it is no text.
+    /// The first KiB of the value, if it is not text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_hex: Option<String>,
-    /// Bytes of the value, of which the first 16 KiB are shown.
+    /// Size of the value in bytes, of which the first 16 KiB are shown.
     pub value_bytes: usize,
     pub headers: Vec<(String, String)>,
-    /// Headers that are not told, since there are too many or they are too large.
+    /// How many headers are left out, because there are too many or they are too large.
     pub headers_left_out: usize,
 }
 
@@ -143,19 +142,19 @@ impl Topics {
         &self.topics
     }
 
-    /// Returns the records of a topic that are wanted.
+    /// Returns the records of a topic that `wanted` asks for.
     pub async fn page(&self, topic: &str, wanted: Wanted) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
         }
         let (connection, topic) = (self.connection.clone(), topic.to_owned());
         let read = self.readers.run(move |gone| {
-            // It has waited for its turn.
+            // The request has waited for its turn.
             if gone.is_gone() {
                 return Err(problem(503, "Busy", "nobody waits for it any more", None));
             }
             let config = connection.reader();
-            // The client's own log says nothing that its errors do not.
+            // The client's log says nothing that its errors do not say.
             let unavailable = |error: String| problem(502, "KafkaUnavailable", &error, None);
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
@@ -186,7 +185,7 @@ fn read(
         Place::LastOf(partition) | Place::From(partition, _) => *id == partition,
     };
     let most = FETCHED_MAX / ids.iter().filter(|id| is_wanted(id)).count().max(1);
-    // Whoever looks for something looks as far back as may be read.
+    // A search looks back as far as may be read.
     let each = if text.is_some() { most } else { limit.min(most) };
     let each = each.max(1);
     let (mut partitions, mut list, mut open) = (Vec::new(), TopicPartitionList::new(), 0);
@@ -194,7 +193,7 @@ fn read(
         let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_TIMEOUT)?;
         partitions.push(Partition { partition, start, end });
         let from = match place {
-            // Markers of transactions take offsets too, about one for each of ours.
+            // Transaction markers take offsets, too: about one for each record of ours.
             Place::Last | Place::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
             Place::From(_, offset) => offset,
         };
@@ -235,13 +234,13 @@ fn read(
     Ok(Page { topic, partitions, records, looked_at, complete, shortened })
 }
 
-/// Leaves only the newest records, the newest first.
+/// Keeps only the newest records, the newest first.
 fn newest(records: &mut Vec<Record>, limit: usize) {
     records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
     records.truncate(limit);
 }
 
-/// Tells whether the record says `text` anywhere, in whatever case.
+/// Returns whether the record contains `text` anywhere, ignoring case.
 fn contains(message: &BorrowedMessage<'_>, text: &str) -> bool {
     let text = text.to_lowercase();
     let says = |bytes: Option<&[u8]>| {

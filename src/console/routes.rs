@@ -1,4 +1,4 @@
-//! What the page asks for, under `/api`.
+//! The endpoints that the page calls, under `/api`.
 
 use std::{sync::Arc, time::Instant};
 
@@ -43,7 +43,7 @@ struct Shared {
 
 type Answer<T> = Result<Json<T>, Problem>;
 
-/// Returns all that the console serves.
+/// Returns all routes of the console.
 pub fn router(
     settings: &Settings,
     directory: Arc<WorkerDirectory>,
@@ -133,7 +133,7 @@ async fn key(
     ask::key(&shared.directory, &key).await.map(Json)
 }
 
-/// As the page asked before keys travelled in the query: it may still be open somewhere.
+/// The path that the page used before keys were in the query: an old page may still be open.
 async fn key_in_path(
     State(shared): State<Arc<Shared>>,
     Path(key): Path<String>,
@@ -200,7 +200,7 @@ async fn topics_all(State(shared): State<Arc<Shared>>) -> Json<Vec<Topic>> {
 #[derive(Deserialize)]
 struct Records {
     partition: Option<i32>,
-    /// Goes with a partition.
+    /// Only together with a partition.
     offset: Option<i64>,
     limit: Option<usize>,
     text: Option<String>,

@@ -1,4 +1,4 @@
-//! The token that readers of the page must give, where one is asked for.
+//! The token that readers of the page must send, if one is required.
 
 use std::{
     collections::BTreeMap,
@@ -17,13 +17,13 @@ use rollcall_core::{
 };
 use rollcall_service::log::Limiter;
 
-/// Wrong tokens that one address may give at once, and how soon it may give another.
+/// How many wrong tokens one address may send at once, and how soon it may send another.
 const GUESSES: u32 = 10;
 const GUESS_EVERY: Duration = Duration::from_secs(1);
-/// Addresses whose guesses are counted; all others share one count.
+/// How many addresses are counted separately; all others share one count.
 const GUESSERS_MAX: usize = 1_000;
 
-/// A token in a file, read again at each request, so that it can be changed under us.
+/// A token in a file. It is read again at each request, so the file can be changed at any time.
 #[derive(Debug)]
 pub struct Token {
     file: PathBuf,
@@ -31,15 +31,15 @@ pub struct Token {
     unusable: Mutex<Limiter>,
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Admitted,
-    /// It gives no token, or another one.
+    /// It has no token, or a wrong one.
     Refused,
-    /// Its sender has guessed too often: it is not even looked at.
+    /// Its sender has sent too many wrong tokens: the token is not even compared.
     TooMany,
-    /// Nobody can be let in, and why.
+    /// No request can be accepted, and why.
     Unusable(String),
 }
 
@@ -47,7 +47,7 @@ impl Token {
     /// Returns the token in `file`.
     ///
     /// # Errors
-    /// When the file cannot be read, or what it holds can be no token.
+    /// When the file cannot be read, or its content cannot be a token.
     pub fn new(file: PathBuf) -> Result<Self> {
         let token = Self { file, guesses: Mutex::default(), unusable: Mutex::default() };
         match token.read() {
@@ -68,7 +68,7 @@ impl Token {
         match text.trim() {
             "" => Err(refused("holds no token")),
             token if token.lines().count() > 1 => Err(refused("has several lines")),
-            // A header of HTTP has no others.
+            // An HTTP header can hold no other characters.
             token if token.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) => {
                 Ok(token.to_owned())
             }
@@ -76,7 +76,7 @@ impl Token {
         }
     }
 
-    /// Returns what becomes of a request: it has to say `Authorization: Bearer TOKEN`.
+    /// Decides on a request: it has to send `Authorization: Bearer TOKEN`.
     pub fn judge(&self, headers: &HeaderMap, peer: Option<IpAddr>, now: Instant) -> Verdict {
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| {
@@ -95,7 +95,7 @@ impl Token {
                 count.add(now);
                 Verdict::Refused
             }
-            // Without a token to compare with nobody is let in.
+            // Without a token to compare with, no request is accepted.
             Err(reason) => {
                 let mut limiter = self.unusable.lock().expect("nothing panics under this lock");
                 if let Some(withheld) = limiter.admit(Instant::now()) {
@@ -107,7 +107,7 @@ impl Token {
     }
 }
 
-/// Wrong tokens by whoever gave them.
+/// Wrong tokens, by the address that sent them.
 #[derive(Debug, Default)]
 struct Guesses {
     by_peer: BTreeMap<IpAddr, Guess>,
@@ -133,7 +133,7 @@ impl Guesses {
     }
 }
 
-/// Whoever has one address of version 6 has 2⁶⁴ of them.
+/// Counts an IPv6 network as one sender, because its owner has 2⁶⁴ addresses.
 fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
@@ -151,7 +151,7 @@ impl Guess {
     }
 }
 
-/// Compares in a time that does not tell how much of it was right.
+/// Compares in constant time, which does not reveal how much of the token was right.
 fn same(given: &str, token: &str) -> bool {
     given.len() == token.len()
         && given.bytes().zip(token.bytes()).fold(0, |odd, (a, b)| odd | (a ^ b)) == 0
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(ask("Bearer right", "10.0.0.2", start), Verdict::Admitted);
         assert_eq!((0..100).filter(|_| guess(start + seconds(5))).count(), 5);
         assert_eq!(ask("Bearer right", "10.0.0.1", start + seconds(60)), Verdict::Admitted);
-        // One network of version 6 is one guesser.
+        // One IPv6 network counts as one sender.
         let six = |n: u32| ask("Bearer wrong", &format!("2001:db8::{n:x}"), start);
         assert_eq!((0..100).filter(|n| six(*n) == Verdict::Refused).count(), 10);
     }

@@ -1,9 +1,9 @@
-//! Who is there: every worker's status, asked again and again.
+//! Which workers exist: asks every worker for its status, again and again.
 //!
-//! Promise: a worker that stops answering is told within seconds, and stays listed for a while; its
-//! shards are shown as nobody's until another worker says that it has them. One that has left on
-//! purpose is told apart: it has said that it stops, or its name no longer leads to it, as that of
-//! a headless Service does not lead to pods that were scaled away.
+//! Promise: a worker that stops answering is reported within seconds and stays listed for a while;
+//! its shards are shown without an owner until another worker reports them. A worker that has left
+//! on purpose is distinguished: either it has reported that it is stopping, or its name no longer
+//! resolves to it, because a headless Service does not list pods that were scaled away.
 
 use std::{
     collections::BTreeMap,
@@ -26,15 +26,15 @@ use rollcall_service::{
 /// How often all workers are asked.
 const ROUND: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// Names are resolved again after so many rounds.
+/// Names are resolved again after this many rounds.
 const RESOLVE_ROUNDS: u32 = 5;
-/// Workers asked at the same time.
+/// How many workers are asked at the same time.
 const ASKED_MAX: usize = 16;
-/// Workers listed; more are no reconciliation's.
+/// How many workers are listed; no reconciliation has more.
 const WORKERS_MAX: usize = 256;
-/// How long a worker that is gone stays listed.
+/// How long a worker that no longer answers stays listed.
 const GONE_AFTER: Duration = Duration::from_secs(600);
-/// How long one stays listed that has left on purpose.
+/// How long a worker that has left on purpose stays listed.
 const LEFT_AFTER: Duration = Duration::from_secs(60);
 
 /// All workers of the reconciliation.
@@ -46,31 +46,31 @@ pub struct WorkerDirectory {
     history: Mutex<History>,
 }
 
-/// A worker as it was seen last.
+/// A worker as last seen.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    /// The name that stands for it on the command line.
+    /// Its name as given on the command line.
     pub server: String,
     pub status: Option<WorkerStatus>,
-    /// Why it does not answer; `None` when it does.
+    /// Why it does not answer; `None` if it does.
     pub failure: Option<String>,
     pub seen: Option<Instant>,
-    /// The name that stands for it led to it when it was looked up last.
+    /// Whether that name resolved to it at the last lookup.
     named: bool,
     first_asked: Instant,
 }
 
-/// What is shown of a worker.
+/// What is shown about a worker.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerView {
     pub name: String,
     pub address: Option<String>,
     pub up: bool,
-    /// It does not answer since it was told to stop.
+    /// Whether it stopped on purpose and no longer answers.
     pub left: bool,
     pub failure: Option<String>,
-    /// Seconds since its last answer; `None` if there was none.
+    /// Seconds since its last answer; `None` if it has never answered.
     pub seen_seconds_ago: Option<f64>,
     pub state: Option<WorkerState>,
     pub version: Option<String>,
@@ -78,11 +78,11 @@ pub struct WorkerView {
     pub shards: usize,
 }
 
-/// What is shown of a shard.
+/// What is shown about a shard.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardView {
-    /// The worker that has it; `None` when none says so.
+    /// The worker that has it; `None` if no worker reports it.
     pub worker: Option<String>,
     #[serde(flatten)]
     pub status: ShardStatus,
@@ -95,23 +95,23 @@ impl Worker {
         Self { server, status, failure, seen, named: true, first_asked }
     }
 
-    /// Returns what it says of itself, if it answers.
+    /// Returns the status that it reports, if it answers.
     pub fn up(&self) -> Option<&WorkerStatus> {
         self.status.as_ref().filter(|_| self.failure.is_none())
     }
 
-    /// Tells whether it does not answer since it was told to stop.
+    /// Returns whether it stopped on purpose and no longer answers.
     fn left(&self) -> bool {
         let said = self.status.as_ref().map(|status| status.state);
         self.failure.is_some() && (!self.named || said == Some(WorkerState::Stopping))
     }
 
-    /// Tells whether it is listed still.
+    /// Returns whether it is still listed.
     fn is_listed(&self) -> bool {
         let silent_for = self.seen.unwrap_or(self.first_asked).elapsed();
         self.failure.is_none()
             || match self.left() {
-                // Its name would bring it back as one that has never answered.
+                // Otherwise its name would bring it back as a worker that has never answered.
                 true if self.named => true,
                 true => silent_for < LEFT_AFTER,
                 false => silent_for < GONE_AFTER,
@@ -135,7 +135,7 @@ impl WorkerDirectory {
         }
     }
 
-    /// Asks all workers again and again; never ends.
+    /// Asks all workers again and again; never returns.
     pub async fn keep(&self) {
         for round in 0_u32.. {
             let begun = Instant::now();
@@ -235,12 +235,12 @@ impl WorkerDirectory {
         up.collect()
     }
 
-    /// Returns how many partitions the topics have, once a worker has told.
+    /// Returns how many partitions the topics have, once a worker has reported it.
     pub fn partitions(&self) -> Option<u32> {
         self.workers().values().filter_map(|worker| worker.status.as_ref()?.partitions).max()
     }
 
-    /// Tells whether every shard runs on a worker that answers.
+    /// Returns whether every shard runs on a worker that answers.
     pub fn is_whole(&self, partitions: NonZeroU32) -> bool {
         let running = self.shard_views().into_iter();
         let running = running.filter(|shard| shard.status.state == Phase::Running).count();
@@ -254,7 +254,7 @@ impl WorkerDirectory {
         said.find_map(Partitioner::named)
     }
 
-    /// Returns all workers as they are shown.
+    /// Returns all workers as the page shows them.
     pub fn worker_views(&self) -> Vec<WorkerView> {
         let mut views: Vec<WorkerView> = self
             .workers()
@@ -289,7 +289,7 @@ impl WorkerDirectory {
         views
     }
 
-    /// Returns the shards that workers say they have; those of workers that are gone are nobody's.
+    /// Returns the shards that workers report; shards of workers that are gone have no owner.
     pub fn shard_views(&self) -> Vec<ShardView> {
         let mut shards: BTreeMap<u32, ShardView> = BTreeMap::new();
         let workers = self.workers();
@@ -298,7 +298,7 @@ impl WorkerDirectory {
             for shard in &status.shards {
                 let view =
                     ShardView { worker: Some(status.instance.clone()), status: shard.clone() };
-                // While a shard moves two may claim it: the one where it runs is right.
+                // While a shard moves, two workers may claim it: the one where it runs is right.
                 let running = shard.state == Phase::Running;
                 if running || !shards.contains_key(&shard.shard) {
                     shards.insert(shard.shard, view);
@@ -308,7 +308,7 @@ impl WorkerDirectory {
         shards.into_values().collect()
     }
 
-    /// Runs `look` on the rates of the last minutes.
+    /// Runs `look` on the rates over the last minutes.
     pub fn history<T>(&self, look: impl FnOnce(&History) -> T) -> T {
         look(&self.history.lock().expect("nothing panics under this lock"))
     }
@@ -337,7 +337,7 @@ mod tests {
         Err(client::Failure::Unanswered(failure))
     }
 
-    /// One worker that answered once, and does not answer any more.
+    /// A worker that has answered once and no longer does.
     fn gone(state: WorkerState) -> (WorkerDirectory, SocketAddr) {
         let directory = WorkerDirectory::new("shipping", &["workers:8080".to_owned()]);
         let address = "10.0.0.1:8080".parse().expect("an address");

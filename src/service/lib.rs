@@ -1,4 +1,4 @@
-//! What every long-running process has: a log, an HTTP server, metrics, spans, and the shapes of
+//! What every long-running process needs: a log, an HTTP server, metrics, spans, and the types of
 //! its answers.
 //!
 //! Promise: nothing here knows whether a worker, an operator or a console uses it. Ban: no Kafka

@@ -1,8 +1,8 @@
-//! Where log lines go and what they look like.
+//! Where log lines are written and in which format.
 //!
-//! Promise: standard error, one line an event, the same fields in both formats; text of others can
-//! neither break a line nor talk to a terminal. Ban: no content of a record is ever logged, unless
-//! `spec.logRecords` asks for the demo's story of each key.
+//! Promise: standard error, one line for each event, the same fields in both formats; untrusted
+//! text can neither break a line nor send control sequences to a terminal. Ban: the content of a
+//! record is never logged, unless `spec.logRecords` asks for the demo's story of each key.
 
 use std::{
     error::Error,
@@ -21,10 +21,10 @@ use tracing_subscriber::{
 
 use rollcall_core::text::escape::Printable;
 
-/// What a log line looks like.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// A line for people.
+    /// One line for people.
     Text,
     /// One JSON object, with the fields of the event beside `timestamp`, `level` and `message`.
     Json,
@@ -54,7 +54,8 @@ pub fn start(format: Format) {
     }
 }
 
-/// Writes the fields of an event, and the message, as the default does but printable.
+/// Writes the fields of an event, and the message, like the default but with control characters
+/// escaped.
 struct TextFields;
 
 impl<'w> FormatFields<'w> for TextFields {
@@ -116,7 +117,7 @@ impl Visit for TextVisitor<'_> {
 const LIMIT_LINES: u32 = 8;
 const LIMIT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Bounds how often one kind of trouble is told, so that a log tells of all of them.
+/// Bounds how often one kind of problem is logged, so that it does not drown out the others.
 #[derive(Debug, Default)]
 pub struct Limiter {
     since: Option<Instant>,
@@ -125,7 +126,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Returns how many lines were withheld since the last one if another may be told now.
+    /// Returns how many lines were withheld since the last one, if another may be logged now.
     pub fn admit(&mut self, now: Instant) -> Option<u64> {
         if self.since.is_none_or(|since| now.duration_since(since) >= LIMIT_INTERVAL) {
             (self.since, self.told) = (Some(now), 0);

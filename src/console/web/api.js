@@ -1,11 +1,11 @@
-// Asks the console, with the token where one is asked for.
+// Sends requests to the console, with the token if one is required.
 
-// Of this console: another one may be served below another path of the same host.
+// Specific to this console: the same host may serve another one below another path.
 const TOKEN = `rollcall-token:${location.pathname}`;
-// What a header can carry; the console refuses a file that holds anything else.
+// The characters a header can hold; the console refuses a token file with any others.
 const SENDABLE = /^[\x20-\x7e]+$/;
 
-/** A request that was refused or has no answer; `status` is 0 without any. */
+/** A request that was refused or got no answer; `status` is 0 without an answer. */
 export class Refused extends Error {
   constructor(status, title, detail) {
     super(detail);
@@ -16,7 +16,7 @@ export class Refused extends Error {
 
 let asking = null;
 
-/** Returns the answer to `path` below /api; asks for the token when it is needed. */
+/** Returns the answer to `path` below /api; prompts for the token if needed. */
 export async function ask(path, signal) {
   for (;;) {
     const token = storedToken();
@@ -46,7 +46,7 @@ function storedToken() {
   return null;
 }
 
-/** Shows the dialog once, whoever asks meanwhile. */
+/** Shows the dialog only once, even if several requests need it. */
 function askForToken(tried) {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById("token");
@@ -75,8 +75,8 @@ function askForToken(tried) {
 }
 
 /**
- * Calls `step` again and again: every `pause` milliseconds while it works, less and less often
- * while it fails, and not at all while nobody looks. Returns a function that ends it.
+ * Calls `step` repeatedly: every `pause` milliseconds while it succeeds, less and less often
+ * while it fails, and not at all while the page is hidden. Returns a function that stops it.
  */
 export function repeat(step, pause, failed) {
   let timer = 0;

@@ -1,4 +1,4 @@
-// The page's frame: which view is shown, how all is, what is looked up.
+// The page's frame: navigation between views, overall state, and key lookup.
 
 import { ask, repeat } from "./api.js";
 import { keyAddress } from "./dom.js";
@@ -9,7 +9,7 @@ import { missing } from "./missing.js";
 import { topics } from "./topics.js";
 
 const OVERVIEW_EVERY = 1500;
-// As it was written in addresses before keys stood in the query.
+// The form of addresses before keys were in the query.
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -35,7 +35,7 @@ let shown = null;
 
 const context = {
   seen: () => seen,
-  /** Calls `draw` with the overview, now and whenever there is a newer one. */
+  /** Calls `draw` with the overview, now and on every update. */
   watch(draw) {
     watchers.add(draw);
     if (seen) draw(seen);
@@ -59,7 +59,7 @@ function route() {
   document.title = [argument || title, seen?.reconciliation, "Rollcall"]
     .filter(Boolean)
     .join(" · ");
-  // Not at the first view: the reader's place is the top of the page then.
+  // Not for the first view: focus stays at the top of the page then.
   if (shown !== null) {
     main.focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -70,7 +70,7 @@ function route() {
 function tell(level, text) {
   const pill = document.getElementById("health");
   pill.dataset.level = level;
-  // A live region speaks whenever it is set.
+  // Screen readers announce a live region whenever it is set.
   if (pill.textContent !== text) pill.textContent = text;
 }
 

@@ -1,4 +1,4 @@
-// Lines of rates over the last minutes, drawn as SVG.
+// Line charts of the rates over the last minutes, drawn as SVG.
 
 import { h, rate, svg } from "./dom.js";
 
@@ -24,7 +24,7 @@ function series(values, top, kind) {
   );
 }
 
-/** Returns a small line without axes; the number beside it says what it is. */
+/** Returns a small line without axes; the number next to it says what it shows. */
 export function spark(values, kind = "") {
   if (values.length < 2) return null;
   const top = Math.max(...values, 1e-9) * 1.1;
@@ -46,7 +46,7 @@ function round(value) {
   return [1, 2, 3, 4, 5, 6, 8, 10].map((times) => times * unit).find((edge) => edge >= value);
 }
 
-/** Returns a chart of the history with axes and a sentence that says the same. */
+/** Returns a chart of the history with axes, and a text alternative. */
 export function flow(history) {
   const records = history.map((sample) => sample.recordsPerSecond);
   const completions = history.map((sample) => sample.completionsPerSecond);

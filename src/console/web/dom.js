@@ -1,13 +1,13 @@
-// Elements, and numbers and times as people read them.
+// Creates elements, and formats numbers and times.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Returns an element; text is never taken for markup. */
+/** Returns an element; text is never parsed as markup. */
 export function h(tag, attributes, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** Returns an element of a drawing. */
+/** Returns an SVG element. */
 export function svg(tag, attributes, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -26,7 +26,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Shows `children` in `element`, unless `facts` are the ones that it shows already. */
+/** Shows `children` in `element`, unless it already shows the same `facts`. */
 export function show(element, facts, children) {
   const text = JSON.stringify(facts);
   if (element.shown === text) return;
@@ -57,7 +57,7 @@ export function duration(seconds) {
 
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
-/** Returns how long ago or ahead an instant is, and the instant itself for whoever points at it. */
+/** Returns how long ago or ahead an instant is, with the instant itself as a tooltip. */
 export function when(instant, between = (text, ahead) => (ahead ? `in ${text}` : `${text} ago`)) {
   const at = new Date(instant);
   const seconds = (Date.now() - at) / 1000;
@@ -83,11 +83,11 @@ export function tag(state) {
   return h("span", { class: "tag", "data-tone": tone }, text);
 }
 
-// Control characters, and those that take no place or change the order of what is read.
+// Control characters, and those that are invisible or change the reading order.
 const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]|^ +| +$/gu;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
-/** Returns what others have written such that all of it is seen, as parts of an element. */
+/** Returns untrusted text with invisible characters made visible, as an element's children. */
 export function visible(text, kept = "") {
   if (text === "") return [h("span", { class: "unseen-mark" }, "empty")];
   const parts = [];
@@ -103,7 +103,7 @@ export function visible(text, kept = "") {
   return [...parts, text.slice(from)].filter((part) => part !== "");
 }
 
-/** Returns where the page shows a key. */
+/** Returns the page's address for a key. */
 export function keyAddress(key) {
   return `#/key?key=${encodeURIComponent(key)}`;
 }
@@ -112,7 +112,7 @@ export function keyLink(key) {
   return h("a", { class: "mono", href: keyAddress(key) }, visible(key));
 }
 
-/** Returns the key of a record: one that is no text cannot be looked up. */
+/** Returns the key of a record; a key that is not text cannot be looked up. */
 export function keyOf({ key, keyHex }) {
   if (key === null) return h("span", { class: "quiet" }, "without a key");
   return keyHex
@@ -124,7 +124,7 @@ export function keyOf({ key, keyHex }) {
     : keyLink(key);
 }
 
-/** Returns the value of a record, folded: as text, or as its bytes where it is no text. */
+/** Returns the collapsed value of a record: as text, or as bytes if it is not text. */
 export function valueOf(record, attributes) {
   if (record.value === null) return null;
   return record.valueHex ? bytes(record, attributes) : folded(record.value, attributes);
@@ -132,7 +132,7 @@ export function valueOf(record, attributes) {
 
 const LINE = 16;
 
-/** Returns bytes as numbers, with the letters that are among them. */
+/** Returns a hex dump of bytes, with their printable characters. */
 function bytes({ valueHex, valueBytes }, attributes) {
   const pairs = valueHex.match(/../g);
   const lines = [];
@@ -157,7 +157,7 @@ function bytes({ valueHex, valueBytes }, attributes) {
   );
 }
 
-/** Returns where an input record stands, with the way to it. */
+/** Returns the position of an input record, with a link to it. */
 export function recordLink({ topic, partition, offset }) {
   return h(
     "a",
@@ -166,7 +166,7 @@ export function recordLink({ topic, partition, offset }) {
   );
 }
 
-/** Returns a view's title; where there is little room, a `brief` one goes without the text. */
+/** Returns a view's title; on small screens a `brief` one has no text. */
 export function head(title, text, brief = false) {
   return h(
     "div",
@@ -180,7 +180,7 @@ export function empty(title, text) {
   return h("div", { class: "empty" }, h("strong", {}, title), text);
 }
 
-/** Says what a page lacks, if it lacks anything. */
+/** Returns a note about what is missing from a page, if anything. */
 export function lacks({ unanswered = [], census }) {
   const said = unanswered.map((text) => `Not included: ${text}.`);
   if (census && !census.complete)
@@ -203,7 +203,7 @@ export function refused(error) {
   return h("div", { class: "card", role: "alert" }, empty("There is no answer", error.message));
 }
 
-/** Returns a value in one line, all of it behind a click. */
+/** Returns a value in one line; a click shows all of it. */
 export function folded(value, attributes) {
   const line = value.length > 400 ? `${value.slice(0, 400)}…` : value;
   return h(

@@ -1,4 +1,4 @@
-// Keys that wait, by age; and one key's story.
+// Waiting keys by age, and the story of one key.
 
 import { ask, repeat } from "./api.js";
 import { STATES, clock, count, recordLink, tag, when } from "./dom.js";
@@ -7,7 +7,7 @@ import { empty, h, head, keyLink, lacks, refused, show, visible } from "./dom.js
 const PAGE = 50;
 const STORY_EVERY = 3000;
 const LISTED = ["open", "overdue", "unexpected"];
-// Overdue keys are open, and so in both lists.
+// Overdue keys are open, so they are in both lists.
 const TABS = { open: "All open", overdue: "Overdue among them", unexpected: "Not expected yet" };
 const HINTS = {
   open:

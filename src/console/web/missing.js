@@ -21,7 +21,7 @@ function line(item, most) {
   );
 }
 
-/** Shows what is missing most. */
+/** Shows the items that are missing most often. */
 export function missing(main) {
   const body = h(
     "section",

@@ -1,4 +1,4 @@
-// The whole at a glance: flow, shards, workers, what waits longest.
+// The overview: flow, shards, workers, and the keys that wait longest.
 
 import { ask, repeat } from "./api.js";
 import { flow, spark } from "./chart.js";
@@ -14,14 +14,14 @@ export const PHASES = {
   stopped: ["Stopped", "bad"],
 };
 
-/** Returns every shard there is: those that workers have, and those that nobody has. */
+/** Returns all shards: those that workers have, and those without an owner. */
 export function allShards({ shards, partitions }) {
   const owned = new Map(shards.map((shard) => [shard.shard, shard]));
   const last = Math.max(partitions ?? 0, ...shards.map((shard) => shard.shard + 1));
   return Array.from({ length: last }, (_, shard) => owned.get(shard) ?? { shard, worker: null });
 }
 
-/** Returns how it is in a few words, and how grave. */
+/** Returns the overall state in a few words, and its severity. */
 export function health(overview) {
   const down = overview.workers.filter((worker) => !worker.up && !worker.left);
   const trouble = overview.workers.find((worker) => worker.trouble);
@@ -71,7 +71,7 @@ function tile(label, value, note, { level, line, href, unit } = {}) {
     : h("div", { class: "card tile", "data-level": level }, inside);
 }
 
-/** Says how the open keys are made up: overdue ones are open, too. */
+/** Returns a breakdown of the open keys: overdue ones are open, too. */
 function openNote(open, overdue, strays) {
   const late = overdue
     ? overdue === open

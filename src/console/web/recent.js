@@ -1,4 +1,4 @@
-// What was emitted last: completions, overdue reports, dead letters with reason and payload.
+// The last outputs: completions, overdue reports, dead letters with reason and payload.
 
 import { ask, repeat } from "./api.js";
 import { count, keyOf, valueOf, when } from "./dom.js";
@@ -64,19 +64,19 @@ function line(record, kind, opened) {
   );
 }
 
-// How many dead letters there were when they were looked at last.
+// How many dead letters there were when they were last viewed.
 let lettersSeen = 0;
 
-/** Returns what workers have emitted since they have their shards; null while that is not known. */
+/** Returns the outputs of workers since they got their shards; null while not known. */
 function emittedSoFar(seen) {
   if (!seen) return null;
   const sum = (name) => seen.shards.reduce((sum, shard) => sum + (shard.totals?.[name] ?? 0), 0);
   return { completions: sum("completions"), "dead-letters": sum("deadLetters") };
 }
 
-/** Shows the last outputs of one kind, as they come. */
+/** Shows the last outputs of one kind and follows new ones. */
 export function emitted(main, context, query) {
-  // Dead letters that nobody has looked at are what needs a look; the overview's card says so, too.
+  // Unviewed dead letters need attention; the overview's card says so, too.
   const first =
     (emittedSoFar(context.seen())?.["dead-letters"] ?? 0) > lettersSeen
       ? "dead-letters"
@@ -115,7 +115,7 @@ export function emitted(main, context, query) {
         signal,
       );
       show(note, page.unanswered, () => lacks(page) ?? []);
-      // Whoever reads a payload or stands on a link is not to lose it.
+      // A reader must not lose the open payload or the focused link.
       if (body.contains(document.activeElement) && body.shown) return;
       show(body, [page.records, Math.floor(Date.now() / 5000)], () =>
         page.records.length

@@ -1,4 +1,4 @@
-// The topics' latest records, as they stand in Kafka.
+// The topics' latest records, as they are in Kafka.
 
 import { ask, repeat } from "./api.js";
 import { clock, count, empty, h, head, keyOf, refused, show, valueOf, visible } from "./dom.js";
@@ -77,7 +77,7 @@ export function topics(main, context, query, name) {
   });
   const follow = h("input", { type: "checkbox" });
   const again = h("button", { type: "submit" }, "Refresh");
-  // A link to a record names where to begin; choosing a partition or following leaves it.
+  // A link to a record sets the starting offset; choosing a partition or following drops it.
   let from = query.has("offset")
     ? { partition: query.get("partition"), offset: query.get("offset") }
     : null;
@@ -108,7 +108,7 @@ export function topics(main, context, query, name) {
     body,
     h("div", { class: "pager" }, status),
   );
-  // The question under way: a newer one ends it, so that no late answer covers what was asked last.
+  // The current request: a newer one aborts it, so that a late answer cannot replace a newer one.
   let control = new AbortController();
   let topic = name;
   let end = () => {};
@@ -150,7 +150,7 @@ export function topics(main, context, query, name) {
       : text.value
         ? empty("No such record", `None of the last ${count(page.lookedAt)} contains that.`)
         : empty("No records", "The topic is empty, or not there yet.");
-    // Whoever reads a payload is not to lose it.
+    // A reader must not lose the open payload.
     if (follow.checked && body.querySelector("details[open]")) return;
     show(body, page.records, () =>
       page.records.length

@@ -1,4 +1,4 @@
-//! What goes out: answers of bounded size, and all of them together too.
+//! Bounds the size of each answer, and of all answers together.
 
 use std::{
     convert::Infallible,
@@ -23,17 +23,17 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The largest answer that is given, and that one process of Rollcall takes from another: a status
+/// The largest answer that is sent, and that one process of Rollcall accepts from another: a status
 /// of 10,000 shards is half of that.
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
-/// Where a page of records or keys ends, so that what else an answer holds has room, too.
+/// The largest page of records or keys, which leaves room for the rest of an answer.
 pub const PAGE_BYTES_MAX: usize = ANSWER_BYTES_MAX / 4 * 3;
-/// Answers that readers have not taken yet, all together.
+/// Total size of the answers that clients have not read yet.
 const ALL_KIB_MAX: usize = 64 << 10;
-/// So much is given to the connection at a time: what it has, its buffers hold as well.
+/// How much is given to the connection at a time, since its buffers hold that much as well.
 const PIECE_BYTES: usize = 64 << 10;
 
-/// Room for answers that are on their way.
+/// Room for answers that are being sent.
 #[derive(Debug, Clone)]
 pub struct Room(Arc<Semaphore>);
 
@@ -43,7 +43,7 @@ impl Default for Room {
     }
 }
 
-/// An answer's content, and what it keeps until it is taken.
+/// An answer's content, and a value that it keeps until it has been read.
 pub struct Content<K> {
     rest: Bytes,
     room: Option<OwnedSemaphorePermit>,
@@ -51,8 +51,8 @@ pub struct Content<K> {
 }
 
 impl Room {
-    /// Returns `answer` with a content of bounded size, which keeps `kept` until it is taken; a
-    /// refusal in its place where it is too large, or too much is on its way already.
+    /// Returns `answer` with bounded content that keeps `kept` until it has been read. If the
+    /// answer is too large, or too much is being sent already, returns a refusal instead.
     pub async fn bounded<K>(&self, answer: Response<AnyBody>, kept: K) -> Response<Content<K>> {
         let (head, body) = answer.into_parts();
         let (head, rest, room) = match self.take(body).await {
@@ -67,7 +67,7 @@ impl Room {
         let mut answer = Response::from_parts(head, Content { rest, room, kept: Some(kept) });
         let headers = answer.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // Keys and payloads are nothing for caches on the way.
+        // Caches must not store keys and payloads.
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         answer
     }
@@ -94,7 +94,7 @@ impl Room {
     }
 }
 
-/// Returns how many bytes of JSON a value makes.
+/// Returns how many bytes of JSON a value takes.
 pub fn json_bytes(value: &impl Serialize) -> usize {
     struct Count(usize);
     impl io::Write for Count {
@@ -107,12 +107,12 @@ pub fn json_bytes(value: &impl Serialize) -> usize {
         }
     }
     let mut count = Count(0);
-    // What cannot be written is not answered either.
+    // A value that cannot be serialized is not sent either.
     let _ = serde_json::to_writer(&mut count, value);
     count.0
 }
 
-/// Leaves only as many values as have room on a page, at least one; tells whether all have.
+/// Keeps only as many values as fit on a page, at least one; returns whether all fit.
 pub fn fit<T: Serialize>(values: &mut Vec<T>) -> bool {
     let mut bytes: usize = 0;
     let fitting = values.iter().take_while(|value| {

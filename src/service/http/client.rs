@@ -1,7 +1,7 @@
-//! Asks over HTTP: one request and its answer, or why there is none.
+//! An HTTP client: sends one request and returns its answer, or why there is none.
 //!
-//! Promise: an exchange ends within its patience, and an answer is no larger than it may be. Ban:
-//! no proxy is used, and no redirect followed.
+//! Promise: an exchange ends within its timeout, and an answer is no larger than allowed. Ban: no
+//! proxy is used, and no redirect followed.
 
 use std::{
     error::Error,
@@ -31,7 +31,7 @@ use openssl::{
     },
 };
 
-/// Asks over HTTP, bounded in time and in the size of an answer.
+/// An HTTP client, bounded in time and in the size of an answer.
 #[derive(Clone)]
 pub struct Client {
     way: Way,
@@ -46,7 +46,7 @@ enum Way {
     Tls(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
-/// Whom to trust under TLS.
+/// Which certificates to trust for TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trusted {
     /// The system's certificate authorities.
@@ -55,22 +55,22 @@ pub enum Trusted {
     Pem(String),
 }
 
-/// What was answered, whether it is good news or not.
+/// An answer, of whatever status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: StatusCode,
     pub body: Bytes,
 }
 
-/// Why there is no answer. The texts end with the causes.
+/// Why there is no answer. The messages end with the causes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// No connection, or one that ended too early.
+    /// No connection, or it ended too early.
     #[error("{0}")]
     Unreachable(String),
-    /// No TLS, which is about certificates and not about the network.
+    /// TLS failed: a problem with certificates and not with the network.
     #[error("{0}")]
     Tls(String),
     #[error("that is no answer of an HTTP server: {0}")]
@@ -80,10 +80,10 @@ pub enum Failure {
 }
 
 impl Client {
-    /// Returns a client for `http` and `https`. An exchange takes at most `patience`, the body of
-    /// an answer has at most `bytes_max`.
+    /// Returns a client for `http` and `https`. An exchange takes at most `patience`, and the body
+    /// of an answer has at most `bytes_max`.
     ///
-    /// To read whom the system trusts takes some 50 ms.
+    /// Reading the system's certificates takes some 50 ms.
     ///
     /// # Errors
     /// [`Failure::Tls`] when there is no certificate to trust.
@@ -92,19 +92,19 @@ impl Client {
         Ok(Self { way: Way::Tls(inner), keeps_connections: false, patience, bytes_max })
     }
 
-    /// Returns a client for `http` alone, which costs nothing to make.
+    /// Returns a client for `http` only, which is cheap to make.
     pub fn plain(patience: Duration, bytes_max: usize) -> Self {
         let inner = legacy::Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         Self { way: Way::Plain(inner), keeps_connections: false, patience, bytes_max }
     }
 
-    /// Keeps a connection for the next request, for those who ask the same server all the time.
+    /// Keeps the connection for the next request, for callers that always ask the same server.
     #[must_use]
     pub fn keeping_connections(self) -> Self {
         Self { keeps_connections: true, ..self }
     }
 
-    /// Asks for `url`.
+    /// Sends a GET request for `url`.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -113,7 +113,7 @@ impl Client {
         self.send(request.map_err(|error| Failure::of(&error))?).await
     }
 
-    /// Sends a request, which names a whole URL.
+    /// Sends a request, whose URI must be a complete URL.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -131,7 +131,7 @@ impl Client {
             Way::Plain(client) => client.request(request),
             Way::Tls(client) => client.request(request),
         };
-        // The client's own error says in which step it failed, the one behind it says why.
+        // The client's own error says which step failed; its source says why.
         let answer = answer.await.map_err(|error| Failure::of(error.source().unwrap_or(&error)))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), self.bytes_max).collect().await;
@@ -143,7 +143,7 @@ impl Client {
     }
 }
 
-/// Waits for an exchange. Not to be called from asynchronous code.
+/// Blocks until an exchange ends. Must not be called from asynchronous code.
 ///
 /// # Errors
 /// Those of the exchange.
@@ -151,7 +151,7 @@ pub fn wait<T>(exchange: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::of(&error))?;
     let answered = runtime.block_on(exchange);
-    // Looking up a name may hang for longer than anybody waits for it.
+    // A name lookup may hang for longer than the timeout.
     runtime.shutdown_background();
     answered
 }
@@ -165,7 +165,8 @@ fn connector(trusted: Trusted) -> Result<HttpsConnector<HttpConnector>, Failure>
     tcp.enforce_http(false);
     let mut connector = HttpsConnector::with_connector(tcp, tls)?;
     connector.set_callback(|tls, url| {
-        // An address of version 6 has its brackets in a URL only: OpenSSL would take it for a name.
+        // IPv6 addresses have brackets only in a URL: OpenSSL would take a bracketed one for a
+        // name.
         if let Some(address) = bracketed(url) {
             tls.set_use_server_name_indication(false);
             tls.set_verify_hostname(false);
@@ -219,7 +220,7 @@ impl Failure {
     }
 }
 
-/// Returns what it means that the network answers so, and what to check.
+/// Returns what a network error means, and what to check.
 pub fn plain(error: &io::Error) -> Option<&'static str> {
     let kind = error.kind();
     // The resolver's errors have no kind of their own.
@@ -243,11 +244,11 @@ pub fn plain(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// Returns what an error says, with what is behind it.
+/// Returns an error's message with its causes.
 fn whole(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     for cause in chain(error).skip(1).map(ToString::to_string) {
-        // Some errors repeat what is behind them.
+        // Some errors repeat their cause.
         if !text.contains(&cause) {
             text = format!("{text}: {cause}");
         }

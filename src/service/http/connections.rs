@@ -1,7 +1,7 @@
-//! Connections: how many there may be, for how long, and which has to go for another.
+//! Connections: how many there may be, for how long, and which one is closed to make room.
 //!
-//! Promise: whoever keeps a connection open and asks nothing, sends a request byte by byte, or does
-//! not read an answer costs little and keeps nobody out: least of all a probe.
+//! Promise: a client that keeps a connection open without a request, sends a request byte by byte,
+//! or does not read an answer costs little and blocks no other client, least of all a probe.
 
 use std::{
     collections::BTreeMap,
@@ -39,34 +39,34 @@ use super::{
 };
 use crate::log::Limiter;
 
-/// What tells how a process is: answered whoever else asks, and by whatever name.
+/// Paths of probes: always answered, whatever the load and the host name.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/startupz"];
-/// Scrapes are few, and wanted most when much goes on.
+/// Scrapes are few, and matter most under load.
 const METRICS: &str = "/metrics";
-/// Of all descriptors; the rest is for brokers and stores.
+/// The fraction of all descriptors; the rest is for brokers and stores.
 const DESCRIPTORS_PART: u64 = 8;
 const CONNECTIONS_MIN: u64 = 32;
 const CONNECTIONS_MAX: u64 = 256;
-/// Where the system does not say how many descriptors there are.
+/// The assumed limit if the system does not report one.
 const DESCRIPTORS: u64 = 1024;
 /// Bytes of a request's head: a key of 64 KiB, escaped.
 const HEAD_BYTES_MAX: usize = 256 << 10;
 
-/// What a server takes upon itself.
+/// Limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time. Some of them are kept back for probes and scrapes: requests of other
-    /// kinds are answered on three quarters of them.
+    /// Connections at a time. Some are reserved for probes and scrapes: other requests are answered
+    /// on three quarters of them.
     pub connections: usize,
-    /// How long a connection may be open without a whole request.
+    /// How long a connection may stay open without a complete request.
     pub request: Duration,
-    /// How long an answer may be worked on.
+    /// How long computing an answer may take.
     pub work: Duration,
-    /// How long an answer may be read.
+    /// How long reading an answer may take.
     pub reading: Patience,
 }
 
-/// Returns how many connections a process takes that may have so many descriptors.
+/// Returns how many connections a process with this many descriptors accepts.
 pub fn connections_within(descriptors: u64) -> u64 {
     (descriptors / DESCRIPTORS_PART).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX)
 }
@@ -85,16 +85,16 @@ impl Default for Limits {
     }
 }
 
-/// Whoever asks, as far as the network tells: a request's extension.
+/// The client's network address: a request's extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Peer(pub IpAddr);
 
-/// Answers until the handle is aborted, whoever asks by one of `hosts`.
+/// Serves until the handle is aborted; only requests for one of `hosts` are answered.
 pub fn serve(listener: TcpListener, router: Router, hosts: Hosts) -> JoinHandle<()> {
     serve_within(Limits::default(), listener, router, hosts)
 }
 
-/// Answers within `limits`, as [`serve`] does.
+/// Serves within `limits`, as [`serve`] does.
 pub fn serve_within(
     limits: Limits,
     listener: TcpListener,
@@ -129,7 +129,7 @@ struct Connection {
 
 impl Server {
     async fn accept(self: Arc<Self>, listener: TcpListener) {
-        // They end with this task.
+        // The connections' tasks end with this task.
         let mut tasks = JoinSet::new();
         let mut refused = Limiter::default();
         for id in 0.. {
@@ -156,7 +156,7 @@ impl Server {
     }
 
     async fn not_accepted(&self, error: &io::Error, refused: &mut Limiter) {
-        // One that has hung up already is nobody's trouble.
+        // A client that has already hung up is no problem.
         if error.kind() == io::ErrorKind::ConnectionAborted {
             return;
         }
@@ -167,7 +167,7 @@ impl Server {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    /// Ends the connection that waits for a request longest; false when all are at work.
+    /// Closes the connection that has waited for a request longest; false if all are busy.
     fn evict(&self) -> bool {
         let mut connections = self.lock();
         let waiting = connections.iter().filter_map(|(id, it)| Some((it.waits_since?, *id)));
@@ -184,7 +184,7 @@ impl Server {
 
     async fn converse(self: Arc<Self>, id: u64, stream: TcpStream, peer: SocketAddr) {
         let _listed = Listed { server: Arc::clone(&self), id };
-        // An answer in several pieces would wait for the other side's word.
+        // Otherwise an answer in several pieces would wait for the client's acknowledgements.
         let _ = stream.set_nodelay(true);
         let stream = TokioIo::new(Stream::new(stream, self.limits.reading));
         let answer = service_fn(|request: Request<Incoming>| {
@@ -249,7 +249,7 @@ fn misnamed(name: &str) -> Response<Body> {
     refusal(StatusCode::MISDIRECTED_REQUEST, "UnknownHost", &detail)
 }
 
-/// A connection's place in the list.
+/// A connection's entry in the list.
 struct Listed {
     server: Arc<Server>,
     id: u64,
@@ -261,7 +261,7 @@ impl Drop for Listed {
     }
 }
 
-/// Says that a connection is at work, until its answer is taken.
+/// Marks a connection as busy until its answer has been read.
 struct AtWork {
     server: Arc<Server>,
     id: u64,

@@ -1,37 +1,37 @@
-//! Under which names a process may be asked.
+//! The host names that requests to a process may use.
 //!
-//! A page from elsewhere can have its own name lead to this machine, and then read what is answered
-//! here (DNS rebinding). What gives it away is the name, which a browser always tells; so names
-//! that are nobody's here are refused where no token is asked for. An address is no name: it leads
-//! only to where it says.
+//! A page from elsewhere can make its own name resolve to this machine and then read answers from
+//! here (DNS rebinding). The host name gives this away, because a browser always sends it. So
+//! unknown names are refused if no token is required. IP addresses are allowed: they cannot be
+//! rebound.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, Uri, header::HOST};
 
-/// Where Kubernetes has its Services and pods.
+/// The domain of Services and pods in Kubernetes.
 const CLUSTER: &str = "svc";
 const CLUSTER_LOCAL: &str = "svc.cluster.local";
 
-/// The names by which a process may be asked.
+/// The host names that a process answers to.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
     names: Vec<String>,
-    /// Domains all of whose names are fine.
+    /// Domains all of whose names are allowed.
     domains: Vec<String>,
-    /// Names without a dot are fine: no page on the internet has one.
+    /// Whether names without a dot are allowed: no page on the internet has one.
     bare_names: bool,
     all: bool,
 }
 
 impl Hosts {
-    /// Takes every name: where a token is asked for, or nothing is told.
+    /// Allows every name, for servers that require a token or reveal nothing.
     pub fn all() -> Self {
         Self { all: true, ..Self::default() }
     }
 
-    /// Takes the names of this machine and of Services, and those that are `given`; `*.example.com`
-    /// stands for all names below, `*` for all there are.
+    /// Allows the names of this machine and of Services, and those in `given`; `*.example.com`
+    /// stands for all names below it, `*` for all names.
     pub fn new(bound: SocketAddr, given: &[String]) -> Self {
         let host_name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
@@ -43,13 +43,13 @@ impl Hosts {
         let mut hosts = Self {
             names: vec!["localhost".to_owned()],
             domains: [CLUSTER, CLUSTER_LOCAL, "localhost"].map(str::to_owned).to_vec(),
-            // Others' machines find this one by whatever their network calls it.
+            // Other machines reach this one by whatever name their network uses.
             bare_names: !bound.ip().is_loopback(),
             all: given.iter().any(|name| name.trim() == "*"),
         };
         let searched = resolver.lines().filter_map(|line| line.trim().strip_prefix("search"));
         for domain in searched.flat_map(str::split_whitespace).map(normal) {
-            // A cluster may be called otherwise than cluster.local.
+            // The cluster's domain need not be cluster.local.
             if domain.starts_with("svc.") {
                 hosts.domains.push(domain.clone());
             }
@@ -69,12 +69,12 @@ impl Hosts {
         hosts
     }
 
-    /// Returns the name that a request must not come by, if it does.
+    /// Returns the request's host name if it is not allowed.
     pub fn refuses(&self, url: &Uri, headers: &HeaderMap) -> Option<String> {
         if self.all {
             return None;
         }
-        // A request without a name is no browser's.
+        // A request without a host name does not come from a browser.
         let named = headers.get_all(HOST).iter();
         let named = named.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
         let mut named = named.chain(url.authority().map(|name| name.as_str().to_owned()));

@@ -1,7 +1,7 @@
-//! HTTP, on either side: how a process answers, and how it asks.
+//! HTTP, both server and client.
 //!
-//! Promise: whoever asks, however slowly, often or much, takes a bounded part of threads, memory
-//! and descriptors. Ban: nothing here knows what is asked for.
+//! Promise: a client takes a bounded part of threads, memory and descriptors, however slowly, often
+//! or much it asks. Ban: nothing here knows what is asked for.
 
 mod answer;
 pub mod client;

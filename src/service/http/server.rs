@@ -1,5 +1,5 @@
-//! What every process that answers over HTTP has in common: it listens, answers probes and scrapes,
-//! and ends at a signal.
+//! What all HTTP servers of Rollcall have in common: they listen, answer probes and scrapes, and
+//! end at a signal.
 
 use std::{
     fmt::Display,
@@ -27,15 +27,15 @@ use super::turns::{NoTurn, Turns};
 use crate::metrics::Registry;
 use rollcall_core::{shard, text::plain::sentence};
 
-/// Connections that the system takes while the process is about something else.
+/// How many connections the system queues while the process is busy.
 const BACKLOG: u32 = 1024;
-/// Threads for work that blocks, such as looking up names and reading topics.
+/// Threads for blocking work, such as looking up names and reading topics.
 const BLOCKING_THREADS_MAX: usize = 32;
-/// Scrapes that are answered at a time, and that wait.
+/// How many scrapes are answered at a time, and how many may wait.
 const SCRAPES_MAX: usize = 2;
 const SCRAPES_WAITING_MAX: usize = 16;
 
-/// Why a process cannot begin to answer, with the remedy if there is one.
+/// Why a server cannot start, with the fix if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -46,10 +46,10 @@ impl From<Error> for shard::Error {
     }
 }
 
-/// Returns what runs the HTTP of a process whose work is done elsewhere: a thread.
+/// Returns a runtime for the HTTP server of a process that does its work elsewhere: one thread.
 ///
 /// # Errors
-/// When the process may not have it.
+/// When the thread cannot be started.
 pub fn runtime() -> Result<Runtime, Error> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(1).max_blocking_threads(BLOCKING_THREADS_MAX);
@@ -57,8 +57,8 @@ pub fn runtime() -> Result<Runtime, Error> {
     built.map_err(|error| Error(format!("cannot start: {error}")))
 }
 
-/// Listens on `address`. `[::]` is every address of either version of IP, and of version 4 alone
-/// where the system has no other.
+/// Listens on `address`. `[::]` means every address, IPv6 and IPv4, and only IPv4 if the system has
+/// no IPv6.
 ///
 /// # Errors
 /// When the address cannot be used.
@@ -77,7 +77,7 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     listening.map_err(|error| Error(format!("cannot listen on {address}: {}", refused(&error))))
 }
 
-/// Returns why an address cannot be listened on, and what to write instead.
+/// Returns why it is impossible to listen on an address, and what to use instead.
 fn refused(error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -96,7 +96,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     if address.is_ipv6() {
-        // Some systems have it the other way round.
+        // Some systems have the opposite default.
         SockRef::from(&socket).set_only_v6(false)?;
     }
     socket.set_reuseaddr(true)?;
@@ -118,7 +118,7 @@ pub fn metrics(registry: Registry) -> Router {
     let answer = move || {
         let (registry, turns) = (registry.clone(), Arc::clone(&turns));
         async move {
-            // It looks at files.
+            // Rendering reads files.
             match turns.run(move |_| registry.render()).await {
                 Ok(Ok(text)) => ([("content-type", Registry::CONTENT_TYPE)], text).into_response(),
                 Ok(Err(error)) => failed(&error),

@@ -1,4 +1,4 @@
-//! A connection that does not wait for ever for whoever reads.
+//! A connection that does not wait forever for a slow reader.
 
 use std::{
     future::Future,
@@ -14,18 +14,18 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-/// How long a reader may take nothing at all, and how long one may take for all of an answer.
+/// How long a reader may read nothing at all, and how long it may take to read a whole answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     pub stalled: Duration,
     pub whole: Duration,
 }
 
-/// A connection whose writes fail once the reader takes nothing, or too little.
+/// A connection whose writes fail once the client reads nothing, or too slowly.
 pub struct Stream {
     inner: TcpStream,
     patience: Patience,
-    /// When all of what is being answered must have been taken; `None` between answers.
+    /// When the current answer must have been read completely; `None` between answers.
     until: Option<Instant>,
     /// Runs while a write waits.
     alarm: Pin<Box<Sleep>>,
@@ -38,7 +38,7 @@ impl Stream {
         Self { inner, patience, until: None, alarm, is_waiting: false }
     }
 
-    /// Returns what a write says, and an error instead of waiting for too long.
+    /// Returns the result of a write, or an error instead of waiting too long.
     fn bounded<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -47,7 +47,7 @@ impl Stream {
         let until = *self.until.get_or_insert_with(|| Instant::now() + self.patience.whole);
         if let Poll::Ready(done) = write(Pin::new(&mut self.inner), cx) {
             self.is_waiting = false;
-            // Whoever takes a byte now and then is waited for no longer than anybody else.
+            // Clients that read a byte now and then get no more time than others.
             let is_late = done.is_ok() && Instant::now() > until;
             return Poll::Ready(if is_late { Err(too_slow()) } else { done });
         }
@@ -73,7 +73,7 @@ impl AsyncRead for Stream {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
         if buf.filled().len() > before {
-            // Another request: the answer before it was taken.
+            // A new request: the previous answer has been read.
             self.until = None;
         }
         read

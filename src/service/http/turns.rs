@@ -1,4 +1,4 @@
-//! Work that blocks, done for those who ask: so much at a time and no more.
+//! Blocking work for requests, with bounded concurrency.
 
 use std::sync::{
     Arc,
@@ -7,8 +7,8 @@ use std::sync::{
 
 use tokio::sync::Semaphore;
 
-/// Turns at work that blocks. A turn ends with the work, not when whoever asked has gone away: work
-/// that nobody waits for takes a thread and memory all the same.
+/// Permits for blocking work. A permit is held until the work ends, even if its client has gone:
+/// work that nobody waits for still takes a thread and memory.
 #[derive(Debug)]
 pub struct Turns {
     at_work: Arc<Semaphore>,
@@ -43,7 +43,7 @@ impl Drop for SetAtDrop {
 }
 
 impl Turns {
-    /// Lets `at_once` work at the same time, and `waiting` more wait for that.
+    /// Lets `at_once` tasks run at the same time, and `waiting` more wait for them.
     pub fn new(at_once: usize, waiting: usize) -> Self {
         let asked = Arc::new(Semaphore::new(at_once + waiting));
         Self { at_work: Arc::new(Semaphore::new(at_once)), asked }

@@ -1,4 +1,5 @@
-//! What one scrape collects, as the `prometheus` crate takes it. Nothing is kept between scrapes.
+//! What one scrape collects, in the types of the `prometheus` crate. Nothing is kept between
+//! scrapes.
 
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram as Buckets, LabelPair, Metric as Sample, MetricFamily,
@@ -13,7 +14,7 @@ use rollcall_core::record::Histogram;
 pub struct Families(Vec<MetricFamily>);
 
 impl Families {
-    /// Starts a family; a family is started once. One without samples is not told of.
+    /// Starts a family; each family is started once. One without samples is not exposed.
     pub fn family(&mut self, metric: &'static Metric) -> Family<'_> {
         let mut family = MetricFamily::default();
         family.set_name(metric.name.to_owned());
@@ -28,18 +29,18 @@ impl Families {
         Family { samples: family.mut_metric(), metric }
     }
 
-    /// Collects a family of one sample without labels of its own.
+    /// Collects a family of one sample without own labels.
     pub fn single(&mut self, metric: &'static Metric, value: impl Number) {
         self.family(metric).sample(&[], value);
     }
 
-    /// Returns what a `Collector` returns.
+    /// Returns the families, as a `Collector` does.
     pub fn finish(self) -> Vec<MetricFamily> {
         self.0
     }
 }
 
-/// A family that takes its samples.
+/// A family that samples are added to.
 #[derive(Debug)]
 pub struct Family<'f> {
     samples: &'f mut Vec<Sample>,
@@ -101,7 +102,7 @@ impl Family<'_> {
     }
 }
 
-/// What a sample may be. Prometheus knows nothing but floats: counts stay exact up to 2⁵³.
+/// A sample's value. Prometheus has only floats: counts are exact up to 2⁵³.
 pub trait Number {
     fn number(self) -> f64;
 }

@@ -1,28 +1,28 @@
-//! What is told of a metric before it has a value.
+//! The description of a metric.
 
 use prometheus::{Opts, core::Desc};
 
 /// One metric family, as it is registered and documented.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// By the conventions of Prometheus: base units, `_total` for counters.
+    /// By Prometheus' conventions: base units, `_total` for counters.
     pub name: &'static str,
     pub kind: Kind,
-    /// What the value counts or measures, as in "seconds".
+    /// What the value counts or measures, such as "seconds".
     pub unit: &'static str,
-    /// Beside those that all metrics of a process have.
+    /// In addition to the labels that all metrics of a process have.
     pub labels: &'static [Label],
     /// One sentence without a full stop.
     pub help: &'static str,
 }
 
-/// What may be done with the values.
+/// How the values may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, so it is looked at through `rate`.
+    /// Only grows, so it is queried with `rate`.
     Counter,
     Gauge,
-    /// Counts by upper bound; looked at through `histogram_quantile`.
+    /// Counts by upper bound; queried with `histogram_quantile`.
     Histogram,
 }
 
@@ -46,14 +46,14 @@ pub struct Label {
 }
 
 impl Metric {
-    /// Returns how it is registered.
+    /// Returns the descriptor to register it with.
     pub fn desc(&self) -> Desc {
         let labels = self.label_names().into_iter().map(str::to_owned).collect();
         let desc = Desc::new(self.name.to_owned(), self.help.to_owned(), labels, [].into());
         desc.expect("the catalogue's names are legal, which its tests look at")
     }
 
-    /// Returns how one is made that counts by itself.
+    /// Returns the options for a metric that keeps its own count.
     pub fn opts(&self) -> Opts {
         Opts::new(self.name, self.help)
     }

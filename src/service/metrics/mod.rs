@@ -1,8 +1,9 @@
-//! Metrics: one catalogue of all of them, and the text that Prometheus reads, by the `prometheus`
+//! Metrics: a catalogue of all of them, and the text that Prometheus reads, using the `prometheus`
 //! crate.
 //!
-//! Promise: what is not in the catalogue cannot be exposed, and `docs/metrics.md` is made from it.
-//! Ban: nothing here knows where a number comes from; no label takes values without a bound.
+//! Promise: metrics that are not in the catalogue cannot be exposed, and `docs/metrics.md` is
+//! generated from it. Ban: nothing here knows where a number comes from; no label has unbounded
+//! values.
 
 pub mod catalogue;
 mod families;

@@ -1,4 +1,4 @@
-//! The process, as Linux tells of it: what every command exposes that has metrics.
+//! Metrics of the process, as Linux reports them; every command that has metrics exposes these.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use prometheus::{
 
 use super::{Families, Metric, catalogue::process};
 
-/// Collects what is known; elsewhere than on Linux that is little beside the version.
+/// Collects what is known; on other systems than Linux that is little more than the version.
 #[derive(Debug)]
 pub struct Process(Vec<Desc>);
 
@@ -50,7 +50,7 @@ fn collect(families: &mut Families) {
     }
 }
 
-/// What `/proc/self/stat` tells.
+/// The contents of `/proc/self/stat`.
 struct Stat {
     cpu_seconds: f64,
     resident_bytes: u64,
@@ -67,9 +67,9 @@ impl Stat {
     }
 
     fn parse(text: &str, ticks_per_second: f64, page_bytes: u64) -> Option<Self> {
-        // The program's name stands in brackets and may hold anything.
+        // The program's name is in parentheses and may hold anything.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        // Numbered from 1 in proc(5), and these begin with the third.
+        // Fields are numbered from 1 in proc(5), and these begin with the third.
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             cpu_seconds: (field(14)? + field(15)?) as f64 / ticks_per_second,

@@ -1,15 +1,15 @@
-//! All that a process exposes, and the text that Prometheus reads.
+//! All metrics that a process exposes, and the text format that Prometheus reads.
 
 use std::sync::Arc;
 
 use prometheus::{TextEncoder, core::Collector};
 
-/// All that a process exposes. Cloning shares it.
+/// All metrics that a process exposes. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Registry(Arc<prometheus::Registry>);
 
 impl Registry {
-    /// The type of the answer's content: the text format that every Prometheus reads.
+    /// Content type of the text format that every Prometheus reads.
     pub const CONTENT_TYPE: &'static str = prometheus::TEXT_FORMAT;
 
     /// Returns a registry whose samples all have these labels.
@@ -19,18 +19,18 @@ impl Registry {
         Self(Arc::new(registry.expect("only an empty prefix is refused")))
     }
 
-    /// Adds what is asked at every scrape.
+    /// Adds a collector that is called at every scrape.
     ///
     /// # Errors
-    /// When a name is there already, or is none, which the catalogue's tests rule out.
+    /// When a name is a duplicate or invalid, which the catalogue's tests rule out.
     pub fn add(&self, collector: impl Collector + 'static) -> prometheus::Result<()> {
         self.0.register(Box::new(collector))
     }
 
-    /// Returns the text. May block: what is collected may look at files.
+    /// Returns the text. May block, because collectors may read files.
     ///
     /// # Errors
-    /// Families that do not fit together.
+    /// Inconsistent families.
     pub fn render(&self) -> prometheus::Result<String> {
         TextEncoder::new().encode_to_string(&self.0.gather())
     }
@@ -50,7 +50,7 @@ mod tests {
         .by(&[Label { name: "topic", values: "any" }]);
     const BOUNDS: [u64; 2] = [5, 1_000];
 
-    /// Collects what the function says.
+    /// Collects what the function adds.
     struct Fixed(Vec<Desc>, fn(&mut Families));
 
     impl Collector for Fixed {

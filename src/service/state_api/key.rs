@@ -1,10 +1,10 @@
-//! What is known of keys: `GET /v1/key?key=`, `GET /v1/keys`, `GET /v1/missing`.
+//! What is known about keys: `GET /v1/key?key=`, `GET /v1/keys`, `GET /v1/missing`.
 
 use serde::{Deserialize, Serialize};
 
 use rollcall_core::text::escape;
 
-/// Where a key stands (docs/semantics.md).
+/// The state of a key (docs/semantics.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyState {
@@ -18,8 +18,8 @@ pub enum KeyState {
     Cancelled,
 }
 
-/// Which key a request is about. It travels in the query: in a path `.`, `..` and the empty key
-/// stand for something else.
+/// The key that a request is about. It is in the query because in a path `.`, `..` and the empty
+/// key would mean something else.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyQuery {
@@ -27,19 +27,19 @@ pub struct KeyQuery {
 }
 
 impl KeyQuery {
-    /// Returns path and query by which a worker is asked about `key`.
+    /// Returns path and query for asking a worker about `key`.
     pub fn path(key: &str) -> String {
         format!("/v1/key?key={}", escape::url(key))
     }
 
-    /// Returns the path by which workers before version 0.2 are asked; some keys had none.
+    /// Returns the path for asking workers before version 0.2; some keys had none.
     pub fn old_path(key: &str) -> Option<String> {
         let is_segment = !matches!(key, "" | "." | "..");
         is_segment.then(|| format!("/v1/keys/{}", escape::url(key)))
     }
 }
 
-/// Everything known of one key.
+/// Everything that is known about one key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyStory {
@@ -50,18 +50,18 @@ pub struct KeyStory {
     pub expected_at: Option<String>,
     /// The expectation that counts; `None` without one.
     pub expectation: Option<InputRecord>,
-    /// The last change; of a finished key, when it finished.
+    /// The time of the last change; for a finished key, when it finished.
     pub changed_at: String,
     /// The last record that changed the key; duplicates and late records change nothing.
     pub changed_by: Option<InputRecord>,
-    /// What happens next if nothing arrives; `None` when nothing does.
+    /// What happens next if nothing arrives; `None` if nothing does.
     pub deadline: Option<Deadline>,
-    /// How many different items are expected, and how many of them are still to come.
+    /// How many different items are expected, and how many of them are still missing.
     pub expected_total: u64,
     pub missing_total: u64,
-    /// All items known, `expected_total` and beyond; a finished key has forgotten them.
+    /// How many items are known, `expected_total` included; a finished key has none.
     pub items_total: u64,
-    /// The first thousand, those still to come first.
+    /// The first thousand, missing ones first.
     pub items: Vec<ItemStory>,
 }
 
@@ -101,7 +101,7 @@ pub enum Then {
 #[serde(rename_all = "camelCase")]
 pub struct ItemStory {
     pub item: String,
-    /// How often it is needed; 0 when it is not expected.
+    /// How often it is needed; 0 if it is not expected.
     pub needed: u32,
     pub observed: u32,
     pub missing: u32,
@@ -111,9 +111,9 @@ pub struct ItemStory {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyPage {
-    /// Each as it was when this page was made.
+    /// Each key as it was when this page was made.
     pub keys: Vec<KeyEntry>,
-    /// For `after` of the next page; `None` when there is none.
+    /// The `after` of the next page; `None` if this is the last one.
     pub next: Option<String>,
     pub census: CensusFacts,
 }
@@ -130,7 +130,7 @@ pub struct KeyEntry {
     pub deadline: Option<Deadline>,
     pub expected_total: u64,
     pub missing_total: u64,
-    /// The first few items still to come; of an unexpected key, those that have arrived.
+    /// The first few missing items; for an unexpected key, those that have arrived.
     pub items: Vec<String>,
 }
 
@@ -139,7 +139,7 @@ pub struct KeyEntry {
 #[serde(rename_all = "camelCase")]
 pub struct MissingPage {
     pub items: Vec<MissingItem>,
-    /// `false` when there are more different items than are counted.
+    /// `false` if there are more different items than are counted.
     pub all_items_counted: bool,
     pub census: CensusFacts,
 }
@@ -151,24 +151,24 @@ pub struct MissingItem {
     pub item: String,
     /// How many open keys wait for it.
     pub keys: u64,
-    /// How many of it they need.
+    /// How many units of it they need.
     pub units: u64,
-    /// Since when the oldest of them waits.
+    /// Since when the oldest of them has waited.
     pub oldest_since: String,
 }
 
-/// How the worker's keys were looked through.
+/// The scan of the worker's keys that an answer is based on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CensusFacts {
-    /// When that was done; changes since then may not be listed.
+    /// When the scan was made; later changes may not be listed.
     pub at: String,
-    /// All keys of the shards were seen. Otherwise time ran out, and older keys may exist.
+    /// Whether all keys of the shards were scanned. If not, time ran out, and older keys may exist.
     pub complete: bool,
     pub rows_seen: u64,
     pub open: u64,
     pub overdue: u64,
     pub unexpected: u64,
-    /// Shards of this worker that could not be asked, since they are not running.
+    /// Shards of this worker that could not be asked because they are not running.
     pub shards_not_asked: Vec<u32>,
 }

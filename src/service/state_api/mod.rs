@@ -1,7 +1,7 @@
-//! What workers answer about themselves, read by operator, console and `rollcall inspect`.
+//! What workers report about themselves; operator, console and `rollcall inspect` read it.
 //!
-//! Promise: these shapes are the contract of `docs/openapi.yaml`; fields are added, never renamed.
-//! Ban: nothing here knows how a worker finds its answers.
+//! Promise: these types are the contract of `docs/openapi.yaml`; fields are added, never renamed.
+//! Ban: nothing here knows how a worker computes its answers.
 
 mod key;
 mod problem;

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// The same for the same kind of problem: `UnknownKey`, `Misdirected`, `NotRunning` …
+    /// The same for every problem of a kind: `UnknownKey`, `Misdirected`, `NotRunning` …
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened and what to do about it.
+    /// What happened, and what to do about it.
     pub detail: String,
     /// The shard that the request is about.
     #[serde(skip_serializing_if = "Option::is_none")]

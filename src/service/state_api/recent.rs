@@ -1,8 +1,8 @@
-//! What was emitted last: `GET /v1/recent`.
+//! The last outputs: `GET /v1/recent`.
 
 use serde::{Deserialize, Serialize};
 
-/// What a record was emitted for.
+/// The kind of an output record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RecentKind {
@@ -11,35 +11,35 @@ pub enum RecentKind {
     DeadLetters,
 }
 
-/// Records that were emitted last, the newest first.
+/// The last output records, the newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentPage {
     pub kind: RecentKind,
-    /// Of each shard, the last 50 since its worker has it.
+    /// The last 50 of each shard since its worker got it.
     pub records: Vec<RecentRecord>,
 }
 
-/// A record that was emitted and committed.
+/// An output record that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentRecord {
     pub shard: u32,
-    /// As text; bytes that are none are replaced.
+    /// As text; invalid bytes are replaced.
     pub key: Option<String>,
-    /// The key in hexadecimal, where it is no text.
+    /// The key in hexadecimal, if it is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_hex: Option<String>,
     /// The record's own timestamp: RFC 3339, UTC.
     pub timestamp: String,
     pub committed_at: String,
-    /// `rollcall-reason` and the like.
+    /// `rollcall-reason` and similar ones.
     pub headers: Vec<(String, String)>,
-    /// The value as text, where it was asked for; of dead letters the first 4 KiB.
+    /// The value as text, if it was asked for; of dead letters the first 4 KiB.
     pub value: Option<String>,
-    /// The first kibibyte of the value in hexadecimal, where it is told and no text.
+    /// The first KiB of the value in hexadecimal, if the value was asked for and is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_hex: Option<String>,
-    /// Bytes of the value as it was emitted; `None` when it has none.
+    /// Size of the emitted value in bytes; `None` if it has none.
     pub value_bytes: Option<u64>,
 }

@@ -10,27 +10,28 @@ use rollcall_core::shard::RowCounts;
 pub struct WorkerStatus {
     /// Name of the `Reconciliation`.
     pub reconciliation: String,
-    /// Name of the worker in its group: the pod's.
+    /// The worker's name in its group; in Kubernetes the pod's name.
     pub instance: String,
     pub version: String,
     pub state: WorkerState,
-    /// Partitions of every topic of the reconciliation; `None` until Kafka has told.
+    /// Number of partitions of every topic of the reconciliation; `None` until Kafka has reported
+    /// it.
     pub partitions: Option<u32>,
-    /// How the inputs are partitioned: `murmur2`, `crc32` or `fnv1a`; `unchecked` where the object
+    /// How the inputs are partitioned: `murmur2`, `crc32` or `fnv1a`; `unchecked` if the object
     /// says so; `None` while it is not known.
     #[serde(default)]
     pub partitioner: Option<String>,
-    /// Why nothing runs, with the remedy: the broker is unreachable, topics are not
-    /// co-partitioned and so on. `None` when nothing is wrong with the worker as a whole.
+    /// Why nothing runs, with the fix: the broker is unreachable, topics are not co-partitioned and
+    /// so on. `None` if nothing is wrong with the worker as a whole.
     pub trouble: Option<Trouble>,
     /// Everything that is wrong with the worker as a whole, `trouble` included.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
-    /// In the order of their numbers.
+    /// Ordered by shard number.
     pub shards: Vec<ShardStatus>,
 }
 
-/// What is wrong, as a name for machines and a sentence for people.
+/// A problem, with a name for machines and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
@@ -38,23 +39,23 @@ pub struct Trouble {
     pub reason: String,
     /// What happened and what to do about it.
     pub message: String,
-    /// What it means; earlier versions told only of what keeps a worker from its work.
+    /// Its effect; earlier versions reported only what keeps a worker from working.
     #[serde(default)]
     pub severity: Severity,
 }
 
-/// What a trouble means for readiness.
+/// The effect of a problem on readiness.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
-    /// The worker cannot do its work: `/readyz` answers 503 with the message.
+    /// The worker cannot work: `/readyz` answers 503 with the message.
     #[default]
     Unready,
-    /// It works, but somebody should look: the object is Degraded.
+    /// The worker works, but the problem needs attention: the object is Degraded.
     Degraded,
 }
 
-/// What a worker is about.
+/// The phase of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum WorkerState {
@@ -62,9 +63,9 @@ pub enum WorkerState {
     Joining,
     /// In the group, with or without shards.
     Joined,
-    /// Told to stay out of the group.
+    /// Stays out of the group because the object is paused.
     Paused,
-    /// Giving its shards up.
+    /// Giving up its shards.
     Stopping,
 }
 
@@ -72,53 +73,54 @@ pub enum WorkerState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardStatus {
-    /// The partition that it stands for.
+    /// The partition that it processes.
     pub shard: u32,
     pub state: Phase,
-    /// Why it does not run, with the remedy.
+    /// Why it does not run, with the fix.
     pub reason: Option<String>,
-    /// By input topic, the expected one first.
+    /// One for each input topic, the expected one first.
     pub inputs: Vec<InputStatus>,
-    /// What it has done since its worker runs; `None` before it first ran here.
+    /// Totals since its worker started; `None` before it first ran here.
     pub totals: Option<ShardTotals>,
-    /// Its rows by state; `None` while it opens.
+    /// Its rows by state; `None` while it is being opened.
     pub rows: Option<RowCounts>,
-    /// How far restoring is; `None` when it is not restoring.
+    /// Progress of restoring; `None` if it is not restoring.
     pub restore: Option<RestoreStatus>,
     /// When it last committed a completion: RFC 3339, UTC.
     pub last_completion_at: Option<String>,
 }
 
-/// Where a shard stands in its worker.
+/// The phase of a shard in its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
     /// Older owners are fenced and rows restored.
     Opening,
     Running,
-    /// It failed and is opened again soon.
+    /// It failed and will be opened again soon.
     Waiting,
-    /// It needs someone to mend what the reason says.
+    /// It cannot run until someone fixes the problem in `reason`.
     Stopped,
 }
 
-/// How far one input partition is processed.
+/// Progress on one input partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InputStatus {
     pub topic: String,
     /// First offset not yet processed.
     pub next_offset: Option<i64>,
-    /// Offsets still to read.
+    /// How many offsets are still to be read.
     pub lag_records: Option<i64>,
     /// Age of the newest record processed, in seconds, while there are offsets to read; else 0.
     pub lag_seconds: Option<f64>,
-    /// Since when an open transaction of a producer hides what follows, if one does: RFC 3339, UTC.
+    /// Since when an open transaction of a producer hides later records, if one does: RFC 3339,
+    /// UTC.
     #[serde(default)]
     pub open_transaction_since: Option<String>,
 }
 
-/// What a shard has done while this worker had it; counts only grow.
+/// Totals of a shard while this worker had it; counters only grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShardTotals {
@@ -130,11 +132,11 @@ pub struct ShardTotals {
     pub dead_letters: u64,
 }
 
-/// How far a shard's restoring is.
+/// Progress of restoring a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreStatus {
-    /// Changelog offsets still to read.
+    /// Changelog offsets still to be read.
     pub remaining_offsets: i64,
     /// Changelog records read so far.
     pub restored_records: u64,

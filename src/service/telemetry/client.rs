@@ -1,4 +1,4 @@
-//! The way to a collector.
+//! The HTTP client for a collector.
 
 use std::{collections::HashMap, fmt::Display, fs};
 
@@ -15,7 +15,7 @@ use rollcall_core::{
     text::plain::sentence,
 };
 
-/// A collector that has more to say is none.
+/// A longer answer cannot come from a collector.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 pub(super) struct Http {
@@ -25,10 +25,10 @@ pub(super) struct Http {
 }
 
 impl Http {
-    /// Certificates are checked against the authorities of the endpoint, or the system's.
+    /// Checks certificates against the endpoint's authority, or the system's.
     ///
     /// # Errors
-    /// A certificate that cannot be read, or a header that is none.
+    /// A certificate that cannot be read, or an invalid header.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self> {
         let client = |trusted| Client::new(trusted, endpoint.timeout, ANSWER_BYTES_MAX);
         let client = match &endpoint.certificate {
@@ -48,7 +48,7 @@ impl Http {
     /// Sends a request.
     ///
     /// # Errors
-    /// Why it was not taken, in words.
+    /// Why it was not accepted, as text.
     pub(super) async fn post(&self, body: Vec<u8>) -> std::result::Result<(), String> {
         let request = Request::post(&self.url).body(Full::from(body));
         let mut request = request.map_err(|error| error.to_string())?;
@@ -67,7 +67,7 @@ fn headers(given: &HashMap<String, String>) -> Result<HeaderMap> {
     for (name, value) in given {
         let (Ok(known), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>())
         else {
-            // Not the value: it is a secret.
+            // The value is left out: it is a secret.
             return Err(Error::Misconfigured(format!(
                 "the header {name:?} for the collector is none: write name=value,name=value"
             )));

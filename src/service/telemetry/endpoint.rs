@@ -1,4 +1,5 @@
-//! Where spans go, by the command line, the environment of OpenTelemetry, and the object.
+//! Where spans are sent, according to the command line, OpenTelemetry's environment, and the
+//! object.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -11,7 +12,7 @@ use rollcall_object::{Keys, Tracing};
 const PATH: &str = "/v1/traces";
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where spans go.
+/// Where spans are sent.
 #[derive(Clone)]
 pub struct Endpoint {
     pub url: String,
@@ -25,11 +26,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Returns where spans are to be sent, if they are. `given` is the command line's base URL;
-    /// it wins over the environment, and that over the object.
+    /// Returns where spans are sent, if anywhere. `given` is the command line's base URL; it takes
+    /// precedence over the environment, which takes precedence over the object.
     ///
     /// # Errors
-    /// An URL that is none, or a secret that cannot be read.
+    /// An invalid URL, or a secret that cannot be read.
     pub fn find(
         given: Option<&str>,
         wanted: &Tracing,
@@ -109,20 +110,20 @@ fn check(source: &str, url: &str) -> Result<()> {
     if fits {
         return Ok(());
     }
-    // Not the URL itself: it may hold a password.
+    // The URL itself is left out: it may hold a password.
     Err(Error::Misconfigured(format!(
         "{source}: is not the URL of an OTLP receiver over HTTP: write such as \
          http://otel-collector:4318"
     )))
 }
 
-/// Reads `name=value,name=value`, as the environment of OpenTelemetry has headers.
+/// Reads `name=value,name=value`, the format of headers in OpenTelemetry's environment.
 fn headers(source: &str, text: &str) -> Result<HashMap<String, String>> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
             let (name, value) = entry.split_once('=').ok_or_else(|| {
-                // Not the text itself: it is a secret.
+                // The text itself is left out: it is a secret.
                 Error::Misconfigured(format!(
                     "{source}: the headers are not name=value, separated by commas: write such as \
                      authorization=Bearer TOKEN"

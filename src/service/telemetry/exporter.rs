@@ -15,16 +15,16 @@ use tokio::{
 use super::{Endpoint, Figures, SpanEvent, Tracer, Who, client::Http, span::SpanEncoder};
 use rollcall_core::shard::Result;
 
-/// Things told of in one request.
+/// How many events are sent in one request.
 const BATCH_MAX: usize = 512;
-/// How long a batch is waited for to fill.
+/// How long to wait for a batch to fill.
 const BATCH_WAIT: Duration = Duration::from_millis(500);
-/// A collector that fails is left alone for longer and longer.
+/// A failing collector is retried after longer and longer pauses.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// How often a failing collector is told of.
+/// How often a failing collector is reported in the log.
 const TOLD_INTERVAL: Duration = Duration::from_secs(600);
-/// How long a stop waits for what is queued.
+/// How long a stop waits for the queue to be sent.
 const STOP_WAIT: Duration = Duration::from_secs(3);
 
 /// The running exporter.
@@ -36,10 +36,10 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Starts to send, on the runtime that this is called on.
+    /// Starts to send, on the current runtime.
     ///
     /// # Errors
-    /// Settings that cannot be used.
+    /// Invalid settings.
     pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer)> {
         let http = Http::new(endpoint)?;
         let encoder = SpanEncoder::new(who, endpoint.keys, |name| std::env::var(name).ok());
@@ -76,10 +76,10 @@ struct Sending {
     figures: Arc<Figures>,
     received: mpsc::Receiver<SpanEvent>,
     stopping: watch::Receiver<bool>,
-    /// In a row.
+    /// Consecutive failures.
     failures: u32,
     told_at: Option<Instant>,
-    /// Spans that no collector has taken since one last did.
+    /// Spans lost since a collector last accepted any.
     lost: u64,
 }
 
@@ -104,7 +104,7 @@ impl Sending {
         }
     }
 
-    /// Waits a moment for more of the same request.
+    /// Waits a moment for more events for the same request.
     async fn fill(&mut self, batch: &mut Vec<SpanEvent>) {
         let Self { received, stopping, .. } = self;
         let more = async {
@@ -155,7 +155,7 @@ impl Sending {
     }
 }
 
-/// Ends when the worker stops, or is gone.
+/// Ends when the worker stops or is gone.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -1,4 +1,4 @@
-//! What a worker does, told as spans to an OpenTelemetry collector; off unless asked for.
+//! Exports what a worker does as spans to an OpenTelemetry collector; off by default.
 //!
 //! ```text
 //!  committers, openers ──► queue (bounded) ──► exporter ──► OTLP over HTTP
@@ -6,8 +6,8 @@
 //!                            and counted
 //! ```
 //!
-//! Promise: whoever tells something neither waits nor fails, and nothing is told of a transaction
-//! before it is in. Ban: no content of a record, but its key where the object allows that.
+//! Promise: recording a span never blocks or fails, and nothing about a transaction is exported
+//! before it is committed. Ban: no content of a record, except its key if the object allows that.
 
 mod client;
 mod endpoint;
@@ -32,12 +32,12 @@ use rollcall_core::{
     shard::Progress,
 };
 
-/// Spans that wait for the exporter; further ones are dropped.
+/// How many spans may wait for the exporter; further ones are dropped.
 const QUEUE_MAX: usize = 4_096;
-/// A commit that takes longer is told of.
+/// A commit that takes longer is reported.
 const SLOW_COMMIT: Duration = Duration::from_secs(1);
 
-/// Whose spans they are.
+/// The process that the spans belong to.
 #[derive(Debug, Clone)]
 pub struct Who {
     pub reconciliation: String,
@@ -52,13 +52,13 @@ pub struct Who {
     pub completed_partitions: u32,
 }
 
-/// What became of spans; counts only grow.
+/// Outcomes of spans; counters only grow.
 #[derive(Debug, Default)]
 pub struct Figures {
     sent: AtomicU64,
     /// The queue was full.
     overflowed: AtomicU64,
-    /// The collector did not take them.
+    /// The collector did not accept them.
     refused: AtomicU64,
 }
 
@@ -76,7 +76,7 @@ impl Figures {
     }
 }
 
-/// Something that happened, on its way to the exporter.
+/// An event on its way to the exporter.
 #[derive(Debug)]
 enum SpanEvent {
     Completed(Completed),
@@ -89,23 +89,23 @@ struct Completed {
     shard: ShardId,
     span: Span,
     state: Option<String>,
-    /// Needed for the partition; told only where that is allowed.
+    /// Needed for the partition; exported only if that is allowed.
     key: Vec<u8>,
     committed_at: SystemTime,
 }
 
-/// A shard was opened, or could not be.
+/// A shard was opened, or failed to open.
 #[derive(Debug)]
 struct Opened {
     shard: ShardId,
-    /// When each phase began that was come to, in order.
+    /// When each phase that was reached began, in order.
     phases: Vec<(&'static str, SystemTime)>,
     ended_at: SystemTime,
     restored_records: u64,
     error: Option<String>,
 }
 
-/// A commit took long, or failed.
+/// A commit was slow, or failed.
 #[derive(Debug)]
 struct Committing {
     shard: ShardId,
@@ -116,7 +116,7 @@ struct Committing {
     error: Option<String>,
 }
 
-/// The way to tell of what happens.
+/// Records events.
 #[derive(Debug, Clone)]
 pub struct Tracer {
     queue: mpsc::Sender<SpanEvent>,
@@ -129,7 +129,7 @@ impl Tracer {
         (Self { queue, figures: Arc::clone(figures) }, received)
     }
 
-    /// Tells of the completions among the outputs of a transaction that is in.
+    /// Records the completions among the outputs of a committed transaction.
     pub fn committed(&self, shard: ShardId, outputs: &mut [Output]) {
         let committed_at = SystemTime::now();
         for output in outputs.iter_mut().filter(|output| output.sink == Sink::Completed) {
@@ -144,7 +144,7 @@ impl Tracer {
         }
     }
 
-    /// Tells of a commit, if it has failed or taken long.
+    /// Records a commit, if it has failed or was slow.
     pub fn commit(
         &self,
         shard: ShardId,
@@ -160,7 +160,7 @@ impl Tracer {
         }
     }
 
-    /// Tells that a shard was opened, or could not be.
+    /// Records that a shard was opened, or failed to open.
     pub fn opened(&self, shard: ShardId, progress: &Progress, error: Option<String>) {
         let instant = |ms: i64| {
             SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or_default())

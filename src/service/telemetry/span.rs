@@ -1,7 +1,7 @@
-//! Spans by the semantic conventions for messaging, as OTLP has them in JSON.
+//! Spans by the semantic conventions for messaging, in OTLP's JSON encoding.
 //!
-//! Names are those of the protocol: ids in hexadecimal, instants in nanoseconds, 64-bit numbers as
-//! texts.
+//! Names are the protocol's: ids in hexadecimal, instants in nanoseconds, 64-bit numbers as
+//! strings.
 
 use std::{
     num::NonZeroU32,
@@ -18,18 +18,18 @@ const INTERNAL: u8 = 1;
 const PRODUCER: u8 = 4;
 const STATUS_ERROR: u8 = 2;
 const SAMPLED: u32 = 0x01;
-/// The flags say whether the parent is in another process, and that it is.
+/// These flags say that it is known whether the parent is in another process, and that it is.
 const REMOTE_PARENT: u32 = 0x0300;
 const LOCAL_PARENT: u32 = 0x0100;
 
-/// Makes spans.
+/// Encodes spans.
 pub(super) struct SpanEncoder {
     who: Who,
     keys: Keys,
     resource: Value,
 }
 
-/// Where a span stands and when it was.
+/// A span's place in its trace, and its times.
 struct Place {
     trace: u128,
     id: u64,
@@ -39,7 +39,7 @@ struct Place {
 }
 
 impl SpanEncoder {
-    /// `env` returns what the environment has to say of the process; it has the last word.
+    /// `env` returns values of the environment, which take precedence.
     pub(super) fn new(who: Who, keys: Keys, env: impl Fn(&str) -> Option<String>) -> Self {
         let mut about = vec![
             ("service.name".to_owned(), who.reconciliation.clone()),
@@ -80,7 +80,7 @@ impl SpanEncoder {
         }
     }
 
-    /// The sending of a completion, from the reading of its record to the end of the transaction.
+    /// The sending of a completion, from reading its record to the end of the transaction.
     fn completion(&self, completed: &Completed) -> Value {
         let Completed { shard, span, state, key, committed_at } = completed;
         let Who { inputs, completed: topic, .. } = &self.who;
@@ -118,7 +118,7 @@ impl SpanEncoder {
         data
     }
 
-    /// A shard's opening, with a child for each of its phases.
+    /// The opening of a shard, with a child span for each of its phases.
     fn opening(&self, opened: &Opened) -> Vec<Value> {
         let Opened { shard, phases, ended_at, restored_records, error } = opened;
         let Some(&(_, began_at)) = phases.first() else { return Vec::new() };
@@ -134,7 +134,7 @@ impl SpanEncoder {
             spans.push(span_of(name, INTERNAL, &place, &self.about(shard.0)));
         }
         if let Some(error) = error {
-            // What was come to last is what failed.
+            // The last phase reached is the one that failed.
             let last = spans.len() - 1;
             spans[0]["status"] = failed(error);
             spans[last]["status"] = failed(error);
@@ -199,7 +199,7 @@ fn number(name: &str, value: i64) -> Value {
     json!({ "key": name, "value": { "intValue": value.to_string() } })
 }
 
-/// Returns an id that is not zero, as of what is told of once and never again.
+/// Returns the id of a new trace; 0 would be invalid.
 fn random_trace() -> u128 {
     rand::random::<u128>().max(1)
 }

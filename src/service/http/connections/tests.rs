@@ -89,7 +89,7 @@ fn a_thousand_idle_connections_keep_no_probe_out() {
     let served = serving(Limits { request: LONG, ..LIMITS });
     let mut idle = Vec::new();
     for n in 0..1_000 {
-        // The system's own limit may be small here; whoever was sent away has closed.
+        // The system's own limit may be small here; a rejected client has closed its connection.
         if n % 250 == 0 {
             idle.clear();
         }
