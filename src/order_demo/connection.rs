@@ -1,4 +1,4 @@
-//! Where Kafka is, and what the topics are called there.
+//! How to reach Kafka, and the names of the topics there.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use rollcall_kafka::{Login, Native, TokenClient};
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Where Kafka is: the brokers themselves, or the object that names them.
+/// How to reach Kafka: the brokers themselves, or the object that names them.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Connection {
     /// Kafka brokers, as host:port, separated by commas
@@ -36,15 +36,15 @@ pub struct Connection {
 /// A Kafka cluster and the order example's topics in it.
 #[derive(Debug, Clone)]
 pub struct Cluster {
-    /// Settings that every client shares; not yet a client.
+    /// Settings that every client shares; this is not a client yet.
     pub client: ClientConfig,
-    /// Tokens, where they are what clients log in with.
+    /// Tokens, if clients log in with tokens.
     login: Login,
     pub topics: Topics,
     bootstrap_servers: String,
 }
 
-/// What the topics of a reconciliation are called.
+/// The names of a reconciliation's topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
     pub orders: String,
@@ -87,13 +87,13 @@ impl Connection {
 }
 
 impl Cluster {
-    /// Returns the cluster at these brokers.
+    /// Returns the cluster with these brokers.
     pub fn at(bootstrap_servers: &str, topics: Topics) -> Self {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", bootstrap_servers)
             .set("client.id", "rollcall-demo")
-            // Otherwise a broker that is away fills the log with one line per attempt.
+            // Otherwise an unreachable broker would fill the log with one line per attempt.
             .set("reconnect.backoff.max.ms", "2000");
         Self {
             client,
@@ -130,20 +130,20 @@ impl Cluster {
     /// Keeps a client of the cluster logged in.
     ///
     /// # Errors
-    /// When a token is needed and not to be had.
+    /// When a token is needed and cannot be obtained.
     pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>> {
         self.login.keep(client).map_err(|refusal| Error::Misconfigured(refusal.to_string()))
     }
 
-    /// Waits until a broker answers and returns how many partitions each of `topics` has.
+    /// Waits until a broker answers, and returns how many partitions each of `topics` has.
     ///
-    /// Says so while none answers, and tries again with growing pauses.
+    /// Logs that none answers, and retries with growing pauses.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] when a topic is missing or must not be seen, [`Error::Stopped`]
+    /// [`Error::Misconfigured`] when a topic is missing or may not be seen, [`Error::Stopped`]
     /// when asked to stop.
     pub fn await_topics(&self, topics: &[&str], stop: &Stop) -> Result<Vec<i32>> {
-        // A consumer, because a producer's question for a topic may create it.
+        // A consumer, because a producer's metadata request may create the topic.
         let client: BaseConsumer<Quiet> = self
             .client
             .create_with_context(Quiet::default())

@@ -1,9 +1,9 @@
-//! What the order example writes on the wire.
+//! The wire format of the order example.
 
 use jiff::ZonedDateTime;
 use serde::{Deserialize, Serialize};
 
-/// The products of the original's shop; further ones are called by their number.
+/// The products of the original's shop; further products are named by their number.
 const PRODUCT_NAMES: [&str; 5] = ["Iphone", "Samsung", "Pixel", "Fairphone", "Xperia"];
 
 /// A record of the orders topic.
@@ -11,7 +11,7 @@ const PRODUCT_NAMES: [&str; 5] = ["Iphone", "Samsung", "Pixel", "Fairphone", "Xp
 #[serde(rename_all = "camelCase")]
 pub struct Order {
     pub id: String,
-    /// Local date and time without zone; nobody matches on it.
+    /// Local date and time without a time zone; nothing matches on it.
     #[serde(default)]
     pub order_date: Option<String>,
     pub items: Vec<Product>,
@@ -31,12 +31,12 @@ pub struct Product {
 pub struct Manufactured {
     pub order_id: String,
     pub product_id: i64,
-    /// Local date and time without zone; nobody matches on it.
+    /// Local date and time without a time zone; nothing matches on it.
     pub manufactured_date: String,
 }
 
 impl Order {
-    /// Returns a new order of these products, made now.
+    /// Returns a new order for these products, created now.
     pub fn new(product_ids: &[i64]) -> Self {
         let items = product_ids.iter().map(|&id| Product { id, name: Some(product_name(id)) });
         Self { id: order_id(rand::random()), order_date: Some(now()), items: items.collect() }
@@ -50,7 +50,7 @@ impl Manufactured {
     }
 }
 
-/// Returns `value` as its record value.
+/// Returns `value` as a record value.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers have a JSON form")
 }
@@ -65,7 +65,7 @@ fn product_name(id: i64) -> String {
     known.map_or_else(|| format!("Product {id}"), ToString::to_string)
 }
 
-/// Returns `bits` as a UUID of version 4, the six bits of version and variant set.
+/// Returns `bits` as a version 4 UUID, with the six bits of version and variant set.
 fn order_id(bits: u128) -> String {
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let hex = format!("{bits:032x}");

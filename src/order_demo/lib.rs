@@ -2,8 +2,8 @@
 //! reconciliation of `orders` and `manufactured` has something to complete.
 //!
 //! Promise: the wire formats and the partitioning are those of the original Java services, so both
-//! can be mixed; the factory is exactly-once. Ban: nothing of the reconciler is used here but its
-//! object's file and how that logs in, since these services stand for somebody else's.
+//! can be mixed; the factory is exactly-once. Ban: nothing of the reconciler is used here except
+//! its object file and the way it logs in, because these services represent somebody else's.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! What the Kafka client reports by itself.
+//! What the Kafka client logs by itself.
 //!
-//! While a broker is away it reports every attempt of every connection, and the services say once
-//! what they do about it. So its log has level debug, and a warning is only what does not pass with
-//! the broker's return, such as a refused login.
+//! While a broker is unreachable the client logs every attempt of every connection, and the
+//! services report once what they do about it. So the client's log has level debug, and only
+//! problems that do not go away when the broker returns, such as a refused login, are warnings.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,15 +13,15 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use tracing::{debug, warn};
 
-/// A client without callbacks of its own.
+/// A client without further callbacks.
 #[derive(Default)]
 pub(super) struct Quiet {
     complaint: Mutex<Option<String>>,
 }
 
 impl Quiet {
-    /// Returns what the client last said about a connection that failed, to be told with the
-    /// failure that came of it. The client says it when it is polled.
+    /// Returns what the client last reported about a failed connection, to be reported together
+    /// with the resulting failure. The client reports it when it is polled.
     pub(super) fn complaint(&self) -> Option<String> {
         self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -49,12 +49,12 @@ impl ProducerContext for Quiet {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// To be called by every context's method of this name.
+/// Every context's method of this name must call this.
 pub(super) fn log(facility: &str, message: &str) {
     debug!(target: "librdkafka", facility, "{message}");
 }
 
-/// To be called by every context's method of this name.
+/// Every context's method of this name must call this.
 pub(super) fn error(code: &KafkaError, reason: &str) {
     match code.rdkafka_error_code() {
         Some(

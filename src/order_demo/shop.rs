@@ -1,4 +1,4 @@
-//! The shop: sends orders, and by hand single events that a product was made.
+//! The shop: sends orders, and also single events that a product was made.
 
 use std::io::Write;
 use std::num::NonZeroU64;
@@ -23,9 +23,9 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many orders to send, and how fast.
 #[derive(Debug, Clone)]
 pub struct Orders {
-    /// `None`: until asked to stop.
+    /// `None` means until asked to stop.
     pub count: Option<NonZeroU64>,
-    /// Orders a second; `None`: as fast as the broker takes them.
+    /// Orders per second; `None` means as fast as the broker takes them.
     pub rate: Option<f64>,
     pub product_ids: Vec<i64>,
 }
@@ -43,7 +43,8 @@ pub fn send_orders(cluster: &Cluster, orders: &Orders, stop: &Stop) -> Result<()
     let mut sent = 0;
     while orders.count.is_none_or(|count| sent < count.get()) && !stop.is_raised() {
         if let Some(rate) = orders.rate {
-            // From the start, not from the last order: a late one does not slow all that follow.
+            // Counted from the start, not from the last order: a late order does not delay all that
+            // follow.
             let due = started + Duration::from_secs_f64(sent as f64 / rate);
             while Instant::now() < due && !stop.is_raised() {
                 desk.poll(wait(due.saturating_duration_since(Instant::now())));
@@ -69,18 +70,19 @@ pub fn send_manufactured(cluster: &Cluster, made: &Manufactured, stop: &Stop) ->
     finish(&desk)
 }
 
-/// The longest wait that does not look at the request to stop.
+/// The longest wait before checking for a request to stop.
 const POLL_MAX: Duration = Duration::from_millis(50);
 
 /// Returns how long to wait for an order that is due in `left`.
 ///
-/// At least a millisecond: librdkafka counts in whole ones and does not wait at all for less, so
-/// that orders a millisecond apart would keep a core busy. They go out a few at a time instead.
+/// At least a millisecond: librdkafka counts in whole milliseconds and does not wait at all for
+/// less, so orders closer than a millisecond apart would keep a core busy. They are sent a few at a
+/// time instead.
 fn wait(left: Duration) -> Duration {
     left.clamp(Duration::from_millis(1), POLL_MAX)
 }
 
-/// Prints what was delivered, keeps the first failure.
+/// Prints what was delivered, and keeps the first failure.
 struct Receipts {
     line: String,
     failure: Mutex<Option<Error>>,
@@ -132,12 +134,12 @@ fn producer(
         .client
         .clone()
         .set("enable.idempotence", "true")
-        // The Java client's partitioner: a key's records must meet in one partition number.
+        // The Java client's partitioner: all records of a key must be in the same partition number.
         .set("partitioner", "murmur2_random")
         .create_with_context(Receipts { line, failure: Mutex::default() })
         .map_err(|error| Error::Misconfigured(error.to_string()))?;
     let desk = cluster.keep(desk)?;
-    // Asked now, the partitions are known at once; the first record would wait half a second.
+    // Fetch the partitions now; otherwise the first record would wait half a second for them.
     let known = desk.client().fetch_metadata(Some(topic), METADATA_TIMEOUT);
     known.map_err(|error| Error::kafka("no answer", &error))?;
     Ok(desk)

@@ -1,4 +1,4 @@
-//! Stopping when asked to.
+//! Stopping on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How long a sleeper may oversleep a request to stop.
+/// How late a sleeper may notice a request to stop.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Whether someone asked this process to stop.
+/// Whether this process was asked to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Returns a flag that SIGINT and SIGTERM raise from now on, instead of ending the process.
+    /// Returns a flag that SIGINT and SIGTERM set from now on, instead of ending the process.
     ///
     /// # Errors
     /// When the system refuses to register the handlers.
@@ -48,7 +48,7 @@ impl Stop {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Waits until `until`, or until someone asks to stop.
+    /// Waits until `until`, or until asked to stop.
     pub fn sleep_until(&self, until: Instant) {
         while !self.is_raised() {
             let left = until.saturating_duration_since(Instant::now());

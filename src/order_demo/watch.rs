@@ -1,4 +1,4 @@
-//! Prints what a reconciliation emits, as its transactions commit.
+//! Prints what a reconciliation emits, as its transactions are committed.
 
 use std::io::Write;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn consumer(cluster: &Cluster) -> Result<TokenClient<BaseConsumer<Quiet>>> {
         .clone()
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
-        // The client insists on a name; nothing is ever joined or committed under it.
+        // The client requires a name; no group of this name is ever joined or committed to.
         .set("group.id", "rollcall-watch")
         .set("fetch.wait.max.ms", "50")
         .create_with_context(Quiet::default())
@@ -87,7 +87,7 @@ fn consumer(cluster: &Cluster) -> Result<TokenClient<BaseConsumer<Quiet>>> {
     cluster.keep(consumer)
 }
 
-/// Returns the record as one line; control characters are escaped, so that a line it stays.
+/// Returns the record as one line; control characters are escaped so that it stays one line.
 fn line(label: &str, message: &BorrowedMessage<'_>) -> String {
     let time = message.timestamp().to_millis().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     let time = time.map_or_else(String::new, |time| {

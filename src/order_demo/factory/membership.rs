@@ -1,4 +1,4 @@
-//! The partitions that the group gives to this process, each with its committed progress.
+//! The partitions that the group assigns to this process, each with its committed progress.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,17 +16,17 @@ use crate::{Error, Result, quiet};
 
 const COMMITTED_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What the group last decided, until the session takes it.
+/// The group's last decision, until the session takes it.
 pub(super) struct Membership {
     topic: String,
     news: Mutex<Option<Result<Assignment>>>,
 }
 
-/// Partitions and the proof that they are ours, as one value: a newer generation's proof must
-/// never commit for an older one's partitions.
+/// Partitions and the proof that we own them, as one value: the proof of a newer generation must
+/// never commit for the partitions of an older one.
 pub(super) struct Assignment {
     pub(super) partitions: BTreeMap<i32, Progress>,
-    /// `None` between two generations, when nothing is ours.
+    /// `None` between two generations, when we own nothing.
     pub(super) authority: Option<ConsumerGroupMetadata>,
 }
 
@@ -35,7 +35,7 @@ impl Membership {
         Self { topic: topic.into(), news: Mutex::default() }
     }
 
-    /// Returns what the group has decided since this was last asked.
+    /// Returns what the group has decided since the last call.
     pub(super) fn news(&self) -> Option<Result<Assignment>> {
         self.lock().take()
     }
@@ -44,8 +44,8 @@ impl Membership {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts reading at the committed progress, which no transaction can change any more: it is
-    /// read after those that were open have ended.
+    /// Starts reading at the committed progress. No transaction can change it any more, because it
+    /// is read after the open ones have ended.
     fn assign(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -118,7 +118,7 @@ impl ConsumerContext for Membership {
 }
 
 fn release(consumer: &BaseConsumer<Membership>, list: &TopicPartitionList) -> KafkaResult<()> {
-    // The client would keep a pause beyond the assignment.
+    // Otherwise the client would remain paused after the assignment.
     consumer.resume(list)?;
     consumer.unassign()
 }

@@ -1,12 +1,12 @@
 //! The factory: makes every product of every order after a random delay, exactly once.
 //!
-//! A product may be done long before the orders in front of it, so a committed offset alone cannot
-//! tell what was made. Therefore one transaction holds the events of some products *and* the
-//! partition's [`Progress`]: the offset of the first order that is not finished, and in the
-//! commit's metadata one bit for each product from there on, set when it was made. Whoever takes
-//! the partition over, after kill -9 too, reads the unfinished orders again and makes what has no
-//! bit. Nothing else is kept anywhere, and the orders in work are bounded by what fits into the
-//! metadata.
+//! A product may be finished long before those of earlier orders, so a committed offset alone
+//! cannot say what was made. Therefore one transaction holds the events of some products *and* the
+//! partition's [`Progress`]: the offset of the first unfinished order, and in the commit's metadata
+//! one bit for each product from there on, set if it was made. The process that takes the partition
+//! over, even after kill -9, reads the unfinished orders again and makes the products whose bit is
+//! not set. No other state is kept anywhere, and the orders in progress are bounded by what fits
+//! into the metadata.
 //!
 //! ```text
 //!  orders    … │ a: ■ ■ │ b: ■ □ │ c: □ ■ │ d: ■ │      ■ made   □ in work
@@ -32,25 +32,25 @@ use super::stop::Stop;
 use super::{Error, Result};
 
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-/// A session that lasted this long was fine: the next failure begins with a short pause again.
+/// After a session that lasted this long, the next failure begins with a short pause again.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
-/// How the factory works.
+/// Options of the factory.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Consumer group, which also names the transactions.
+    /// Consumer group, from which the transactional ids are derived.
     pub group: String,
-    /// Tells processes of one group apart; the same after a restart.
+    /// Distinguishes processes of one group; must stay the same across restarts.
     pub instance_id: String,
     /// How long a product takes.
     pub delay: RangeInclusive<Duration>,
 }
 
-/// Makes products until asked to stop. Whatever fails and may pass is tried again from the
-/// committed progress, with growing pauses.
+/// Makes products until asked to stop. Transient failures are retried from the committed progress,
+/// with growing pauses.
 ///
 /// # Errors
-/// When a topic is missing or someone has to mend something else first.
+/// When a topic is missing, or something else has to be fixed first.
 pub fn run(cluster: &Cluster, options: &Options, stop: &Stop) -> Result<()> {
     let mut backoff = Duration::from_millis(500);
     loop {

@@ -1,24 +1,25 @@
-//! How far a partition of orders is made, as one committed offset and its metadata.
+//! The progress on a partition of orders, as one committed offset and its metadata.
 
-/// What marks the metadata as ours.
+/// Marks the metadata as ours.
 const PREFIX: &str = "made:";
 
-/// Most products that the metadata can tell about: brokers take 4,096 bytes of it by default, and
-/// a hexadecimal digit tells about four.
+/// The most products that the metadata can describe: by default brokers accept 4,096 bytes of it,
+/// and a hexadecimal digit describes four.
 pub(super) const PRODUCTS_MAX: usize = 16_000;
 
-/// How far a partition is made.
+/// The progress on a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Offset of the first order that is not finished; the next order's when all are.
-    /// `None` where nothing was ever committed.
+    /// Offset of the first unfinished order; that of the next order if all are finished. `None` if
+    /// nothing was ever committed.
     pub offset: Option<i64>,
-    /// For each product from that order on, in order: was it made. What is not there was not.
+    /// For each product from that order on, in order, whether it was made. Missing ones were not.
     pub made: Vec<bool>,
 }
 
 impl Progress {
-    /// Returns `made` as commit metadata: hexadecimal digits, each product one bit, lowest first.
+    /// Returns `made` as commit metadata: hexadecimal digits, one bit per product, lowest bit
+    /// first.
     pub fn metadata(&self) -> String {
         let digits = self.made.chunks(4).map(|four| {
             let digit = four.iter().rev().fold(0, |digit, &bit| digit << 1 | u32::from(bit));
@@ -28,7 +29,7 @@ impl Progress {
         text.trim_end_matches('0').to_owned()
     }
 
-    /// Returns what `offset` and its `metadata` tell, or `None` when they are not a factory's.
+    /// Parses `offset` and its `metadata`; `None` if they were not written by a factory.
     pub fn parse(offset: i64, metadata: &str) -> Option<Self> {
         if metadata.is_empty() {
             return Some(Self { offset: Some(offset), made: Vec::new() });

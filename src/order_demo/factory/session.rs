@@ -1,4 +1,4 @@
-//! One run of the factory on Kafka, up to the first failure.
+//! One run of the factory on Kafka, until the first failure.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,9 +21,9 @@ use crate::stop::Stop;
 use crate::{Error, Result};
 use rollcall_kafka::TokenClient;
 
-/// How long orders are taken before what is due is made.
+/// How long to take orders before making what is due.
 const TAKE: Duration = Duration::from_millis(50);
-/// Bounds one round, and so the events in one transaction.
+/// Bounds one round, and thus the events in one transaction.
 const TAKE_RECORDS_MAX: usize = 2_000;
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 const INIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ pub(super) fn run(cluster: &Cluster, options: &Options, stop: &Stop) -> Result<(
     let (orders, manufactured) = (&cluster.topics.orders, &cluster.topics.manufactured);
     cluster.await_topics(&[orders, manufactured], stop)?;
     let producer = producer(cluster, options)?;
-    // Ends what this instance may have left open, before the progress is read.
+    // Ends the transaction that this instance may have left open, before the progress is read.
     producer.init_transactions(INIT_TIMEOUT).map_err(|error| reaction(&error, options))?;
     let consumer = consumer(cluster, options)?;
     consumer.subscribe(&[orders]).map_err(|error| reaction(&error, options))?;
@@ -64,13 +64,13 @@ struct Bench {
 }
 
 impl Session<'_> {
-    /// Takes new orders into work for a moment.
+    /// Accepts new orders for a moment.
     fn take(&mut self) -> Result<()> {
         let until = Instant::now() + TAKE;
         for _ in 0..TAKE_RECORDS_MAX {
             let left = until.saturating_duration_since(Instant::now());
             let polled = self.consumer.poll(left);
-            // Before the message: its partition may have come with this very poll.
+            // Before the message, because its partition may have been assigned in this very poll.
             if let Some(news) = self.consumer.context().news() {
                 let news = news?;
                 let bench = |progress| Bench { work: Workbench::resume(progress), paused: false };
@@ -93,7 +93,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Stops reading a partition whose bench is full, and goes on once it is not.
+    /// Pauses a partition whose bench is full, and resumes it once there is room.
     fn hold_back(&mut self, partition: i32) -> Result<()> {
         let Some(bench) = self.benches.get_mut(&partition) else { return Ok(()) };
         if bench.work.is_full() == bench.paused {
@@ -109,7 +109,7 @@ impl Session<'_> {
         done.map_err(|error| Error::kafka("cannot hold a partition back", &error))
     }
 
-    /// Makes what is due: its events and the progress of their orders are one transaction.
+    /// Makes what is due: the events and the progress of their orders are one transaction.
     fn make(&mut self) -> Result<()> {
         let Some(authority) = &self.authority else { return Ok(()) };
         let now = Instant::now();
@@ -136,8 +136,8 @@ impl Session<'_> {
         partitions.into_iter().try_for_each(|partition| self.hold_back(partition))
     }
 
-    /// Leaves the group, so that the others need not wait for the session to run out. Orders in
-    /// work stay where they are: the progress is committed.
+    /// Leaves the group, so that others need not wait for the session to time out. Orders in
+    /// progress are not lost: the progress is committed.
     fn leave(self) {
         self.consumer.unsubscribe();
         let until = Instant::now() + LEAVE_TIMEOUT;
@@ -201,9 +201,9 @@ fn producer(cluster: &Cluster, options: &Options) -> Result<TokenClient<BaseProd
         .client
         .clone()
         .set("transactional.id", format!("{}-{}", options.group, options.instance_id))
-        // Others wait for what a dead instance has left open.
+        // Others have to wait for the transactions that a dead instance has left open.
         .set("transaction.timeout.ms", "10000")
-        // The Java client's partitioner: a key's records must meet in one partition number.
+        // The Java client's partitioner: all records of a key must be in the same partition number.
         .set("partitioner", "murmur2_random")
         .create_with_context(Quiet::default())
         .map_err(|error| Error::Misconfigured(error.to_string()))?;
@@ -215,11 +215,12 @@ fn consumer(cluster: &Cluster, options: &Options) -> Result<TokenClient<BaseCons
         .client
         .clone()
         .set("group.id", &options.group)
-        // A restart comes back to its partitions at once, even after kill -9.
+        // A restarted process gets its partitions back at once, even after kill -9.
         .set("group.instance.id", &options.instance_id)
         .set("session.timeout.ms", "10000")
         .set("heartbeat.interval.ms", "1000")
-        // Everything is given back before the generation changes, so that one proof covers all.
+        // All partitions are revoked before the generation changes, so one proof covers all of
+        // them.
         .set("partition.assignment.strategy", "range")
         .set("isolation.level", "read_committed")
         .set("enable.auto.commit", "false")
@@ -230,7 +231,7 @@ fn consumer(cluster: &Cluster, options: &Options) -> Result<TokenClient<BaseCons
     cluster.keep(consumer)
 }
 
-/// What a failure of the client demands.
+/// Returns the reaction that a failure of the client demands.
 fn reaction(error: &KafkaError, options: &Options) -> Error {
     match error.rdkafka_error_code() {
         Some(
@@ -247,7 +248,7 @@ fn reaction(error: &KafkaError, options: &Options) -> Error {
     }
 }
 
-/// Lets pass what the client mends by itself.
+/// Passes over errors that the client recovers from by itself.
 fn tolerate(error: &KafkaError, options: &Options) -> Result<()> {
     match error {
         KafkaError::MessageConsumptionFatal(_) => Err(reaction(error, options)),

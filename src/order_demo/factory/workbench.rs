@@ -1,4 +1,5 @@
-//! One partition's orders in work. No Kafka and no clock here: records and times come in as values.
+//! The orders of one partition that are in progress. No Kafka and no clock here: records and times
+//! are passed in as values.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,16 +8,16 @@ use super::progress::{PRODUCTS_MAX, Progress};
 use crate::event::Order;
 use rollcall_core::codec::input::Limits;
 
-/// One partition's orders that are not finished.
+/// The unfinished orders of one partition.
 #[derive(Debug)]
 pub struct Workbench {
-    /// In offset order; the first is not finished.
+    /// In offset order; the first one is unfinished.
     orders: VecDeque<InWork>,
     /// Offset after the last record seen.
     next_offset: Option<i64>,
-    /// Bits that no order has claimed yet: they were committed before this process took over.
+    /// Bits that no order has claimed yet; they were committed before this process took over.
     resumed: Progress,
-    /// Something changed since the progress was last asked for.
+    /// Whether something has changed since the progress was last requested.
     changed: bool,
 }
 
@@ -42,7 +43,7 @@ pub struct Event {
 }
 
 impl Workbench {
-    /// Goes on where `progress` ends.
+    /// Continues where `progress` ends.
     pub fn resume(progress: Progress) -> Self {
         Self {
             orders: VecDeque::new(),
@@ -52,8 +53,8 @@ impl Workbench {
         }
     }
 
-    /// Takes the record at `offset` into work; `order` is `None` when it orders nothing that can
-    /// be made. Each product is due `delay()` from `now`.
+    /// Adds the record at `offset` to the work in progress; `order` is `None` if it orders nothing
+    /// that can be made. Each product is due `delay()` after `now`.
     pub fn accept(
         &mut self,
         offset: i64,
@@ -62,7 +63,7 @@ impl Workbench {
         delay: &mut dyn FnMut() -> Duration,
     ) {
         if self.resumed.offset.take().is_some_and(|resumed| resumed != offset) {
-            // The order that the bits begin with is gone from the topic.
+            // The order that the bits begin with is no longer in the topic.
             self.resumed.made.clear();
         }
         self.next_offset = Some(offset + 1);
@@ -81,8 +82,8 @@ impl Workbench {
         self.clear_away();
     }
 
-    /// Makes what is due and returns it; the caller commits it together with
-    /// [`Self::progress`], or drops this value.
+    /// Makes what is due and returns it; the caller commits it together with [`Self::progress`], or
+    /// drops this value.
     pub fn make(&mut self, now: Instant) -> Vec<Event> {
         let mut made = Vec::new();
         for order in &mut self.orders {
@@ -98,7 +99,7 @@ impl Workbench {
         made
     }
 
-    /// Returns the progress to commit, `None` when it is what it was when last asked.
+    /// Returns the progress to commit, or `None` if it has not changed since the last call.
     pub fn progress(&mut self) -> Option<Progress> {
         std::mem::take(&mut self.changed).then(|| Progress {
             offset: self.orders.front().map(|order| order.offset).or(self.next_offset),
@@ -106,7 +107,7 @@ impl Workbench {
         })
     }
 
-    /// Tells whether an order of the largest size may not fit any more.
+    /// Returns whether an order of the largest size might not fit any more.
     pub fn is_full(&self) -> bool {
         self.products().count() + ORDER_PRODUCTS_MAX > PRODUCTS_MAX
     }
@@ -123,8 +124,8 @@ impl Workbench {
     }
 }
 
-/// Largest order that is made: as many items as a reconciliation accepts for one key. A larger one
-/// is in the dead-letter topic, so what is made of it would be for nobody.
+/// The largest order that is made: as many items as a reconciliation accepts for one key. A larger
+/// order ends up in the dead-letter topic, so nobody would need its products.
 pub(super) const ORDER_PRODUCTS_MAX: usize = Limits::DEFAULT.items_max;
 
 #[cfg(test)]
@@ -137,7 +138,7 @@ mod tests {
         Some(Order { id: id.into(), order_date: None, items })
     }
 
-    /// Takes `order` into work, its products due after these seconds.
+    /// Adds `order` to the work in progress, its products due after these seconds.
     fn accept(bench: &mut Workbench, offset: i64, id: &str, due: &[u64], start: Instant) {
         let products: Vec<i64> = (1..).take(due.len()).collect();
         let mut due = due.iter();
