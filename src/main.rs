@@ -13,7 +13,7 @@ use commands::{
 };
 use rollcall_service::log;
 
-/// Serves librdkafka and RocksDB too; see docs/adr/0006-jemalloc.md.
+/// librdkafka and RocksDB use it too; see docs/adr/0006-jemalloc.md.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -21,7 +21,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, help_template = TEMPLATE)]
 struct Cli {
-    /// What log lines on standard error look like; RUST_LOG says which there are [default: info]
+    /// The format of log lines on standard error; RUST_LOG sets their level [default: info]
     #[arg(long, global = true, value_enum, env = "ROLLCALL_LOG_FORMAT", default_value = "text")]
     log_format: log::Format,
     #[command(subcommand)]
@@ -47,7 +47,7 @@ enum Command {
     Simulate(simulate::Args),
 }
 
-/// What clap writes, with the subcommands in [`GROUPS`], which it cannot do.
+/// clap's own template, with the subcommands in [`GROUPS`], which clap cannot do.
 const TEMPLATE: &str = "\
 {about}
 
@@ -57,7 +57,7 @@ Options:
 {options}
 ";
 
-/// The subcommands by what they are for.
+/// The subcommands, grouped by purpose.
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Your reconciliation",

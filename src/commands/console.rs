@@ -1,4 +1,4 @@
-//! `rollcall console`: a web page that shows what all workers of a reconciliation know.
+//! `rollcall console`: serves a web page that shows what all workers of a reconciliation know.
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -10,8 +10,8 @@ pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Workers to ask, as host:port; a name with several addresses, such as a headless Service's,
-    /// stands for all of them
+    /// Workers to ask, as host:port; a name with several addresses, such as that of a headless
+    /// Service, stands for all of them
     #[arg(
         long = "server",
         value_name = "HOST:PORT",
@@ -20,12 +20,12 @@ pub struct Args {
         required = true
     )]
     servers: Vec<String>,
-    /// Where to serve the page
+    /// Address to serve the page on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
-    /// stands for all names below, * for any; may be given several times [default: addresses,
-    /// localhost, the host's name, names of Services]
+    /// Another host name that requests may use, such as a proxy's; *.example.com stands for all
+    /// names below it, * for any name; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -33,7 +33,7 @@ pub struct Args {
         value_delimiter = ','
     )]
     allowed_hosts: Vec<String>,
-    /// File with a token that a reader of the page must give [default: none is asked for]
+    /// File with a token that readers of the page must enter [default: no token is required]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }

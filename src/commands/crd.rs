@@ -1,4 +1,4 @@
-//! `rollcall crd`: the custom resource definition, for the API server and for people.
+//! `rollcall crd`: prints the custom resource definition, for the API server or for people.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ pub struct Args {
 #[expect(clippy::needless_pass_by_value, reason = "as every subcommand")]
 pub fn run(args: Args) -> ExitCode {
     let text = if args.reference { reference::markdown() } else { definition() };
-    // Whoever reads through a pipe may stop when it has seen enough.
+    // The reader may have closed the pipe early, as `head` does.
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -34,8 +34,8 @@ fn definition() -> String {
     serde_yaml::to_string(&definition).expect("a definition is plain data")
 }
 
-/// Makes one line of each paragraph of a description: they are broken where the source's lines end,
-/// and `kubectl explain` breaks them again.
+/// Joins the lines of each paragraph of a description: they are broken where the source's lines
+/// end, and `kubectl explain` breaks them again.
 fn join_lines(value: &mut Value) {
     match value {
         Value::Object(fields) => {

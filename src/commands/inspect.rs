@@ -1,5 +1,5 @@
-//! `rollcall inspect`: what running workers know of a key, or what a state directory holds, also
-//! while a worker is using it.
+//! `rollcall inspect`: shows what running workers know about a key, or what a state directory
+//! holds, even while a worker is using it.
 
 mod live;
 mod report;
@@ -21,16 +21,17 @@ use rollcall_core::text::plain::sentence;
 use rollcall_core::{record::ShardId, shard};
 use rollcall_store::{Identity, OpenError, Snapshot};
 
-/// Show what is known of a key, or what a worker's state directory holds: rows, sizes, positions
+/// Show what is known about a key, or what a worker's state directory holds: rows, sizes, positions
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The key: running workers are asked about it with -f, a state directory with --state
+    /// The key: with -f, running workers are asked about it; with --state, a state directory is
+    /// read
     #[arg(value_name = "KEY")]
     asked: Option<String>,
-    /// The file with the Reconciliation object whose workers are asked; - for standard input
+    /// The file with the Reconciliation object whose workers to ask; - for standard input
     #[arg(short, long)]
     file: Option<PathBuf>,
-    /// Workers to ask, as host:port or http://host:port; a name may stand for several
+    /// Workers to ask, as host:port or http://host:port; a name may stand for several workers
     #[arg(
         long = "server",
         value_name = "HOST:PORT",
@@ -39,8 +40,8 @@ pub struct Args {
         default_value = "127.0.0.1:8080"
     )]
     servers: Vec<String>,
-    /// A worker's state directory to look into, with KEY or without; needs no -f, and works while
-    /// the worker runs
+    /// A worker's state directory to read, with or without KEY; needs no -f, and works while the
+    /// worker is running
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// The same as KEY, for keys that begin with -
@@ -51,11 +52,11 @@ pub struct Args {
     json: bool,
 }
 
-/// Prints what the directory holds. Fails when a store cannot be read or the key is not there.
+/// Prints the answer. Fails when a store cannot be read or the key is unknown.
 pub fn run(args: Args) -> ExitCode {
     match answer(args) {
         Ok((text, exit)) => {
-            // Whoever reads may have seen enough, as `head` has.
+            // The reader may have closed the pipe early, as `head` does.
             let _ = io::stdout().write_all(text.as_bytes());
             exit
         }
@@ -63,12 +64,12 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-/// Returns what to print, and how to exit.
+/// Returns the text to print, and the exit code.
 fn answer(args: Args) -> Result<(String, ExitCode), String> {
     let Args { asked, file, servers, state, key, json } = args;
     let form = if json { Form::Json } else { Form::Text };
     match (asked.or(key), file, state) {
-        // What is on disk, whoever runs.
+        // Reads the disk, whether or not a worker is running.
         (key, _, Some(state)) => tell(&state, key, form).map_err(|error| error.to_string()),
         (Some(key), Some(file), None) => live::tell(&key, &file, &servers, form),
         (Some(_), None, None) => Err("where to look is not said: give -f FILE to ask the running \
@@ -80,7 +81,7 @@ fn answer(args: Args) -> Result<(String, ExitCode), String> {
     }
 }
 
-/// How an answer is printed.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Json,
@@ -127,10 +128,10 @@ enum Error {
     UnknownKey(String),
 }
 
-/// A state directory that somebody has claimed.
+/// A state directory that a process has claimed.
 struct Directory {
     owner: Identity,
-    /// The process that works in it; 0 when it has not said its id.
+    /// The process that uses it; 0 if it has not written its id.
     used_by: Option<u32>,
     shards: Vec<ShardId>,
 }
@@ -147,19 +148,19 @@ impl Directory {
     }
 }
 
-/// Returns a time as people and programs read it.
+/// Formats a time for people and programs.
 fn time(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms)
         .map_or_else(|_| format!("{at_ms} ms"), |time| format!("{time:.3}"))
 }
 
-/// Returns a key as the first line of its story: text of others, which may be nothing at all.
+/// Returns a key as the first line of its story. A key is untrusted text and may be empty.
 fn heading(key: &str) -> Cow<'_, str> {
     let is_bare = key.trim() == key && !key.is_empty();
     if is_bare { printable(key) } else { Cow::Owned(format!("\"{}\"", printable(key))) }
 }
 
-/// Returns a key as text; bytes that are none are replaced.
+/// Returns a key as text; invalid bytes are replaced.
 fn text(key: &[u8]) -> String {
     String::from_utf8_lossy(key).into_owned()
 }

@@ -1,4 +1,4 @@
-//! `rollcall manufactured`: one event by hand.
+//! `rollcall manufactured`: sends a single event.
 
 use std::process::ExitCode;
 
@@ -8,12 +8,12 @@ use rollcall_order_demo::event::Manufactured;
 use rollcall_order_demo::shop::send_manufactured;
 use rollcall_order_demo::stop::Stop;
 
-/// Say that one product of an order was made
+/// Report that one product of an order was made
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     connection: Connection,
-    /// The order, as `rollcall order` has printed it
+    /// The order, as printed by `rollcall order`
     order_id: String,
     /// The product's number
     product_id: i64,

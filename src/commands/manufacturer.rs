@@ -14,13 +14,13 @@ use rollcall_order_demo::stop::Stop;
 pub struct Args {
     #[command(flatten)]
     connection: Connection,
-    /// How long a product takes: a time, or two between which it is random
+    /// How long a product takes: a duration, or a range to choose from at random
     #[arg(long, value_parser = delay, default_value = "200ms..3s")]
     delay: RangeInclusive<Duration>,
     /// Consumer group
     #[arg(long, default_value = "manufacturer")]
     group: String,
-    /// Tells manufacturers of one group apart; keep it across restarts [default: the host's name]
+    /// Name of this manufacturer in its group; keep it across restarts [default: the host's name]
     #[arg(long)]
     instance_id: Option<String>,
 }
@@ -36,7 +36,7 @@ pub fn run(args: Args) -> ExitCode {
     )
 }
 
-/// Longest time a product may take: its order is kept in memory as long.
+/// The longest time that a product may take: its order is kept in memory until then.
 const DELAY_MAX: Duration = Duration::from_secs(3600);
 
 fn delay(text: &str) -> Result<RangeInclusive<Duration>, String> {

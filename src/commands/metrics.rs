@@ -1,4 +1,4 @@
-//! `rollcall metrics`: the reference of all metrics, for people.
+//! `rollcall metrics`: prints the reference of all metrics.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ pub struct Args {}
 
 /// Prints the page.
 pub fn run(_: Args) -> ExitCode {
-    // Whoever reads through a pipe may stop when it has seen enough.
+    // The reader may have closed the pipe early, as `head` does.
     match std::io::stdout().write_all(reference::markdown().as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -1,4 +1,4 @@
-//! One file for each subcommand: what it takes and what it starts. Nothing is decided here.
+//! One file for each subcommand: its arguments and what it starts. Nothing is decided here.
 
 pub mod console;
 pub mod crd;
@@ -22,7 +22,7 @@ use rollcall_core::shard;
 use rollcall_core::text::escape::printable_lines;
 use rollcall_order_demo::Error;
 
-/// Returns how a demo service exits, and says why on standard error.
+/// Returns the exit code of a demo service, and prints its error to standard error.
 fn finish(result: rollcall_order_demo::Result<()>) -> ExitCode {
     match result {
         Ok(()) | Err(Error::Stopped) => ExitCode::SUCCESS,
@@ -30,18 +30,18 @@ fn finish(result: rollcall_order_demo::Result<()>) -> ExitCode {
     }
 }
 
-/// Says on standard error why a command failed: brokers, workers and files have a say in that.
+/// Prints to standard error why a command failed; the text may come from brokers, workers or files.
 fn failed(error: &dyn Display) -> ExitCode {
     complain(error);
     ExitCode::FAILURE
 }
 
-/// Says on standard error what is wrong.
+/// Prints an error to standard error.
 fn complain(error: &dyn Display) {
     eprintln!("error: {}", printable_lines(&error.to_string()));
 }
 
-/// Runs what asks Kafka and ends.
+/// Runs a question to Kafka to its end.
 fn ask<T>(question: impl Future<Output = shard::Result<T>>) -> shard::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime
@@ -49,7 +49,7 @@ fn ask<T>(question: impl Future<Output = shard::Result<T>>) -> shard::Result<T> 
         .block_on(question)
 }
 
-/// Returns the host and port of a worker, which may be given as the URL that is in a browser.
+/// Returns the host and port of a worker, which may also be given as a URL copied from a browser.
 ///
 /// # Errors
 /// What to write instead.
@@ -77,7 +77,7 @@ fn server(text: &str) -> Result<String, String> {
     }
 }
 
-/// Returns the host's name, which in a pod is the pod's.
+/// Returns the host's name; in a pod this is the pod's name.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();

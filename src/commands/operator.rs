@@ -9,7 +9,7 @@ use rollcall_operator::{Image, Options, PodMonitors};
 /// Run the Reconciliation objects of a Kubernetes cluster
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Look for objects in this namespace only; may be given several times [default: all]
+    /// Watch only this namespace; may be given several times [default: all namespaces]
     #[arg(
         long = "namespace",
         value_name = "NAMESPACE",
@@ -17,18 +17,18 @@ pub struct Args {
         value_delimiter = ','
     )]
     namespaces: Vec<String>,
-    /// The image that workers and consoles run
+    /// The image of workers and consoles
     #[arg(long, env = "ROLLCALL_IMAGE")]
     image: String,
-    /// When to pull it [default: as Kubernetes decides by its tag]
+    /// When to pull the image [default: Kubernetes decides by its tag]
     #[arg(long, value_name = "POLICY", value_parser = ["Always", "IfNotPresent", "Never"])]
     image_pull_policy: Option<String>,
-    /// Where to answer probes, metrics, and workers that are told to stop
+    /// Address to serve probes, metrics, and questions of workers that are being stopped
     #[arg(long, default_value = "[::]:8080")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
-    /// stands for all names below, * for any; may be given several times [default: addresses,
-    /// localhost, the host's name, names of Services]
+    /// Another host name that requests may use, such as a proxy's; *.example.com stands for all
+    /// names below it, * for any name; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -36,22 +36,22 @@ pub struct Args {
         value_delimiter = ','
     )]
     allowed_hosts: Vec<String>,
-    /// Where workers reach that, as in http://rollcall-operator:8080: a worker that is
-    /// told to stop asks there whether it is started again, and keeps its shards if so
-    /// [default: workers do not ask, and hand their shards over]
+    /// URL at which workers reach that address, such as http://rollcall-operator:8080: a worker
+    /// that is being stopped asks there whether it will be started again, and keeps its shards if
+    /// so [default: workers do not ask, and hand their shards over]
     #[arg(long, value_name = "URL", env = "ROLLCALL_SERVICE_URL")]
     service_url: Option<String>,
-    /// Namespace of the Lease by which several operators agree on who acts
-    /// [default: that of the pod or of the kubeconfig's context]
+    /// Namespace of the Lease by which operators elect a leader [default: that of the pod or of the
+    /// kubeconfig's context]
     #[arg(long, env = "POD_NAMESPACE")]
     lease_namespace: Option<String>,
     /// Name of that Lease
     #[arg(long, default_value = "rollcall-operator")]
     lease_name: String,
-    /// Name of this process among operators; must be its own [default: the host's name]
+    /// Name of this process among operators; must be unique [default: the host's name]
     #[arg(long, env = "POD_NAME")]
     instance_id: Option<String>,
-    /// Whether to make PodMonitors for Prometheus: where the cluster knows them, or never
+    /// Whether to create PodMonitors for Prometheus: if the cluster has that kind, or never
     #[arg(long, value_enum, default_value_t = PodMonitors::Auto)]
     pod_monitor: PodMonitors,
 }

@@ -1,4 +1,4 @@
-//! `rollcall order`: new orders, as the shop of the order example sends them.
+//! `rollcall order`: sends new orders like the shop of the order example.
 
 use std::num::{NonZeroU16, NonZeroU64};
 use std::process::ExitCode;
@@ -16,18 +16,18 @@ pub struct Args {
     /// How many orders [default: 1; with --rate: until stopped]
     #[arg(long)]
     count: Option<NonZeroU64>,
-    /// Orders a second [default: as fast as the broker takes them]
+    /// Orders per second [default: as fast as the broker takes them]
     #[arg(long, value_parser = rate)]
     rate: Option<f64>,
-    /// How many products an order has: numbers 1, 2, 3 …
+    /// How many products each order has, with the numbers 1, 2, 3 …
     #[arg(long, default_value = "2")]
     items: NonZeroU16,
-    /// Which products an order has, such as 1,2
+    /// Which products each order has, such as 1,2
     #[arg(long, value_delimiter = ',', conflicts_with = "items")]
     product_ids: Vec<i64>,
 }
 
-/// Sends the orders; SIGINT and SIGTERM end it after the current one.
+/// Sends the orders; SIGINT and SIGTERM stop it after the current one.
 pub fn run(args: Args) -> ExitCode {
     let product_ids = if args.product_ids.is_empty() {
         (1..=i64::from(args.items.get())).collect()

@@ -1,4 +1,4 @@
-//! `rollcall probe`: asks a probe's address, where an image has no curl to do so.
+//! `rollcall probe`: queries a probe, for images that have no curl.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,16 +8,16 @@ use super::complain;
 use rollcall_core::text::escape::printable_lines;
 use rollcall_service::http::client::{self, Answer, Client};
 
-/// Enough for a busy machine, and less than what asks gives this program.
+/// Enough for a busy machine, and shorter than the timeout of whatever runs this program.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// No answer of a probe is longer.
+/// No probe's answer is longer.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
-/// Ask a worker or the operator how it is; fails unless the answer is 200
+/// Query a probe of a worker or the operator; fails unless the status is 200
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to ask, such as http://localhost:8080/readyz
+    /// The probe's URL, such as http://localhost:8080/readyz
     url: String,
 }
 

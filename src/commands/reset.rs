@@ -1,4 +1,4 @@
-//! `rollcall reset`: starts a reconciliation over.
+//! `rollcall reset`: starts a reconciliation from scratch.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -12,25 +12,25 @@ use rollcall_object::Settings;
 use rollcall_object::resource::StartFrom;
 use rollcall_store::{Budget, Identity, Kept, Snapshot, Stores};
 
-/// Start a reconciliation over: delete its changelog and its committed offsets
+/// Start a reconciliation from scratch: delete its changelog and its committed offsets
 ///
-/// Open keys and the memory of finished ones are lost. Inputs and outputs stay. All workers have
-/// to be stopped.
+/// Open keys and the memory of finished ones are lost. Inputs and outputs stay. All workers have to
+/// be stopped first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Delete what a worker has left in this directory, too. Left where it is, it does no harm:
-    /// the worker finds out that it is out of date
+    /// Also delete what a worker has left in this directory. If it is kept, it does no harm: the
+    /// worker notices that it is out of date
     #[arg(long)]
     state_dir: Option<PathBuf>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
 
-/// Deletes, after asking.
+/// Asks for confirmation, then deletes.
 pub fn run(args: Args) -> ExitCode {
     let Args { file, state_dir, yes } = args;
     let settings = match rollcall_object::load(&file) {
@@ -76,7 +76,7 @@ fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Resul
     Ok(outcome(settings))
 }
 
-/// What a worker has left on disk; no worker can start on it meanwhile.
+/// What a worker has left on disk; while this is held, no worker can start on it.
 struct LocalState {
     dir: PathBuf,
     stores: Stores,
@@ -169,7 +169,7 @@ fn confirm() -> Result<()> {
     }
 }
 
-/// Returns what was done and how to go on.
+/// Returns what was done and how to continue.
 fn outcome(settings: &Settings) -> String {
     let mut text = format!(
         "deleted; the next worker starts from spec.startFrom: {} with an empty changelog",
@@ -225,7 +225,7 @@ inputs and outputs stay as they are"
     #[test]
     fn who_makes_topics_by_hand_is_told_to_make_the_changelog_again() {
         assert!(!outcome(&settings("")).contains("create"));
-        // The demo's object has a section of its own for topics.
+        // The demo's object has its own section for topics.
         let manual = Settings {
             topics: rollcall_object::Topics { manage: false, ..settings("").topics },
             ..settings("")

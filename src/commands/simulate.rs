@@ -1,4 +1,4 @@
-//! `rollcall simulate`: runs the shards' very code on a simulated Kafka where everything fails.
+//! `rollcall simulate`: runs the shards' actual code on a simulated Kafka where everything fails.
 
 use std::{
     io::{IsTerminal, Write},
@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(default_value = "10000")]
     seeds: Seeds,
 
-    /// Run one seed only and tell who does what
+    /// Run only this seed and print each step
     #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
 
@@ -26,7 +26,7 @@ pub struct Args {
     failures: usize,
 }
 
-/// Seeds from the first to the last, both included.
+/// A range of seeds, both ends included.
 #[derive(Debug, Clone)]
 struct Seeds(RangeInclusive<u64>);
 
@@ -51,7 +51,7 @@ impl FromStr for Seeds {
     }
 }
 
-/// Runs the schedules and tells how to replay those that fail.
+/// Runs the schedules and prints how to replay those that fail.
 pub fn run(args: Args) -> ExitCode {
     let Args { seeds, seed, failures } = args;
     match seed {
@@ -69,7 +69,7 @@ fn replay(seed: u64) -> ExitCode {
         }
         Err(failure) => (failure.trace.clone(), failure.to_string(), ExitCode::FAILURE),
     };
-    // Whoever reads through a pipe may stop when it has seen enough.
+    // The reader may have closed the pipe early, as `head` does.
     let _told = writeln!(std::io::stdout(), "{trace}{end}");
     code
 }

@@ -1,4 +1,4 @@
-//! `rollcall topics`: what is there of a reconciliation's topics, and what is wrong with them.
+//! `rollcall topics`: shows the state of a reconciliation's topics, and what is wrong with them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,17 +9,17 @@ use rollcall_core::text::escape::printable_lines;
 use rollcall_kafka::{Connection, Gravity, Role, Survey, Surveyed, TopicProblem, Wanted};
 use rollcall_object::Settings;
 
-/// Check the topics of a reconciliation, and create those that are missing if asked to
+/// Check the topics of a reconciliation, and create missing ones if asked to
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Create what is missing of outputs and state, whatever spec.topics.manage says; inputs only
-    /// if spec.topics.createInputs says so
+    /// Create missing outputs and state topics, whatever spec.topics.manage says; inputs only if
+    /// spec.topics.createInputs is true
     #[arg(long)]
     create: bool,
-    /// Create what is missing, inputs as well, whatever the object says
+    /// Create all missing topics, inputs included, whatever the object says
     #[arg(long)]
     create_inputs: bool,
 }
@@ -35,7 +35,7 @@ pub fn run(args: Args) -> ExitCode {
     wanted.create_inputs |= create_inputs;
     let shall_create = shall_create || create_inputs;
     let created = if shall_create { create(&settings, wanted) } else { Ok(()) };
-    // Also when creating has failed: what is there may tell why.
+    // Even if creating topics has failed: their state may explain why.
     let mut wrong: Vec<String> = created.err().iter().map(ToString::to_string).collect();
     match look(&settings) {
         Ok(survey) => {
@@ -49,7 +49,7 @@ pub fn run(args: Args) -> ExitCode {
         }
         Err(error) => wrong.push(error.to_string()),
     }
-    // Creating may have stumbled over what is found again.
+    // Creating topics may have reported the same problem.
     wrong.sort_unstable();
     wrong.dedup();
     for text in &wrong {

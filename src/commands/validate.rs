@@ -1,4 +1,4 @@
-//! `rollcall validate`: tells every mistake in an object, or what would run.
+//! `rollcall validate`: reports every mistake in an object, or what would run.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::failed;
 use rollcall_object::{Settings, duration};
 
-/// Check a Reconciliation object and tell what would run
+/// Check a Reconciliation object and show what would run
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file with the object; - for standard input

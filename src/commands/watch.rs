@@ -1,4 +1,4 @@
-//! `rollcall watch`: what a reconciliation emits, as it is committed.
+//! `rollcall watch`: prints what a reconciliation emits, as it is committed.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ pub struct Args {
     /// The Reconciliation object
     #[arg(short, long)]
     file: PathBuf,
-    /// Print what is there already, too
+    /// Also print what was committed before
     #[arg(long)]
     from_beginning: bool,
 }

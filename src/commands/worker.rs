@@ -5,24 +5,24 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, 
 use super::{failed, host_name};
 use rollcall_worker::{OnMisfit, ShutdownPolicy};
 
-/// Run a reconciliation in this process, outside Kubernetes as inside
+/// Run a reconciliation in this process, inside or outside of Kubernetes
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The file with the Reconciliation object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
-    /// Where rows are kept between restarts; belongs to one process at a time
+    /// Directory for rows between restarts; only one process at a time may use it
     #[arg(long, default_value = "state")]
     state_dir: PathBuf,
     /// Processing threads [default: one per core, at most 4]
     #[arg(long)]
     lanes: Option<NonZeroUsize>,
-    /// Where to answer probes and metrics
+    /// Address to serve probes and metrics on
     #[arg(long, default_value = "127.0.0.1:8080")]
     http: SocketAddr,
-    /// Another name that this process may be asked by, as in a proxy's address; *.example.com
-    /// stands for all names below, * for any; may be given several times [default: addresses,
-    /// localhost, the host's name, names of Services]
+    /// Another host name that requests may use, such as a proxy's; *.example.com stands for all
+    /// names below it, * for any name; may be given several times [default: addresses, localhost,
+    /// the host's name, names of Services]
     #[arg(
         long = "allowed-host",
         value_name = "NAME",
@@ -30,27 +30,27 @@ pub struct Args {
         value_delimiter = ','
     )]
     allowed_hosts: Vec<String>,
-    /// Name of this process in the group; must be its own and stay the same over restarts
-    /// [default: the host's name and a mark of the state directory]
+    /// Name of this process in the group; must be unique and stay the same across restarts
+    /// [default: the host's name and a suffix that identifies the state directory]
     #[arg(long, env = "ROLLCALL_INSTANCE_ID")]
     instance_id: Option<String>,
-    /// Give up if Kafka cannot be reached at the start for so long, as in 30s [default: never]
+    /// Exit if Kafka cannot be reached at startup for this long, such as 30s [default: never]
     #[arg(long, value_parser = humantime::parse_duration)]
     give_up_after: Option<Duration>,
-    /// Do not exit when topics do not fit the Reconciliation: tell the reason at /v1/status and
-    /// look again until somebody has mended it
+    /// Do not exit when topics do not fit the Reconciliation: report the reason at /v1/status and
+    /// check again until it is fixed
     #[arg(long)]
     keep_trying: bool,
-    /// When told to stop: leave, so that others take the shards over at once; or stay a member, so
-    /// that nothing moves if this process is back within the session; or a URL to ask, which
-    /// answers {"wanted": true} for staying
+    /// What to do when stopped. leave: leave the group, so that others take the shards over at
+    /// once. stay: remain a member, so that nothing moves if this process is back within the
+    /// session. A URL: ask there; the answer {"wanted": true} means stay
     #[arg(long, value_name = "leave|stay|URL", default_value = "leave")]
     at_stop: ShutdownPolicy,
-    /// Base URL of the OpenTelemetry collector that spans are sent to by OTLP over HTTP, as in
+    /// Base URL of the OpenTelemetry collector to send spans to by OTLP over HTTP, such as
     /// http://localhost:4318 [default: OTEL_EXPORTER_OTLP_ENDPOINT, then spec.tracing.endpoint]
     #[arg(long)]
     otlp_endpoint: Option<String>,
-    /// How often to check while running that the topics still fit
+    /// How often to check, while running, that the topics still fit
     #[arg(long, value_parser = humantime::parse_duration, default_value = "1m")]
     topic_check_interval: Duration,
 }
@@ -61,7 +61,7 @@ const TOPIC_CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(args: Args) -> ExitCode {
-    // A thread that panics must not leave a process behind that only looks alive.
+    // If a thread panics, the process must not live on and look healthy.
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         told(panic);

@@ -1,4 +1,4 @@
-//! What running workers know of one key.
+//! What running workers know about one key.
 
 use std::fmt::Write;
 use std::path::Path;

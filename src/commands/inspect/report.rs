@@ -1,4 +1,4 @@
-//! What every store of a directory holds, counted.
+//! Totals of every store in a directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub(super) struct Report {
     directory: PathBuf,
     #[serde(flatten)]
     owner: Identity,
-    /// The process that works in it.
+    /// The process that uses it.
     used_by: Option<u32>,
     pub(super) shards: Vec<Shard>,
     pub(super) unreadable: Vec<Unreadable>,
@@ -51,15 +51,15 @@ pub(super) struct Shard {
     pub(super) oldest_open: Option<Oldest>,
 }
 
-/// Rows by what they wait for.
+/// Rows by state.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rows {
-    /// Open, their items known.
+    /// Open, with an expectation.
     pub(super) expected: u64,
-    /// Open, only observations so far.
+    /// Open, with observations only.
     pub(super) without_expectation: u64,
-    /// Of the expected: those whose overdue record was sent.
+    /// Those of `expected` whose overdue record was sent.
     pub(super) overdue: u64,
     pub(super) completed: u64,
     pub(super) cancelled: u64,
@@ -72,7 +72,7 @@ pub(super) struct Oldest {
     pub(super) since: String,
 }
 
-/// Counts everything in every store of `dir`.
+/// Gathers the totals of every store in `dir`.
 pub(super) fn gather(dir: &Path) -> Result<Report, Error> {
     let Directory { owner, used_by, shards } = Directory::look(dir)?;
     let directory = dir.to_owned();
@@ -131,7 +131,7 @@ fn count(dir: &Path, shard: ShardId) -> Result<Shard, Error> {
     Ok(found)
 }
 
-/// Returns since when an open row waits: its expectation, or its last observation.
+/// Returns since when an open row has waited: since its expectation, or its last observation.
 fn waits_since(row: &Row) -> Timestamp {
     if row.expected { row.expected_at } else { row.changed_at }
 }
@@ -158,7 +158,7 @@ impl Rows {
 }
 
 impl Report {
-    /// A store that cannot be read is a failure, though the others are shown.
+    /// A store that cannot be read is a failure, even though the others are shown.
     pub(super) fn exit(&self) -> ExitCode {
         if self.unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
@@ -234,7 +234,7 @@ impl Shard {
     }
 }
 
-/// Returns a size in KiB, MiB or GiB with one decimal.
+/// Formats a size in KiB, MiB or GiB with one decimal.
 fn size(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0..0x10_0000 => (1 << 10, "KiB"),

@@ -1,4 +1,4 @@
-//! What is known of one key.
+//! What is known about one key.
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rollcall_core::matching::{EXPECTED_INPUT, Origin, Phase, Row};
 use rollcall_core::record::ShardId;
 use rollcall_store::Snapshot;
 
-/// What is known of one key.
+/// What is known about one key.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Story {
@@ -23,11 +23,11 @@ pub(super) struct Story {
     expected_at: Option<String>,
     /// Offset of that expectation in the expected topic.
     expectation_offset: Option<i64>,
-    /// The last change; of a finished row, when it finished.
+    /// The time of the last change; for a finished row, when it finished.
     changed_at: String,
     /// The last record that changed the row.
     changed_by: Option<Record>,
-    /// The overdue record was sent.
+    /// Whether the overdue record was sent.
     overdue: bool,
     items: Vec<Item>,
 }
@@ -48,7 +48,7 @@ struct Item {
     missing: u32,
 }
 
-/// Looks a key up in every store of `dir`: a store does not know which keys are its own.
+/// Looks a key up in every store of `dir`, because a store does not know which keys belong to it.
 pub(super) fn of(dir: &Path, key: &str) -> Result<Story, Error> {
     for shard in Directory::look(dir)?.shards {
         let failed = |error| Error::Store { shard, error };

@@ -1,10 +1,10 @@
-//! Columns of text.
+//! Plain-text tables.
 
 use std::fmt;
 
 use rollcall_core::text::escape::printable;
 
-/// Lines of cells under a heading; numbers stand to the right, the last column to the left.
+/// Rows of cells with a heading; numbers are right-aligned, the last column left-aligned.
 pub(super) struct Table {
     lines: Vec<Vec<String>>,
 }
@@ -14,7 +14,7 @@ impl Table {
         Self { lines: vec![heading.iter().copied().map(str::to_owned).collect()] }
     }
 
-    /// Adds a line. What cells hold was written by others: it is made printable.
+    /// Adds a row. Cells hold untrusted text, so it is made printable.
     pub(super) fn line(&mut self, cells: Vec<String>) {
         self.lines.push(cells.into_iter().map(|cell| printable(&cell).into_owned()).collect());
     }
