@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the test cluster's scripts share: its places, its processes, its keys. Sourced, never run.
+# Shared by the test cluster's scripts: its paths, its processes, its keys. Sourced, never run.
 
 # shellcheck source-path=SCRIPTDIR source=places.sh
 . "$(dirname "${BASH_SOURCE[0]}")/places.sh"
@@ -13,21 +13,21 @@ pki=$CLUSTER_DATA/pki
 PATH=$bin:$PATH:/usr/sbin:/sbin
 host_ip=$NET.255.1
 node_ip=$NET.255.2
-# At the top, so that nobody else's groups are touched.
+# At the top level, so that no other process's groups are touched.
 cgroup=/rollcall-$NAME
-# Names of interfaces have at most 15 characters.
+# Interface names have at most 15 characters.
 link=rc-${NAME:0:10}
 export bin pki host_ip node_ip cgroup link
 
-# alive NAME: is the process in its pid file still one of this cluster? Pids are used again; the
-# data folder on the command line tells.
+# alive NAME: is the process in its pid file still one of this cluster? Pids are reused; the data
+# folder on the command line decides.
 alive() {
   local pid
   pid=$(cat "$CLUSTER_DATA/$1.pid" 2>/dev/null) &&
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$CLUSTER_DATA"
 }
 
-# begin NAME COMMAND...: starts it in the background with a log of its own.
+# begin NAME COMMAND...: starts it in the background with its own log.
 begin() {
   local name=$1
   shift
@@ -50,7 +50,7 @@ until_true() {
 admin() { kubectl --kubeconfig "$CLUSTER_DATA/admin.kubeconfig" "$@"; }
 
 # certificate NAME SUBJECT [LINE OF OPENSSL'S CONFIGURATION]...: signed by the cluster's authority,
-# or the authority itself, when there is none yet.
+# or the authority itself, if it does not exist yet.
 certificate() {
   local name=$1 subject=$2 signer=(-CA "$pki/ca.crt" -CAkey "$pki/ca.key")
   shift 2
@@ -65,11 +65,11 @@ certificate() {
   }
 }
 
-# make_keys ADDRESS: certificates and the key of the service accounts' tokens.
+# make_keys ADDRESS: creates the certificates and the key for service account tokens.
 make_keys() {
   local inside=DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc
   inside+=,DNS:kubernetes.default.svc.cluster.local
-  # Some TLS libraries refuse a leaf that does not say that it is none of an authority's.
+  # Some TLS libraries refuse a leaf certificate that does not say that it is not an authority.
   local leaf=('basicConstraints=critical,CA:FALSE' keyUsage=digitalSignature)
   mkdir -p "$pki"
   certificate ca /CN=rollcall-test-cluster basicConstraints=critical,CA:TRUE \
@@ -82,8 +82,8 @@ make_keys() {
   openssl pkey -in "$pki/sa.key" -pubout -out "$pki/sa.pub"
 }
 
-# make_kubeconfigs SERVER: one for each component, which signs in under its real user's name, so
-# that roles and the node authorizer work as they do elsewhere.
+# make_kubeconfigs SERVER: one for each component, which authenticates as its usual user, so that
+# roles and the node authorizer work as in other clusters.
 make_kubeconfigs() {
   local who user group token
   while read -r who user group; do
@@ -115,7 +115,7 @@ USERS
 start_api() {
   local address=$1 port=$2 etcd=http://127.0.0.1:$3
   shift 3
-  # Nothing outlives `down`, so nobody needs to wait for the disk.
+  # Nothing outlives `down`, so there is no need to wait for the disk.
   begin etcd etcd --data-dir "$CLUSTER_DATA/etcd" --unsafe-no-fsync --log-level warn \
     --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
     --listen-peer-urls http://127.0.0.1:0
@@ -132,7 +132,7 @@ start_api() {
 
 # start_controllers PORT
 start_controllers() {
-  # By default it is throttled so far that starting takes 4 s longer.
+  # By default it is throttled so much that starting takes 4 s longer.
   begin controllers kube-controller-manager \
     --kubeconfig "$CLUSTER_DATA/controllers.kubeconfig" --leader-elect=false \
     --use-service-account-credentials --service-account-private-key-file "$pki/sa.key" \

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Where the scripts keep things, and how they tell what they do. Sourced, never run.
+# Where the scripts keep their files, and how they report progress. Sourced, never run.
 #
-# Nothing is written into the tree: downloads, builds and brokers live under one cache folder,
+# Nothing is written into the tree: downloads, builds and brokers are kept in one cache folder,
 # which `make clean-cache` removes.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,13 +17,13 @@ fi
 # say TEXT: what is being done now.
 say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
 
-# note TEXT: something worth knowing that stops nothing.
+# note TEXT: something worth knowing that does not stop anything.
 note() { printf '%s    %s%s\n' "$yellow" "$*" "$plain"; }
 
-# well TEXT: a good end.
+# well TEXT: success.
 well() { printf '%s==> %s%s\n' "$green" "$*" "$plain"; }
 
-# fail TEXT [REMEDY...]: what is wrong and, a line each, how to mend it; ends the script.
+# fail TEXT [REMEDY...]: what is wrong and how to fix it, one line each; exits the script.
 fail() {
   printf '%serror: %s%s\n' "$red" "$1" "$plain" >&2
   shift
@@ -31,10 +31,10 @@ fail() {
   exit 1
 }
 
-# elapsed SECONDS: the same as minutes and seconds.
+# elapsed SECONDS: formats them as minutes and seconds.
 elapsed() { if [ "$1" -lt 60 ]; then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi; }
 
-# stage NAME COMMAND...: runs one stage, says how long it took and keeps that for the summary.
+# stage NAME COMMAND...: runs one stage, prints how long it took and keeps that for the summary.
 # Inside a function that it runs, `set -e` has no effect: chain the commands there.
 stages=''
 stage() {
