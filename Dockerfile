@@ -3,12 +3,12 @@
 #
 #   docker build -t rollcall .
 #
-# The stage "rocksdb" compiles RocksDB alone, as a few large units (docs/adr/0010-rocksdb.md), and
+# The stage "rocksdb" compiles only RocksDB, as a few large units (docs/adr/0010-rocksdb.md), and
 # keeps the library by its version, compiler and flags, so that a changed Cargo.lock compiles it
-# again only if it brings another one. The stage "dependencies" compiles the other dependencies, so
-# that its layer is used again until Cargo.toml or Cargo.lock changes. The target
-# "prebuilt" takes a binary that was built elsewhere, named rollcall in the build's context
-# (scripts/image --binary): the image is the same but for who compiled it.
+# again only if the version changes. The stage "dependencies" compiles the other dependencies, so
+# that its layer is reused until Cargo.toml or Cargo.lock changes. The target "prebuilt" takes a
+# binary that was built elsewhere, named rollcall in the build's context (scripts/image --binary):
+# except for who compiled it, the image is the same.
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 ARG VERSION=0.1.0
@@ -19,9 +19,9 @@ LABEL org.opencontainers.image.title="rollcall" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
-# The lock file tells tools that list an image's parts (SBOM) which crates are in the binary.
+# From the lock file, SBOM tools can tell which crates are in the binary.
 COPY LICENSE Cargo.lock /usr/share/doc/rollcall/
-# By number: Kubernetes cannot tell that a name is not root's.
+# By number: Kubernetes cannot tell whether a user name is root.
 USER 65532:65532
 ENTRYPOINT ["/usr/bin/rollcall"]
 
@@ -29,7 +29,7 @@ FROM runtime AS prebuilt
 COPY rollcall /usr/bin/rollcall
 
 FROM rust:1.95-slim-bookworm AS manifests
-# What dependencies are compiled from: every crate's manifest, with a stand-in for its source.
+# Enough to compile the dependencies: every crate's manifest, with a stand-in for its source.
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -43,7 +43,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       g++ make pkg-config libssl-dev libclang1-14 libclang-common-14-dev \
  && rm -rf /var/lib/apt/lists/*
-# zlib goes into the binary: the final image has OpenSSL and the C++ library, but no zlib.
+# zlib is linked statically: the final image has OpenSSL and the C++ library, but no zlib.
 ENV LIBZ_SYS_STATIC=1 CARGO_TERM_COLOR=never
 WORKDIR /src
 COPY .cargo .cargo
@@ -61,7 +61,7 @@ FROM dependencies AS build
 COPY src src
 COPY bench bench
 COPY manifests manifests
-# Cargo goes by modification times, and those of the copies may be older than the stand-ins'.
+# Cargo compares modification times, and those of the copies may be older than the stand-ins'.
 RUN find src bench -name '*.rs' -exec touch {} + \
  && cargo build --release --locked \
  && objcopy --strip-debug target/release/rollcall /rollcall
