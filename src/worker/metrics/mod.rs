@@ -1,17 +1,10 @@
 //! The worker's metrics, collected from the view when they are asked for: nothing is counted twice,
-//! and the hot path knows nothing of them. One file for each group of the catalogue.
+//! and the hot path knows nothing of them. Each group of the catalogue has a function in `groups`.
 //!
 //! Promise: a scrape grows with the shards by what is told of each of them, about a dozen and a
 //! half of lines; outcomes, reasons and histograms are told of the worker as a whole.
 
-mod business;
-mod client;
-mod commits;
-mod input;
-mod restore;
-mod sharding;
-mod store;
-mod tracing;
+mod groups;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -101,14 +94,14 @@ impl Collector for Metrics {
             scene.commits = scene.commits.plus(shard.commits());
         }
         let mut families = Families::default();
-        business::collect(&mut families, &scene);
-        input::collect(&mut families, &scene);
-        sharding::collect(&mut families, &scene);
-        restore::collect(&mut families, &scene);
-        commits::collect(&mut families, &scene);
-        store::collect(&mut families, &scene);
-        client::collect(&mut families, &scene);
-        tracing::collect(&mut families, &scene);
+        groups::business(&mut families, &scene);
+        groups::input(&mut families, &scene);
+        groups::sharding(&mut families, &scene);
+        groups::restore(&mut families, &scene);
+        groups::commits(&mut families, &scene);
+        groups::store(&mut families, &scene);
+        groups::client(&mut families, &scene);
+        groups::tracing(&mut families, &scene);
         families.finish()
     }
 }
