@@ -28,7 +28,7 @@ pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns `text` as it may stand in a segment of a path or in a value of a query.
+/// Returns `text` as it may stand in a segment of a path, in a value of a query, or in a form.
 pub fn url(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, ENCODED)
 }

@@ -1,21 +1,19 @@
 //! Asks an OAuth 2.0 server for a token by client credentials (RFC 6749, section 4.4).
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use http_body_util::Full;
 use hyper::{Request as HttpRequest, StatusCode, Uri, body::Bytes, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer;
 use crate::native::Token;
+use rollcall_core::text::escape::url;
 use rollcall_object::secret::SecretError;
 use rollcall_service::http::client::{self, Answer, Client, Failure, Trusted};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tokens that list many groups have some ten thousand bytes.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
-/// What stands for itself in a URL and in a form (RFC 3986).
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What is asked of whom.
 #[derive(Clone, PartialEq, Eq)]
@@ -124,7 +122,7 @@ fn question(request: &Request) -> HttpRequest<Full<Bytes>> {
 }
 
 fn authorization(request: &Request) -> String {
-    let pair = format!("{}:{}", encoded(&request.client_id), encoded(&request.client_secret));
+    let pair = format!("{}:{}", url(&request.client_id), url(&request.client_secret));
     format!("Basic {}", openssl::base64::encode_block(pair.as_bytes()))
 }
 
@@ -132,14 +130,10 @@ fn form(request: &Request) -> String {
     let mut form = "grant_type=client_credentials".to_owned();
     for (name, value) in [("scope", &request.scope), ("audience", &request.audience)] {
         if let Some(value) = value {
-            form.push_str(&format!("&{name}={}", encoded(value)));
+            form.push_str(&format!("&{name}={}", url(value)));
         }
     }
     form
-}
-
-fn encoded(text: &str) -> impl fmt::Display + '_ {
-    utf8_percent_encode(text, ENCODED)
 }
 
 #[cfg(test)]
