@@ -10,7 +10,7 @@ help: ## Shows this list
 demo: ## Orders become shipments on a real Kafka, until Ctrl-C (BOOTSTRAP=host:port for your own)
 	@scripts/demo
 
-demo-step: ## The same by hand, one step at a time
+demo-step: ## The same step by step, with a single order
 	@scripts/demo step
 
 test: ## Checks and all tests, those on a real Kafka included
@@ -22,7 +22,7 @@ test-core: ## The tests of the core and of the simulator: no Kafka, no RocksDB, 
 check: ## Format, lints, licences, tidiness; no broker
 	@scripts/check
 
-build: ## Builds the program and prints where it is
+build: ## Builds the program and prints its path
 	@scripts/build
 
 image: ## Builds the container image (IMAGE=localhost/rollcall:dev)
@@ -34,7 +34,7 @@ chart: ## Checks the Helm chart and the manifests on a real API server
 e2e: ## Chart, operator and pods on a real node with a real Kafka, under load (root)
 	@scripts/e2e
 
-kafka-start: ## Starts a Kafka for trying things (PORT=9092)
+kafka-start: ## Starts a Kafka for experiments (PORT=9092)
 	@scripts/kafka start
 
 kafka-stop: ## Stops it
@@ -46,7 +46,7 @@ simulate: ## Runs simulated schedules with crashes (SEEDS=10000 or FIRST..LAST; 
 bench: ## Measures this build and writes docs/performance.md
 	@scripts/bench
 
-bench-compare: ## Measures it beside Kafka Streams on the same broker
+bench-compare: ## Measures it against Kafka Streams on the same broker
 	@scripts/bench-compare
 
 clean-cache: ## Deletes everything that was downloaded or built

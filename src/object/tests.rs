@@ -1,4 +1,4 @@
-//! The custom resource definition, and connections as the Kafka client is told about them.
+//! The custom resource definition, and the Kafka client's connection settings.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ fn every_field_of_the_definition_is_described() {
     assert!(fields > 60, "{fields}");
 }
 
-/// What the API server demands of a definition, as far as a derived one could miss it.
+/// Requirements of the API server on a definition that a derived one could miss.
 #[test]
 fn the_definition_is_structural() {
     walk("", &schema(), &mut |path, field| {
@@ -115,7 +115,7 @@ fn descriptions_tell_the_bounds_that_are_checked() {
     assert_eq!(found, told.len());
 }
 
-/// Returns what the API server says to `new`, applied over `old`, after it has set defaults.
+/// Returns the API server's errors for `new`, applied over `old`, after defaulting.
 fn refusals(new: &str, old: Option<&str>) -> Vec<String> {
     let schema = serde_json::to_value(schema()).expect("a schema is plain data");
     let object = |text: &str| -> Value {
@@ -127,7 +127,7 @@ fn refusals(new: &str, old: Option<&str>) -> Vec<String> {
     found.into_iter().map(|error| error.message).collect()
 }
 
-/// Returns what the API server says to the demo's object with `from` written as `to`.
+/// Returns the API server's errors for the demo's object with `from` replaced by `to`.
 fn refusals_with(from: &str, to: &str, old: Option<&str>) -> Vec<String> {
     assert!(DEMO.contains(from), "{from}");
     refusals(&DEMO.replacen(from, to, 1), old)
@@ -218,7 +218,8 @@ fn the_group_protocol_changes_only_while_nothing_runs() {
     assert_eq!(refusals(&paused.replacen(kafka, &consumer, 1), Some(&paused)), [""; 0]);
 }
 
-/// The API server refuses a definition whose rules may run long; unbounded lists make them.
+/// The API server refuses a definition whose rules may run long; unbounded lists would make them
+/// so.
 #[test]
 fn the_rules_of_the_definition_are_cheap() {
     let rules_at = |path: &str| {

@@ -1,4 +1,4 @@
-//! What is refused, word for word, and what passes.
+//! What is refused, word for word, and what is accepted.
 
 mod oauth;
 mod paths;
@@ -10,7 +10,7 @@ use super::*;
 use crate::parse;
 use crate::resource::{OnTruncation, OutputTimestamp, StartFrom};
 
-/// The object as it stands in the architecture, with nothing optional but what is shown there.
+/// The object as in the architecture, with no optional fields but those shown there.
 const SHIPPING: &str = "\
 apiVersion: rollcall.dev/v1alpha1
 kind: Reconciliation
@@ -40,7 +40,7 @@ spec:
   # resources, storage, commitInterval, topics: {manage: true, replicationFactor…}, deletionPolicy …
 ";
 
-/// The least that an object says.
+/// The smallest valid object.
 fn minimal() -> String {
     "apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\nmetadata: { name: shipping }\n\
      spec:\n  kafka: { bootstrapServers: kafka }\n  expected: { topic: orders, items: $.items }\n  \
@@ -48,13 +48,13 @@ fn minimal() -> String {
         .to_owned()
 }
 
-/// Returns the problems of the architecture's object with `from` written as `to`.
+/// Returns the problems of the architecture's object with `from` replaced by `to`.
 fn problems_with(from: &str, to: &str) -> Vec<String> {
     assert!(SHIPPING.contains(from), "{from}");
     problems(&SHIPPING.replacen(from, to, 1))
 }
 
-/// Returns the problems of the least object with `more` fields in its spec.
+/// Returns the problems of the smallest object with `more` fields in its spec.
 fn problems_with_more(more: &str) -> Vec<String> {
     let mut text = minimal();
     for line in more.lines() {
@@ -63,7 +63,7 @@ fn problems_with_more(more: &str) -> Vec<String> {
     problems(&text)
 }
 
-/// Returns the problems of the least object with `more` in `spec.kafka`.
+/// Returns the problems of the smallest object with `more` in `spec.kafka`.
 fn problems_with_kafka(more: &str) -> Vec<String> {
     problems(
         &minimal().replace(

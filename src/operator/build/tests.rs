@@ -1,4 +1,4 @@
-//! The children of an object, field by field where something rests on it.
+//! The children of an object: the fields that something depends on.
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ fn workers_read_the_object_without_what_is_for_kubernetes() {
     for field in config_map::NOT_FOR_WORKERS {
         assert!(file["spec"].get(field).is_none(), "{field}");
     }
-    // A worker takes the file.
+    // A worker accepts the file.
     let settings = rollcall_object::parse(&text).expect("a valid object");
     assert_eq!(settings.lead_topic(), "orders");
     let data = &child(&built(&object("")), "ConfigMap", "shipping-config")["data"];
@@ -278,7 +278,7 @@ fn the_client_of_a_token_endpoint_is_mounted_too() {
     }
 }
 
-/// Returns what a pod has from Secrets, by the files' whole paths.
+/// Returns a pod's files from Secrets, by their full paths.
 fn files(pod: &Value) -> Vec<String> {
     let volumes = pod["volumes"].as_array().expect("volumes");
     let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("mounts");

@@ -1,4 +1,4 @@
-//! Situations, and what is said about them.
+//! Situations, and the status for each.
 
 mod reasons;
 
@@ -17,7 +17,7 @@ fn now() -> Timestamp {
     at("2026-01-01T10:00:00Z")
 }
 
-/// A shard as its worker tells it.
+/// A shard as reported by its worker.
 fn shard(number: u32, state: &str) -> Value {
     json!({
         "shard": number, "state": state, "reason": null,
@@ -42,7 +42,7 @@ fn worker(number: u32, says: Option<WorkerStatus>) -> Worker {
     Worker { name: format!("shipping-{number}"), ready: true, trouble: None, says }
 }
 
-/// Two workers that have two running shards each.
+/// Two workers with two running shards each.
 fn well() -> Observed {
     let workers = vec![
         worker(0, Some(says(&[shard(0, "running"), shard(1, "running")]))),
@@ -278,7 +278,7 @@ fn what_is_not_valid_stalls_and_what_is_missing_does_not() {
         "spec.memory: \"7\" is not a duration: write such as 7d"
     );
     assert_eq!(invalid.observed_generation, Some(4));
-    // The workers go on under the last valid object.
+    // The workers keep running with the last valid object.
     assert_eq!((invalid.replicas, invalid.shards.as_deref()), (2, Some("4/4")));
 
     let message = "there is no Secret login";

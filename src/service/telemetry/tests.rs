@@ -1,4 +1,4 @@
-//! What is told, and what becomes of it when nobody listens.
+//! What is exported, and what happens when no collector listens.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn span() -> Span {
     Span { parent, id: 0x123, input: 1, offset: 42, read_at_ms: 1_700_000_000_000 }
 }
 
-/// Returns what the exporter is handed by `tell`.
+/// Returns the events that the exporter receives from `tell`.
 fn told(tell: impl FnOnce(&Tracer)) -> Vec<SpanEvent> {
     let (tracer, mut received) = Tracer::new(&Arc::default());
     tell(&tracer);
@@ -150,7 +150,7 @@ fn what_does_not_fit_into_the_queue_is_dropped_and_counted() {
     tracer.committed(ShardId(3), &mut outputs);
     assert_eq!(received.len(), QUEUE_MAX);
     assert_eq!(figures.overflowed(), 10);
-    // A worker that stops has nobody to tell.
+    // When the worker stops, nobody receives events any more.
     drop(received);
     tracer.committed(ShardId(3), &mut [completion(Some(span()))]);
     assert_eq!(figures.overflowed(), 10);

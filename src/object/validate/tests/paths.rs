@@ -1,4 +1,4 @@
-//! Paths that the reading of records would refuse.
+//! Paths that the decoder of records would refuse.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Fields that are right by themselves and do not go together.
+//! Fields that are valid on their own but not together.
 
 use super::*;
 

@@ -1,9 +1,9 @@
-//! Every reason that an object can be given has its remedy in docs/operations.md.
+//! Every reason that an object can have is explained in docs/operations.md.
 
 use std::collections::BTreeSet;
 
 const OPERATIONS: &str = include_str!("../../../../docs/operations.md");
-/// Where reasons come from: the workers' words, the operator's own, and its errors.
+/// Where reasons come from: the workers' status, the operator's own, and its errors.
 const SOURCES: [&str; 9] = [
     include_str!("../../../kafka/topic_problem.rs"),
     include_str!("../../../kafka/topics.rs"),
@@ -16,7 +16,7 @@ const SOURCES: [&str; 9] = [
     include_str!("../../../worker/refused.rs"),
 ];
 const VERDICT: &str = include_str!("../verdict.rs");
-/// Words in those files that are no reasons of ours: conditions, Kubernetes' own reasons, and the
+/// Words in those files that are not reasons of ours: conditions, Kubernetes' own reasons, and the
 /// error by which an operator leaves an object to another one.
 const OTHERS: [&str; 20] = [
     "ContainerCreating",
@@ -41,7 +41,7 @@ const OTHERS: [&str; 20] = [
     "Unschedulable",
 ];
 
-/// Returns what stands in quotes as one word in CamelCase, such as a reason.
+/// Returns all quoted words in CamelCase, such as reasons.
 fn words(source: &str) -> impl Iterator<Item = &str> {
     source.split('"').skip(1).step_by(2).filter(|text| {
         text.starts_with(|c: char| c.is_ascii_uppercase())

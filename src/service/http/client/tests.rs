@@ -1,4 +1,4 @@
-//! An exchange with servers of a few lines, which do what real ones seldom do.
+//! Exchanges with tiny servers that do what real ones rarely do.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -31,7 +31,7 @@ fn listen_locally() -> (TcpListener, String) {
     (listener, format!("http://{address}/"))
 }
 
-/// Reads a request without a body; false when there is none.
+/// Reads a request without a body; false at the end of the connection.
 fn read_request(stream: &mut impl BufRead) -> bool {
     let lines = stream.lines().map_while(Result::ok);
     lines.take_while(|line| !line.is_empty()).count() > 0
@@ -40,12 +40,12 @@ fn read_request(stream: &mut impl BufRead) -> bool {
 fn answer(stream: impl Read + Write, text: &str) {
     let mut stream = BufReader::new(stream);
     if read_request(&mut stream) {
-        // One that has heard enough is gone.
+        // The client may have closed the connection after reading enough.
         let _ = stream.get_mut().write_all(text.as_bytes());
     }
 }
 
-/// Asks a server that gives one answer.
+/// Sends a request to a server that gives one answer.
 async fn asked(text: &'static str) -> Result<Answer, Failure> {
     let (listener, url) = listen_locally();
     thread::spawn(move || answer(listener.accept().expect("somebody asks").0, text));
@@ -90,7 +90,7 @@ async fn nobody_there_is_told_with_the_cause() {
 
 #[test]
 fn what_does_not_answer_is_not_waited_for() {
-    // Connections are taken by the kernel alone.
+    // Connections are accepted by the kernel only.
     let (_listener, url) = listen_locally();
     let patience = Duration::from_millis(50);
     let client = Client::plain(patience, BYTES_MAX);
@@ -117,7 +117,7 @@ async fn a_connection_ends_with_its_answer() {
 #[tokio::test]
 async fn a_connection_is_kept_for_those_who_want_it() {
     let (listener, url) = listen_locally();
-    // Answers with how many requests have come by the same connection.
+    // Answers with the number of requests received on the same connection.
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || {
@@ -132,7 +132,7 @@ async fn a_connection_is_kept_for_those_who_want_it() {
         }
     });
     let client = Client::plain(REQUEST_TIMEOUT, BYTES_MAX).keeping_connections();
-    // The pool gets a connection back a moment after its answer was read.
+    // The pool gets a connection back a moment after its answer has been read.
     for _ in 0..100 {
         let answer = client.get(&url).await.expect("the server answers");
         if &answer.body[..] == b"2" {
@@ -142,7 +142,7 @@ async fn a_connection_is_kept_for_those_who_want_it() {
     panic!("every request has a connection of its own");
 }
 
-/// Returns a certificate that says it belongs to `address`, and its key.
+/// Returns a certificate for `address`, and its key.
 fn certificate(address: &str) -> Result<(X509, PKey<Private>), ErrorStack> {
     let key = PKey::generate_ed25519()?;
     let mut certificate = X509::builder()?;
@@ -157,7 +157,8 @@ fn certificate(address: &str) -> Result<(X509, PKey<Private>), ErrorStack> {
     Ok((certificate.build(), key))
 }
 
-/// Asks a server at `address` whose certificate says `named` and is trusted, or `other` is.
+/// Sends a request to a server at `address` with a certificate for `named`. The client trusts
+/// `other`, or else that certificate.
 async fn asked_under_tls(
     address: &str,
     named: &str,
@@ -196,7 +197,7 @@ async fn a_certificate_has_to_be_trusted() {
 #[tokio::test]
 async fn a_certificate_has_to_be_the_hosts() {
     for (host, other) in [("127.0.0.1", "127.0.0.2"), ("::1", "::2")] {
-        // Not every machine has version 6.
+        // Not every machine has IPv6.
         let Some(answer) = asked_under_tls(host, host, None).await else { continue };
         assert_eq!(&answer.expect("it is the host's").body[..], b"hello");
         let asked = asked_under_tls(host, other, None).await.expect("it had a port before");

@@ -1,4 +1,4 @@
-//! Servers under those who ask badly: idle, slow, too many, by another's name.
+//! Servers with badly behaved clients: idle, slow, too many, or using another host name.
 
 use std::{
     io::{Read, Write},
@@ -29,7 +29,7 @@ fn router() -> Router {
         .route("/never", get(std::future::pending::<&str>))
 }
 
-/// A server, which ends with this.
+/// A server that ends when this is dropped.
 struct Served {
     address: SocketAddr,
     server: JoinHandle<()>,
@@ -64,11 +64,11 @@ fn asking(address: SocketAddr, request: &str) -> TcpStream {
     stream
 }
 
-/// Returns all that comes until the other side ends the connection.
+/// Returns everything received until the other side closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     let began = Instant::now();
-    // Some connections end by a reset.
+    // Some connections end with a reset.
     let _ = stream.read_to_end(&mut bytes);
     assert!(began.elapsed() < LONG, "the connection ends");
     String::from_utf8_lossy(&bytes).into_owned()
@@ -128,7 +128,7 @@ fn whoever_does_not_read_an_answer_is_not_waited_for() {
     let request = "GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let idle = asking(served.address, request);
     let mut slow = asking(served.address, request);
-    // A byte now and then helps nobody.
+    // Sending a byte now and then does not help.
     for _ in 0..25 {
         let _ = slow.read(&mut [0]);
         thread::sleep(Duration::from_millis(100));
