@@ -1,4 +1,4 @@
-{{/* What objects are called: the release, with the chart's name unless it is part of it. */}}
+{{/* The name of objects: the release, with the chart's name unless the release contains it. */}}
 {{- define "rollcall.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -15,7 +15,7 @@
 {{ include "rollcall.fullname" . }}-operator
 {{- end -}}
 
-{{/* Objects of the cluster, which two releases in two namespaces must not share. */}}
+{{/* Cluster-scoped objects, which two releases in two namespaces must not share. */}}
 {{- define "rollcall.clusterName" -}}
 {{ .Release.Namespace }}-{{ include "rollcall.operator" . }}
 {{- end -}}
@@ -39,7 +39,8 @@
 {{- end -}}
 
 {{/*
-By these the Deployment knows its pods; they never change. Workers let pods of this name in.
+The Deployment selects its pods by these labels; they never change. Workers accept connections from
+pods with this name.
 */}}
 {{- define "rollcall.selector" -}}
 app.kubernetes.io/name: rollcall

@@ -1,25 +1,25 @@
 {{/*
-What the operator may do where objects are: the one place where that stands.
-In namespaced mode a Role in each namespace has it, in cluster mode one ClusterRole.
+The operator's permissions in namespaces with objects; this is the only list of them.
+In namespaced mode a Role in each namespace grants them, in cluster mode one ClusterRole.
 */}}
 {{- define "rollcall.rules" -}}
 # The objects themselves.
 - apiGroups: [rollcall.dev]
   resources: [reconciliations]
   verbs: [get, list, watch]
-# What it says of them.
+# Their status.
 - apiGroups: [rollcall.dev]
   resources: [reconciliations/status]
   verbs: [patch]
 # Children that block their owner's deletion, and the finalizer of deletionPolicy: DeleteTopics,
-# which stands in the object's metadata.
+# which is in the object's metadata.
 - apiGroups: [rollcall.dev]
   resources: [reconciliations/finalizers]
   verbs: [update]
 - apiGroups: [rollcall.dev]
   resources: [reconciliations]
   verbs: [patch]
-# Workers, and the console when an object asks for one. Delete: what an object no longer asks for.
+# Workers, and the console if an object asks for one. Delete: children no longer asked for.
 - apiGroups: [apps]
   resources: [statefulsets, deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -27,7 +27,7 @@ In namespaced mode a Role in each namespace has it, in cluster mode one ClusterR
 - apiGroups: [""]
   resources: [configmaps, services, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
-# One worker at a time, when nodes are drained.
+# At most one worker at a time is evicted when nodes are drained.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
@@ -36,24 +36,24 @@ In namespaced mode a Role in each namespace has it, in cluster mode one ClusterR
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
 {{- if ne .Values.workerPodMonitor "never" }}
-# Scraping the workers, where the Prometheus operator is installed.
+# Scraping the workers, if the Prometheus Operator is installed.
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]
   verbs: [get, create, patch, delete]
 {{- end }}
-# Which workers are there, and where to ask them for their state.
+# Which workers exist, and their addresses.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# What happened to an object, for people.
+# What happened to an object.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
 {{- end -}}
 
-{{/* Reading Secrets by name, or all when a name is "*". Takes the list of names. */}}
+{{/* Reading Secrets by name, or all if a name is "*". Takes the list of names. */}}
 {{- define "rollcall.secretRule" -}}
-# Secrets that objects refer to: that they are complete, and that workers start anew with them.
+# Secrets that objects refer to: to check them, and to restart workers when they change.
 - apiGroups: [""]
   resources: [secrets]
   {{- if not (has "*" .) }}
