@@ -7,9 +7,9 @@
 //! Promise: builds and tests within a minute, without librdkafka, RocksDB or OpenSSL. Ban: no I/O;
 //! Kafka and the store are ports (`shard`), implemented elsewhere and by the simulator.
 //!
-//! Start reading at [`matching::step`], which decides what a record means, then
-//! [`shard::Running`], which makes a batch of records one transaction, then [`shard::Opening`],
-//! which brings a shard up after whatever happened.
+//! Start reading at [`matching::step`], which decides what a record means, then [`shard::Running`],
+//! which makes a batch of records one transaction, then [`shard::Opening`], which opens a shard
+//! after any kind of stop.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,6 @@ pub mod record;
 pub mod shard;
 pub mod text;
 
-/// Files that other crates share with the tests of this one name it so.
+/// Files that other crates share with this crate's tests use this name.
 #[cfg(test)]
 extern crate self as rollcall_core;

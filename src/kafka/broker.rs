@@ -78,7 +78,7 @@ impl KafkaBroker {
         members.map_err(|failure| Error::Interrupted(format!("members of the group: {failure}")))
     }
 
-    /// Tells whether a broker answers within `timeout`.
+    /// Returns whether a broker answers within `timeout`.
     pub fn answers(&self, timeout: Duration) -> bool {
         let topic = &self.topics.inputs[0];
         self.client().is_ok_and(|client| client.fetch_metadata(Some(topic), timeout).is_ok())

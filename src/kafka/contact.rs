@@ -43,7 +43,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Tells whether the broker was reached and does not take our login or certificate, or we do
+    /// Returns whether the broker was reached and does not take our login or certificate, or we do
     /// not trust its certificate.
     fn is_login(&self) -> bool {
         is_login(self.code)
@@ -126,7 +126,7 @@ fn is_login(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Tells whether an error is about the way to a broker. That all brokers are down follows from what
+/// Returns whether an error is about the way to a broker. That all brokers are down follows from what
 /// each of them was reported with, and names none.
 pub(super) fn is_connection(code: RDKafkaErrorCode) -> bool {
     is_login(code)

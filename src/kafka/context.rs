@@ -37,7 +37,7 @@ impl Context {
         Self { meter: Some(meter), ..Self::default() }
     }
 
-    /// Tells whether all brokers were out of reach since the last call.
+    /// Returns whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.brokers_lost.swap(false, Ordering::Relaxed)
     }

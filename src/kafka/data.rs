@@ -101,7 +101,7 @@ impl DataConsumer {
         self.queue.consumer().incremental_unassign(&list).map_err(|error| failed(shard, &error))
     }
 
-    /// Tells whether all brokers were out of reach since the last call.
+    /// Returns whether all brokers were out of reach since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.serve();
         self.queue.consumer().context().take_brokers_lost()

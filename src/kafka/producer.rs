@@ -245,7 +245,7 @@ impl ShardProducer {
         refusal::error(code, topic, &failure.to_string())
     }
 
-    /// Tells whether it is one record that is too large, and not a batch of several.
+    /// Returns whether it is one record that is too large, and not a batch of several.
     fn is_alone(&self, transaction: &Transaction, failure: &Failure) -> bool {
         let outputs = &transaction.outputs;
         match failure.record.and_then(|number| outputs.get(number)) {

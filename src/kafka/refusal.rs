@@ -257,7 +257,7 @@ pub(super) fn class(code: Code) -> Class {
     rule(code).map_or(Class::Again, |rule| rule.class)
 }
 
-/// Tells whether a refusal is one of a record's or a batch's size.
+/// Returns whether a refusal is one of a record's or a batch's size.
 pub(super) fn is_size(code: Code) -> bool {
     matches!(
         code,

@@ -43,7 +43,7 @@ pub struct Changelog {
 }
 
 impl Remains {
-    /// Tells whether Kafka holds nothing of the reconciliation.
+    /// Returns whether Kafka holds nothing of the reconciliation.
     pub fn is_empty(&self) -> bool {
         self.changelog.is_none() && self.offsets.is_empty()
     }

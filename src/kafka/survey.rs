@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Tells whether the topic is read.
+    /// Returns whether the topic is read.
     pub fn is_input(self) -> bool {
         matches!(self, Self::Expected | Self::Observed)
     }

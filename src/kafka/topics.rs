@@ -57,7 +57,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Tells whether a topic for this is created when it is missing.
+    /// Returns whether a topic for this is created when it is missing.
     pub(super) fn makes(&self, role: Role) -> bool {
         if role.is_input() { self.create_inputs } else { self.manage }
     }

@@ -1,17 +1,17 @@
-//! What a value is that is not JSON text, as far as its first bytes tell.
+//! Recognizes values that are not JSON text by their first bytes.
 
 use std::fmt;
 
-/// What has written a value that is not JSON text in UTF-8.
+/// The encoding of a value that is not JSON text in UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// UTF-8 text after a byte order mark.
     ByteOrderMark,
-    /// The serializers of a schema registry: a zero byte and the schema's id come first.
+    /// The format of schema-registry serializers: a zero byte and then the schema's id.
     Registry {
         schema_id: u32,
     },
-    /// Text in two or four bytes for a character.
+    /// Text with two or four bytes per character.
     Utf16,
     Gzip,
     Zstd,
@@ -20,14 +20,14 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Returns what has written `value`, which is not JSON; `None` when that cannot be told.
+    /// Returns the encoding of `value`, which is not JSON; `None` when it cannot be recognized.
     ///
-    /// No JSON text begins as any of these does.
+    /// No JSON text begins with any of these bytes.
     pub fn of(value: &[u8]) -> Option<Self> {
         match *value {
             [0xef, 0xbb, 0xbf, ..] => Some(Self::ByteOrderMark),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(Self::Utf16),
-            // Without a byte order mark JSON begins with two ASCII characters, or with one alone.
+            // Without a byte order mark, JSON begins with two ASCII characters or consists of one.
             // A schema's id would have to be above 16,777,215 to look like this.
             [1..0x80, 0, ..] | [0, 1..0x80, 0, 1..0x80, ..] | [0, 1..0x80] => Some(Self::Utf16),
             [0, a, b, c, d, ..] => {

@@ -1,11 +1,11 @@
-//! A record of an input topic, read by the paths that the reconciliation names.
+//! Decodes a record of an input topic by the paths that the reconciliation names.
 //!
-//! Promise: one pass over the value, nothing built that is not asked for, no allocation once the
-//! [`Scratch`] has grown to the records at hand (but for a few bytes of the JSON reader's own,
-//! where a text that is read has escapes or what is skipped is nested). The whole value must be
-//! JSON, to its end; of a member that comes twice the last one counts; members that no path names
-//! are skipped. Ban: nothing about the record's key is remembered here, so equal records decode to
-//! equal events.
+//! Promise: one pass over the value; nothing is built that is not asked for, and nothing is
+//! allocated once the [`Scratch`] has grown to the size of the records (except for a few bytes
+//! inside the JSON reader, when a string that is read has escapes or a skipped value is nested).
+//! The whole value must be JSON, to its end; if a member occurs twice, the last one counts; members
+//! that no path names are skipped. Ban: nothing about the record's key is kept between records, so
+//! equal records decode to equal events.
 
 mod collect;
 mod decimal;
@@ -24,38 +24,38 @@ use crate::matching::{Counting, Event};
 
 pub use self::collect::Scratch;
 
-/// Where the expected topic's records hold what matters.
+/// Where the fields of an expected record are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedPaths {
-    /// Checked against the record's key when given; leads to one place.
+    /// Checked against the record's key when given; must be a singular path.
     pub key: Option<Path>,
-    /// Leads to every item that is needed.
+    /// Selects every item that is needed.
     pub items: Path,
-    /// How often an item is needed; lies in the same array element as the item.
+    /// How often an item is needed; must be in the same array element as the item.
     pub quantity: Option<Path>,
 }
 
-/// Where an observed topic's records hold what matters; each path leads to one place.
+/// Where the fields of an observed record are; every path is singular.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedPaths {
     /// Checked against the record's key when given.
     pub key: Option<Path>,
     /// The item that has arrived.
     pub item: Path,
-    /// How many of it have.
+    /// How many of it have arrived.
     pub quantity: Option<Path>,
 }
 
-/// What a record may hold at most.
+/// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub key_bytes_max: usize,
-    /// Items in one expectation, repetitions included.
+    /// Maximum number of items in one expectation, including repetitions.
     pub items_max: usize,
 }
 
 impl Limits {
-    /// What every reconciliation has.
+    /// The limits of every reconciliation.
     pub const DEFAULT: Self = Self { key_bytes_max: 1024, items_max: 10_000 };
 }
 
@@ -65,7 +65,7 @@ impl Default for Limits {
     }
 }
 
-/// Why paths do not fit together, and how to fix it.
+/// Why paths cannot be used together, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     #[error("the {role} path {path} must lead to one place; write an index or a name for *")]
@@ -81,7 +81,7 @@ pub enum InputError {
     Contradiction { role: Role, path: String, place: String },
 }
 
-/// What a path leads to.
+/// What a path is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Key,
@@ -99,12 +99,12 @@ impl fmt::Display for Role {
     }
 }
 
-/// How to read one input topic's records; compiled once, used for every record.
+/// A compiled decoder for the records of one input topic.
 #[derive(Debug, Clone)]
 pub struct Decoder {
     topic: Topic,
     root: Node,
-    /// The items' path, to say where needs add up to too much.
+    /// The items' path, for the message when quantities add up to too much.
     items_path: Arc<str>,
     counting: Counting,
     limits: Limits,
@@ -117,10 +117,10 @@ enum Topic {
 }
 
 impl Decoder {
-    /// Compiles the reading of the expected topic.
+    /// Compiles the decoder of the expected topic.
     ///
     /// # Errors
-    /// When the paths do not fit together.
+    /// When the paths cannot be used together.
     pub fn expected(
         paths: &ExpectedPaths,
         counting: Counting,
@@ -130,10 +130,10 @@ impl Decoder {
         Self::compile(Topic::Expected, key.as_ref(), items, quantity.as_ref(), counting, limits)
     }
 
-    /// Compiles the reading of an observed topic.
+    /// Compiles the decoder of an observed topic.
     ///
     /// # Errors
-    /// When the paths do not fit together.
+    /// When the paths cannot be used together.
     pub fn observed(
         paths: &ObservedPaths,
         counting: Counting,
@@ -160,10 +160,10 @@ impl Decoder {
         Ok(Self { topic, root, items_path, counting, limits })
     }
 
-    /// Returns what the record says, borrowed from `scratch`.
+    /// Decodes a record; the event borrows from `scratch`.
     ///
     /// # Errors
-    /// Why the record has to go to the dead-letter topic.
+    /// Why the record must go to the dead-letter topic.
     pub fn decode<'s>(
         &self,
         key: Option<&[u8]>,
@@ -215,11 +215,11 @@ impl Decoder {
     }
 }
 
-/// Tells a byte that stands in no text: a control character other than white space and the
-/// separators U+001C to U+001F, which some put between the parts of a key.
+/// Returns whether a byte never occurs in text: a control character other than white space and the
+/// separators U+001C to U+001F, which some producers put between the parts of a key.
 ///
-/// Bytes of a binary key may be UTF-8 by accident. Without this rule half of a topic's keys would
-/// be rows and half dead letters.
+/// The bytes of a binary key may happen to be valid UTF-8. Without this rule half of a topic's keys
+/// would become rows and the other half dead letters.
 fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=27 | 127)
 }
@@ -229,7 +229,7 @@ fn text_of(value: &[u8]) -> Result<&str, Reason> {
         .map_err(|error| Reason::NotUtf8 { part: Part::Value, valid_bytes: error.valid_up_to() })
 }
 
-/// Names the one cause behind bytes that fail as text in one record and as JSON in the next.
+/// Gives one reason to values that fail as text in one record and as JSON in the next.
 fn explained(reason: Reason, value: &[u8]) -> Reason {
     let is_json = !matches!(reason, Reason::NotUtf8 { .. } | Reason::MalformedJson { .. });
     let encoding = if is_json { None } else { Encoding::of(value) };

@@ -1,8 +1,8 @@
-//! Bytes to meaning and back: input records, stored rows, output records, partitions.
+//! Converts bytes to values and back: input records, stored rows, output records, partitions.
 //!
-//! Promise: any bytes decode to an event or to a [`Reason`], never to a panic, and stored rows
-//! never change their encoding under a version. Ban: no Kafka, no store, no clock; what a record
-//! does to its key is `matching`'s to decide.
+//! Promise: any bytes decode to an event or to a [`Reason`], never to a panic, and the encoding of
+//! stored rows never changes within a version. Ban: no Kafka, no store, no clock; `matching`
+//! decides what a record does to its key.
 
 mod encoding;
 pub mod input;

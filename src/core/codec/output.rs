@@ -46,10 +46,10 @@ pub const RESERVED_FIELDS: [&str; 9] = [
     "late",
 ];
 
-/// Where a completion tells more than that the key is complete.
+/// Where a completion carries more than the fact that the key is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Facts {
-    /// A header `rollcall-late` where the overdue record went out before.
+    /// A header `rollcall-late` if the overdue record was sent before.
     #[default]
     LateHeader,
     /// Headers `rollcall-expected-at` and, where it applies, `rollcall-late`.
@@ -58,18 +58,18 @@ pub enum Facts {
     Value,
 }
 
-/// Which timestamp output records bear.
+/// Which timestamp output records have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stamp {
-    /// The commit's; a header says which one the record has that they come from.
+    /// The commit's; a header holds the timestamp of the record that caused the output.
     #[default]
     Commit,
-    /// That of the record which they come from, where it can be used (S30) and is not after the
+    /// That of the record that caused the output, if it can be used (S30) and is not after the
     /// commit.
     Source,
 }
 
-/// What output records are made with.
+/// Settings for making output records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputSettings {
     /// The name of the reconciliation.
@@ -78,11 +78,11 @@ pub struct OutputSettings {
     pub key_field: String,
     pub facts: Facts,
     pub stamp: Stamp,
-    /// Most bytes of what a dead letter keeps of its record: key, value and headers.
+    /// Maximum size of what a dead letter keeps of its record: key, value and headers.
     pub dead_letter_bytes_max: usize,
 }
 
-/// Why settings cannot make output records.
+/// Why settings cannot be used to make output records.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutputError {
     #[error("the key field {0:?} is also the name of a fact; choose another one")]
@@ -97,13 +97,13 @@ pub struct Outputs {
     settings: OutputSettings,
 }
 
-/// When something happened that an output tells.
+/// The time of the event that an output reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Time {
-    /// The time that counts, in milliseconds since the epoch: the record's where it can be used
+    /// The time used by the rules, in milliseconds since the epoch: the record's if it can be used
     /// (S30); for a deadline, the shard time at which it fired.
     pub at_ms: Timestamp,
-    /// The record's timestamp as it came, usable or not; for a deadline, as `at_ms`.
+    /// The record's timestamp as received, usable or not; for a deadline, the same as `at_ms`.
     pub source_ms: Timestamp,
 }
 
@@ -162,12 +162,12 @@ impl Outputs {
         Output { sink, key, value, timestamp_ms: time.at_ms, headers, carried: None }
     }
 
-    /// Gives the outputs of a transaction the timestamps that they bear, once and for all.
+    /// Sets the final timestamps of a transaction's outputs.
     pub fn stamp(&self, outputs: &mut [Output], commit_ms: Timestamp) {
         for output in outputs {
             output.timestamp_ms = match self.settings.stamp {
                 Stamp::Commit => commit_ms,
-                // Brokers refuse what is further ahead of their clock than a topic allows.
+                // Brokers reject timestamps further ahead of their clock than a topic allows.
                 Stamp::Source => output.timestamp_ms.min(commit_ms),
             };
         }
@@ -224,11 +224,11 @@ impl Outputs {
         value
     }
 
-    /// Returns the record, as it was, with the reason why it was refused; not yet stamped.
+    /// Returns the original record with the reason why it was rejected; not yet stamped.
     ///
-    /// What is larger than the limit is cut, first the value, and says how large it was in
-    /// `rollcall-truncated` and `rollcall-truncated-key`; how many of its headers were left out is
-    /// in `rollcall-truncated-headers`.
+    /// A record larger than the limit is truncated, the value first. `rollcall-truncated` and
+    /// `rollcall-truncated-key` give the original sizes, and `rollcall-truncated-headers` the
+    /// number of headers left out.
     pub fn dead_letter(&self, source: &Source<'_>, reason: &Reason) -> Output {
         let mut headers = vec![
             ("rollcall-reason", reason.name().to_owned()),
@@ -263,7 +263,7 @@ impl Outputs {
         Output { sink: Sink::DeadLetter, key, value, timestamp_ms, headers, carried }
     }
 
-    /// Starts an object with the key's field.
+    /// Starts an object with the key field.
     fn start(&self, key: &[u8]) -> Vec<u8> {
         let mut value = Vec::with_capacity(self.head.len() + key.len() + 3);
         value.extend_from_slice(&self.head);
@@ -279,10 +279,11 @@ enum Lateness {
     Late,
 }
 
-/// Returns the headers of a record that its dead letter keeps, and how many others it has. All
-/// are kept where the whole record fits into `room`, and a quarter of the room's worth at least.
+/// Returns the headers of a record that its dead letter keeps, and the number of the others. All
+/// are kept if the whole record fits into `room`; otherwise at least a quarter of the room is used
+/// for them.
 ///
-/// Those of an earlier dead letter are not the record's own, and would be taken for this one's.
+/// The headers of an earlier dead letter are dropped: they would be taken for this one's.
 fn kept_headers(source: &Source<'_>, room: usize) -> (Vec<Header>, usize) {
     let (mut kept, mut left_out) = (Vec::new(), 0);
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
@@ -305,9 +306,9 @@ fn kept_headers(source: &Source<'_>, room: usize) -> (Vec<Header>, usize) {
     (kept, left_out)
 }
 
-/// Returns what a header takes in a record.
+/// Returns the size of a header in a record.
 fn header_bytes(name: &str, value: Option<&[u8]>) -> usize {
-    /// The lengths of both.
+    /// The length prefixes of both.
     const LENGTHS: usize = 10;
     name.len() + value.map_or(0, <[u8]>::len) + LENGTHS
 }
@@ -320,7 +321,7 @@ fn reason_name(reason: OverdueReason) -> &'static str {
     }
 }
 
-/// Returns the instant as ISO 8601 in UTC; one outside of the calendar as its nearest end.
+/// Returns the instant as ISO 8601 in UTC; outside of the calendar, the nearest representable one.
 fn iso(at: Timestamp) -> String {
     let end = if at < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     jiff::Timestamp::from_millisecond(at).unwrap_or(end).to_string()

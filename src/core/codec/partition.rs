@@ -1,14 +1,14 @@
-//! Which partition a key belongs to, as producers decide it.
+//! The partition that producers choose for a key.
 //!
 //! Promise: the same partition as the producers that a [`Partitioner`] stands for, for every key
-//! that is not empty (where they have none, many choose any partition).
+//! that is not empty (for empty keys, many producers choose any partition).
 
 use std::{fmt, num::NonZeroU32};
 
 /// How a producer chooses the partition of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitioner {
-    /// Java's producer, and all that agree with it.
+    /// Java's producer, and all compatible ones.
     Murmur2,
     /// The default of librdkafka: `consistent_random`.
     Crc32,
@@ -33,7 +33,7 @@ impl Partitioner {
         Self::ALL.into_iter().find(|partitioner| partitioner.name() == name)
     }
 
-    /// Returns who partitions like this, for messages.
+    /// Returns the clients that partition like this, for messages.
     pub fn users(self) -> &'static str {
         match self {
             Self::Murmur2 => "the default of Java producers",
@@ -45,7 +45,7 @@ impl Partitioner {
     /// Returns the partition of `key` among `count`.
     ///
     /// # Panics
-    /// When `key` has 4 GiB or more, which no record has.
+    /// When `key` is 4 GiB or longer, which no record allows.
     pub fn partition(self, key: &[u8], count: NonZeroU32) -> u32 {
         match self {
             // Java clears the sign instead of taking the absolute value.
@@ -70,7 +70,7 @@ const SHIFT: u32 = 24;
 /// Returns the 32-bit murmur2 hash with Kafka's seed; Java shows the same bits as a signed number.
 ///
 /// # Panics
-/// When `data` has 4 GiB or more, which no record has.
+/// When `data` is 4 GiB or longer, which no record allows.
 pub fn murmur2(data: &[u8]) -> u32 {
     let mut hash = SEED ^ u32::try_from(data.len()).expect("a key in Kafka is below 2 GiB");
     let mut words = data.chunks_exact(4);
@@ -92,10 +92,10 @@ pub fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// Bytes that [`crc32`] takes at a time.
+/// Bytes that [`crc32`] processes at a time.
 const SLICE: usize = 8;
 
-/// What a byte does to the checksum when 0 to 7 bytes follow it.
+/// The effect of a byte on the checksum when 0 to 7 bytes follow it.
 static CRC_TABLES: [[u32; 256]; SLICE] = crc_tables();
 
 const fn crc_tables() -> [[u32; 256]; SLICE] {
@@ -157,7 +157,8 @@ pub fn fnv1a(data: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// Key, hash and partition among six; from Kafka 4.3.1 itself, the first six also in its tests.
+    /// Key, hash and partition out of six; computed by Kafka 4.3.1, whose tests have the first six
+    /// too.
     const VECTORS: [(&str, i32, u32); 14] = [
         ("21", -973_932_308, 0),
         ("foobar", -790_332_482, 0),
@@ -193,8 +194,8 @@ mod tests {
         assert_eq!(all, -1_100_673_998);
     }
 
-    /// From the tests of librdkafka, where they were taken from other tools: from `crc32` of a
-    /// shell, from Java, from Go.
+    /// From the tests of librdkafka, which took them from other tools: a shell's `crc32`, Java and
+    /// Go.
     #[test]
     fn keys_hash_as_in_librdkafka_and_sarama() {
         let sentence = "this is another string with more length to it perhaps";

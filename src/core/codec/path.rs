@@ -1,13 +1,13 @@
 //! Paths into a JSON document: names, indices and `[*]` of RFC 9535 JSONPath.
 //!
-//! Promise: what parses means what the RFC says, except that a wildcard selects the elements of
-//! an array and not the members of an object. Everything else is refused with its place and a
-//! remedy, never half understood.
+//! Promise: what parses means what the RFC says, except that a wildcard selects the elements of an
+//! array and not the members of an object. Everything else is rejected with its column and a fix,
+//! never partly understood.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Most segments in a path; documents nested deeper than this are skipped, not searched.
+/// Maximum number of segments in a path; deeper parts of a document are skipped, not searched.
 pub const SEGMENTS_MAX: usize = 32;
 
 /// A path, such as `$.items[*].id`; by default `$`.
@@ -75,7 +75,7 @@ impl Path {
     /// Parses a path.
     ///
     /// # Errors
-    /// What is not understood, with its column.
+    /// The problem and its column.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let mut parser = Parser { text, at: 0 };
         if parser.next() != Some('$') {
@@ -95,7 +95,7 @@ impl Path {
         &self.0
     }
 
-    /// Tells whether the path leads to one place at most.
+    /// Returns whether the path selects at most one place.
     pub fn is_singular(&self) -> bool {
         !self.0.contains(&Segment::Wildcard)
     }
@@ -115,14 +115,14 @@ impl fmt::Display for Path {
     }
 }
 
-/// Returns the text of the path that `segments` make.
+/// Returns the text of the path made of `segments`.
 pub(super) fn text_of(segments: &[Segment]) -> String {
     let mut text = String::new();
     write(segments, &mut text).expect("a String takes every text");
     text
 }
 
-/// Returns the text of `path` with `[*]` replaced by indices, as many as there are, from the left.
+/// Returns the text of `path` with each `[*]`, from the left, replaced by one of `indices`.
 pub(super) fn with_indices(path: &str, indices: &[usize]) -> String {
     let Ok(Path(mut segments)) = Path::parse(path) else { return path.to_owned() };
     let wildcards = segments.iter_mut().filter(|segment| **segment == Segment::Wildcard);
@@ -204,7 +204,7 @@ impl Parser<'_> {
         while self.peek().is_some_and(continues_name) {
             self.next();
         }
-        // `$.order-id` would otherwise be told that a segment starts with a dot.
+        // Otherwise `$.order-id` would get the message that a segment starts with a dot.
         if self.peek().is_some_and(|next| !matches!(next, '.' | '[') && !is_blank(next)) {
             return self.fail(Problem::NoName);
         }
@@ -289,7 +289,7 @@ impl Parser<'_> {
             };
             self.at += 4;
             units.push(value);
-            // One half of a surrogate pair says nothing alone.
+            // Half of a surrogate pair is not a character.
             match char::decode_utf16(units.iter().copied()).next() {
                 Some(Ok(character)) => return Ok(character),
                 _ if units.len() < 2 && self.text[self.at..].starts_with("\\u") => self.at += 2,

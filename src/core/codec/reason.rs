@@ -6,37 +6,37 @@ use std::sync::Arc;
 use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
-/// Why a record went to the dead-letter topic: everything that the operator of the producer needs
-/// to fix it, and nothing of the record's content.
+/// Why a record went to the dead-letter topic: everything that the producer's operator needs to fix
+/// it, and nothing of the record's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The record has no key (S17).
     NullKey,
-    /// The record's key has no bytes, which is how some producers write none (S17).
+    /// The record's key is empty, which is how some producers write a missing key (S17).
     EmptyKey,
     /// The key in the value is not the record's key (S17).
     KeyMismatch { path: Arc<str> },
-    /// The record's key is too long to be remembered (S16).
+    /// The record's key exceeds the maximum length (S16).
     KeyTooLong { bytes: usize, bytes_max: usize },
     /// A null value on an observed topic (S15).
     Tombstone,
-    /// The key or the value is not UTF-8 text; a key also if it has control characters (S16).
+    /// The key or the value is not UTF-8 text; also a key with control characters (S16).
     NotUtf8 { part: Part, valid_bytes: usize },
-    /// The value was written by something else than a JSON serializer (S16).
+    /// The value was not written by a JSON serializer (S16).
     WrongEncoding(Encoding),
-    /// The record is in another partition than its key belongs to (S28).
+    /// The record is not in the partition that its key belongs to (S28).
     WrongPartition { partition: u32, belongs: u32, partitioner: Partitioner },
     /// The value is not one JSON document (S16); positions count from 1.
     MalformedJson { line: usize, column: usize },
     /// There is nothing at the path (S16).
     MissingField { path: Arc<str> },
-    /// There is something else than what is needed at the path (S16).
+    /// The value at the path does not have the type that is needed (S16).
     WrongType { path: Arc<str>, found: Found, needed: &'static str },
     /// An item is longer than [`ITEM_BYTES_MAX`] (S16).
     ItemTooLong { path: Arc<str>, bytes: usize },
     /// The expectation lists more items than a row may hold (S16).
     TooManyItems { items_max: usize },
-    /// The quantity is not an integer from 1 on (S16).
+    /// The quantity is not an integer of at least 1 (S16).
     BadQuantity { path: Arc<str> },
     /// A changed expectation for a key that was completed (S5).
     AlreadyCompleted,
@@ -66,11 +66,11 @@ pub const REASONS: [&str; 16] = [
     "wrong-partition",
 ];
 
-/// The place of [`Reason::WrongPartition`] in [`REASONS`].
+/// The index of [`Reason::WrongPartition`] in [`REASONS`].
 pub const WRONG_PARTITION: usize = 15;
 
 impl Reason {
-    /// Returns the reason that stands for an outcome of the core, if it is a dead letter.
+    /// Returns the reason for an outcome of the core, if it is a dead letter.
     pub fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::AlreadyCompleted => Some(Self::AlreadyCompleted),
@@ -80,7 +80,7 @@ impl Reason {
         }
     }
 
-    /// Returns the place of the reason in [`REASONS`].
+    /// Returns the index of the reason in [`REASONS`].
     pub fn index(&self) -> usize {
         match self {
             Self::NullKey | Self::EmptyKey => 0,
@@ -178,7 +178,7 @@ pub enum Found {
     /// A number with a fraction or an exponent, or one that does not fit into 64 bits.
     Number,
     String,
-    /// A string with one half of a surrogate pair.
+    /// A string with half of a surrogate pair.
     HalfPair,
     Array,
     Object,

@@ -1,8 +1,7 @@
-//! A row as bytes, in the changelog and in the store.
+//! The encoding of a row in the changelog and in the store.
 //!
-//! Promise: what a version wrote is read back as it was, for ever; golden files hold the proof.
-//! Ban: no change to the bytes of a version. What has to change gets a new version, which reads
-//! the old ones.
+//! Promise: what a version wrote is always read back unchanged; golden files prove it. Ban: no
+//! change to the bytes of a version. A change needs a new version, which still reads the old ones.
 //!
 //! ```text
 //! version  u8   2
@@ -28,7 +27,7 @@ use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
 
 /// The version that is written.
 pub const VERSION: u8 = 2;
-/// A version that is read.
+/// An older version that is still read.
 const WITHOUT_ORIGINS: u8 = 1;
 
 const PHASE_BITS: u8 = 0b0000_0011;
@@ -51,7 +50,7 @@ pub enum RowError {
     Malformed,
 }
 
-/// Appends the row's bytes to `out`; never none.
+/// Appends the row's bytes to `out`; never zero bytes.
 ///
 /// # Panics
 /// When the row is absent: a forgotten key is a tombstone, not a row.
@@ -63,13 +62,13 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     let changed_by = row.changed_by.filter(|by| expectation != Some(*by));
     let expectation_bit = if expectation.is_some() { EXPECTATION_BIT } else { 0 };
     let changed_by_bit = if changed_by.is_some() { CHANGED_BY_BIT } else { 0 };
-    // Everything before the items goes out in one copy.
+    // Everything before the items is written in one copy.
     let mut head = Head { bytes: [0; HEAD_BYTES_MAX], length: 0 };
     head.push(VERSION);
     head.push(row.phase as u8 | expected | overdue | expectation_bit | changed_by_bit);
     head.push_varint(zigzag(row.changed_at));
     if row.expected {
-        // Wraps where the difference does not fit, and so does its way back.
+        // Wraps if the difference does not fit; decoding wraps it back.
         head.push_varint(zigzag(row.changed_at.wrapping_sub(row.expected_at)));
         head.push_all(row.fingerprint.to_le_bytes());
         if row.phase == Phase::Open {
@@ -88,20 +87,20 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     out.extend_from_slice(row.items.as_bytes());
 }
 
-/// Returns the row that `bytes` encode.
+/// Decodes a row.
 ///
 /// # Errors
-/// When they encode none, or one of a later version.
+/// When `bytes` are not a row, or one of a later version.
 pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
     let mut row = Row::default();
     decode_into(bytes, &mut row)?;
     Ok(row)
 }
 
-/// Makes `row` the one that `bytes` encode, in the memory that its items have.
+/// Decodes a row into `row`, reusing the memory of its items.
 ///
 /// # Errors
-/// When they encode none, or one of a later version; `row` is of no use then.
+/// When `bytes` are not a row, or one of a later version; `row` must not be used then.
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     let items = std::mem::take(&mut row.items);
     let (outline, rest) = head(bytes)?;
@@ -109,15 +108,15 @@ pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     if row.items.assign(rest) { Ok(()) } else { Err(RowError::Malformed) }
 }
 
-/// Returns the row that `bytes` encode without its items: enough for its deadlines.
+/// Decodes a row without its items, which is enough for its deadlines.
 ///
 /// # Errors
-/// As [`decode`], but for damage among the items.
+/// As [`decode`], except that damage among the items goes unnoticed.
 pub fn outline(bytes: &[u8]) -> Result<Row, RowError> {
     head(bytes).map(|(row, _)| row)
 }
 
-/// Tells whether a row that `bytes` encode is finished; bytes that encode none are not.
+/// Returns whether `bytes` encode a finished row; bytes that are not a row do not.
 pub fn is_finished(bytes: &[u8]) -> bool {
     const COMPLETED: u8 = Phase::Completed as u8;
     const CANCELLED: u8 = Phase::Cancelled as u8;
@@ -172,7 +171,7 @@ fn head_first(state_bits: u8, bytes: &[u8]) -> Option<(Row, &[u8])> {
         rest = tail;
         let by = Origin { input: *input, offset: varint(&mut rest)?.cast_signed() };
         if row.changed_by == Some(by) {
-            // Written shorter: each row has one encoding only.
+            // Overlong encodings are rejected: each row has exactly one encoding.
             return None;
         }
         row.changed_by = Some(by);
@@ -180,7 +179,7 @@ fn head_first(state_bits: u8, bytes: &[u8]) -> Option<(Row, &[u8])> {
     Some((row, rest))
 }
 
-/// Most bytes before the items.
+/// Maximum number of bytes before the items.
 const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 3 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
@@ -209,7 +208,7 @@ impl Head {
     }
 }
 
-/// Takes a varint off the front, `None` when it is cut off, too large or longer than it need be.
+/// Takes a varint off the front, or `None` when it is truncated, too large or overlong.
 fn varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for (index, &byte) in rest.iter().enumerate().take(VARINT_BYTES_MAX) {

@@ -1,4 +1,4 @@
-//! What is true of every row and every step, by name.
+//! Named invariants of rows and steps.
 //!
 //! Promise: one catalogue for assertions, property tests and the simulator. Ban: nothing here
 //! decides anything; [`super::step`] does.
@@ -17,19 +17,19 @@ pub const ORPHAN_ROW_OBSERVED_SOMETHING: &str =
 pub const ITEM_IS_NEEDED_OR_THERE: &str = "an item of a row is needed or there";
 pub const ITEMS_ARE_DISTINCT: &str = "each item is in a row once";
 
-/// Checks everything that is true of a row by itself.
+/// Checks the invariants of a single row.
 ///
 /// # Errors
-/// The name of the first statement that does not hold.
+/// The name of the first invariant that does not hold.
 pub fn check(row: &Row) -> Result<(), &'static str> {
     check_outline(row)?;
     check_items(row)
 }
 
-/// Checks what can be checked of a row without looking at each of its items.
+/// Checks the invariants of a row that do not need a look at each of its items.
 ///
 /// # Errors
-/// The name of the first statement that does not hold.
+/// The name of the first invariant that does not hold.
 pub fn check_outline(row: &Row) -> Result<(), &'static str> {
     let holds = |statement: bool, name| if statement { Ok(()) } else { Err(name) };
     if row.phase == Phase::Absent {
@@ -73,10 +73,10 @@ pub const COMPLETION_COMES_WITH_THE_PHASE: &str =
 pub const REPORT_COMES_WITH_ITS_STATE: &str =
     "an overdue record is emitted with the state that keeps it from being emitted again";
 
-/// Checks everything that is true of a step from `before`.
+/// Checks the invariants of a step from `before`.
 ///
 /// # Errors
-/// The name of the first statement that does not hold.
+/// The name of the first invariant that does not hold.
 pub fn check_step(before: &Row, step: &Step) -> Result<(), &'static str> {
     let holds = |statement: bool, name| if statement { Ok(()) } else { Err(name) };
     check(&step.row)?;

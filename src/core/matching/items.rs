@@ -13,10 +13,10 @@ use self::{
 };
 use super::Counting;
 
-/// Longest item, in bytes of its text.
+/// Maximum length of an item's text, in bytes.
 pub const ITEM_BYTES_MAX: usize = 255;
 
-/// Items that take more than this are many: what is done to all of them at each record shows.
+/// Above this size, work done on all items for each record becomes noticeable.
 pub const LARGE_ITEMS_BYTES: usize = 4_096;
 
 /// One item of a key.
@@ -30,32 +30,32 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Returns how many are still to come.
+    /// Returns how many are still missing.
     pub fn missing(&self) -> u32 {
         self.need.saturating_sub(self.have)
     }
 }
 
-/// A list of items in the very bytes that the changelog carries, each text at most once.
+/// A list of items in the encoding that the changelog uses; each text occurs at most once.
 ///
 /// An entry is `[length u8][tag u8][text]`, and for counts above one `[need u32][have u32]`.
 /// Keeping the encoding in memory makes a row a few dozen bytes and writing it a copy.
 #[derive(Default)]
 pub struct Items {
     bytes: SmallVec<[u8; 24]>,
-    /// Only while a row of many items is worked on; see [`Self::index`].
+    /// Present only while a row with many items is processed; see [`Self::index`].
     index: Option<Box<Index>>,
 }
 
 impl Items {
-    /// Returns the items that `bytes` encode, or `None` when they are not well formed.
+    /// Decodes items; `None` when `bytes` are malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut items = Self::default();
         items.assign(bytes).then_some(items)
     }
 
-    /// Becomes the items that `bytes` encode and tells whether they are well formed; keeps the
-    /// memory it has.
+    /// Decodes `bytes` into this list, reusing its memory, and returns whether they are well
+    /// formed.
     pub fn assign(&mut self, bytes: &[u8]) -> bool {
         let valid = Self::are_valid(bytes);
         self.clear();
@@ -66,7 +66,7 @@ impl Items {
     }
 
     fn are_valid(bytes: &[u8]) -> bool {
-        // Most lists are ASCII throughout, and one look at all of it is cheaper than one at each.
+        // Most lists are ASCII throughout, and one check of all of it is cheaper than one per item.
         let ascii = bytes.is_ascii();
         let mut rest = bytes;
         while let [length, tag, tail @ ..] = rest {
@@ -89,13 +89,13 @@ impl Items {
         &self.bytes
     }
 
-    /// Returns how many bytes the items take, which may be more than their encoding does.
+    /// Returns the number of bytes the items take, which may be more than their encoding.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Makes finding and changing an item take the same time however many there are, until
-    /// [`Self::unindex`]. Costs about as much as looking an item up a few dozen times.
+    /// Makes finding and changing an item take constant time until [`Self::unindex`]. Costs about
+    /// as much as a few dozen lookups of an item.
     pub fn index(&mut self, counting: Counting) {
         if self.index.is_some() {
             return;
@@ -110,7 +110,7 @@ impl Items {
         self.index = Some(Box::new(Index::of(&self.bytes, layout)));
     }
 
-    /// Forgets the index, so that the items can be written.
+    /// Drops the index, so that the items can be written.
     pub fn unindex(&mut self) {
         if self.is_padded() {
             self.bytes = self.recoded(push_entry);
@@ -132,7 +132,7 @@ impl Items {
         self.bytes.is_empty()
     }
 
-    /// Forgets all items and keeps the memory.
+    /// Removes all items and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.index = None;
@@ -147,12 +147,12 @@ impl Items {
         })
     }
 
-    /// Returns how many items are not there as often as they are needed.
+    /// Returns how many items have not arrived as often as they are needed.
     pub fn missing(&self) -> u32 {
         self.entries().map(|entry| u32::from(entry.have < entry.need)).sum()
     }
 
-    /// Returns the item with this text, or one that is neither needed nor there.
+    /// Returns the item with this text, or one with both counts 0.
     pub fn get<'a>(&self, text: &'a str) -> Item<'a> {
         match self.find(text) {
             Some(entry) => Item { text, need: entry.need, have: entry.have },
@@ -160,10 +160,10 @@ impl Items {
         }
     }
 
-    /// Sets how often `text` is needed and how often it is there.
+    /// Sets how often `text` is needed and how often it has arrived.
     ///
     /// # Panics
-    /// When `text` is longer than [`ITEM_BYTES_MAX`]; decoders refuse such items.
+    /// When `text` is longer than [`ITEM_BYTES_MAX`]; decoders reject such items.
     pub fn set(&mut self, text: &str, need: u32, have: u32) {
         match self.find(text) {
             Some(entry) => self.rewrite(entry, need, have),
@@ -171,12 +171,12 @@ impl Items {
         }
     }
 
-    /// Looks `text` up, so that [`Self::put`] need not look again.
+    /// Looks `text` up, so that [`Self::put`] need not do so again.
     pub(super) fn slot(&self, text: &str) -> Slot {
         Slot(self.find(text))
     }
 
-    /// Sets the counts of the item that was looked up as `slot`; nothing may have changed since.
+    /// Sets the counts of the item found as `slot`; the list must not have changed since.
     pub(super) fn put(&mut self, slot: Slot, text: &str, need: u32, have: u32) {
         match slot.0 {
             Some(entry) => self.rewrite(entry, need, have),
@@ -184,10 +184,10 @@ impl Items {
         }
     }
 
-    /// Returns the most bytes that the encoding can come to without an item being added.
+    /// Returns the maximum size of the encoding without adding another item.
     ///
-    /// Limiting this, not the present size, means that an item which was let in can always be
-    /// counted on: an expectation that was accepted is never refused what it waits for.
+    /// Limiting this instead of the current size means that an item, once accepted, can always be
+    /// counted: an accepted expectation never has the items it waits for rejected.
     pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
         match counting {
             Counting::Distinct => self.bytes.len(),
@@ -196,7 +196,7 @@ impl Items {
         }
     }
 
-    /// Returns what adding `text` would add to [`Self::reserved_bytes`].
+    /// Returns how much adding `text` would increase [`Self::reserved_bytes`].
     pub(super) fn reserved_bytes_of(text: &str, counting: Counting) -> usize {
         match counting {
             Counting::Distinct => 2 + text.len(),
@@ -204,9 +204,10 @@ impl Items {
         }
     }
 
-    /// Returns these needs together with what `known` has observed of them and beyond them.
+    /// Returns these needs combined with everything that `known` has observed.
     ///
-    /// Sorted once, since either may hold thousands and comparing all with all would stall a lane.
+    /// Sorts once, since either may hold thousands of items, and comparing all pairs would stall a
+    /// lane.
     pub(super) fn with_observed(&self, known: &Self) -> Self {
         let mut seen: SmallVec<[Item<'_>; 8]> = known.iter().filter(|item| item.have > 0).collect();
         if seen.is_empty() {
@@ -225,7 +226,7 @@ impl Items {
         merged
     }
 
-    /// Adds an item whose text the list is known not to hold.
+    /// Adds an item whose text is known not to be in the list.
     ///
     /// # Panics
     /// When `text` is longer than [`ITEM_BYTES_MAX`], as in [`Self::set`].
@@ -248,7 +249,7 @@ impl Items {
                 return;
             }
             self.bytes.insert_from_slice(counts_at, &[0; COUNTS_BYTES]);
-            // Those behind it have moved.
+            // The entries behind it have moved.
             self.index = None;
         }
         let counts = &mut self.bytes[counts_at..counts_at + COUNTS_BYTES];
@@ -266,7 +267,7 @@ impl Items {
         while start < bytes.len() {
             let (length, tag) = (usize::from(bytes[start]), bytes[start + 1]);
             let end = start + 2 + length;
-            // Items of one key are mostly numbers that differ in the last digit, if anywhere.
+            // The items of one key are mostly numbers that differ in the last digit, if at all.
             if length == wanted.len()
                 && last.is_none_or(|last| bytes[end - 1] == *last)
                 && bytes[start + 2..end] == *wanted
@@ -289,7 +290,7 @@ impl Items {
     }
 }
 
-/// Where [`Items::slot`] has found an item, or that there is none.
+/// Where [`Items::slot`] found an item, or that there is none.
 #[derive(Clone, Copy)]
 pub(super) struct Slot(Option<Entry>);
 
@@ -298,7 +299,7 @@ impl Slot {
         self.0.is_none()
     }
 
-    /// Returns how often the item is needed and how often it is there.
+    /// Returns how often the item is needed and how often it has arrived.
     pub(super) fn counts(self) -> (u32, u32) {
         self.0.map_or((0, 0), |entry| (entry.need, entry.have))
     }
@@ -331,7 +332,7 @@ impl fmt::Debug for Items {
 }
 
 impl<'a> FromIterator<(&'a str, u32, u32)> for Items {
-    /// Collects `(text, need, have)`; of a text that comes twice the last one counts.
+    /// Collects `(text, need, have)`; if a text occurs twice, the last one counts.
     fn from_iter<I: IntoIterator<Item = (&'a str, u32, u32)>>(items: I) -> Self {
         let mut list = Self::default();
         for (text, need, have) in items {

@@ -1,8 +1,8 @@
-//! What one key's record means for that key: one event and one row in, one row out.
+//! What a record means for its key: one event and one row in, one row out.
 //!
 //! Promise: [`step`] is a function of its arguments, so replaying the same records gives the same
-//! rows and the same emissions. Ban: no clock, no log, no metric, no channel, no storage.
-//! Time comes in as a value. The rules are numbered as in `docs/semantics.md`.
+//! rows and the same emissions. Ban: no clock, no log, no metric, no channel, no storage. Time is
+//! passed in as a value. The rules are numbered as in `docs/semantics.md`.
 
 mod event;
 pub mod invariants;

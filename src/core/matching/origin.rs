@@ -1,5 +1,5 @@
-//! Which records a row was made of, for people who ask where it came from. Nothing is decided by
-//! it.
+//! The records that a row was made of, for people who ask where it came from. No decision depends
+//! on it.
 
 use super::{Outcome, Row};
 
@@ -11,11 +11,11 @@ pub struct Origin {
     pub offset: i64,
 }
 
-/// The number of the expected topic among the inputs.
+/// The index of the expected topic among the inputs.
 pub const EXPECTED_INPUT: u8 = 0;
 
 impl Row {
-    /// Notes that the record at `origin` changed the row, which is still there, with `outcome`.
+    /// Records that the record at `origin` changed the row, which still exists, with `outcome`.
     pub fn touched_by(&mut self, outcome: Outcome, origin: Origin) {
         if matches!(outcome, Outcome::Expected | Outcome::Amended | Outcome::Reopened) {
             self.expectation_offset = Some(origin.offset);

@@ -17,7 +17,7 @@ use crate::record::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum Phase {
-    /// Nothing is known: the key was never seen, or it was forgotten.
+    /// Nothing is known: the key was never seen or has been forgotten.
     #[default]
     Absent = 0,
     Open = 1,
@@ -29,25 +29,25 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     pub phase: Phase,
-    /// An expectation has arrived; only then do `expected_at` and `missing` mean anything.
+    /// An expectation has arrived; `expected_at` and `missing` are meaningful only then.
     pub expected: bool,
     /// The overdue record was emitted, so it is not emitted again.
     pub overdue: bool,
-    /// Arrival of the first expectation, by its record's timestamp.
+    /// When the first expectation arrived, by its record's timestamp.
     pub expected_at: Timestamp,
-    /// Last change while open; when finished, the time it finished.
+    /// While open, the time of the last change; when finished, the time it finished.
     pub changed_at: Timestamp,
-    /// How many items of the list are not there as often as they are needed.
+    /// How many items of the list have not arrived as often as they are needed.
     pub missing: u32,
-    /// Tells a replayed expectation from a changed one; see [`Row::fingerprint_of`].
+    /// Distinguishes a replayed expectation from a changed one; see [`Row::fingerprint_of`].
     pub fingerprint: u64,
-    /// Offset of the expectation that counts, in the expected topic; `None` without one, or where
-    /// a version that did not keep it wrote the row.
+    /// Offset of the current expectation in the expected topic; `None` without an expectation, or
+    /// if the row was written by a version that did not store the offset.
     pub expectation_offset: Option<i64>,
-    /// The last record that changed the row; duplicates and late records change none. Known
-    /// wherever `expectation_offset` is.
+    /// The last record that changed the row; duplicates and late records do not change it. Known
+    /// whenever `expectation_offset` is.
     pub changed_by: Option<Origin>,
-    /// Empty once finished: a finished row is a few dozen bytes.
+    /// Empty once finished: a finished row takes a few dozen bytes.
     pub items: Items,
 }
 
@@ -77,7 +77,7 @@ impl Row {
         }
     }
 
-    /// Returns the fingerprint of an expectation's needs, whatever the order of its items.
+    /// Returns the fingerprint of an expectation's needs, independent of the order of its items.
     ///
     /// It is stored in rows, so it must never change: FNV-1a over text and count, mixed, summed.
     pub fn fingerprint_of(expected: &Items) -> u64 {

@@ -1,17 +1,17 @@
-//! The one function that decides.
+//! The function that decides what an event does to its key.
 
 use super::{Counting, Event, Items, Phase, Row, Rules};
 use crate::record::Timestamp;
 
-/// What an event did to its key; one counter each.
+/// What an event did to its key; each has one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Outcome {
-    /// An expectation became known (S1).
+    /// A new expectation was stored (S1).
     Expected,
-    /// An expectation that was known already, open or completed (S2, S4).
+    /// A repeated expectation for an open or completed key (S2, S4).
     DuplicateExpectation,
-    /// An open expectation was replaced (S3).
+    /// The expectation of an open key was replaced (S3).
     Amended,
     /// A changed expectation for a completed key: dead letter (S5).
     AlreadyCompleted,
@@ -23,11 +23,11 @@ pub enum Outcome {
     Cancelled,
     /// A tombstone for a finished key (S9).
     LateCancellation,
-    /// An item was remembered (S10, S12).
+    /// An item was stored (S10, S12).
     Observed,
-    /// An item that was there already (S11).
+    /// An item that had already arrived (S11).
     DuplicateObservation,
-    /// An item was remembered that the known expectation does not list (S13).
+    /// An item was stored that the known expectation does not list (S13).
     Unexpected,
     /// An observation for a finished key (S14).
     LateObservation,
@@ -73,7 +73,7 @@ impl Outcome {
         OUTCOMES[self as usize].1
     }
 
-    /// Tells whether the record goes to the dead-letter topic and the row stays as it was.
+    /// Returns whether the record goes to the dead-letter topic and the row stays unchanged.
     pub fn is_dead_letter(self) -> bool {
         matches!(self, Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge)
     }
@@ -87,39 +87,39 @@ pub enum OverdueReason {
     Expired,
 }
 
-/// What leaves the core beside the row.
+/// What the core emits besides the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Emitted {
     /// Every expected item was observed.
     Completion {
-        /// The overdue record went out before.
+        /// The overdue record was sent before.
         late: bool,
-        /// Arrival of the expectation.
+        /// When the expectation arrived.
         expected_at: Timestamp,
     },
     /// A deadline fired while the key was open.
     Overdue {
         reason: OverdueReason,
-        /// Arrival of the expectation; for an orphan its last change.
+        /// When the expectation arrived; for an orphan, when the row last changed.
         since: Timestamp,
-        /// What is known of the items: `missing()` of each tells what the key waits for.
+        /// What is known of the items: `missing()` of each gives what the key is waiting for.
         items: Items,
     },
 }
 
-/// What an event made of a row.
+/// The effect of an event on a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     pub row: Row,
     pub outcome: Outcome,
-    /// The row differs from the one that came in and has to be written.
+    /// The row differs from the input row and must be written.
     pub changed: bool,
     pub emitted: Option<Emitted>,
 }
 
-/// Returns what `event`, at time `at`, makes of `row`.
+/// Returns the effect of `event` at time `at` on `row`.
 ///
-/// `at` is the record's timestamp, for [`Event::Tick`] the shard time.
+/// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
 pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
     match event {
         Event::Observation { item, quantity } => observe(rules, row, item, quantity, at),
@@ -204,7 +204,7 @@ fn observe(rules: &Rules, mut row: Row, item: &str, quantity: u32, at: Timestamp
     settle(row, outcome, at)
 }
 
-/// Completes the row if nothing is missing any more.
+/// Completes the row if nothing is missing.
 fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
     if !row.expected || row.missing > 0 {
         return changed(row, outcome, None);
@@ -229,7 +229,7 @@ fn cancel(mut row: Row, at: Timestamp) -> Step {
     changed(row, Outcome::Cancelled, None)
 }
 
-/// Fires the earliest deadline that is due; the next tick finds the one after it.
+/// Fires the earliest deadline that is due; the next tick fires the one after it.
 fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     if row.due(rules).is_none_or(|due| due > at) {
         return unchanged(row, Outcome::Nothing);

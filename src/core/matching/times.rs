@@ -1,11 +1,11 @@
-//! Which times of records can be used (S30).
+//! Which record timestamps can be used (S30).
 
 use crate::record::Timestamp;
 
-/// Bounds of the timestamps that are taken for the time at which a record was written.
+/// Bounds of the timestamps that are accepted as the time at which a record was written.
 ///
-/// Others come from producers that write none (−1 or 0), seconds, microseconds or nanoseconds, or
-/// whose clock is wrong. A deadline that counted from one of them would be due since 1970 or never.
+/// Others come from producers that write none (−1 or 0), or seconds, microseconds or nanoseconds,
+/// or whose clock is wrong. A deadline based on one of them would be due since 1970 or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// The earliest usable timestamp, in milliseconds since the epoch.
@@ -15,7 +15,7 @@ pub struct Times {
 }
 
 impl Times {
-    /// Every timestamp can be used.
+    /// Bounds that accept every timestamp.
     pub const ANY: Self = Self { min_ms: Timestamp::MIN, ahead_max_ms: Timestamp::MAX };
 
     /// Returns `timestamp_ms` if it can be used by a reader whose wall clock shows `wall_ms`.

@@ -6,15 +6,15 @@ use super::Now;
 
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// A shard that has run for so long without a failure is well, though it had nothing to commit.
+/// A shard that runs this long without a failure is healthy, even if it had nothing to commit.
 const WELL_AFTER: Duration = Duration::from_secs(180);
 
-/// A shard's failures since it was last well.
+/// A shard's failures since it was last healthy.
 ///
-/// A commit shows that a shard is well, its opening does not: what the brokers refuse for good is
-/// refused again after each opening, and the pauses have to grow all the same. A commit counts once
-/// the shard has held out for as long as it had waited before, so that a shard which commits a
-/// little and is then refused again does not begin with the shortest pause each time.
+/// A commit shows that a shard is healthy; opening it does not. What the brokers reject permanently
+/// is rejected again after each opening, and the pauses must still grow. A commit counts once the
+/// shard has run for as long as its last pause, so that a shard which commits a little and is then
+/// rejected again does not go back to the shortest pause each time.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
@@ -24,18 +24,18 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Notes that the shard runs.
+    /// Records that the shard runs.
     pub fn opened(&mut self, now: Now) {
         self.opened_at = Some(now);
         self.committed_at = None;
     }
 
-    /// Notes the first commit since the shard was opened.
+    /// Records the first commit since the shard was opened.
     pub fn committed(&mut self, now: Now) {
         self.committed_at = Some(now);
     }
 
-    /// Notes a failure and returns how long to wait.
+    /// Records a failure and returns how long to wait.
     pub fn failed(&mut self, now: Now) -> Duration {
         let lasted = |since: Option<Now>, wanted: Duration| {
             since.is_some_and(|since| now.saturating_sub(since) >= wanted)
@@ -49,7 +49,7 @@ impl Backoff {
         self.pause
     }
 
-    /// Returns how often the shard has failed since it was last well.
+    /// Returns how often the shard has failed since it was last healthy.
     pub fn failures(&self) -> u32 {
         self.failures
     }

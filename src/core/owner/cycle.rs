@@ -87,17 +87,17 @@ impl Cycle {
         self.stay
     }
 
-    /// Tells whether records may be processed: what is being given up would be processed twice.
+    /// Returns whether records may be processed: what is being given up would be processed twice.
     pub fn processes(&self) -> bool {
         !self.releasing
     }
 
-    /// Tells whether the next commit may be taken.
+    /// Returns whether the next commit may be taken.
     pub fn may_commit(&self) -> bool {
         self.phase == Phase::Idle && !self.releasing
     }
 
-    /// Tells whether a commit is under way or waits to be sent again.
+    /// Returns whether a commit is under way or waits to be sent again.
     pub fn is_committing(&self) -> bool {
         self.phase != Phase::Idle
     }

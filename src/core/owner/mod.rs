@@ -1,8 +1,8 @@
-//! Which shard of a process is where, and what happens on every event.
+//! Decides where each shard of a process stands, and how to react to every event.
 //!
-//! Promise: pure. It is told what has happened and answers what to do; it starts no thread, asks no
-//! clock and knows neither Kafka nor disks. So the worker's threads and the simulator run the very
-//! same decisions.
+//! Promise: pure. Its callers report events and it returns what to do; it starts no thread, reads
+//! no clock and knows neither Kafka nor disks. So the worker's threads and the simulator run
+//! exactly the same decisions.
 //!
 //! ```text
 //!  Shards (one a process)                                Cycle (one a shard that runs)
@@ -13,10 +13,10 @@
 //!              └─────── waiting, by the error's reaction    └───── refused, sent again
 //! ```
 //!
-//! - O-1: a process opens or runs a shard at most once at a time. Each opening, and all that
-//!   follows until the shard is closed, is a *stay* with a number of its own; what is reported of
-//!   another stay than the present one changes nothing.
-//! - O-2: a shard that is given up commits at most once more, and only what was not refused. It is
+//! - O-1: a process opens or runs a shard at most once at a time. Each opening, with everything
+//!   that follows until the shard is closed, is a *stay* with its own number; reports about any
+//!   other stay than the current one change nothing.
+//! - O-2: a shard that is given up commits at most once more, and never what was refused. It is
 //!   released when nothing of it can be committed any more.
 
 mod backoff;
@@ -34,10 +34,10 @@ pub use self::{
     shards::{Cause, Left, Next, Opened, Shards, Standing, Trust},
 };
 
-/// Time since any moment that stays the same while the process lives.
+/// Time since a fixed moment in the life of the process.
 pub type Now = Duration;
 
-/// One opening of a shard by this process, and all that follows until the shard is closed. Later
-/// stays have larger numbers.
+/// One opening of a shard by this process, with everything that follows until the shard is closed.
+/// Later stays have larger numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stay(pub u64);

@@ -1,21 +1,22 @@
-//! How much a shard commits at a time: less once it was too much, more again as long as it is not.
+//! Limits the size of a shard's commits: smaller after one was too large, then larger again as long
+//! as they succeed.
 
 use std::time::Duration;
 
 use crate::shard::{Limits, Size};
 
-/// A commit should take no longer: a third of what a transaction may last.
+/// The longest a commit should take: a third of the transaction timeout.
 const TARGET: Duration = Duration::from_millis(3_300);
-/// A commit that takes less than this may be larger the next time.
+/// After a commit faster than this, the next one may be larger.
 const QUICK: Duration = Duration::from_millis(1_500);
-/// What is refused is tried again with a quarter of it at most.
+/// After a rejection, the next try has at most a quarter of the size.
 const SHRINK: usize = 4;
-/// Commits that are merely slow do not get smaller than this: slowness may have other causes, and
-/// then the shard had better get somewhere with each of them.
+/// Commits that are only slow do not shrink below this: slowness may have other causes, and each
+/// commit should still make progress.
 const SLOW_MIN: Size = Size { records: 200, bytes: 16 << 10 };
 const LEAST: Size = Size { records: 1, bytes: 1 << 10 };
 
-/// The most that a shard's transactions may hold for now.
+/// The current limits on a shard's transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace(Size);
 
@@ -30,18 +31,18 @@ impl Pace {
         self.0
     }
 
-    /// Tells whether commits are smaller than they could be.
+    /// Returns whether commits are smaller than they could be.
     pub fn is_reduced(self) -> bool {
         self.0 != most()
     }
 
-    /// Tells whether brokers hold a client back for longer than a commit should take.
+    /// Returns whether brokers throttle a client for longer than a commit should take.
     pub fn is_too_long(throttled: Duration) -> bool {
         throttled > TARGET
     }
 
-    /// Notes that a transaction of this size was too much, of which brokers have held the client
-    /// back for so long.
+    /// Records that a transaction of this size was too large; `throttled` is how long brokers had
+    /// throttled the client during it.
     pub fn refused(&mut self, size: Size, throttled: Duration) {
         let size = smaller(size, self.0);
         self.0 = if throttled > TARGET * 4 {
@@ -51,7 +52,7 @@ impl Pace {
         };
     }
 
-    /// Notes that a transaction of this size is in, and how long that took.
+    /// Records that a transaction of this size was committed, and how long that took.
     pub fn committed(&mut self, size: Size, took: Duration) {
         if took > TARGET {
             let least = smaller(SLOW_MIN, self.0);
@@ -75,7 +76,7 @@ fn smaller(one: Size, other: Size) -> Size {
     Size { records: one.records.min(other.records), bytes: one.bytes.min(other.bytes) }
 }
 
-/// Returns so many parts of so many of a size.
+/// Returns `parts / of` of a size, but not less than `least`.
 fn scaled(size: Size, parts: usize, of: usize, least: Size) -> Size {
     let scale = |from: usize, least: usize| (from.saturating_mul(parts) / of.max(1)).max(least);
     Size { records: scale(size.records, least.records), bytes: scale(size.bytes, least.bytes) }

@@ -1,4 +1,4 @@
-//! The shards that the group has given this process.
+//! The shards that the group has assigned to this process.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,16 +8,16 @@ use std::{
 use super::{Now, Pace, Reaction, Stay, backoff::Backoff};
 use crate::{record::ShardId, shard::Error};
 
-/// Shards opened at a time: fencing mostly waits, restoring takes a core.
+/// Maximum number of shards opened at a time: fencing mostly waits, restoring uses a core.
 const OPENINGS_MAX: usize = 4;
-/// How often a shard is tried for which there was no room.
+/// How often to retry a shard that there was no room for.
 const CROWDED_PAUSE: Duration = Duration::from_secs(5);
 
-/// Every shard of this process, by where it is.
+/// Every shard of this process, by state.
 #[derive(Debug, Default)]
 pub struct Shards {
     owned: BTreeMap<ShardId, Owned>,
-    /// Openings that have not ended, also of shards that were lost meanwhile.
+    /// Openings that have not ended, including those of shards lost meanwhile.
     openings: BTreeMap<ShardId, Stay>,
     stays: u64,
 }
@@ -38,28 +38,29 @@ enum Phase {
     Running(Stay),
     /// It has failed, and is opened again at this time.
     Waiting(Now),
-    /// There was no room for it, and it is looked again at this time.
+    /// There was no room for it; the next check is at this time.
     Crowded(Now),
 }
 
-/// What earlier commits of a shard have come to.
+/// The result of a shard's earlier commits.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
-    /// Why the last one failed, until one is in: so long the shard does not count as running.
+    /// Why the last commit failed, until one succeeds: until then the shard does not count as
+    /// running.
     pub unproven: Option<String>,
     pub pace: Pace,
 }
 
-/// Whether what is on disk may be used.
+/// Whether the files on disk may be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Trust {
     #[default]
     Kept,
-    /// It was found damaged: it is deleted before the shard is opened, and restored.
+    /// They were found damaged: they are deleted before the shard is opened, and restored.
     Lost,
 }
 
-/// A shard to be opened now.
+/// A shard to open now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
     pub shard: ShardId,
@@ -67,14 +68,14 @@ pub struct Next {
     pub store: Trust,
 }
 
-/// What becomes of a shard that was opened, or could not be.
+/// What to do with a shard whose opening has ended.
 #[derive(Debug)]
 pub enum Opened {
     /// It runs.
     Run(Standing),
-    /// It is opened again, or not until someone fixes something.
+    /// It is opened again, either after a pause or when someone has fixed the problem.
     Failed(Reaction),
-    /// It was lost meanwhile: what was opened is closed.
+    /// It was lost meanwhile: close what was opened.
     Discard,
 }
 
@@ -84,19 +85,19 @@ impl Shards {
         self.owned.len()
     }
 
-    /// Returns how many shards take room: those that run or are opened.
+    /// Returns how many shards take room: those that run or are being opened.
     pub fn active(&self) -> usize {
         let runs = |owned: &&Owned| matches!(owned.phase, Phase::Running(_));
         self.owned.values().filter(runs).count() + self.openings.len()
     }
 
-    /// Returns how many shards wait for room.
+    /// Returns how many shards are waiting for room.
     pub fn crowded(&self) -> usize {
         let waits = |owned: &&Owned| matches!(owned.phase, Phase::Crowded(_));
         self.owned.values().filter(waits).count()
     }
 
-    /// Tells whether any shard is still to be opened.
+    /// Returns whether any shard is still to be opened.
     pub fn is_incomplete(&self) -> bool {
         !self.openings.is_empty()
             || self.owned.values().any(|owned| !matches!(owned.phase, Phase::Running(_)))
@@ -110,14 +111,15 @@ impl Shards {
         }
     }
 
-    /// Notes the shards that the group has given.
+    /// Records the shards that the group has assigned.
     pub fn gained(&mut self, shards: &BTreeSet<ShardId>) {
         for &shard in shards {
             self.owned.insert(shard, Owned::default());
         }
     }
 
-    /// Notes the shards that go to others, and returns those that run: they are to be released.
+    /// Records the shards that are being revoked, and returns those that run: they are to be
+    /// released.
     pub fn losing(&mut self, shards: &BTreeSet<ShardId>) -> Vec<ShardId> {
         let runs = |shard: &&ShardId| {
             let owned = self.owned.remove(shard);
@@ -126,8 +128,8 @@ impl Shards {
         shards.iter().filter(runs).copied().collect()
     }
 
-    /// Returns the next shard to open, if any is due and not too many are being opened. It counts
-    /// as being opened from here on.
+    /// Returns the next shard to open, if one is due and not too many are being opened. From then
+    /// on it counts as being opened.
     pub fn next_to_open(&mut self, now: Now) -> Option<Next> {
         let opens = |owned: &&Owned| matches!(owned.phase, Phase::Opening(_));
         if self.owned.values().filter(opens).count() >= OPENINGS_MAX {
@@ -138,7 +140,7 @@ impl Shards {
             Phase::Waiting(until) | Phase::Crowded(until) => until <= now,
             Phase::Opening(_) | Phase::Running(_) => false,
         };
-        // O-1: an opening of an earlier stay ends first.
+        // O-1: an opening of an earlier stay must end first.
         let openings = &self.openings;
         let may_open = |(shard, owned): &(&ShardId, &mut Owned)| {
             is_due(owned.phase) && !openings.contains_key(shard)
@@ -151,7 +153,7 @@ impl Shards {
         Some(Next { shard, stay, store: owned.store })
     }
 
-    /// Notes that there is no room for a shard that was to be opened.
+    /// Records that there is no room for a shard that was to be opened.
     pub fn no_room(&mut self, shard: ShardId, now: Now) {
         self.openings.remove(&shard);
         if let Some(owned) = self.owned.get_mut(&shard) {
@@ -159,7 +161,7 @@ impl Shards {
         }
     }
 
-    /// Notes how the opening of a shard has ended.
+    /// Records how the opening of a shard ended.
     pub fn opened(
         &mut self,
         shard: ShardId,
@@ -185,7 +187,7 @@ impl Shards {
         }
     }
 
-    /// Notes the first commit of a stay.
+    /// Records the first commit of a stay.
     pub fn committed(&mut self, shard: ShardId, stay: Stay, now: Now) {
         if let Some(owned) = self.running(shard, stay) {
             owned.backoff.committed(now);
@@ -193,8 +195,8 @@ impl Shards {
         }
     }
 
-    /// Notes that a shard that ran had to be let go, and returns what becomes of it; `None` where
-    /// that stay has ended already.
+    /// Records that a running shard had to be closed, and returns what to do with it; `None` if
+    /// that stay has already ended.
     pub fn dropped(
         &mut self,
         shard: ShardId,
@@ -216,7 +218,7 @@ impl Shards {
     }
 }
 
-/// How a shard was let go that had failed.
+/// How a failed shard was closed.
 #[derive(Debug, Clone, Copy)]
 pub struct Left {
     pub pace: Pace,

@@ -1,17 +1,17 @@
-//! Headers of records: those of the input are looked at only where something depends on them.
+//! Headers of records. Those of the input are parsed only where something depends on them.
 
 use std::fmt;
 
 use super::{InputIndex, Offset};
 use crate::record::{Timestamp, trace::TraceParent};
 
-/// A header: its name, and its value, which may be null.
+/// A header: its name and its value, which may be null.
 pub type Header = (String, Option<Vec<u8>>);
 
-/// The headers of a record that was read. Whoever has them may have to parse them first, so they
-/// are not to be asked for where nothing comes of a record.
+/// The headers of a record that was read. Parsing may be needed first, so do not ask for them when
+/// nothing results from a record.
 pub trait Headers: fmt::Debug {
-    /// Shows every header in its order. A name may come more than once.
+    /// Calls `show` with every header, in order. A name may occur more than once.
     fn each(&self, show: &mut dyn FnMut(&str, Option<&[u8]>));
 }
 
@@ -21,20 +21,20 @@ impl Headers for Vec<Header> {
     }
 }
 
-/// What an output carries on of the record that it comes from.
+/// What an output carries over from the record that caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Carried {
     pub headers: Vec<Header>,
-    /// To be told of once the output is committed.
+    /// To be reported once the output is committed.
     pub span: Option<Box<Span>>,
 }
 
-/// The sending of a completion, as a part of the trace that its record belongs to.
+/// The sending of a completion, as a span in the trace of the record that caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
-    /// Where in the trace the completing record stands.
+    /// The completing record's position in the trace.
     pub parent: TraceParent,
-    /// Follows from the record, so that doing it again after a crash names the same span.
+    /// Derived from the record, so that repeating the work after a crash gives the same span id.
     pub id: u64,
     pub input: InputIndex,
     pub offset: Offset,

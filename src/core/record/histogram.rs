@@ -1,17 +1,17 @@
-//! Counts by upper bound, kept where only one thread writes: no atomics, no allocation.
+//! Counts by upper bound, owned by a single thread: no atomics, no allocation.
 
-/// How often values up to each bound were seen, in whole units of the bounds.
+/// How many values were at most each bound, in whole units of the bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
-    /// One for each bound; what is above all of them is only in `count`.
+    /// One for each bound; values above all of them are only in `count`.
     counts: [u64; N],
     count: u64,
     sum: u64,
 }
 
 impl<const N: usize> Histogram<N> {
-    /// Returns an empty histogram. `bounds` ascend and are inclusive.
+    /// Returns an empty histogram. `bounds` must ascend and are inclusive.
     pub const fn new(bounds: &'static [u64; N]) -> Self {
         Self { bounds, counts: [0; N], count: 0, sum: 0 }
     }
@@ -20,13 +20,14 @@ impl<const N: usize> Histogram<N> {
     pub fn observe(&mut self, value: u64) {
         self.count += 1;
         self.sum = self.sum.saturating_add(value);
-        // Most values are small and the bounds few: looking along beats halving.
+        // Most values are small and there are few bounds: a linear search is faster than a binary
+        // one.
         if let Some(at) = self.bounds.iter().position(|bound| value <= *bound) {
             self.counts[at] += 1;
         }
     }
 
-    /// Returns the sums of both.
+    /// Returns the sum of both.
     pub fn plus(mut self, other: &Self) -> Self {
         self.counts.iter_mut().zip(other.counts).for_each(|(to, from)| *to += from);
         self.count += other.count;

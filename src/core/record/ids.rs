@@ -1,4 +1,4 @@
-//! The numbers that name things.
+//! Numeric ids.
 
 /// A position in a Kafka partition.
 pub type Offset = i64;
@@ -13,5 +13,6 @@ impl std::fmt::Display for ShardId {
     }
 }
 
-/// An input topic's place in the reconciliation: 0 is the expected one, the observed ones follow.
+/// The index of an input topic in the reconciliation: 0 is the expected one, the observed ones
+/// follow.
 pub type InputIndex = usize;

@@ -1,7 +1,7 @@
-//! The ground floor: plain values that every other part of the program speaks of.
+//! The base layer: plain values that every other part of the program uses.
 //!
-//! Promise: values and what follows from them alone. Ban: no client, no storage, no clock, and
-//! nothing of what is built on them.
+//! Promise: only values and what follows from them. Ban: no client, no storage, no clock, and
+//! nothing from the layers above.
 
 mod headers;
 mod histogram;

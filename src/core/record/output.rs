@@ -8,15 +8,15 @@ pub struct Output {
     pub sink: Sink,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    /// What it bears, once it is part of a transaction; see [`crate::codec::Outputs::stamp`].
+    /// Set when it becomes part of a transaction; see [`crate::codec::Outputs::stamp`].
     pub timestamp_ms: Timestamp,
-    /// Rollcall's own.
+    /// Rollcall's own headers.
     pub headers: Vec<(&'static str, String)>,
     pub carried: Option<Box<Carried>>,
 }
 
 impl Output {
-    /// Returns all headers in their order: those carried on, then Rollcall's own.
+    /// Returns all headers in order: those carried over, then Rollcall's own.
     pub fn all_headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         let carried = self.carried.iter().flat_map(|carried| &carried.headers);
         let carried = carried.map(|(name, value)| (&name[..], value.as_deref()));

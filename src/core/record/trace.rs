@@ -1,7 +1,7 @@
-//! The trace that a record is part of, by its headers (W3C Trace Context).
+//! The trace that a record belongs to, from its headers (W3C Trace Context).
 //!
-//! Promise: what is malformed is no trace, never an error. Ban: no clock and no chance: the id of a
-//! span follows from what it is about.
+//! Promise: a malformed context counts as none and is never an error. Ban: no clock and no
+//! randomness: the id of a span is derived from what it describes.
 
 use std::{fmt, hash::BuildHasher};
 
@@ -12,16 +12,16 @@ use crate::record::{Header, Headers, InputIndex, Offset, ShardId};
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
 
-/// Length of version 00, to which later versions may only add.
+/// Length of version 00; later versions may only append to it.
 const PARENT_LENGTH: usize = 55;
 const SAMPLED: u8 = 0x01;
-/// The flags that are known: sampled, and that the trace's id is random.
+/// The known flags: sampled, and that the trace's id is random.
 const KNOWN_FLAGS: u8 = 0x03;
-/// Senders have to be taken at their word up to this length; what is longer is dropped.
+/// A longer `tracestate` is dropped; up to this length it has to be passed on.
 const STATE_LENGTH_MAX: usize = 512;
 const STATE_MEMBERS_MAX: usize = 32;
 
-/// A place in a trace.
+/// A position in a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent {
     /// Not zero.
@@ -31,11 +31,11 @@ pub struct TraceParent {
     pub flags: u8,
 }
 
-/// What a record's headers say of its trace.
+/// What a record's headers say about its trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
     pub parent: TraceParent,
-    /// As it came: a later version may say more than is understood here.
+    /// As received: a later version may contain more than is understood here.
     text: String,
     state: Option<String>,
 }
@@ -62,12 +62,12 @@ impl TraceParent {
         (fits && trace_id != 0 && span_id != 0).then_some(Self { trace_id, span_id, flags })
     }
 
-    /// Tells whether whoever began the trace has it recorded.
+    /// Returns whether the sender that began the trace has it recorded.
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
     }
 
-    /// Returns the place of the span `id` in the same trace.
+    /// Returns the position of the span `id` in the same trace.
     pub fn child(self, id: u64) -> Self {
         Self { span_id: id, flags: self.flags & KNOWN_FLAGS, ..self }
     }
@@ -81,8 +81,8 @@ impl fmt::Display for TraceParent {
 }
 
 impl TraceContext {
-    /// Returns the context of a record, if it has one that is well formed. Where a header comes
-    /// more than once, the last one counts, as for other clients.
+    /// Returns the context of a record, if it has a well-formed one. If a header occurs more than
+    /// once, the last one counts, as for other clients.
     pub fn of(headers: &dyn Headers) -> Option<Self> {
         let (mut text, mut state) = (None, None);
         headers.each(&mut |name, value| match name {
@@ -97,12 +97,12 @@ impl TraceContext {
         Some(Self { parent, text, state: state.filter(|state| is_state(state)) })
     }
 
-    /// Returns the headers that carry the context on unchanged.
+    /// Returns the headers that pass the context on unchanged.
     pub fn headers(&self) -> Vec<Header> {
         self.headers_with(self.text.clone())
     }
 
-    /// Returns the headers that carry it on from the span `id` on.
+    /// Returns the headers that pass it on with the span `id` as the parent.
     pub fn headers_of_child(&self, id: u64) -> Vec<Header> {
         self.headers_with(self.parent.child(id).to_string())
     }
@@ -116,8 +116,8 @@ impl TraceContext {
     }
 }
 
-/// Returns the id of the span that sends what a record completes; `seed` is the consumer group's,
-/// since others may work on the same records.
+/// Returns the id of the span for sending what a record completes; `seed` is the consumer group's,
+/// since other groups may process the same records.
 pub fn span_id(seed: u64, parent: TraceParent, at: (ShardId, InputIndex, Offset)) -> u64 {
     let (shard, input, offset) = at;
     let place = (parent.trace_id, parent.span_id, shard.0, input, offset);
@@ -129,7 +129,7 @@ pub fn span_seed(group: &str) -> u64 {
     FixedState::default().hash_one(group)
 }
 
-/// Tells whether a `tracestate` may be passed on.
+/// Returns whether a `tracestate` may be passed on.
 fn is_state(state: &str) -> bool {
     let members = || state.split(',').map(str::trim);
     state.len() <= STATE_LENGTH_MAX

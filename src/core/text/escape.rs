@@ -1,7 +1,7 @@
-//! Text that others have written, as it may stand in a terminal, in a line of a log, in a URL.
+//! Makes text written by others safe to show in a terminal, in a log line or in a URL.
 //!
-//! Promise: what comes out is one line that a terminal shows as it is; nothing in it moves the
-//! cursor, rings, changes the order of what is read, or is there without being seen.
+//! Promise: the result is one line that a terminal shows as it is; nothing in it moves the cursor,
+//! rings the bell, changes the reading order or is invisible.
 
 use std::{
     borrow::Cow,
@@ -10,10 +10,10 @@ use std::{
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-/// What stands for itself anywhere in a URL (RFC 3986).
+/// Characters that need no escape anywhere in a URL (RFC 3986).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns `text` in one line; control and invisible characters as `\n`, `\u{1b}` and the like.
+/// Returns `text` on one line; control and invisible characters become `\n`, `\u{1b}` and the like.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unseen) {
         return Cow::Borrowed(text);
@@ -23,18 +23,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns `text` with the line breaks that it has; every line as [`printable`] makes it.
+/// Returns `text` with its line breaks kept; every line is escaped as by [`printable`].
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns `text` as it may stand in a segment of a path, in a value of a query, or in a form.
+/// Returns `text` escaped for a path segment, a query value or a form.
 pub fn url(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, ENCODED)
 }
 
-/// Returns bytes as text, if text is what they are; of a character that was cut off the rest is
-/// left out.
+/// Returns bytes as text if they are text; the rest of a truncated character is left out.
 pub fn text(bytes: &[u8]) -> Option<&str> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -47,7 +46,7 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
     (!is_binary).then_some(text)
 }
 
-/// Returns the first `bytes_max` of bytes that are no text, two digits each; `None` for text.
+/// Returns the first `bytes_max` bytes in hexadecimal if they are not text; `None` for text.
 pub fn hex(bytes: &[u8], bytes_max: usize) -> Option<String> {
     if text(bytes).is_some() {
         return None;
@@ -59,7 +58,7 @@ pub fn hex(bytes: &[u8], bytes_max: usize) -> Option<String> {
     }))
 }
 
-/// Writes on what it is given, made printable, whatever pieces it comes in.
+/// Writes everything on in printable form, however it is split into pieces.
 pub struct Printable<W>(pub W);
 
 impl<W: Write> Write for Printable<W> {
@@ -74,11 +73,11 @@ impl<W: Write> Write for Printable<W> {
     }
 }
 
-/// Tells whether a terminal does something else with a character than show it.
+/// Returns whether a terminal does anything other than show a character.
 fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            // Soft hyphen, marks that join or part, marks of direction, line ends of Unicode.
+            // Soft hyphen, joiners and non-joiners, direction marks, Unicode line ends.
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}')

@@ -1,7 +1,7 @@
-//! Text for people: what others have written, made safe to show; what is near to what was meant;
-//! what the operating system says.
+//! Text for people: safe display of text written by others, suggestions for misspelt names, and
+//! readable operating-system errors.
 //!
-//! Promise: text in, text out. Ban: nothing of Rollcall is known here.
+//! Promise: text in, text out. Ban: no knowledge of Rollcall.
 
 pub mod escape;
 pub mod near;

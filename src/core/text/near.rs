@@ -1,12 +1,12 @@
-//! "Did you mean": the name among many that is most like one that is not there.
+//! "Did you mean": finds the name most similar to one that does not exist.
 
 /// Longest name that is compared; Kafka's are shorter.
 const LENGTH_MAX: usize = 249;
 
-/// Returns the candidate that `name` was most likely meant to be, if any is near enough.
+/// Returns the candidate that `name` was most likely meant to be, if any is similar enough.
 ///
-/// Near is a name that differs only in case and separators; then one that differs in at most a
-/// third of its letters, and in three; then one that has `name` among the parts between its
+/// The best match differs only in case and separators; next comes one that differs in at most a
+/// third of its letters, and in at most three; then one that has `name` among the parts between its
 /// separators, or is among those of `name`, if there is only one such: `shop.scans` for `scans`.
 pub fn nearest<'a>(
     name: &str,
@@ -19,7 +19,7 @@ pub fn nearest<'a>(
         let distance = distance(&plain, &fold(candidate), allowed)?;
         Some((distance, candidate))
     });
-    // Of those that are equally near, the first by name: the answer is the same each time.
+    // Among equally similar names, the first by name, so that the answer is always the same.
     if let Some((_, near)) = scored.min() {
         return Some(near);
     }
@@ -36,7 +36,7 @@ fn is_separator(c: char) -> bool {
     matches!(c, '.' | '-' | '_')
 }
 
-/// Tells whether some parts of `whole` that follow each other are `plain`.
+/// Returns whether some consecutive parts of `whole` equal `plain`.
 fn is_part(plain: &str, whole: &str) -> bool {
     let parts: Vec<String> = whole.split(is_separator).map(fold).collect();
     let count = parts.len();
@@ -44,8 +44,8 @@ fn is_part(plain: &str, whole: &str) -> bool {
     runs.any(|(from, to)| parts[from..to].concat() == plain)
 }
 
-/// Returns how many letters have to be put in, left out, changed or swapped with their neighbour
-/// to make `a` into `b`; `None` when they are more than `max`.
+/// Returns how many letters must be inserted, deleted, changed or swapped with their neighbour to
+/// turn `a` into `b`; `None` when more than `max`.
 fn distance(a: &str, b: &str, max: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > max || a.len().max(b.len()) > LENGTH_MAX {

@@ -1,9 +1,9 @@
-//! What the operating system says, as people read it: no numbers of errors.
+//! Operating-system errors in readable form, without error numbers.
 
 use std::io::{self, ErrorKind};
 
-/// Returns what went wrong with a file, a directory or an address, without the system's number.
-/// Whoever shows it adds what was tried and what to check.
+/// Returns what went wrong with a file, a directory or an address, without the system's number. The
+/// caller adds what was tried and what to check.
 pub fn sentence(error: &io::Error) -> String {
     let known = match error.kind() {
         ErrorKind::NotFound => "there is no such file or directory",
@@ -21,7 +21,7 @@ pub fn sentence(error: &io::Error) -> String {
     known.to_owned()
 }
 
-/// Returns `text` without ` (os error 111)` at its end.
+/// Returns `text` without a trailing ` (os error 111)`.
 pub fn without_number(text: &str) -> &str {
     let rest = text.rsplit_once(" (os error ").filter(|(_, number)| number.ends_with(')'));
     rest.map_or(text, |(before, _)| before)

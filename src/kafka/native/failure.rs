@@ -35,7 +35,7 @@ impl Failure {
         }
     }
 
-    /// Tells whether the record was dropped because of another failure, which says why.
+    /// Returns whether the record was dropped because of another failure, which says why.
     pub fn is_secondary(&self) -> bool {
         matches!(
             self.code,

@@ -31,7 +31,7 @@ impl GroupMetadata {
         unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.0) }
     }
 
-    /// Tells whether the group counts the member in. One whose session has ended, as far as the
+    /// Returns whether the group counts the member in. One whose session has ended, as far as the
     /// client can tell, has lost its name in the group; one that joins has no generation yet.
     pub fn is_member(&self) -> bool {
         // SAFETY: the pointer is live until drop, and the name lives as long.
@@ -54,7 +54,7 @@ impl Drop for GroupMetadata {
     }
 }
 
-/// Tells whether the group has already given our partitions to others.
+/// Returns whether the group has already given our partitions to others.
 pub fn assignment_lost<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
     // SAFETY: the consumer outlives the call.
     unsafe { sys::rd_kafka_assignment_lost(consumer.client().native_ptr()) != 0 }

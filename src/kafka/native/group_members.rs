@@ -52,7 +52,7 @@ pub fn group_members<C: ConsumerContext>(
     }
 }
 
-/// Tells whether a group of this name has members, whatever its protocol.
+/// Returns whether a group of this name has members, whatever its protocol.
 ///
 /// # Errors
 /// What a broker refuses, or no answer in time.

@@ -1,4 +1,4 @@
-//! The items that a walk has found, in memory that is used again for the next record.
+//! The items found by a walk, in memory that is reused for the next record.
 
 use std::hash::BuildHasher;
 
@@ -7,19 +7,19 @@ use hashbrown::HashTable;
 
 use crate::matching::{Counting, Items};
 
-/// Up to here comparing every item with every other is faster than hashing them.
+/// Up to this many items, comparing all pairs is faster than hashing.
 const COMPARED_MAX: usize = 32;
 
-/// Memory for decoding, used again for every record of a lane.
+/// Memory for decoding, reused for every record of a lane.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    /// The texts of all items found, one after the other.
+    /// The texts of all items found, concatenated.
     text: String,
     found: Vec<Entry>,
     items: Items,
-    /// Which element of each list around it the walk is at, the outermost first.
+    /// The index of the current element in each enclosing list, the outermost first.
     indices: Vec<usize>,
-    /// The same where the list of items first failed.
+    /// The same indices at the first failure in the list of items.
     pub(super) failed_at: Vec<usize>,
     first: HashTable<usize>,
     hasher: RandomState,
@@ -31,7 +31,7 @@ struct Entry {
     quantity: u32,
 }
 
-/// Where a text stands in the scratch.
+/// The position of a text in the scratch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span {
     start: usize,
@@ -64,7 +64,7 @@ impl Scratch {
         &self.indices
     }
 
-    /// Notes where the walk is, since something is wrong there.
+    /// Records the current position as the place of the failure.
     pub(super) fn note_place(&mut self) {
         self.failed_at.clone_from(&self.indices);
     }
@@ -83,7 +83,7 @@ impl Scratch {
         self.found.len()
     }
 
-    /// Forgets what was found after the first `found` items.
+    /// Drops everything found after the first `found` items.
     pub(super) fn truncate(&mut self, found: usize) {
         self.found.truncate(found);
     }
@@ -94,7 +94,7 @@ impl Scratch {
         (&self.text[span.start..span.end], quantity)
     }
 
-    /// Returns what was found as needs, `None` when they add up to more than can be counted.
+    /// Returns the needs that were found, or `None` when they add up to more than can be counted.
     pub(super) fn expectation(&mut self, counting: Counting) -> Option<&Items> {
         if counting == Counting::Distinct {
             for entry in &mut self.found {
@@ -118,7 +118,7 @@ impl Scratch {
         Some(&self.items)
     }
 
-    /// Adds every repeated item to its first mention, which `first` looks up, and empties it.
+    /// Adds every repeated item to its first occurrence, which `first` looks up, and empties it.
     fn merge_by(
         &mut self,
         counting: Counting,

@@ -9,7 +9,7 @@ pub(super) enum Sign {
 /// A sign and the digits of the largest `u64`.
 pub(super) const DIGITS_MAX: usize = 21;
 
-/// Writes a number as JSON and people do; the formatting machinery takes as long as the parsing.
+/// Writes a number in decimal. The standard formatting machinery would take as long as the parsing.
 pub(super) fn decimal(magnitude: u64, sign: Sign, digits: &mut [u8; DIGITS_MAX]) -> &str {
     let (mut rest, mut at) = (magnitude, DIGITS_MAX);
     loop {

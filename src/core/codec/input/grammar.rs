@@ -1,4 +1,4 @@
-//! JSON by its grammar alone, where what it says does not matter.
+//! Checks JSON syntax only, ignoring the content.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, Visitor};
 use super::plan::Node;
 use crate::codec::reason::Reason;
 
-/// Reads the document by its grammar alone: numbers of any size, strings with any escapes.
+/// Checks only the document's syntax: numbers may have any size and strings any escapes.
 pub(super) fn is_json(text: &str) -> serde_json::Result<()> {
     serde_json::from_str::<IgnoredAny>(text).map(|_| ())
 }
@@ -16,8 +16,8 @@ pub(super) fn malformed(error: &serde_json::Error) -> Reason {
     Reason::MalformedJson { line: error.line().max(1), column: error.column().max(1) }
 }
 
-/// Tells whether the byte before the last one read before `error` stands in a string of the
-/// document `text`, which is JSON by its grammar.
+/// Returns whether the byte before the last one read before `error` is inside a string of the
+/// document `text`, which is syntactically valid JSON.
 pub(super) fn is_in_string(text: &str, error: &serde_json::Error) -> bool {
     let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let read = lines.map(str::len).sum::<usize>() + error.column();
@@ -33,12 +33,12 @@ pub(super) fn is_in_string(text: &str, error: &serde_json::Error) -> bool {
     inside
 }
 
-/// A member's name: `Some` is its place among the members that are looked for.
+/// A member's name: `Some` holds its position among the members that are looked for.
 ///
-/// Read as bytes: a name that no path needs may be no text, as one with half a surrogate pair.
+/// Read as bytes: a name that no path needs may be invalid text, such as half a surrogate pair.
 pub(super) struct Name<'a> {
     pub members: &'a [(Box<str>, Node)],
-    /// Set when the name has a control character.
+    /// Set when the name contains a control character.
     pub odd: &'a mut bool,
 }
 

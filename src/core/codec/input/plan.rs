@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{InputError, Role};
 use crate::codec::path::{self, Path, Segment};
 
-/// A place in the document that some path leads to or through.
+/// A place in the document that some path selects or passes through.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     /// For messages.
@@ -16,14 +16,14 @@ pub(super) struct Node {
     pub kind: Kind,
 }
 
-/// What has to be at a place.
+/// What must be at a place.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// An integer or a string.
     Value,
     Object(Vec<(Box<str>, Node)>),
     Array(Vec<(usize, Node)>),
-    /// An array whose elements are all alike.
+    /// An array whose elements are all treated alike.
     Each(Box<Node>),
 }
 
@@ -45,11 +45,11 @@ impl Targets {
     pub const NONE: Self = Self(0);
     /// The key in the value.
     pub const KEY: Self = Self(1);
-    /// One item: all of it is decided below one array element.
+    /// One item: everything about it is below one array element.
     pub const ITEM: Self = Self(2);
     /// That item's quantity.
     pub const QUANTITY: Self = Self(4);
-    /// The list of all items, or a part of it.
+    /// The list of all items, or part of it.
     pub const LIST: Self = Self(8);
 
     pub fn has(self, target: Self) -> bool {
@@ -88,7 +88,7 @@ pub(super) fn compile(
     items: &Path,
     quantity: Option<&Path>,
 ) -> Result<Node, InputError> {
-    // Segments up to the last wildcard lead to the elements, one item in each.
+    // Segments up to the last wildcard select the elements, with one item in each.
     let element_depth = items.segments().iter().rposition(|at| *at == Segment::Wildcard);
     let element_depth = element_depth.map_or(0, |at| at + 1);
     let mut tree = Tree { root: None, element_depth };
@@ -154,7 +154,7 @@ fn targets(role: Role, depth: usize, element_depth: usize) -> Targets {
 }
 
 impl Node {
-    /// Returns the place that the first `depth` segments lead to, ready for the segment after.
+    /// Returns the place that the first `depth` segments select, ready for the next segment.
     fn new(segments: &[Segment], depth: usize) -> Self {
         let kind = match segments.get(depth) {
             None => Kind::Value,
@@ -167,7 +167,7 @@ impl Node {
 }
 
 impl Kind {
-    /// Returns the child that `segment` leads to, `None` when the segment does not apply.
+    /// Returns the child for `segment`, or `None` when the segment does not apply.
     fn child(&mut self, segment: &Segment, new: impl FnOnce() -> Node) -> Option<&mut Node> {
         match (self, segment) {
             (Self::Object(members), Segment::Name(name)) => {

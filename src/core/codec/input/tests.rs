@@ -1,4 +1,4 @@
-//! Records as they arrive, in the order example and beyond it.
+//! Tests of decoding: records of the order example and others.
 
 mod expected;
 mod observed;
@@ -38,7 +38,7 @@ fn counting(items: &str, quantity: Option<&str>) -> Decoder {
     Decoder::expected(&paths, Counting::Quantity, Limits::default()).expect("paths that fit")
 }
 
-/// Returns the needs of the record `o-1` with this value.
+/// Returns the needs in the record `o-1` with this value.
 fn expectation(input: &Decoder, value: &str) -> Result<Vec<(String, u32)>, Reason> {
     let mut scratch = Scratch::default();
     match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
@@ -61,7 +61,7 @@ fn each(items: &[&str]) -> Result<Vec<(String, u32)>, Reason> {
     Ok(items.iter().map(|item| ((*item).to_owned(), 1)).collect())
 }
 
-/// Returns the item and the quantity of the record `o-1` with this value.
+/// Returns the item and the quantity in the record `o-1` with this value.
 fn observation(input: &Decoder, value: &str) -> Result<(String, u32), Reason> {
     let mut scratch = Scratch::default();
     match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {

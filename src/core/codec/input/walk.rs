@@ -1,8 +1,8 @@
-//! One pass over a JSON document along the tree of paths.
+//! One pass over a JSON document, guided by the tree of paths.
 //!
-//! What does not fit is noted and the pass goes on: only the end tells whether the document is
-//! JSON at all, and a later member of the same name may put things right. Every visit of a place
-//! decides all that lies below it anew, which is what makes the last one count.
+//! A mismatch is recorded and the pass goes on: only at the end is it known whether the document is
+//! JSON at all, and a later member of the same name may be correct. Every visit of a place decides
+//! everything below it again, so the last occurrence counts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ pub(super) fn walk(
         .and_then(|()| document.end())
         .map_err(|error| state.unreadable(text, &error))?;
     if state.odd_names {
-        // Names are not looked at by the reader: a control character in one may be an escape, or
-        // may be no JSON.
+        // The reader does not look inside names: a control character in one may be an escape, or
+        // may be invalid JSON.
         is_json(text).map_err(|error| malformed(&error))?;
     }
     if root.targets.has(Targets::ITEM) {
@@ -65,19 +65,19 @@ struct State<'a> {
     record_key: &'a str,
     items_max: usize,
     scratch: &'a mut Scratch,
-    /// The place that is read.
+    /// The place that is being read.
     at: &'a Node,
-    /// A member's name has a control character.
+    /// A member's name contains a control character.
     odd_names: bool,
     key: Result<(), Failure<'a>>,
-    /// The first thing that is wrong with the list of items.
+    /// The first failure in the list of items.
     list: Result<(), Failure<'a>>,
-    /// The item and the quantity of the array element at hand.
+    /// The item and the quantity of the current array element.
     item: Result<Span, Failure<'a>>,
     quantity: Result<u32, Failure<'a>>,
 }
 
-/// What is wrong at a place, small enough to be noted for every member of every record.
+/// What is wrong at a place; small enough to be recorded for every member of every record.
 #[derive(Clone, Copy)]
 enum Failure<'a> {
     Missing(&'a Node),
@@ -89,7 +89,7 @@ enum Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// Returns the reason, which names the elements at `indices` where the path has `[*]`.
+    /// Returns the reason, with the elements at `indices` where the path has `[*]`.
     fn reason(self, indices: &[usize], items_max: usize) -> Reason {
         let path = |node: &Node| match indices {
             [] => Arc::clone(&node.path),
@@ -137,7 +137,7 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Notes that there is something else at `node` than what is needed.
+    /// Records that the value at `node` is not what is needed.
     fn wrong(&mut self, node: &'a Node, found: Found) {
         let mut targets = node.targets;
         if matches!(node.kind, Kind::Value) && targets.has(Targets::QUANTITY) {
@@ -182,11 +182,12 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Says why the reader has stopped: the document is not JSON, or what stands at a place that
-    /// is needed cannot be a value of ours, though JSON's grammar has it.
+    /// Explains why the reader stopped: the document is not JSON, or the value at a place that is
+    /// needed is valid JSON but cannot be represented here.
     fn unreadable(&self, text: &str, error: &serde_json::Error) -> Reason {
         if let Err(ungrammatical) = is_json(text) {
-            // Before it there may have been what is read here on purpose.
+            // An error before the syntax error is about a value that is needed here, not about
+            // syntax.
             let place = |error: &serde_json::Error| (error.line(), error.column());
             let first = place(error) < place(&ungrammatical);
             return malformed(if first { &ungrammatical } else { error });
@@ -257,7 +258,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        // No list is an empty list: the core decides what that means (S7).
+        // A missing list is an empty list: the core decides what that means (S7).
         if !matches!(self.node.kind, Kind::Each(_)) {
             self.state.wrong(self.node, Found::Null);
         }
@@ -274,7 +275,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
             return Ok(());
         };
         let (found_before, list_before) = (state.scratch.found(), state.list);
-        // At most three paths lead through a node, so a byte has a bit for each member.
+        // At most three paths pass through a node, so a byte has a bit for each member.
         let mut seen = 0_u8;
         while let Some(member) = map.next_key_seed(Name { members, odd: &mut state.odd_names })? {
             let Some(at) = member else {
@@ -283,7 +284,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
             };
             let member = &members[at].1;
             if member.targets.has(Targets::LIST) {
-                // Of a list that comes twice nothing may stay but the last.
+                // If a list occurs twice, only the last one may stay.
                 state.scratch.truncate(found_before);
                 state.list = list_before;
             }

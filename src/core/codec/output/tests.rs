@@ -248,8 +248,8 @@ fn header_list(headers: &[(&str, &str)]) -> Vec<Header> {
     headers.iter().map(header).collect()
 }
 
-/// Returns the headers of the dead letter of a record with these, Rollcall's left out but for
-/// those that tell of a cut.
+/// Returns the headers of the dead letter of a record with these headers, without Rollcall's own
+/// except for those that report a truncation.
 fn kept(
     value: &[u8],
     headers: &[Header],

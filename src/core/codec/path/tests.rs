@@ -1,4 +1,4 @@
-//! Paths as they are written, shown and refused.
+//! Tests of paths: parsing, display and errors.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

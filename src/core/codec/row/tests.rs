@@ -1,4 +1,4 @@
-//! Rows as bytes, against golden files and against damage.
+//! Tests of the row encoding, against golden files and damaged bytes.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -17,7 +17,7 @@ fn items(list: &[(&str, u32, u32)]) -> Items {
     list.iter().copied().collect()
 }
 
-/// Returns rows as version 1 had them.
+/// Returns rows as version 1 encoded them.
 fn golden_rows_without_origins() -> Vec<(&'static str, Row)> {
     let expected = Row {
         phase: Phase::Open,
@@ -213,7 +213,7 @@ proptest! {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             if let Ok(other) = decode(&flipped) {
-                // Each row has one encoding only, so what can be read differs.
+                // Each row has exactly one encoding, so a change that decodes is a different row.
                 prop_assert_eq!(bytes_of(&other), flipped);
                 prop_assert_ne!(&other, &row);
             }

@@ -11,11 +11,11 @@ pub const COUNTED: u8 = 4;
 pub const KNOWN_TAGS: u8 = NEED_ONE | HAVE_ONE | COUNTED;
 pub const COUNTS_BYTES: usize = 8;
 
-/// Where an item stands in the encoding.
+/// The position of an item in the encoding.
 #[derive(Clone, Copy)]
 pub struct Entry {
     pub start: usize,
-    /// Of its text.
+    /// The length of its text.
     pub length: usize,
     pub end: usize,
     pub need: u32,
@@ -49,7 +49,7 @@ pub fn push_entry(bytes: &mut SmallVec<[u8; 24]>, item: Item<'_>) {
     push_tagged(bytes, item, tag(item.need, item.have));
 }
 
-/// Appends an entry with its counts, whatever they are.
+/// Appends an entry with its counts, whatever their value.
 pub fn push_padded(bytes: &mut SmallVec<[u8; 24]>, item: Item<'_>) {
     push_tagged(bytes, item, COUNTED);
 }

@@ -1,4 +1,4 @@
-//! Finds items by their text, while a row of many is worked on.
+//! An index of items by text, used while a row with many items is processed.
 
 use std::hash::BuildHasher;
 
@@ -10,15 +10,15 @@ use super::entry::Entry;
 /// How much room entries have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layout {
-    /// As they are written.
+    /// As much as their encoding needs.
     #[default]
     Packed,
-    /// For their counts, whatever they are, so that none ever grows and moves those behind it.
+    /// Enough for counts of any size, so that no entry ever grows and moves those behind it.
     Padded,
 }
 
-/// Where the entries of a list begin, by text. Made when a list is looked through often enough to
-/// pay for it, and gone before the list is written.
+/// The positions of a list's entries, by text. Built when a list is searched often enough to pay
+/// for it, and dropped before the list is written.
 #[derive(Debug, Default)]
 pub struct Index {
     starts: HashTable<u32>,

@@ -1,4 +1,4 @@
-//! One test and more for each rule that time fires, S18–S21.
+//! At least one test for each rule that time triggers, S18–S21.
 
 use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, rules};
 use crate::matching::{Emitted, Outcome, OverdueReason, Phase, Row, Rules};

@@ -1,5 +1,5 @@
 //! The known failures of counting instead of comparing, as far as the core decides them; see
-//! `codec::input` for what is decided before it.
+//! `codec::input` for those decided before it.
 
 use super::story::{OVERDUE_AFTER, Story};
 use crate::matching::{Outcome, OverdueReason, Phase, Row};

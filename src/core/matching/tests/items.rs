@@ -1,4 +1,4 @@
-//! The list of items and its bytes.
+//! Tests of the list of items and its encoding.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ fn the_fingerprint_tells_contents_apart_and_never_changes() {
     ];
     let different: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(different.len(), all.len());
-    // Stored in rows: another number here would make every known expectation look amended.
+    // Stored in rows: a different value would make every known expectation look amended.
     assert_eq!(fingerprint(&[("1", 1), ("2", 1)]), GOLDEN_FINGERPRINT);
 }
 
@@ -97,7 +97,7 @@ proptest! {
     }
 }
 
-/// A change of an item: its number, and what is set.
+/// A change of an item: its number, and the counts to set.
 fn changes() -> impl Strategy<Value = Vec<(u8, u32, u32)>> {
     vec((0..40_u8, 0..4_u32, 0..4_u32), 0..200)
 }
@@ -113,7 +113,7 @@ proptest! {
         let most = if quantities { u32::MAX } else { 1 };
         let set = |items: &mut Items, changes: &[(u8, u32, u32)]| {
             for (number, need, have) in changes {
-                // What is needed or there never becomes less.
+                // Neither need nor have ever decreases.
                 let text = format!("item {number}");
                 let known = items.get(&text);
                 let (need, have) = (known.need.max(*need), known.have.max(*have));

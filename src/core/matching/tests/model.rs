@@ -1,7 +1,7 @@
-//! The rules again, slowly and plainly: everything that was said about a key since it was last
-//! forgotten, and answers that are worked out anew from all of it every time.
+//! The rules again, written slowly and plainly: all events of a key since it was last forgotten,
+//! with every answer computed from all of them each time.
 //!
-//! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here but plain names.
+//! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here except plain names.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::{
 
 pub type Counts = BTreeMap<String, u32>;
 
-/// What arrives.
+/// An input of the model.
 #[derive(Debug, Clone)]
 pub enum Said {
     Expected(Counts),
     Cancelled,
     Observed(String, u32),
-    /// Shard time has come this far.
+    /// Shard time has reached this.
     Time,
 }
 
-/// What the rules answer.
+/// The answer of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The name of the outcome.
@@ -45,7 +45,7 @@ pub struct Report {
     pub observed: Counts,
 }
 
-/// One thing that had an effect on the key.
+/// One event that had an effect on the key.
 #[derive(Debug, Clone)]
 enum Fact {
     Expected(Counts, Timestamp),
@@ -55,13 +55,13 @@ enum Fact {
     Expired(Timestamp),
 }
 
-/// All that had an effect on one key since it was last forgotten or reopened.
+/// All events that had an effect on one key since it was last forgotten or reopened.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     facts: Vec<Fact>,
 }
 
-/// What the table of rules calls the row.
+/// The name of the row's state in the table of rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     NoRow,
@@ -185,7 +185,7 @@ impl Model {
         } else if self.facts.iter().any(ended) {
             State::Cancelled
         } else if self.expectation().is_some() && self.missing().is_empty() {
-            // Nothing is added to a key once it is completed, so this stays true.
+            // Nothing is added to a key after it completes, so this stays true.
             State::Completed
         } else {
             State::Open
@@ -208,7 +208,7 @@ impl Model {
         })
     }
 
-    /// Returns the time of the latest change: timestamps may run backwards, the row does not.
+    /// Returns the time of the latest change: timestamps may go backwards, the row's does not.
     pub fn changed_at(&self) -> Timestamp {
         let times = self.facts.iter().filter_map(|fact| match fact {
             Fact::Expected(_, at)
@@ -234,7 +234,7 @@ impl Model {
         counts
     }
 
-    /// Returns what the expectation in force lists and the observations do not cover.
+    /// Returns what the expectation in force lists but the observations do not cover.
     pub fn missing(&self) -> Counts {
         let observed = self.observations();
         let mut missing = self.expectation().cloned().unwrap_or_default();

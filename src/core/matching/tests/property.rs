@@ -1,4 +1,4 @@
-//! The core against the model, over random lives of a key.
+//! Compares the core with the model over random sequences of events for a key.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -12,7 +12,7 @@ use crate::{
     record::Timestamp,
 };
 
-/// Few items and little time, so that events meet.
+/// Few items and a short time span, so that events interact.
 const TIME_MAX: Timestamp = 60;
 
 fn any_rules() -> impl Strategy<Value = Rules> {
@@ -147,7 +147,7 @@ proptest! {
         for (said, at) in &life {
             row = hear(&rules, row, said, *at).row;
         }
-        // Overdue, expired, forgotten: no row has more ahead of it.
+        // Overdue, expired, forgotten: no row has more deadlines left.
         for _ in 0..3 {
             if let Some(due) = row.due(&rules) {
                 row = hear(&rules, row, &Said::Time, due).row;

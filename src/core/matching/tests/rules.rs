@@ -1,4 +1,4 @@
-//! One test and more for each rule S1–S17; see `deadlines` for the others.
+//! At least one test for each rule S1–S17; see `deadlines` for the others.
 
 use super::story::{OVERDUE_AFTER, Story, needs, rules};
 use crate::matching::{Counting, Emitted, Event, Outcome, Phase, Rules};
@@ -200,7 +200,7 @@ fn s14_an_observation_of_a_finished_key_is_late() {
     assert_eq!(story.row, before);
 }
 
-// S15 and S17, as S16 apart from the row's size, are decided before the core; see `codec::input`.
+// S15, S17 and S16 except for the row's size are decided before the core; see `codec::input`.
 
 #[test]
 fn s16_an_event_that_would_make_the_row_too_large_leaves_it_as_it_was() {

@@ -1,4 +1,4 @@
-//! A key's life, told event by event, with every invariant checked on the way.
+//! Runs a key through a sequence of events and checks every invariant after each.
 
 use crate::{
     matching::{
@@ -13,7 +13,7 @@ pub const ORPHANS_AFTER: Timestamp = 200;
 pub const EXPIRE_AFTER: Timestamp = 500;
 pub const MEMORY: Timestamp = 1000;
 
-/// Rules with every deadline on.
+/// Rules with every deadline enabled.
 pub fn rules() -> Rules {
     Rules {
         counting: Counting::Distinct,
@@ -86,7 +86,7 @@ impl Story {
         self.event(Event::Cancellation)
     }
 
-    /// Shard time reaches `now`; the earliest deadline fires, if one is due.
+    /// Advances shard time to `now`; the earliest deadline fires if one is due.
     pub fn tick(&mut self, now: Timestamp) -> Outcome {
         self.at(now).event(Event::Tick)
     }
@@ -100,7 +100,7 @@ impl Story {
         self.emitted.iter().filter(completions).count()
     }
 
-    /// Returns the reasons of the overdue records so far, each with the items that it misses.
+    /// Returns the reasons of the overdue records so far, each with its missing items.
     pub fn reports(&self) -> Vec<(OverdueReason, Vec<(String, u32)>)> {
         let report = |emitted: &Emitted| match emitted {
             Emitted::Overdue { reason, items, .. } => {

@@ -1,4 +1,4 @@
-//! What is a trace context, and what is none.
+//! Valid and invalid trace contexts.
 
 use super::*;
 

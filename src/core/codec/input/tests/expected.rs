@@ -33,7 +33,7 @@ fn a_tombstone_cancels() {
 
 #[test]
 fn no_list_and_an_empty_list_are_no_items() {
-    // Known failure 4: what that means is for the core to say.
+    // Known failure 4: the core decides what an empty list means.
     assert_eq!(expectation(&orders(), r#"{"id":"o-1","items":[]}"#), Ok(vec![]));
     assert_eq!(expectation(&orders(), r#"{"id":"o-1","items":null}"#), Ok(vec![]));
 }
@@ -57,7 +57,7 @@ fn the_element_that_fails_first_is_named() {
         (r#"{"parts":7}"#, wrong("$.order.lines[2].parts", Found::Integer, "an array")),
         (r#"{"parts":null}"#, missing("$.order.lines[3].parts")),
         (r#"{"parts":[{"id":1e400}]}"#, wrong("$.order.lines[2].parts[0].id", Found::Number, item)),
-        // What comes again replaces what has failed.
+        // The second value replaces the one that failed.
         (
             r#"{"parts":[{}],"parts":[{"id":1},[]]}"#,
             wrong("$.order.lines[2].parts[1]", Found::Array, "an object"),
@@ -114,7 +114,7 @@ fn a_record_without_a_key_is_refused_whatever_its_value() {
     for value in [None, Some(&b"{}"[..])] {
         let event = orders().decode(None, value, &mut scratch);
         assert_eq!(event, Err(Reason::NullKey));
-        // kcat writes an empty key where it was given none: all such records are not one key.
+        // kcat writes an empty key when it is given none: such records do not share one key.
         let event = orders().decode(Some(b""), value, &mut scratch);
         assert_eq!(event, Err(Reason::EmptyKey));
         assert_eq!(Reason::EmptyKey.name(), "null-key");
@@ -192,7 +192,7 @@ fn what_no_path_names_has_to_be_json_and_nothing_more() {
         let reason = wrong("$.items[0].id", Found::Object, "an integer or a string");
         assert_eq!(expectation(&orders(), &item), reason, "{item}");
     }
-    // A control character has to be escaped, in names too, beside an escape or not.
+    // Control characters must be escaped, in names too, whether or not next to another escape.
     for (ignored, column) in [("\"a\tb\":1", 25), ("\"a\\n\tb\":1", 27)] {
         let value = format!(r#"{{"id":"o-1","items":[],{ignored}}}"#);
         let reason = Err(Reason::MalformedJson { line: 1, column });

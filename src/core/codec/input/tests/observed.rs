@@ -20,7 +20,7 @@ fn a_tombstone_is_a_dead_letter() {
 
 #[test]
 fn a_product_that_is_missing_is_a_dead_letter() {
-    // Known failure 6: it counted as an item.
+    // Known failure 6: this used to count as an item.
     assert_eq!(observation(&manufactured(), r#"{"orderId":"o-1"}"#), missing("$.productId"));
     let null = r#"{"orderId":"o-1","productId":null}"#;
     let reason = wrong("$.productId", Found::Null, "an integer or a string");

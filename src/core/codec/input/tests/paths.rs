@@ -1,4 +1,4 @@
-//! Paths that fit together and paths that do not.
+//! Paths that can be used together, and paths that cannot.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Random documents, read by paths and, for comparison, as whole values.
+//! Random documents, decoded by paths and, for comparison, parsed as whole values.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::codec::path::Segment;
 
-/// JSON texts that often have what the paths look for, sometimes twice, sometimes wrong.
+/// JSON texts that often contain what the paths select, sometimes twice, sometimes invalid.
 fn any_document() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => prop_oneof![
@@ -33,7 +33,7 @@ fn any_document() -> impl Strategy<Value = String> {
     })
 }
 
-/// Returns all that is at `path`, `None` when something on the way is not as the path needs it.
+/// Returns everything at `path`, or `None` when something on the way has the wrong type.
 fn select<'v>(at: &'v Value, path: &[Segment]) -> Option<Vec<&'v Value>> {
     let Some((first, rest)) = path.split_first() else {
         return Some(vec![at]);
