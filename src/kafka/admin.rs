@@ -1,4 +1,4 @@
-//! Asking the cluster about topics and groups, and changing them.
+//! Queries and changes of the cluster's topics and groups.
 
 use std::{
     collections::BTreeMap,
@@ -21,13 +21,13 @@ use super::{
 use rollcall_core::shard::{Error, Result};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a change of topics may take to be seen by the broker that we ask.
+/// How long a change of topics may take to reach the broker that we ask.
 pub(super) const SETTLE: Duration = Duration::from_secs(20);
-/// How long a client is given to tell why a broker was not reached.
+/// How long to wait for a client to report why a broker could not be reached.
 const CAUSE_WAIT: Duration = Duration::from_millis(400);
 pub(super) const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 
-/// A client for questions, and one for changes.
+/// One client for queries and one for changes.
 pub(super) struct Admin {
     pub(super) client: TokenClient<AdminClient<Context>>,
     pub(super) consumer: TokenClient<BaseConsumer<Context>>,
@@ -37,30 +37,30 @@ pub(super) struct Admin {
 /// A topic as the cluster describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
-    /// Which incarnation of the topic it is.
+    /// Identifies the incarnation of the topic.
     pub id: String,
     pub partitions: i32,
-    /// Copies of the partition that has the fewest.
+    /// Replication factor of the partition with the fewest replicas.
     pub replication: usize,
-    /// Partitions that nobody can read or write now.
+    /// Partitions without a leader, which cannot be read or written now.
     pub leaderless: Vec<i32>,
 }
 
-/// What the cluster says when it is asked about a topic.
+/// The cluster's answer to a query about a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     There(Described),
     Missing,
-    /// It may not be described; there may be no such topic either.
+    /// We are not allowed to describe it; it may not exist either.
     Forbidden,
 }
 
 /// The cluster as one of its brokers describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cluster {
-    /// How many brokers there are.
+    /// The number of brokers.
     pub brokers: usize,
-    /// The settings of the one that was asked; empty when they may not be read.
+    /// The settings of the broker that was asked; empty when we may not read them.
     pub config: BTreeMap<String, String>,
 }
 
@@ -77,14 +77,14 @@ impl Admin {
         Ok(Self { client, consumer, servers })
     }
 
-    /// Names the cause where the brokers have told one: librdkafka's calls only say that there was
+    /// Names the cause if the brokers have reported one: librdkafka's calls only say that there was
     /// no answer.
     pub(super) fn judge(&self, unfit: TopicError) -> TopicError {
         if !matches!(unfit.error, Error::Interrupted(_)) {
             return unfit;
         }
-        // Serves what the client has to tell its context; nothing is subscribed to. The call that
-        // failed may return a moment before the client tells why.
+        // Delivers the client's reports to its context; there is no subscription. The call that
+        // failed may return a moment before the client reports why.
         let context = self.consumer.client().context();
         let deadline = Instant::now() + CAUSE_WAIT;
         while context.last_refusal().is_none() && Instant::now() < deadline {
@@ -104,8 +104,7 @@ impl Admin {
         })
     }
 
-    /// Returns what the brokers tell of themselves; `topic` is one that they are asked about along
-    /// with it.
+    /// Returns what the brokers say about themselves; `topic` is described in the same requests.
     pub(super) async fn cluster(&self, topic: &str) -> Result<Cluster> {
         let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT);
         let metadata = metadata.map_err(|error| self.unanswered(&error))?;
@@ -113,8 +112,8 @@ impl Admin {
         Ok(Cluster { brokers: metadata.brokers().len(), config })
     }
 
-    /// Returns why topics that the brokers need for groups and transactions are not there and
-    /// cannot be made.
+    /// Returns the problems with topics that the brokers need for groups and transactions, which
+    /// are missing and cannot be created.
     pub(super) fn internal(&self, cluster: &Cluster) -> Result<Vec<TopicProblem>> {
         let topics = limits::INTERNAL.map(|(topic, _)| topic);
         let answers = self.ask(&topics)?.into_iter().zip(limits::INTERNAL);
@@ -123,12 +122,12 @@ impl Admin {
         Ok(missing.filter_map(problem).collect())
     }
 
-    /// Returns the names of all topics that may be seen.
+    /// Returns the names of all topics visible to us.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         Ok(self.partition_counts()?.into_keys().collect())
     }
 
-    /// Returns how many partitions each topic has that is there and may be seen.
+    /// Returns the number of partitions of each topic that exists and is visible to us.
     pub(super) fn partition_counts(&self) -> Result<BTreeMap<String, i32>> {
         let metadata = self.consumer.fetch_metadata(None, TIMEOUT);
         let metadata = metadata.map_err(|error| self.unanswered(&error))?;
@@ -147,7 +146,7 @@ impl Admin {
         ))
     }
 
-    /// Asks about topics, and returns what is said of each, in their order.
+    /// Describes topics; the answers are in the order of `topics`.
     pub(super) fn ask(&self, topics: &[&str]) -> Result<Vec<Answer>> {
         let described = native::describe(&self.consumer, topics, TIMEOUT);
         let described = described.map_err(|failure| self.unanswered(&failure))?;
@@ -158,7 +157,7 @@ impl Admin {
             .collect()
     }
 
-    /// Waits until a change of topics is seen, and returns the partitions of all.
+    /// Waits until a change of topics is visible, and returns the partition counts of all topics.
     pub(super) async fn settled(
         &self,
         is_settled: impl Fn(&BTreeMap<String, i32>) -> bool,
@@ -178,8 +177,8 @@ impl Admin {
         }
     }
 
-    /// Returns the settings of topics that are there, in their order; none of a topic whose
-    /// settings may not be read.
+    /// Returns the settings of existing topics, in their order; empty for a topic whose settings we
+    /// may not read.
     pub(super) async fn configs(&self, topics: &[&str]) -> Result<Vec<BTreeMap<String, String>>> {
         if topics.is_empty() {
             return Ok(Vec::new());
@@ -193,14 +192,14 @@ impl Admin {
         }
         let config = |(result, topic): (ConfigResourceResult, &&str)| match result {
             Ok(resource) => Ok(settings(resource.entries)),
-            // Not all are allowed to read settings; then the defaults are assumed.
+            // Not every client may read settings; the defaults are assumed then.
             Err(RDKafkaErrorCode::TopicAuthorizationFailed) => Ok(BTreeMap::new()),
             Err(code) => Err(Error::Interrupted(format!("topic {topic}: {code}"))),
         };
         results.into_iter().zip(topics).map(config).collect()
     }
 
-    /// Returns the settings of a broker; none when they may not be read, as in many managed
+    /// Returns the settings of a broker; empty when we may not read them, as in many managed
     /// clusters.
     async fn broker_config(&self, broker: i32) -> BTreeMap<String, String> {
         let wanted = [ResourceSpecifier::Broker(broker)];

@@ -1,4 +1,4 @@
-//! Why a group does not let a worker in, or lets it go: each code of the member's client is classed
+//! Why a group rejects or removes a worker: each error code of the member's client is classified
 //! here once, with the reason that users see and the remedy.
 //!
 //! docs/operations.md shows this table; a test compares the two.
@@ -9,18 +9,18 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::contact;
 
-/// A class of answers by which a group's coordinator refuses a member.
+/// A class of answers by which a group's coordinator rejects a member.
 #[derive(Debug)]
 pub struct Class {
     pub codes: &'static [Code],
-    /// In CamelCase, as in a condition of Kubernetes.
+    /// In CamelCase, as in a Kubernetes condition.
     pub reason: &'static str,
-    /// What it means, after "the group …: ".
+    /// The meaning, to follow "the group …: ".
     pub means: &'static str,
     pub remedy: &'static str,
 }
 
-/// Another process runs under the same instance id.
+/// Another process uses the same instance id.
 pub const INSTANCE_ID_TAKEN: Class = Class {
     codes: &[Code::FencedInstanceId, Code::UnreleasedInstanceId],
     reason: "InstanceIdTaken",
@@ -28,7 +28,7 @@ pub const INSTANCE_ID_TAKEN: Class = Class {
     remedy: "give each its own --instance-id",
 };
 
-/// All classes, but for [`UNKNOWN`].
+/// All classes except [`UNKNOWN`].
 pub const CLASSES: &[Class] = &[
     INSTANCE_ID_TAKEN,
     Class {
@@ -92,7 +92,7 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// What is in no class: the words of the coordinator have to do.
+/// For codes in no other class: the message is the coordinator's own text.
 pub const UNKNOWN: Class = Class {
     codes: &[],
     reason: "NotAMember",
@@ -100,17 +100,17 @@ pub const UNKNOWN: Class = Class {
     remedy: "see the words of the brokers, and their logs",
 };
 
-/// An answer by which the group has refused this member.
+/// An answer by which the group has rejected this member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub code: Code,
-    /// librdkafka's words.
+    /// librdkafka's message.
     pub text: String,
 }
 
 impl Refused {
-    /// Returns the refusal that an error of the member's client is, `None` for an error on the way
-    /// to a broker.
+    /// Returns the rejection that an error of the member's client stands for; `None` for an error
+    /// on the way to a broker.
     pub(super) fn of(code: Code, text: &str) -> Option<Self> {
         let elsewhere = contact::is_connection(code)
             || matches!(code, Code::AllBrokersDown | Code::PartitionEOF | Code::NoError);

@@ -1,4 +1,4 @@
-//! A shard's way to Kafka while it opens.
+//! A shard's access to Kafka while it opens.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,9 +21,9 @@ use rollcall_core::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long offsets are asked for: brokers that do not answer, or a transaction that holds some of
-/// them and does not end, are met by opening the shard again, which ends such a transaction.
-/// Meanwhile the shard's store is in use.
+/// How long to ask for offsets. If brokers do not answer, or an open transaction holds some of the
+/// offsets, the shard is opened again, which ends such a transaction. The shard's store is in use
+/// meanwhile.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A consumer that reads nothing.
@@ -35,8 +35,8 @@ pub struct KafkaBroker {
     connection: Arc<Connection>,
     topics: Arc<Topics>,
     letters: Arc<LetterRoom>,
-    /// Asks for offsets and bounds, for all shards: connecting anew costs a shard a tenth of a
-    /// second each time.
+    /// Queries offsets and bounds, for all shards: connecting again would cost each shard a tenth
+    /// of a second each time.
     client: Arc<Mutex<Option<Arc<Asker>>>>,
 }
 
@@ -52,15 +52,15 @@ impl KafkaBroker {
             *shared = Some(Arc::new(client));
         }
         let client = Arc::clone(shared.as_ref().expect("it was just made"));
-        // It reads nothing, so this only takes what librdkafka has had to tell since.
+        // It reads nothing, so this only handles what librdkafka has reported since.
         drop(client.poll(Duration::ZERO));
         Ok(client)
     }
 
-    /// Makes the client for questions again, as after a change of certificates.
+    /// Replaces the client for queries, for example after a change of certificates.
     ///
     /// # Errors
-    /// When it cannot be made; the one before goes on.
+    /// When the new client cannot be created; the old one stays in use.
     pub fn reconnect(&self) -> Result<()> {
         let client = self.connection.consumer(&self.connection.reader(), Context::default())?;
         let mut shared = self.client.lock().expect("nothing panics under this lock");
@@ -68,7 +68,7 @@ impl KafkaBroker {
         Ok(())
     }
 
-    /// Returns who is in the group now; nobody if it is one of KIP-848.
+    /// Returns the current members of the group; none for a KIP-848 group.
     ///
     /// # Errors
     /// What the coordinator refuses, or no answer in time.

@@ -1,4 +1,4 @@
-//! What the clients of a process have measured on their way to the brokers.
+//! Measurements of the clients of a process about the brokers.
 
 use std::{
     collections::BTreeMap,
@@ -35,35 +35,35 @@ impl Client {
     }
 }
 
-/// One broker as the clients of one kind see it; counts since the process was started.
+/// One broker as seen by the clients of one kind; counts are since the start of the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerFigures {
     pub client: Client,
     pub id: i32,
-    /// Mean time until an answer, over the last interval of each client; `None` without any.
+    /// Mean time until a response, over the last interval of each client; `None` without responses.
     pub round_trip: Option<Duration>,
     /// Requests sent again.
     pub retries: u64,
     /// Requests never answered.
     pub timeouts: u64,
-    /// Requests that could not be sent, and answers that could not be read.
+    /// Requests that could not be sent, and responses that could not be parsed.
     pub errors: u64,
 }
 
-/// What all clients of a process have measured. Counts outlive the clients, so that they never
-/// fall.
+/// The measurements of all clients of a process. Counts outlive the clients, so that they never
+/// decrease.
 #[derive(Debug, Default)]
 pub struct Brokers {
     meters: AtomicU64,
     seen: Mutex<Seen>,
-    /// Whether they answer at all.
+    /// Whether the brokers answer at all.
     pub contact: Contact,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     counts: BTreeMap<(Client, i32), Counts>,
-    /// By client, those of each meter in use.
+    /// By client, then by meter in use.
     answers: BTreeMap<(Client, u64), BTreeMap<i32, Answers>>,
 }
 
@@ -74,7 +74,7 @@ struct Counts {
     errors: u64,
 }
 
-/// Answers within a client's last interval, and the time that was waited for them.
+/// Responses within a client's last interval, and the total time spent waiting for them.
 #[derive(Debug, Clone, Copy, Default)]
 struct Answers {
     count: u64,
@@ -82,13 +82,13 @@ struct Answers {
 }
 
 impl Brokers {
-    /// Returns what takes down the measurements of one client.
+    /// Returns the meter of one client.
     pub(super) fn meter(self: &Arc<Self>, client: Client) -> Meter {
         let id = self.meters.fetch_add(1, Ordering::Relaxed);
         Meter { client, id, brokers: Arc::clone(self), before: Mutex::default() }
     }
 
-    /// Returns the brokers by kind of client and id.
+    /// Returns the figures by kind of client and broker id.
     pub fn figures(&self) -> Vec<BrokerFigures> {
         let seen = self.seen();
         let figures = seen.counts.iter().map(|(&(client, id), counts)| {
@@ -108,21 +108,21 @@ impl Brokers {
     }
 }
 
-/// Takes down what one client measures, until it is dropped with it.
+/// Records the measurements of one client, until it is dropped with the client.
 #[derive(Debug)]
 pub(super) struct Meter {
     client: Client,
     id: u64,
     brokers: Arc<Brokers>,
-    /// What this client had counted when it last told.
+    /// The counts of this client's previous report.
     before: Mutex<BTreeMap<i32, Counts>>,
 }
 
 impl Meter {
-    /// Notes what librdkafka tells every `statistics.interval.ms`, as JSON.
+    /// Records the statistics that librdkafka reports every `statistics.interval.ms`, as JSON.
     pub(super) fn note(&self, statistics: &[u8]) {
         let Ok(told) = serde_json::from_slice::<Statistics>(statistics) else {
-            // Nothing but the figures depends on it, and the next one comes soon.
+            // Only the figures depend on it, and the next report comes soon.
             return tracing::debug!("statistics of the client cannot be read");
         };
         self.brokers.contact.up(told.up());
@@ -142,7 +142,7 @@ impl Meter {
 }
 
 impl Meter {
-    /// Returns what the clients hear of the brokers.
+    /// Returns what the clients have heard from the brokers.
     pub(super) fn contact(&self) -> &Contact {
         &self.brokers.contact
     }
@@ -154,8 +154,8 @@ impl Drop for Meter {
     }
 }
 
-/// The part of librdkafka's statistics that is used. What there is of topics and partitions is the
-/// most of it and is passed over.
+/// The part of librdkafka's statistics that is used. Topics and partitions make up most of the
+/// rest, which is skipped.
 #[derive(Deserialize)]
 struct Statistics {
     brokers: BTreeMap<String, Connection>,
@@ -171,9 +171,9 @@ struct Connection {
     rxerrs: u64,
     rtt: Window,
     state: String,
-    /// In microseconds, since it is in this state.
+    /// Microseconds since it entered this state.
     stateage: i64,
-    /// In microseconds, since the last answer; -1 before the first one.
+    /// Microseconds since the last response; -1 before the first one.
     #[serde(default = "never")]
     rxidle: i64,
 }
@@ -201,8 +201,8 @@ impl Statistics {
 
     /// Returns the figures of all connections to each broker.
     ///
-    /// A coordinator has a connection of its own, which has no id but the same address as one that
-    /// has. What was only configured and never answered has no id at all.
+    /// A coordinator has a separate connection, without an id but with the address of one that has
+    /// an id. A bootstrap server that was never reached has no id at all.
     fn by_broker(&self) -> BTreeMap<i32, (Counts, Answers)> {
         let mut ids: BTreeMap<&str, i32> = BTreeMap::new();
         for connection in self.brokers.values().filter(|connection| connection.nodeid >= 0) {

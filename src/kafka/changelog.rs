@@ -1,4 +1,4 @@
-//! One changelog partition, read from a position to its end.
+//! Reads one changelog partition from a position to its end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,15 +14,15 @@ use rollcall_core::{
     shard::{Bounds, Change, ChangelogReader, Error, Result},
 };
 
-/// Records taken at a time.
+/// Records read at a time.
 const READ_RECORDS: usize = 10_000;
-/// How long a read waits for the first record, and then for more to share its cost.
+/// How long a read waits for the first record, and then for more records to share its cost.
 const READ_WAIT: Duration = Duration::from_millis(1_000);
 const FILL_WAIT: Duration = Duration::from_millis(5);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Reads one changelog partition; closed when dropped. It connects when it is told where to start,
-/// since most shards have nothing to read.
+/// Reads one changelog partition; closed when dropped. It connects only when given a start
+/// position, since most shards have nothing to read.
 pub struct Reader {
     connection: Arc<Connection>,
     queue: Option<Queue<Context>>,
@@ -60,7 +60,7 @@ impl ChangelogReader for Reader {
 
     fn seek(&mut self, from: Offset) -> Result<()> {
         let consumer = self.connection.consumer(&self.connection.reader(), Context::default())?;
-        // Knowing the topic before it is assigned saves half a second until the first record.
+        // Fetching the metadata before assigning saves half a second until the first record.
         consumer
             .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
             .map_err(|error| self.failed(error))?;

@@ -1,6 +1,6 @@
 //! The settings of every Kafka client, each with its reason.
 //!
-//! What the user passes through wins: validation refuses whatever exactly-once rests on
+//! The user's own properties win: validation rejects those that exactly-once processing depends on
 //! (`spec::properties`).
 
 use std::{sync::Arc, time::Duration};
@@ -21,53 +21,53 @@ use super::{
 };
 use rollcall_core::shard::Error;
 
-/// How the members of a group agree on who has which shards.
+/// How the members of a group agree on who owns which shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Members assign among themselves, one of them for all; they are static, so that one that was
-    /// killed and comes back within its session is not missed.
+    /// One member assigns shards for all; members are static, so that one that is killed and comes
+    /// back within its session keeps its place.
     Classic,
     /// The coordinator assigns (KIP-848). Members are dynamic: a static one that was killed would
-    /// be refused until its session is over. Session and heartbeat are the brokers' settings.
+    /// be rejected until its session ends. Session and heartbeat are set on the brokers.
     Consumer,
 }
-/// How to reach the cluster, and under which names.
+/// How to reach the cluster, and the names to use there.
 #[derive(Debug, Clone)]
 pub struct Connection {
     /// Servers, security, and the user's own properties.
     pub base: ClientConfig,
-    /// Tokens, where they are what clients log in with.
+    /// Tokens, if clients log in with them.
     pub login: Login,
-    /// The consumer group, which also begins the changelog's and the transactions' names.
+    /// The consumer group, which is also the prefix of the changelog's and the transactions' names.
     pub group: String,
-    /// Identifies this process among the group's members; static membership rests on it.
+    /// Identifies this process among the group's members, for static membership.
     pub instance_id: String,
-    /// Tells this process from another one of the same instance id, as far as the group's members
-    /// can be seen; empty for a process that never is one.
+    /// Distinguishes this process from another one with the same instance id, as far as the list of
+    /// the group's members shows; empty for a process that never joins.
     pub mark: String,
     pub protocol: Protocol,
-    /// What the clients measure.
+    /// The clients' measurements.
     pub brokers: Arc<Brokers>,
 }
 
-/// Round trips for the metrics. Only for clients that are always polled: elsewhere what nobody
-/// fetches would pile up.
+/// Enables round-trip metrics. Only for clients that are always polled: elsewhere the reports would
+/// pile up unread.
 const MEASURED: (&str, &str) = ("statistics.interval.ms", "10000");
 
-/// How long a transaction may last before the brokers end it.
+/// How long a transaction may last before the brokers abort it.
 pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// librdkafka's own.
+/// librdkafka's default.
 const BATCH_BYTES_DEFAULT: usize = 1_000_000;
 
-/// Largest `message.max.bytes` that the Kafka client takes; topics can have more.
+/// Largest `message.max.bytes` that the Kafka client accepts; topics can have more.
 pub const MESSAGE_BYTES_MAX: usize = 1_000_000_000;
 
-/// A record's bytes beside key and value, generously.
+/// Upper bound for a record's size besides key and value.
 pub const RECORD_OVERHEAD_BYTES: usize = 4 << 10;
 
 impl Connection {
-    /// The member of the group: it never fetches, so its queues are as small as can be.
+    /// The group member: it never fetches, so its queues are as small as possible.
     pub fn member(&self) -> ClientConfig {
         let mut config = self.client(&self.member_role());
         let poll_interval = at_least(&config, 60_000, "session.timeout.ms");
@@ -75,13 +75,13 @@ impl Connection {
             &mut config,
             &[
                 ("group.id", &self.group),
-                // Its thread does nothing but poll; the worker's watchdog guards the lanes.
+                // Its thread only polls; the worker's watchdog guards the lanes.
                 ("max.poll.interval.ms", &poll_interval),
-                // Tells within seconds that no broker answers any more; see `contact`.
+                // Shows within seconds that no broker answers any more; see `contact`.
                 ("statistics.interval.ms", "2000"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
-                // The position is never used; `latest` reads nothing if a pause should fail.
+                // The position is never used; `latest` reads nothing should a pause fail.
                 ("auto.offset.reset", "latest"),
                 ("queued.min.messages", "1"),
                 ("queued.max.messages.kbytes", "64"),
@@ -94,10 +94,10 @@ impl Connection {
                 &[
                     // A killed and restarted process gets its shards back without a rebalance.
                     ("group.instance.id", &self.instance_id),
-                    // Shards that stay keep flowing while others move.
+                    // Shards that stay keep processing while others move.
                     ("partition.assignment.strategy", "cooperative-sticky"),
                     ("session.timeout.ms", "10000"),
-                    // How soon a survivor learns that shards are free.
+                    // How soon a surviving member learns that shards are free.
                     ("heartbeat.interval.ms", "200"),
                 ],
             ),
@@ -109,25 +109,25 @@ impl Connection {
         config
     }
 
-    /// A lane's data consumer, which is assigned by hand and never joins the group.
+    /// A lane's data consumer, which is assigned manually and never joins the group.
     pub fn data(&self, fetch_kbytes: usize) -> ClientConfig {
         let mut config = self.client("data");
         set(
             &mut config,
             &[
-                // Required of every consumer; without a subscription it joins nothing.
+                // Required of every consumer; without a subscription it joins no group.
                 ("group.id", &self.group),
-                // Producers may be transactional: what they abort must not count.
+                // Producers may be transactional: records of aborted transactions must not count.
                 ("isolation.level", "read_committed"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
-                // Shard time follows the wall only where the input is read to its end.
+                // Shard time follows the wall clock only where the input is read to its end.
                 ("enable.partition.eof", "true"),
-                // An assigned offset that is not there is truncation, which opening looks for.
+                // A missing assigned offset means truncation, which opening checks for.
                 ("auto.offset.reset", "error"),
                 MEASURED,
                 ("fetch.wait.max.ms", "20"),
-                // The default of a second stalls a shard whenever the queue was full.
+                // The default of one second stalls a shard whenever the queue was full.
                 ("fetch.queue.backoff.ms", "10"),
                 // Measured: 256 KiB beats 1 MiB and 8 MiB.
                 ("fetch.message.max.bytes", "262144"),
@@ -145,18 +145,18 @@ impl Connection {
             &mut config,
             &[
                 ("group.id", &self.group),
-                // Also makes `committed` wait for transactions that hold offsets to end.
+                // Also makes `committed` wait for open transactions that hold offsets.
                 ("isolation.level", "read_committed"),
                 ("enable.auto.commit", "false"),
                 ("enable.auto.offset.store", "false"),
-                // Tells the position past markers and holes, which are no records.
+                // Reports the position past markers and gaps, which are not records.
                 ("enable.partition.eof", "true"),
                 ("auto.offset.reset", "error"),
                 ("fetch.wait.max.ms", "20"),
                 ("fetch.queue.backoff.ms", "10"),
                 ("fetch.message.max.bytes", "1048576"),
-                // Several shards may restore at once, and a record that is fetched ahead takes some
-                // 500 bytes, of which the limit below counts its own hundred or two.
+                // Several shards may restore at once, and a prefetched record takes some 500 bytes,
+                // of which the limit below counts only one or two hundred.
                 ("queued.min.messages", "20000"),
                 ("queued.max.messages.kbytes", "4096"),
             ],
@@ -164,8 +164,8 @@ impl Connection {
         unmeasured(config)
     }
 
-    /// A shard's transactional producer. `message_bytes_max` is the largest record that any of the
-    /// topics takes that it writes to, `batch_bytes_max` the largest batch that each of them takes.
+    /// A shard's transactional producer. `message_bytes_max` is the largest record that any topic
+    /// it writes to accepts, `batch_bytes_max` the largest batch that each of them accepts.
     pub fn producer(
         &self,
         transactional_id: &str,
@@ -173,7 +173,7 @@ impl Connection {
         batch_bytes_max: usize,
     ) -> ClientConfig {
         let mut config = self.client("producer");
-        // Also where the user has set it: a larger batch would be refused.
+        // Even if the user has set it: a larger batch would be rejected.
         let given = config.get("batch.size").and_then(|text| text.parse().ok());
         let batch_bytes = given.unwrap_or(BATCH_BYTES_DEFAULT).min(batch_bytes_max.max(1));
         config.set("batch.size", batch_bytes.to_string());
@@ -183,16 +183,16 @@ impl Connection {
                 ("transactional.id", transactional_id),
                 MEASURED,
                 ("enable.idempotence", "true"),
-                // A crashed owner's open transaction holds readers up for that long at most, plus
-                // the broker's sweep of ten seconds; a new owner ends it at once.
+                // A crashed owner's open transaction blocks readers for at most this long, plus the
+                // broker's check interval of ten seconds; a new owner ends it at once.
                 ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
                 ("message.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
-                // Records are queued at the commit and flushed, so there is nothing to linger for.
+                // Records are queued at the commit and then flushed, so lingering gains nothing.
                 ("linger.ms", "1"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "262144"),
                 ("compression.type", "lz4"),
-                // Where Java's producers would put the key.
+                // Partitions as Java's producers do.
                 ("partitioner", "murmur2_random"),
                 (
                     "message.max.bytes",
@@ -203,10 +203,10 @@ impl Connection {
         config
     }
 
-    /// Makes a consumer that is logged in.
+    /// Creates a consumer that is logged in.
     ///
     /// # Errors
-    /// Settings that librdkafka refuses; a token that is not to be had.
+    /// When librdkafka rejects the settings, or there is no token.
     pub fn consumer<C: ConsumerContext + 'static>(
         &self,
         config: &ClientConfig,
@@ -219,7 +219,7 @@ impl Connection {
         Ok(self.login.keep(consumer)?)
     }
 
-    /// Returns the context of a client whose configuration has it measure.
+    /// Returns the context of a client whose configuration enables measurements.
     pub(super) fn context(&self, client: Client) -> Context {
         Context::metered(self.meter(client))
     }
@@ -228,12 +228,12 @@ impl Connection {
         self.brokers.meter(client)
     }
 
-    /// Returns the mark of a member, if its client id is one that a worker of our instance id has.
+    /// Returns the mark of a member if its client id belongs to a worker with our instance id.
     pub fn mark_of<'a>(&self, client_id: &'a str) -> Option<&'a str> {
         client_id.strip_prefix(&self.client_id("member.")).filter(|mark| !mark.is_empty())
     }
 
-    /// Returns how long the group waits for a word of a member of the classic protocol.
+    /// Returns the session timeout of a member under the classic protocol.
     pub fn session(&self) -> Duration {
         let millis = self.member().get("session.timeout.ms").and_then(|text| text.parse().ok());
         Duration::from_millis(millis.unwrap_or(10_000))
@@ -247,12 +247,12 @@ impl Connection {
         format!("rollcall-{}-{role}", self.instance_id)
     }
 
-    /// Topics: describes, checks and creates them.
+    /// Describes, checks and creates topics.
     pub fn admin(&self) -> ClientConfig {
         unmeasured(self.client("admin"))
     }
 
-    /// Returns the largest record that the clients may send, where the user has set it.
+    /// Returns the largest record that the clients may send, if the user has set it.
     pub fn message_bytes_max(&self) -> Option<usize> {
         self.base.get("message.max.bytes").and_then(|text| text.parse().ok())
     }
@@ -269,9 +269,9 @@ impl Connection {
             &mut config,
             &[
                 ("client.id", &self.client_id(role)),
-                // Also how long a new client waits before it connects at all: half of it.
+                // Half of this is also how long a new client waits before it first connects.
                 ("reconnect.backoff.ms", "20"),
-                // A broker that comes back is found within a second, not ten.
+                // Finds a broker that comes back within a second instead of ten.
                 ("reconnect.backoff.max.ms", &backoff_max),
                 ("socket.keepalive.enable", "true"),
                 ("allow.auto.create.topics", "false"),
@@ -288,27 +288,26 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Secret(_) => Self::Misconfigured(refusal.to_string()),
-            // Servers come back, and secrets are put right under running programs.
+            // Servers come back, and secrets are corrected while programs run.
             _ => Self::Interrupted(refusal.to_string()),
         }
     }
 }
 
-/// Turns measuring off, whatever the user wants measured: nobody fetches what these clients
-/// measure.
+/// Turns measurements off, even if the user enabled them: nobody reads what these clients measure.
 fn unmeasured(mut config: ClientConfig) -> ClientConfig {
     config.set("statistics.interval.ms", "0");
     config
 }
 
-/// Settings that have two names; which of two values would win is not defined.
+/// Settings with two names; librdkafka does not define which of two values would win.
 const ALIASES: [[&str; 2]; 3] = [
     ["fetch.message.max.bytes", "max.partition.fetch.bytes"],
     ["linger.ms", "queue.buffering.max.ms"],
     ["compression.type", "compression.codec"],
 ];
 
-/// Sets what the user has not set, under any name.
+/// Sets what the user has not set under any name.
 fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     for (name, value) in properties {
         let aliases = ALIASES.iter().filter(|names| names.contains(name)).flatten();
@@ -318,7 +317,7 @@ fn set(config: &mut ClientConfig, properties: &[(&str, &str)]) {
     }
 }
 
-/// Returns the larger of our value and the user's for `other`, below which the client refuses it.
+/// Returns the larger of our value and the user's for `other`; the client rejects a smaller one.
 fn at_least(config: &ClientConfig, ours: u64, other: &str) -> String {
     let theirs = config.get(other).and_then(|text| text.parse::<u64>().ok());
     theirs.unwrap_or_default().max(ours).to_string()

@@ -1,8 +1,8 @@
-//! Whether the Kafka client takes all of a connection's settings together.
+//! Checks that the Kafka client accepts all of a connection's settings together.
 //!
-//! Each setting by itself has been judged with the object. What does not go together, such as a
-//! `socket.timeout.ms` above the transactions' time-out, librdkafka says only when a client is
-//! made.
+//! Each setting has already been validated on its own with the object. Conflicts between settings,
+//! such as a `socket.timeout.ms` above the transaction timeout, are reported by librdkafka only
+//! when a client is created.
 
 use rdkafka::{
     ClientConfig,
@@ -15,10 +15,10 @@ use rdkafka::{
 use super::Connection;
 use rollcall_core::shard::{Error, Result};
 
-/// Makes one client of each kind, which connects to nothing and reads no certificate.
+/// Creates one client of each kind, which connects to nothing and reads no certificate.
 ///
 /// # Errors
-/// [`Error::Misconfigured`] with the client's words.
+/// [`Error::Misconfigured`] with the client's message.
 pub fn check_clients(connection: &Connection) -> Result<()> {
     for config in [connection.member(), connection.data(1_024), connection.reader()] {
         check::<BaseConsumer>(config)?;
@@ -31,7 +31,7 @@ fn check<C: FromClientConfig>(mut config: ClientConfig) -> Result<()> {
     for name in ["bootstrap.servers", "security.protocol", "sasl.mechanism"] {
         config.remove(name);
     }
-    // That it has no brokers is no news.
+    // Suppresses the warning that it has no brokers.
     config.set_log_level(RDKafkaLogLevel::Emerg);
     let refused = |error: KafkaError| {
         Error::Misconfigured(format!(

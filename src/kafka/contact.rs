@@ -1,9 +1,9 @@
-//! Whether brokers answer this process, and what each has last answered instead.
+//! Whether brokers answer this process, and the last error of each.
 //!
-//! All clients of a process that live long report here: their errors as they come, and every few
-//! seconds which connections are up. A refusal stands until a connection to the same broker is made
-//! after it: an older connection that is still up says nothing about it, since brokers ask for a
-//! login only when a connection is made.
+//! All long-lived clients of a process report here: errors as they occur, and every few seconds
+//! which connections are up. An error stands until a connection to the same broker is established
+//! after it: an older connection that is still up proves nothing, since brokers authenticate a
+//! client only when a connection is established.
 
 use std::{
     collections::BTreeMap,
@@ -16,41 +16,41 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::topic_error::TopicError;
 use rollcall_core::shard::Error;
 
-/// An error that has not come again for so long is history, even if nobody has connected to that
-/// broker since: clients tell the same error again every half a minute.
+/// An error that has not recurred for this long is dropped, even if no client has connected to that
+/// broker since: clients repeat a persisting error every half a minute.
 const FORGOTTEN: Duration = Duration::from_secs(120);
-/// Errors are delivered a moment after they happened, when the connection may be up again.
+/// Errors are delivered shortly after they occur, when the connection may be up again.
 const DELIVERY: Duration = Duration::from_secs(1);
 
-/// What clients have last heard from the brokers, by the brokers' addresses.
+/// What clients have last heard from the brokers, by broker address.
 #[derive(Debug, Default)]
 pub struct Contact(Mutex<Heard>);
 
 #[derive(Debug, Default)]
 struct Heard {
-    /// When any broker has last answered.
+    /// When any broker last answered.
     answered: Option<Instant>,
     errors: BTreeMap<String, Failed>,
 }
 
-/// What went wrong last on the way to a broker.
+/// The last error on the way to a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     pub code: RDKafkaErrorCode,
-    /// librdkafka's words, which begin with the broker's name.
+    /// librdkafka's message, which begins with the broker's name.
     pub text: String,
     at: Instant,
 }
 
 impl Failed {
-    /// Returns whether the broker was reached and does not take our login or certificate, or we do
-    /// not trust its certificate.
+    /// Returns whether the broker was reached but rejects our login or certificate, or we do not
+    /// trust its certificate.
     fn is_login(&self) -> bool {
         is_login(self.code)
     }
 
-    /// Returns reason and message of a login that the brokers at `servers` do not take; `None` for
-    /// what else can go wrong.
+    /// Returns reason and message of a login that the brokers at `servers` reject; `None` for other
+    /// errors.
     pub fn refused_login(&self, servers: &str) -> Option<(&'static str, String)> {
         let TopicError { reason, error } = TopicError::refusal(self.code, servers, &self.text)?;
         match error {
@@ -65,14 +65,14 @@ impl Failed {
 pub(super) struct Up<'a> {
     /// `host:port`.
     pub address: &'a str,
-    /// For how long.
+    /// How long it has been up.
     pub since: Duration,
-    /// How long ago the broker has last answered on it; `None` when it has not yet.
+    /// How long ago the broker last answered on it; `None` before the first answer.
     pub silent: Option<Duration>,
 }
 
 impl Contact {
-    /// Notes what a client reports of its connections, or of the cluster as a whole.
+    /// Records an error that a client reports about its connections or the whole cluster.
     pub(super) fn failed(&self, code: RDKafkaErrorCode, text: &str) {
         if is_connection(code) {
             let failed = Failed { code, text: text.to_owned(), at: Instant::now() };
@@ -80,7 +80,7 @@ impl Contact {
         }
     }
 
-    /// Notes the connections of one client that are up now.
+    /// Records which connections of one client are up now.
     pub(super) fn up<'a>(&self, connections: impl Iterator<Item = Up<'a>>) {
         let now = Instant::now();
         let mut heard = self.heard();
@@ -95,12 +95,12 @@ impl Contact {
         }
     }
 
-    /// Returns when any broker has last answered; `None` before the first answer.
+    /// Returns when any broker last answered; `None` before the first answer.
     pub fn answered(&self) -> Option<Instant> {
         self.heard().answered
     }
 
-    /// Returns the last refusal that stands: one of the login before all others.
+    /// Returns the last error that still stands; login errors take precedence.
     pub fn last_error(&self) -> Option<Failed> {
         let heard = self.heard();
         let newest = |wanted: bool| {
@@ -126,8 +126,8 @@ fn is_login(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Returns whether an error is about the way to a broker. That all brokers are down follows from what
-/// each of them was reported with, and names none.
+/// Returns whether an error concerns the connection to a broker. The error that all brokers are
+/// down is excluded: it follows from the errors of each broker and names none.
 pub(super) fn is_connection(code: RDKafkaErrorCode) -> bool {
     is_login(code)
         || matches!(
@@ -139,7 +139,7 @@ pub(super) fn is_connection(code: RDKafkaErrorCode) -> bool {
 }
 
 /// Returns the address of the broker that librdkafka names first: `sasl_ssl://host:port/id: …`, or
-/// `GroupCoordinator: host:port: …` for the connection that a coordinator has of its own.
+/// `GroupCoordinator: host:port: …` for a coordinator's separate connection.
 fn address(text: &str) -> &str {
     let (name, rest) = text.split_once(": ").unwrap_or((text, ""));
     let name = name.split_once("://").map_or(name, |(_, name)| name);

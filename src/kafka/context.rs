@@ -1,4 +1,4 @@
-//! What clients report on their own: errors, at a bounded rate.
+//! Reports of clients on their own: errors, at a bounded rate.
 
 use std::{
     sync::{
@@ -17,37 +17,37 @@ use rdkafka::{
 
 use super::brokers::Meter;
 
-/// How often the same kind of trouble is told.
+/// Minimum time between two log lines about the same kind of problem.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Logs a client's errors, each kind at most every ten seconds, and remembers lost brokers.
+/// Logs a client's errors, each kind at most every ten seconds, and records lost brokers.
 #[derive(Debug, Default)]
 pub struct Context {
     brokers_lost: AtomicBool,
     told: Mutex<Vec<(RDKafkaErrorCode, Instant)>>,
-    /// How a broker has last refused us; shared by the clients of one connection.
+    /// How a broker last rejected us; shared by the clients of one connection.
     refused: Arc<Mutex<Option<(RDKafkaErrorCode, String)>>>,
-    /// Takes down what the client measures, if it lives long enough for that.
+    /// Records the client's measurements, if the client lives long enough to have any.
     meter: Option<Meter>,
 }
 
 impl Context {
-    /// Returns the context of a client whose measurements are taken down.
+    /// Returns the context of a client whose measurements are recorded.
     pub fn metered(meter: Meter) -> Self {
         Self { meter: Some(meter), ..Self::default() }
     }
 
-    /// Returns whether all brokers were out of reach since the last call.
+    /// Returns whether all brokers have been unreachable since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.brokers_lost.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns the context of a further client, whose refusals count as this one's.
+    /// Returns the context of another client that shares this one's rejections.
     pub fn sibling(&self) -> Self {
         Self { refused: Arc::clone(&self.refused), ..Self::default() }
     }
 
-    /// Returns how a broker has last refused us: credentials or TLS.
+    /// Returns how a broker last rejected us: credentials or TLS.
     pub fn last_refusal(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.refused.lock().expect("nothing panics under this lock").clone()
     }
@@ -70,7 +70,7 @@ impl ClientContext for Context {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::error!(facility, "{message}");
             }
-            // Errors come through `error` as well, with a code to limit their rate by.
+            // Errors also arrive through `error`, with a code by which to limit their rate.
             _ => tracing::debug!(facility, "{message}"),
         }
     }

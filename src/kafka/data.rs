@@ -1,4 +1,4 @@
-//! The records of a lane's shards.
+//! Reads the records of a lane's shards.
 
 use std::{
     ffi::{CStr, CString},
@@ -17,44 +17,44 @@ use rollcall_core::{
     shard::{Error, Record, Result},
 };
 
-/// Records taken at a time: enough to share the cost of a batch, little enough to stay in cache.
+/// Records read at a time: enough to share the cost of a batch, few enough to stay in cache.
 const BATCH_RECORDS: usize = 4_000;
-/// Once something is there, filling the batch takes the whole of this time if there is less.
+/// After the first record, filling the batch takes all of this time if there are fewer records.
 const FILL_WAIT: Duration = Duration::from_millis(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the inputs of the shards assigned to it.
 pub struct DataConsumer {
-    // Before the queue, which ends the consumer.
+    // Before the queue, which closes the consumer.
     events: Events,
     queue: Queue<Context>,
     topics: Vec<String>,
     names: Vec<CString>,
 }
 
-/// What a poll has brought for one shard.
+/// What a poll returned for one shard.
 #[derive(Debug)]
 pub enum Input<'a> {
     Record(Record<'a>),
-    /// The input is read to its end at this position.
+    /// The input has been read to its end at this position.
     End {
         input: InputIndex,
         position: Offset,
     },
-    /// The input cannot be read on, as when it was truncated: the shard has to be opened again.
+    /// Reading cannot continue, for example after truncation: the shard must be opened again.
     Failed(Error),
 }
 
 impl DataConsumer {
-    /// Connects; `fetch_kbytes` bounds what is fetched ahead.
+    /// Connects; `fetch_kbytes` bounds how much is prefetched.
     ///
     /// # Errors
-    /// Settings that librdkafka refuses.
+    /// When librdkafka rejects the settings.
     pub fn connect(connection: &Connection, topics: &Topics, fetch_kbytes: usize) -> Result<Self> {
         let config = connection.data(fetch_kbytes);
         let consumer = connection.consumer(&config, connection.context(Client::Data))?;
         for topic in &topics.inputs {
-            // Knowing a topic before it is assigned saves half a second until the first record.
+            // Fetching the metadata before assigning saves half a second until the first record.
             let _ = consumer.fetch_metadata(Some(topic), TIMEOUT);
         }
         let names = topics.inputs.iter().map(|topic| CString::new(topic.as_str()));
@@ -70,7 +70,7 @@ impl DataConsumer {
     /// Starts reading a shard's inputs at these offsets.
     ///
     /// # Errors
-    /// What librdkafka refuses.
+    /// When librdkafka fails.
     pub fn assign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
         let mut list = TopicPartitionList::new();
         for (topic, next) in self.topics.iter().zip(next) {
@@ -80,10 +80,10 @@ impl DataConsumer {
         self.queue.consumer().incremental_assign(&list).map_err(|error| failed(shard, &error))
     }
 
-    /// Reads a shard's inputs anew from these offsets, so that their ends are told again.
+    /// Reads a shard's inputs again from these offsets, so that their ends are reported again.
     ///
     /// # Errors
-    /// What librdkafka refuses.
+    /// When librdkafka fails.
     pub fn reassign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
         self.unassign(shard)?;
         self.assign(shard, next)
@@ -92,7 +92,7 @@ impl DataConsumer {
     /// Stops reading a shard's inputs.
     ///
     /// # Errors
-    /// What librdkafka refuses.
+    /// When librdkafka fails.
     pub fn unassign(&mut self, shard: ShardId) -> Result<()> {
         let mut list = TopicPartitionList::new();
         for topic in &self.topics {
@@ -101,19 +101,19 @@ impl DataConsumer {
         self.queue.consumer().incremental_unassign(&list).map_err(|error| failed(shard, &error))
     }
 
-    /// Returns whether all brokers were out of reach since the last call.
+    /// Returns whether all brokers have been unreachable since the last call.
     pub fn take_brokers_lost(&self) -> bool {
         self.serve();
         self.queue.consumer().context().take_brokers_lost()
     }
 
-    /// Takes what the client has to tell: errors, logs and measurements.
+    /// Handles what the client reports: errors, logs and measurements.
     fn serve(&self) {
         self.events.serve(&**self.queue.consumer().context());
     }
 
-    /// Returns the end of the input that the last fetch has seen: its high watermark, which is
-    /// behind what can be read while a transaction is open.
+    /// Returns the end of the input as of the last fetch: its high watermark, which is past what
+    /// can be read while a transaction is open.
     pub fn end(&self, shard: ShardId, input: InputIndex) -> Option<Offset> {
         self.queue.cached_end(&self.names[input], shard.0)
     }
@@ -123,7 +123,7 @@ impl DataConsumer {
         self.end(shard, input).map(|end| (end - next).max(0))
     }
 
-    /// Fetches the next batch and returns how much there is; waits up to `first` for anything.
+    /// Fetches the next batch and returns its size; waits up to `first` for the first record.
     pub fn poll(&mut self, first: Duration) -> usize {
         let got = self.queue.poll(first, FILL_WAIT);
         if got == 0 {
@@ -132,8 +132,8 @@ impl DataConsumer {
         got
     }
 
-    /// Returns the batch, which was read at `wall_ms`, each thing with its shard, in the order of
-    /// each partition.
+    /// Returns the batch, read at `wall_ms`: each input with its shard, in order within a
+    /// partition.
     pub fn batch(&self, wall_ms: Timestamp) -> impl Iterator<Item = (ShardId, Input<'_>)> {
         let input_of = |topic: &CStr| {
             let name = topic.to_bytes();

@@ -1,9 +1,9 @@
-//! Passwords and certificates in files, which are looked at again and again: whoever rotates them
-//! need not restart anything.
+//! Passwords and certificates in files, which are re-read periodically, so that they can be rotated
+//! without a restart.
 //!
-//! A new user name or password goes to all clients at once, and counts at their next connection. A
-//! new certificate, key or authority can only be read by a new client: it is counted here, and the
-//! worker makes new clients (`worker::member`).
+//! A new user name or password is given to all clients at once, and is used for their next
+//! connection. A new certificate, key or authority can only be read by a new client: it is counted
+//! here, and the worker creates new clients (`worker::member`).
 
 use std::{
     path::PathBuf,
@@ -28,12 +28,12 @@ use rollcall_object::{
     secret::{Secret, SecretError},
 };
 
-/// How often files are looked at.
+/// How often files are checked.
 const INTERVAL: Duration = Duration::from_secs(2);
 const SASL: &str = "spec.kafka.sasl";
 const TLS: &str = "spec.kafka.tls";
 
-/// The credentials in files. Ends its thread when dropped.
+/// The credentials in files. Stops its thread when dropped.
 pub struct Files {
     shared: Arc<Shared>,
     _ends: Sender<()>,
@@ -44,7 +44,7 @@ struct Shared {
     key_password: Option<Secret>,
     certificates: Vec<PathBuf>,
     logins: Arc<TokenRegistry>,
-    /// User name and password, as last read.
+    /// User name and password as last read.
     held: Mutex<Option<Password>>,
     /// How often the certificates have changed.
     changes: AtomicU64,
@@ -59,7 +59,7 @@ pub struct Password {
 }
 
 impl Files {
-    /// Returns the files that the settings name; `None` when they name none.
+    /// Returns the files that the settings name; `None` if they name none.
     pub fn of(kafka: &Kafka) -> Option<Self> {
         let login = match &kafka.sasl {
             Some(Sasl::Password(login)) => Some(login.clone()),
@@ -88,7 +88,7 @@ impl Files {
         let (ends, ended) = channel();
         let watched = Arc::clone(&shared);
         let thread = thread::Builder::new().name("credentials".to_owned());
-        // Without the thread they count as they were at the start, as if they never changed.
+        // Without the thread, the files are used as they were at the start.
         if let Err(error) = thread.spawn(move || watched.watch(&ended)) {
             tracing::warn!(%error, "files with credentials are not looked at again");
         }
@@ -98,7 +98,7 @@ impl Files {
     /// Keeps a client's user name and password up to date for as long as it lives.
     ///
     /// # Errors
-    /// What librdkafka has against them.
+    /// When librdkafka rejects them.
     pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, String> {
         let held = self.shared.held();
         match &*held {
@@ -107,7 +107,7 @@ impl Files {
         }
     }
 
-    /// Sets what is newest for a client that is about to be made.
+    /// Sets the newest credentials for a client that is about to be created.
     pub fn apply(&self, config: &mut ClientConfig) {
         if let Some(Password { username, password }) = &*self.shared.held() {
             config.set("sasl.username", username).set("sasl.password", password);
@@ -122,7 +122,7 @@ impl Files {
         self.shared.changes.load(Ordering::Relaxed)
     }
 
-    /// Returns why the files cannot be read, if that is so; what they held last goes on to count.
+    /// Returns why the files cannot be read, if so; their last content stays in use.
     pub fn trouble(&self) -> Option<NoLogin> {
         let message = self.shared.failed().clone()?;
         Some(NoLogin { reason: "SecretUnreadable", message, until_then: true })
@@ -149,7 +149,8 @@ impl Shared {
             if let Ok(Some(password)) = password {
                 self.renew(password);
             }
-            // Several files are rarely written at once: they count when they have come to rest.
+            // Several files are rarely written at once: a change counts when it is the same twice
+            // in a row.
             if now.is_ok() && now == before && now != known {
                 tracing::info!("the certificates in files have changed");
                 known.clone_from(&now);
@@ -168,7 +169,7 @@ impl Shared {
         }
     }
 
-    /// Returns what the files with certificates hold now.
+    /// Returns the current content of the certificate files.
     fn content(&self) -> Result<Vec<Vec<u8>>, String> {
         let read = |file: &PathBuf| {
             let content = std::fs::read(file);

@@ -1,16 +1,16 @@
-//! Whether topics fit together and are cleaned up as their records need it.
+//! Checks that topics match each other and have the cleanup policy that their records need.
 
 use std::collections::BTreeMap;
 
 use super::topic_problem::TopicProblem;
 
-/// A topic's settings, as far as they may be read.
+/// A topic's settings, as far as we may read them.
 pub(super) type Config = BTreeMap<String, String>;
 
-/// Checks that the inputs have one number of partitions; those that are missing are passed over.
+/// Checks that the inputs have the same number of partitions; missing ones are skipped.
 ///
 /// # Errors
-/// The first input that differs from the first of all.
+/// The first input that differs from the first one.
 pub(super) fn check_co_partitioned(
     inputs: &[String],
     counts: &BTreeMap<String, i32>,
@@ -28,10 +28,10 @@ pub(super) fn check_co_partitioned(
     }
 }
 
-/// Checks that the changelog is sharded like the inputs.
+/// Checks that the changelog has as many partitions as the inputs.
 ///
 /// # Errors
-/// When it has another number of partitions.
+/// When the numbers differ.
 pub(super) fn check_sharding(
     changelog: &str,
     count: i32,
@@ -46,7 +46,7 @@ pub(super) fn check_sharding(
 /// Checks that the changelog keeps the last row of each key and nothing deletes it by age.
 ///
 /// # Errors
-/// When its policy is another one.
+/// When its cleanup policy is a different one.
 pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), TopicProblem> {
     match policy(config) {
         Some("compact") | None => Ok(()),
@@ -57,8 +57,8 @@ pub(super) fn check_changelog(changelog: &str, config: &Config) -> Result<(), To
     }
 }
 
-/// Checks that records without a key can become dead letters, or their shard would never get past
-/// them.
+/// Checks that records without a key can become dead letters; otherwise their shard could never get
+/// past them.
 ///
 /// # Errors
 /// When the topic is compacted.
@@ -78,10 +78,10 @@ pub(super) fn check_observations(topic: &str, config: &Config) -> Result<(), Top
     })
 }
 
-/// Checks that the topic can be written to while all its copies are in sync.
+/// Checks that the topic can be written to while all its replicas are in sync.
 ///
 /// # Errors
-/// When it needs more of them than it has.
+/// When it requires more in-sync replicas than it has.
 pub(super) fn check_replicas(
     topic: &str,
     replication: usize,
@@ -96,7 +96,7 @@ pub(super) fn check_replicas(
     }
 }
 
-/// Returns how Kafka cleans the topic up, if that may be read.
+/// Returns the topic's cleanup policy, if we may read it.
 pub(super) fn policy(config: &Config) -> Option<&str> {
     config.get("cleanup.policy").map(String::as_str)
 }

@@ -1,7 +1,7 @@
-//! Rollcall's side of Kafka: membership, data, transactions, changelogs and topics.
+//! Rollcall's access to Kafka: membership, data, transactions, changelogs and topics.
 //!
-//! Promise: what comes out are the values of `shard/`, and errors named by the reaction they
-//! demand. Ban: no decision about records here. librdkafka's traps are noted where they are met.
+//! Promise: results are the values of `shard/`, and errors named by the reaction they demand. Ban:
+//! no decision about records here. Pitfalls of librdkafka are noted where they matter.
 
 mod admin;
 mod admission;

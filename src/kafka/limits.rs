@@ -1,6 +1,6 @@
-//! Limits of topics, brokers and client settings, held against each other and against the object.
+//! Compares the limits of topics, brokers and client settings with each other and with the object.
 //!
-//! Promise: what passes here works. Where a setting may not be read, Kafka's default is assumed.
+//! Promise: what passes here works. If a setting may not be read, Kafka's default is assumed.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use super::{
 };
 use rollcall_object::{bounds, duration};
 
-/// What Kafka takes for a topic's `max.message.bytes` when nobody says; a little less, to be safe.
+/// Kafka's default of a topic's `max.message.bytes`, rounded down to be safe.
 const MESSAGE_BYTES_DEFAULT: usize = 1_000_000;
-/// Kafka's `delete.retention.ms` when nobody says.
+/// Kafka's default of `delete.retention.ms`.
 const DELETE_RETENTION_DEFAULT_MS: u64 = 24 * 3_600 * 1_000;
-/// Clocks differ, and brokers are away, for less than this.
+/// Clock differences and broker outages are expected to be shorter than this.
 const TIMES_LEAST_MS: u64 = 3_600 * 1_000;
-/// What topics have that take records of any age.
+/// The limit of topics that accept records of any age.
 const ANY_AGE_MS: u64 = i64::MAX.unsigned_abs();
-/// Settings by which topics refuse records for their time; the last one until Kafka 4.
+/// Settings that make topics reject records by their timestamp; the last one until Kafka 4.
 const TIME_LIMITS: [&str; 3] = [
     "message.timestamp.before.max.ms",
     "message.timestamp.after.max.ms",
     "message.timestamp.difference.max.ms",
 ];
-/// What an overdue record takes beside its key: two lists of a hundred items of 255 bytes each.
+/// Size of an overdue record besides its key: two lists of a hundred items of 255 bytes each.
 const OVERDUE_BYTES: usize = 2 * 100 * (255 + 64);
 /// Room for a dead letter's own headers and the beginning of its value.
 const DEAD_LETTER_BYTES: usize = 4 << 10;
 
-/// The largest record that a topic takes.
+/// The largest record that a topic accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Room {
     pub bytes: usize,
@@ -42,7 +42,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Returns the least of what the topic, its segments and our own client take.
+    /// Returns the smallest of the limits of the topic, its segments and our own client.
     pub fn of(config: &Config, connection: &Connection) -> Self {
         let topic = number(config, "max.message.bytes").unwrap_or(MESSAGE_BYTES_DEFAULT);
         let ours = connection.base.get("message.max.bytes").and_then(|text| text.parse().ok());
@@ -55,7 +55,7 @@ impl Room {
         Self { bytes, setting }
     }
 
-    /// Returns what is left for a record's key, value and headers.
+    /// Returns what remains for a record's key, value and headers.
     pub fn payload(self) -> usize {
         self.bytes.saturating_sub(RECORD_OVERHEAD_BYTES)
     }
@@ -70,7 +70,7 @@ fn delete_retention_ms(config: &Config) -> u64 {
     number(config, "delete.retention.ms").unwrap_or(DELETE_RETENTION_DEFAULT_MS)
 }
 
-/// Returns what is wrong with the limits of a topic that is written to or read.
+/// Returns the problems with the limits of a topic that is written to or read.
 pub(super) fn of_topic(
     topic: &str,
     role: Role,
@@ -83,7 +83,7 @@ pub(super) fn of_topic(
     }
     let mut problems: Vec<TopicProblem> =
         records(topic, role, Room::of(config, connection), wanted);
-    // Rows bear the time of their commit always.
+    // Rows always have the timestamp of their commit.
     let is_old = wanted.source_times && role != Role::Changelog;
     problems.extend(TIME_LIMITS.iter().filter_map(|setting| {
         let limit_ms = number(config, setting)?;
@@ -106,7 +106,7 @@ pub(super) fn of_topic(
 fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicProblem> {
     let key = wanted.key_bytes_max;
     let least_row = usize::try_from(bounds::ROW_BYTES.min).unwrap_or(usize::MAX);
-    // The key is part of the value as well where a record is written as JSON.
+    // The key is also part of the value in records written as JSON.
     let (what, payload) = match role {
         Role::Changelog => (NO_ROW, key + least_row),
         Role::Completed => ("a completion", 2 * key),
@@ -147,7 +147,8 @@ fn tombstones(changelog: &str, config: &Config) -> Option<TopicProblem> {
 
 /// An input that is not deleted within `memory` can be replayed beyond it.
 fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<TopicProblem> {
-    // Bytes may end it earlier, but nobody can say when; compaction is no replay of all records.
+    // A size limit may delete it earlier, but at an unknown time; compaction prevents a full
+    // replay.
     if policy(config).is_some_and(|policy| policy.contains("compact")) {
         return None;
     }
@@ -163,7 +164,7 @@ fn replay(topic: &str, config: &Config, wanted: &Wanted) -> Option<TopicProblem>
     })
 }
 
-/// Returns why the brokers would refuse what Rollcall asks of them.
+/// Returns why the brokers would reject Rollcall's requests.
 pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<TopicProblem> {
     let config = &cluster.config;
     let mut problems = Vec::new();
@@ -174,7 +175,7 @@ pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<Topi
     {
         problems.push(TopicProblem::TransactionsTooShort { ours_ms, theirs_ms });
     }
-    // Under the protocol of KIP-848 there is none of ours.
+    // Under KIP-848 the client has no such setting.
     if let Some(ours_ms) = client_ms(&connection.member(), "session.timeout.ms") {
         let refuses = |setting: &'static str, is_refused: fn(u64, u64) -> bool| {
             let theirs_ms = number(config, setting)?;
@@ -187,14 +188,14 @@ pub(super) fn of_cluster(cluster: &Cluster, connection: &Connection) -> Vec<Topi
     problems
 }
 
-/// Topics of the brokers' own that groups and transactions need, and what says how many copies they
-/// are made with.
+/// Internal topics of the brokers that groups and transactions need, each with the setting for its
+/// replication factor.
 pub(super) const INTERNAL: [(&str, &str); 2] = [
     ("__consumer_offsets", "offsets.topic.replication.factor"),
     ("__transaction_state", "transaction.state.log.replication.factor"),
 ];
 
-/// Returns why an internal topic that is not there yet cannot be made.
+/// Returns why an internal topic that does not exist yet cannot be created.
 pub(super) fn of_internal(
     topic: &'static str,
     setting: &'static str,
@@ -205,7 +206,7 @@ pub(super) fn of_internal(
     (needed > brokers).then_some(problem)
 }
 
-/// Returns the settings that a topic gets when it is made.
+/// Returns the settings that a topic gets when it is created.
 pub(super) fn of_made(role: Role, cluster: &Cluster, wanted: &Wanted) -> Config {
     let names = [
         ("message.max.bytes", "max.message.bytes"),
@@ -226,7 +227,7 @@ pub(super) fn of_made(role: Role, cluster: &Cluster, wanted: &Wanted) -> Config 
     config
 }
 
-/// Returns how many copies a topic gets when it is made, if that can be known.
+/// Returns the replication factor that a topic gets when it is created, if it can be known.
 pub(super) fn copies_of_made(cluster: &Cluster, wanted: &Wanted) -> Option<usize> {
     let given = wanted.replication_factor.and_then(|factor| usize::try_from(factor).ok());
     given.or_else(|| number(&cluster.config, "default.replication.factor"))

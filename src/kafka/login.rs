@@ -1,7 +1,8 @@
 //! How this process's clients log in: with tokens, with a password, or with a certificate.
 //!
-//! Promise: a client that is kept here has what is newest when it is made, and gets what is newer
-//! for as long as it lives, as far as librdkafka can take it; see [`files`](super::files).
+//! Promise: a client that is kept here has the newest credentials when it is created, and gets
+//! newer ones for as long as it lives, as far as librdkafka can take them; see
+//! [`files`](super::files).
 
 use std::{fmt, sync::Arc};
 
@@ -21,14 +22,14 @@ pub struct Login {
     files: Option<Arc<Files>>,
 }
 
-/// Why there is nothing to log in with, or soon will not be.
+/// Why there are no credentials to log in with, or soon will not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoLogin {
-    /// In CamelCase, as in a condition of Kubernetes.
+    /// In CamelCase, as in a Kubernetes condition.
     pub reason: &'static str,
     /// What happened, with the remedy.
     pub message: String,
-    /// What there was before is still good.
+    /// The previous credentials are still valid.
     pub until_then: bool,
 }
 
@@ -42,7 +43,7 @@ impl Login {
         Self { tokens, files: Files::of(kafka).map(Arc::new) }
     }
 
-    /// Returns a login with tokens that are always asked for in the same way.
+    /// Returns a login with tokens that are always requested in the same way.
     pub fn with(request: Request) -> Self {
         Self { tokens: Some(Arc::new(Tokens::with(request))), files: None }
     }
@@ -50,7 +51,7 @@ impl Login {
     /// Keeps a client logged in for as long as it lives.
     ///
     /// # Errors
-    /// When there is no token and none is to be had.
+    /// When there is no token and none can be fetched.
     pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, Refusal> {
         match (&self.tokens, &self.files) {
             (Some(tokens), _) => tokens.keep(client),
@@ -59,19 +60,19 @@ impl Login {
         }
     }
 
-    /// Sets what the files hold now for a client that is about to be made.
+    /// Sets the current content of the files for a client that is about to be created.
     pub fn apply(&self, config: &mut ClientConfig) {
         if let Some(files) = &self.files {
             files.apply(config);
         }
     }
 
-    /// Returns how often certificates have changed, which only new clients take.
+    /// Returns how often certificates have changed, which only new clients can use.
     pub fn certificates(&self) -> u64 {
         self.files.as_ref().map_or(0, |files| files.certificates())
     }
 
-    /// Returns why there is nothing to log in with, if that is so.
+    /// Returns why there are no credentials to log in with, if so.
     pub fn trouble(&self) -> Option<NoLogin> {
         let tokens = self.tokens.as_ref().and_then(|tokens| tokens.trouble());
         tokens.or_else(|| self.files.as_ref()?.trouble())

@@ -1,8 +1,8 @@
-//! Which shards this process owns, as the group's coordinator says.
+//! The shards that this process owns, as assigned by the group's coordinator.
 //!
 //! One consumer per process subscribes to the expected topic alone and fetches nothing: shard p is
-//! partition p of every input, so co-partitioning holds by construction. Data flows elsewhere, so
-//! a rebalance does not touch the shards that stay.
+//! partition p of every input, so co-partitioning holds by construction. Data is read by other
+//! consumers, so a rebalance does not affect the shards that stay.
 
 use std::{
     collections::BTreeSet,
@@ -34,13 +34,13 @@ use rollcall_core::{
     shard::{Assignment, Error, Result},
 };
 
-/// How long anything that the client does by time may be late: it sends a heartbeat, which says
-/// that shards are free, only when something wakes it, and left alone it wakes twice a second.
+/// Maximum delay of the client's timed work. It sends a heartbeat, which reports that shards are
+/// free, only when something wakes it, and left alone it wakes twice a second.
 const POLL: Duration = Duration::from_millis(50);
-/// The coordinator may make a new epoch without telling anybody, and refuses commits of the one
-/// before: so soon it is found out.
+/// The coordinator may begin a new epoch without notice and then rejects commits of the previous
+/// one. This is how soon the new epoch is noticed.
 const EPOCH_POLL: Duration = Duration::from_millis(20);
-/// How long leaving the group may take; the session's end settles the rest.
+/// How long leaving the group may take; otherwise the end of the session has the same effect.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(8);
 
 pub type GroupAssignment = Assignment<GroupMetadata>;
@@ -62,33 +62,33 @@ impl Current {
 /// Why shards are taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// The group gives them to others.
+    /// The group assigns them to others.
     Rebalance,
-    /// The group no longer counts this member in: its session has ended.
+    /// The group no longer counts this process as a member: its session has ended.
     Lost,
     /// The group knows another process under this name.
     Refused,
-    /// This process leaves.
+    /// This process leaves the group.
     Stopping,
 }
 
-/// Takes note of shards that come and go. Called on the membership thread, which must not be held
-/// up for longer than the group tolerates.
+/// Handles shards that come and go. Called on the membership thread, which must not be blocked for
+/// longer than the group tolerates.
 pub trait Owner: Send + Sync + 'static {
     /// The shards are ours now.
     fn gained(&self, shards: &BTreeSet<ShardId>);
 
-    /// The shards are about to be others'. Returns when none of them can commit any more, or
+    /// The shards are about to move to others. Returns when none of them can commit any more, or
     /// after a bounded time.
     fn losing(&self, shards: &BTreeSet<ShardId>, why: Loss);
 }
 
-/// What the group makes of this process.
+/// How the group regards this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is a member, with or without shards. A rebalance leaves it one.
+    /// It is a member, with or without shards. It stays a member during a rebalance.
     Member,
-    /// It is none, and this is the last that the group has said to it, if anything.
+    /// It is not a member; holds the group's last rejection, if any.
     Outside(Option<Refused>),
 }
 
@@ -103,17 +103,17 @@ struct Callbacks<O> {
     current: Arc<Current>,
     client: Context,
     leaving: AtomicBool,
-    /// All shards are given up; what the client says of them at its end is no news.
+    /// All shards have been given up; the client's callbacks at its end are ignored.
     parted: AtomicBool,
-    /// By which answer the group has last refused this member.
+    /// How the group last rejected this member.
     refused: Mutex<Option<Refused>>,
 }
 
 impl<O: Owner> Membership<O> {
-    /// Joins the group; [`Self::poll`] has to be called from then on.
+    /// Joins the group; [`Self::poll`] must be called regularly from then on.
     ///
     /// # Errors
-    /// Settings that librdkafka refuses; a token that is not to be had.
+    /// When librdkafka rejects the settings, or there is no token.
     pub fn join(
         connection: &Connection,
         lead_topic: &str,
@@ -130,11 +130,11 @@ impl<O: Owner> Membership<O> {
         Ok(Self { consumer, protocol: connection.protocol })
     }
 
-    /// Serves the group for a moment, and tells what it makes of this process.
+    /// Serves the group for a moment and returns how it regards this process.
     ///
     /// # Errors
-    /// Why the group has refused this member for good: it is of no more use. That may be another
-    /// process, or this one by a join whose answer was lost with its broker.
+    /// Why the group has permanently rejected this member: it cannot be used any more. The cause
+    /// may be another process, or a join of this process whose response was lost with its broker.
     pub fn poll(&self) -> std::result::Result<Standing, Refused> {
         let wait = match self.protocol {
             Protocol::Classic => POLL,
@@ -143,7 +143,7 @@ impl<O: Owner> Membership<O> {
         if let Some(Err(error)) = self.consumer.poll(wait) {
             tracing::debug!(%error, "membership");
         }
-        // Asking for it wakes the client.
+        // This query wakes the client.
         let group = GroupMetadata::of(&self.consumer);
         if self.protocol == Protocol::Consumer {
             self.consumer.context().follow_epoch(&self.consumer, group.as_ref());
@@ -160,7 +160,7 @@ impl<O: Owner> Membership<O> {
         Ok(Standing::Outside(refused.clone()))
     }
 
-    /// Gives all shards up at once, as a member that the group no longer knows.
+    /// Gives up all shards at once, as a member that the group no longer knows.
     pub fn abandon(self) {
         let callbacks = self.consumer.context();
         let owned = callbacks.owned();
@@ -168,20 +168,21 @@ impl<O: Owner> Membership<O> {
         callbacks.part(&owned, Loss::Refused);
     }
 
-    /// Gives all shards up and ends without leaving the group: a static member that is back within
-    /// its session has them again, and nothing moves. A dynamic one is never back, so it leaves.
+    /// Gives up all shards and ends without leaving the group: a static member that is back within
+    /// its session gets them again, and nothing moves. A dynamic one never comes back, so it
+    /// leaves.
     pub fn stay(self) {
         if self.protocol == Protocol::Consumer {
             return self.leave();
         }
         let callbacks = self.consumer.context();
-        // While they can still commit. The client goes on with its heartbeats meanwhile.
+        // While they can still commit. The client continues its heartbeats meanwhile.
         callbacks.part(&callbacks.owned(), Loss::Stopping);
         callbacks.current.set(None);
     }
 
-    /// Gives all shards up and leaves the group, so that others take over at once. A plain close
-    /// of a static member would not leave.
+    /// Gives up all shards and leaves the group, so that others take over at once. Closing a static
+    /// member alone would not make it leave.
     pub fn leave(self) {
         self.consumer.context().leaving.store(true, Ordering::Relaxed);
         self.consumer.unsubscribe();
@@ -204,7 +205,7 @@ impl<O: Owner> Callbacks<O> {
         if !parted {
             let mut owned = self.owned();
             owned.extend(&gained);
-            // First the assignment, so that a shard that opens finds its authority.
+            // The assignment first, so that a shard that opens finds its authority.
             self.publish(consumer, owned);
         }
         // The client waits for this in any case.
@@ -251,16 +252,16 @@ impl<O: Owner> Callbacks<O> {
         }
     }
 
-    /// Takes note of an epoch that began without a callback.
+    /// Handles an epoch that began without a callback.
     ///
-    /// The shards are still those of the last callback: the coordinator gives none of them to
-    /// others before this member has said that it gave it back, which it does after the callback.
+    /// The shards are still those of the last callback: the coordinator assigns none of them to
+    /// others before this member has reported giving it up, which it does after the callback.
     fn follow_epoch(&self, consumer: &BaseConsumer<Self>, group: Option<&GroupMetadata>) {
         let known = self.current.get().map(|current| current.generation);
         let epoch = group.map_or(-1, GroupMetadata::generation);
         if epoch > 0 && known != Some(epoch) {
             self.publish(consumer, self.owned());
-            // Being a member without shards is told by no callback either.
+            // No callback reports being a member without shards either.
             self.owner.gained(&BTreeSet::new());
         }
     }
@@ -313,7 +314,7 @@ impl<O: Owner> ConsumerContext for Callbacks<O> {
             ResponseCode::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.assigned(consumer, partitions);
             }
-            // A failed rebalance gives everything back, as a revocation does.
+            // A failed rebalance gives up everything, as a revocation does.
             _ => self.revoked(consumer, partitions),
         }
     }

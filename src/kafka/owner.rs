@@ -1,5 +1,6 @@
-//! Whose consumer group it is, by what is committed in it: asked before a worker joins, since a
-//! member with another object would take shards away from those that can run them.
+//! Determines from committed offsets which object a consumer group belongs to. Checked before a
+//! worker joins, since a member with another object would take shards away from those that can run
+//! them.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use rollcall_core::shard::{Error, Identity, Metadata};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Checks that nothing in the group was committed by another object, or under other rules.
+/// Checks that nothing in the group was committed by another object or under other rules.
 ///
 /// # Errors
 /// The first field that differs, with the remedy; [`Error::Interrupted`] while no broker answers.
@@ -23,7 +24,7 @@ pub fn check_owner(
     identity: &Identity,
 ) -> Result<(), TopicError> {
     let mut config = connection.reader();
-    // What is being committed now is of the same owner, and is not waited for.
+    // What is being committed now has the same owner, so there is no need to wait for it.
     config.set("isolation.level", "read_uncommitted");
     let consumer = connection.consumer(&config, Context::default())?;
     let mut wanted = TopicPartitionList::new();
@@ -43,8 +44,8 @@ pub fn check_owner(
     }
 }
 
-/// Says so where a group is new and completions are there already: then this is likely an object
-/// that ran under another group before, and its keys are completed again.
+/// Warns if the group is new but completions already exist: the object has then probably run under
+/// another group before, and its keys are completed again.
 fn warn_of_completions(connection: &Connection, topics: &Topics, consumer: &BaseConsumer<Context>) {
     let has_records = |partition| {
         let found = consumer.fetch_watermarks(&topics.completed, partition, TIMEOUT);

@@ -23,12 +23,12 @@ use rollcall_core::{
     shard::{Error, Producer, Result, Transaction, check},
 };
 
-/// Bounds every call of a commit; longer than the transaction may live at the broker.
+/// Timeout of every call of a commit; longer than the transaction may live on the broker.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 const MEETING_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The transactional producer of one shard; having it means that older owners are fenced.
+/// The transactional producer of one shard; having one means that older owners are fenced.
 pub struct ShardProducer {
     native: TokenClient<NativeProducer>,
     shard: ShardId,
@@ -37,7 +37,7 @@ pub struct ShardProducer {
     completed: TopicHandle,
     overdue: TopicHandle,
     dead_letter: TopicHandle,
-    /// A batch of several records is no larger than this.
+    /// Maximum size of a batch of several records.
     batch_bytes_max: usize,
     letters: Arc<LetterRoom>,
     /// How long the last commit took.
@@ -79,12 +79,12 @@ impl ShardProducer {
         })
     }
 
-    /// Takes what the client has measured while nothing is committed.
+    /// Handles the client's measurements while nothing is committed.
     pub fn serve(&self) {
         self.native.serve(Duration::ZERO);
     }
 
-    /// Returns for how long brokers have held the client back at most since the last call.
+    /// Returns the longest time that brokers have throttled the client since the last call.
     pub fn take_throttled(&self) -> Duration {
         self.native.take_throttled()
     }
@@ -99,7 +99,7 @@ impl ShardProducer {
         self.native.produce_batch(self.changelog, partition, transaction.changes.iter())?;
         for (number, output) in transaction.outputs.iter().enumerate() {
             let (topic, partition) = match output.sink {
-                // The key's partition by its hash, as for any consumer of the topic.
+                // The partition is the hash of the key, as any consumer of the topic expects.
                 Sink::Completed => (self.completed, None),
                 Sink::Overdue => (self.overdue, None),
                 Sink::DeadLetter => (self.dead_letter, None),
@@ -117,7 +117,7 @@ impl ShardProducer {
         Ok(())
     }
 
-    /// The one place that says which offsets are committed and how.
+    /// The only place that decides which offsets are committed and how.
     fn offsets(&self, transaction: &Transaction) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         let (full, brief) =
@@ -146,7 +146,8 @@ impl ShardProducer {
                 if !failure.is_secondary() {
                     return Stage::Open(failure);
                 }
-                // Records that were dropped say only that they were; the next call says why.
+                // Dropped records only report that they were dropped; the next call reports the
+                // cause.
                 let cause = self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT).err();
                 Stage::Open(cause.unwrap_or(failure))
             });
@@ -155,18 +156,19 @@ impl ShardProducer {
         until(deadline, || self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT))
             .map_err(Stage::Open)?;
         until(deadline, || self.native.commit(COMMIT_TIMEOUT)).map_err(|failure| {
-            // An abortable error says that the transaction did not commit; any other says nothing.
+            // An abortable error means that the transaction did not commit; any other leaves the
+            // outcome unknown.
             if failure.aborts { Stage::Open(failure) } else { Stage::Lost(failure) }
         })?;
         Ok(last.map(|offset| offset + 1))
     }
 }
 
-/// How far a transaction had come when it failed.
+/// How far a transaction had progressed when it failed.
 enum Stage {
-    /// It is still open and may be aborted.
+    /// It is still open and can be aborted.
     Open(Failure),
-    /// What became of it is unknown, or there is none.
+    /// Its outcome is unknown, or there is no transaction.
     Lost(Failure),
 }
 
@@ -193,25 +195,25 @@ impl Producer for ShardProducer {
             Err(Stage::Open(failure)) => (failure, true),
         };
         let is_over = failure.fatal || self.native.fatal_error().is_some();
-        // Asked first: an abort that fails as well would hide it.
+        // Evaluated first: an abort that also fails would hide the cause.
         let error = self.judge(transaction, failure, self.took);
         let aborted = (is_open && !is_over).then(|| self.native.abort(COMMIT_TIMEOUT));
         match (error, aborted) {
-            // Only an abort makes sure of it.
+            // Only a successful abort makes this certain.
             (Error::Outdated(why), Some(Ok(()))) => Err(Error::Outdated(why)),
             (Error::Outdated(_), Some(Err(abort))) => {
                 Err(self.judge(transaction, abort, begun.elapsed()))
             }
             (Error::Outdated(why), None) => Err(Error::Interrupted(why)),
-            // A broker refuses to end a transaction that it never saw begin, and one that it has
-            // ended itself: what came first says why.
+            // A broker refuses to end a transaction that it never saw begin, or that it has ended
+            // itself: the first error has the cause.
             (error, _) => Err(error),
         }
     }
 }
 
 impl ShardProducer {
-    /// Returns the error that a failed transaction, begun so long ago, comes to.
+    /// Returns the error for a failed transaction that began `age` ago.
     fn judge(&mut self, transaction: &Transaction, failure: Failure, age: Duration) -> Error {
         let fatal = self.native.fatal_error();
         let failure = Failure { topic: failure.topic.clone(), ..fatal.unwrap_or(failure) };
@@ -245,11 +247,11 @@ impl ShardProducer {
         refusal::error(code, topic, &failure.to_string())
     }
 
-    /// Returns whether it is one record that is too large, and not a batch of several.
+    /// Returns whether a single record is too large, as opposed to a batch of several.
     fn is_alone(&self, transaction: &Transaction, failure: &Failure) -> bool {
         let outputs = &transaction.outputs;
         match failure.record.and_then(|number| outputs.get(number)) {
-            // The client refuses records one by one.
+            // The client rejects records one by one.
             _ if !failure.aborts => true,
             Some(output) => {
                 let of_topic = outputs.iter().filter(|other| other.sink == output.sink);
@@ -264,7 +266,7 @@ impl ShardProducer {
     }
 }
 
-/// Repeats a call that may be repeated, until it succeeds, fails otherwise, or time is up.
+/// Repeats a retriable call until it succeeds, fails otherwise, or the time is up.
 fn until(
     deadline: Instant,
     mut call: impl FnMut() -> std::result::Result<(), Failure>,

@@ -1,4 +1,4 @@
-//! What has become of the topics since a worker started with them.
+//! Checks how the topics have changed since a worker started with them.
 
 use super::{
     Connection, Topics, Wanted,
@@ -9,11 +9,11 @@ use super::{
 };
 use rollcall_core::shard::Result;
 
-/// Looks at the topics again and returns what is wrong with them, the most telling first: as at a
-/// start, and beyond that what has changed since.
+/// Checks the topics again and returns their problems, the most important first: those that are
+/// checked at a start, and changes since.
 ///
 /// # Errors
-/// While no broker answers.
+/// When no broker answers.
 pub async fn recheck(
     connection: &Connection,
     wanted: &Wanted,
@@ -34,9 +34,9 @@ fn problems(
     let lost = problems.len();
     problems.extend(grown(view, started));
     let is_told = |problem: &TopicProblem| match problem {
-        // Told as deleted.
+        // Reported as deleted.
         TopicProblem::Missing { .. } => true,
-        // The changelog has not followed inputs that have grown.
+        // The changelog was not extended when the inputs grew.
         TopicProblem::Repartitioned { .. } => problems.len() > lost,
         _ => false,
     };
@@ -48,8 +48,8 @@ fn problems(
     problems
 }
 
-/// Topics that were deleted, or that are others than those that the worker started with. Nothing
-/// of outputs is kept, so their ids do not matter.
+/// Topics that were deleted or recreated since the worker started. Nothing of outputs is stored, so
+/// their ids do not matter.
 fn changed(view: &View, started: &Topics) -> Vec<TopicProblem> {
     let inputs = started.inputs.iter().zip(&started.input_ids);
     let id = |topic: &str, role| match role {
@@ -70,7 +70,7 @@ fn changed(view: &View, started: &Topics) -> Vec<TopicProblem> {
     view.topics.iter().filter_map(problem).collect()
 }
 
-/// Inputs that have grown together; those that differ are told by the survey.
+/// Inputs that have grown together; those that differ are reported by the survey.
 fn grown(view: &View, started: &Topics) -> Option<TopicProblem> {
     let inputs = view.topics.iter().filter(|seen| seen.role.is_input());
     let mut counts = inputs.filter_map(|seen| Some(seen.there()?.partitions));
@@ -83,14 +83,14 @@ fn grown(view: &View, started: &Topics) -> Option<TopicProblem> {
     })
 }
 
-/// Limits that the worker took from the topics at its start and that are lower now.
+/// Limits that the worker read from the topics at its start and that are lower now.
 fn lowered(
     view: &View,
     connection: &Connection,
     wanted: &Wanted,
     started: &Topics,
 ) -> Vec<TopicProblem> {
-    // A topic that is missing has been told of.
+    // A missing topic has already been reported.
     let Ok(now) = topics(view, connection, wanted, String::new()) else { return Vec::new() };
     let changelog = &view.of(Role::Changelog).topic;
     let limits = [

@@ -1,18 +1,18 @@
-//! What a refusal of a broker, or of the client, demands: each code is classed once, here.
+//! The reaction to an error of a broker or the client: each code is classified once, here.
 //!
-//! Promise: what cannot go away by itself is never taken for an interruption. The table stands in
-//! `docs/operations.md` too, word for word.
+//! Promise: an error that cannot go away by itself is never treated as an interruption. The table
+//! is repeated in `docs/operations.md`, word for word.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use rollcall_core::shard::Error;
 
-/// What a refused commit, or a refused opening, demands.
+/// The reaction to a failed commit or a failed opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// It may work later: open the shard again, with growing pauses.
     Again,
-    /// It is too much at a time: open the shard again and commit less at a time.
+    /// It was too much at once: open the shard again and commit less at a time.
     Smaller,
     /// The group has moved on: commit the same again under the next assignment.
     Moved,
@@ -36,19 +36,19 @@ impl Class {
     }
 }
 
-/// The codes that mean the same.
+/// Codes with the same meaning.
 struct Rule {
     codes: &'static [Code],
     class: Class,
-    /// What it means; `{topic}` stands for the topic that is concerned.
+    /// The meaning; `{topic}` stands for the topic concerned.
     means: &'static str,
-    /// What somebody can do; empty where nobody has to.
+    /// What somebody can do; empty if nothing has to be done.
     remedy: &'static str,
 }
 
 const ACLS: &str = "grant what is missing of the permissions in docs/operations.md";
 
-/// The table. A code that is not in it is tried again.
+/// The table. Codes that are not in it are retried.
 const RULES: &[Rule] = &[
     Rule {
         codes: &[
@@ -252,12 +252,12 @@ fn rule(code: Code) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.codes.contains(&code))
 }
 
-/// Returns what a refusal with this code demands.
+/// Returns the reaction to an error with this code.
 pub(super) fn class(code: Code) -> Class {
     rule(code).map_or(Class::Again, |rule| rule.class)
 }
 
-/// Returns whether a refusal is one of a record's or a batch's size.
+/// Returns whether the error is about the size of a record or a batch.
 pub(super) fn is_size(code: Code) -> bool {
     matches!(
         code,
@@ -265,8 +265,8 @@ pub(super) fn is_size(code: Code) -> bool {
     )
 }
 
-/// Returns the error for one record that is too large by itself, which no smaller transaction
-/// helps.
+/// Returns the error for a single record that is too large, which smaller transactions cannot
+/// avoid.
 pub(super) fn too_large(topic: Option<&str>, text: &str) -> Error {
     let too_large = error(Code::MessageSizeTooLarge, topic, text);
     match too_large {
@@ -275,8 +275,8 @@ pub(super) fn too_large(topic: Option<&str>, text: &str) -> Error {
     }
 }
 
-/// Returns the error for a refusal: what it means and what to do, with the topic that is concerned
-/// where it is known, and the broker's or the client's own words.
+/// Returns the error for a code: its meaning and what to do, with the topic concerned if known, and
+/// the broker's or the client's own message.
 pub(super) fn error(code: Code, topic: Option<&str>, text: &str) -> Error {
     let Some(rule) = rule(code) else { return Error::Interrupted(text.to_owned()) };
     let name = topic.map(|topic| format!("topic {topic}"));
@@ -300,7 +300,7 @@ pub(super) fn error(code: Code, topic: Option<&str>, text: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Returns the table as the docs have it.
+    /// Returns the table as it appears in the docs.
     fn rows() -> Vec<String> {
         let row = |rule: &Rule| {
             let codes: Vec<_> = rule.codes.iter().map(|code| format!("`{code:?}`")).collect();

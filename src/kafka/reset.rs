@@ -1,8 +1,8 @@
-//! Starting a reconciliation over: finds what its changelog and its group hold, and deletes that.
+//! Starts a reconciliation over: finds what its changelog and its group hold, and deletes that.
 //!
-//! Promise: nothing is deleted while a worker runs, and however far a reset gets, what it leaves is
-//! either what was there, what a worker refuses to run on, or nothing. Ban: inputs and outputs are
-//! never touched.
+//! Promise: nothing is deleted while a worker runs, and wherever a reset stops, what remains is
+//! either the complete state, a state on which a worker refuses to run, or nothing. Ban: inputs and
+//! outputs are never touched.
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -25,20 +25,20 @@ use rollcall_core::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remains {
     pub cluster_id: String,
-    /// `None` when there is no such topic.
+    /// `None` if there is no such topic.
     pub changelog: Option<Changelog>,
-    /// How many partitions of an input have committed offsets, where any has.
+    /// The number of partitions of each input that have committed offsets, if any do.
     pub offsets: Vec<(String, usize)>,
-    /// How many shards there may be.
+    /// Maximum number of shards.
     pub shards: i32,
 }
 
-/// A changelog topic that is there.
+/// An existing changelog topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changelog {
     pub topic: String,
     pub partitions: i32,
-    /// What transactions leave and what is compacted away counts, too.
+    /// Includes transaction markers and records that were compacted away.
     pub records_max: i64,
 }
 
@@ -52,8 +52,8 @@ impl Remains {
 /// Finds what a reset would delete.
 ///
 /// # Errors
-/// [`Error::Misconfigured`] while the group has live members, who are named, or when something may
-/// not be read; [`Error::Interrupted`] when Kafka does not answer.
+/// [`Error::Misconfigured`] while the group has live members, which are named, or when something
+/// may not be read; [`Error::Interrupted`] when Kafka does not answer.
 pub fn remains(connection: &Connection, inputs: &[String]) -> Result<Remains> {
     let admin = Admin::connect(connection)?;
     let cluster_id = admin.cluster_id()?;
@@ -83,7 +83,7 @@ pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
     for shard in 0..remains.shards {
         producer::fence_all(connection, ShardId(shard))?;
     }
-    // First the changelog: offsets without it are refused by every worker. Rows without offsets
+    // The changelog first: offsets without it are rejected by every worker. Rows without offsets
     // would be taken for the rows of a replay.
     if let Some(changelog) = &remains.changelog {
         admin.delete_topic(&changelog.topic).await?;
@@ -91,7 +91,7 @@ pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
     admin.delete_group(&connection.group).await
 }
 
-/// Counts partitions with offsets. Those of open transactions are not waited for.
+/// Counts partitions with offsets, without waiting for open transactions.
 fn committed(connection: &Connection, inputs: &[(&str, i32)]) -> Result<Vec<(String, usize)>> {
     let mut config = connection.reader();
     config.set("isolation.level", "read_uncommitted");
@@ -150,7 +150,7 @@ impl Admin {
             .next();
         match first {
             Some(Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition))) | None => {
-                // Whoever starts next must not find the old one.
+                // The next worker to start must not find the old one.
                 self.settled(|counts| !counts.contains_key(topic)).await.map(|_| ())
             }
             Some(Err((_, code))) => Err(refusal(&format!("deleting topic {topic}"), Some(code))),

@@ -1,4 +1,4 @@
-//! From an object's checked settings to a connection.
+//! Creates a connection from an object's validated settings.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,7 +22,7 @@ impl Connection {
     }
 }
 
-/// Checks that the Kafka client takes the object's settings together; no secret is read.
+/// Checks that the Kafka client accepts the object's settings together; no secret is read.
 ///
 /// # Errors
 /// When it does not.

@@ -1,6 +1,7 @@
-//! The topics of a reconciliation as they are, and what is wrong with them; nothing is changed.
+//! The state of a reconciliation's topics and the problems with them; nothing is changed.
 //!
-//! Whoever starts, whoever looks again while it runs and whoever asks beforehand sees the same.
+//! A worker that starts, a worker that checks again while it runs, and a check before the start all
+//! see the same.
 
 use std::collections::BTreeMap;
 
@@ -50,70 +51,70 @@ impl Role {
 pub struct Surveyed {
     pub topic: String,
     pub role: Role,
-    /// `None` when there is no such topic, or it may not be seen.
+    /// `None` if there is no such topic, or it is not visible to us.
     pub found: Option<Found>,
     pub problems: Vec<TopicProblem>,
 }
 
-/// A topic that is there.
+/// An existing topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub partitions: i32,
-    /// Copies of the partition that has the fewest.
+    /// Replication factor of the partition with the fewest replicas.
     pub replication: usize,
-    /// How Kafka cleans it up; `None` when that may not be read.
+    /// Its cleanup policy; `None` if we may not read it.
     pub cleanup_policy: Option<String>,
 }
 
-/// The topics of a reconciliation and the brokers they are on, with what is wrong with them.
+/// The topics of a reconciliation and their brokers, with all problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
     pub topics: Vec<Surveyed>,
-    /// What is wrong with the brokers' own settings.
+    /// Problems with the brokers' own settings.
     pub cluster: Vec<TopicProblem>,
 }
 
 impl Survey {
-    /// Returns everything that is wrong.
+    /// Returns all problems.
     pub fn problems(&self) -> impl Iterator<Item = &TopicProblem> {
         self.cluster.iter().chain(self.topics.iter().flat_map(|surveyed| &surveyed.problems))
     }
 }
 
-/// Looks at all topics. A topic that is missing is a problem unless it is to be made.
+/// Checks all topics. A missing topic is a problem unless it is to be created.
 ///
 /// # Errors
 /// [`Error::Interrupted`](rollcall_core::shard::Error::Interrupted) while no broker answers.
 pub async fn survey(connection: &Connection, wanted: &Wanted) -> Result<Survey> {
     check_clients(connection)?;
     let admin = Admin::connect(connection)?;
-    // Only this tells that no broker answers, and where.
+    // Only this call reports that no broker answers, and where.
     admin.cluster_id()?;
     Ok(View::take(&admin, connection, wanted).await?.survey(connection, wanted))
 }
 
-/// What the cluster has said of itself and of a reconciliation's topics.
+/// What the cluster reports about itself and a reconciliation's topics.
 pub(super) struct View {
-    /// The inputs first, the expected one of all, and the changelog last.
+    /// The inputs first, beginning with the expected one, and the changelog last.
     pub topics: Vec<Seen>,
     pub cluster: Cluster,
     /// What the brokers cannot do.
     pub internal: Vec<TopicProblem>,
-    /// Names of other topics, where one was not found and another may have been meant.
+    /// Names of other topics that may have been meant, if a topic was not found.
     others: Vec<String>,
 }
 
-/// What the cluster has said of one topic.
+/// What the cluster reports about one topic.
 pub(super) struct Seen {
     pub role: Role,
     pub topic: String,
     pub answer: Answer,
-    /// Empty when it may not be read, too.
+    /// Also empty if we may not read it.
     pub config: Config,
 }
 
 impl Seen {
-    /// Returns the topic if it is there.
+    /// Returns the topic if it exists.
     pub fn there(&self) -> Option<&Described> {
         match &self.answer {
             Answer::There(described) => Some(described),
@@ -145,7 +146,7 @@ impl View {
         Ok(Self { topics, cluster, internal, others })
     }
 
-    /// Returns everything with what is wrong with it.
+    /// Returns all topics with their problems.
     pub fn survey(&self, connection: &Connection, wanted: &Wanted) -> Survey {
         let mut cluster = limits::of_cluster(&self.cluster, connection);
         cluster.extend(self.internal.iter().cloned());
@@ -162,24 +163,24 @@ impl View {
         Survey { topics: self.topics.iter().map(surveyed).collect(), cluster }
     }
 
-    /// Returns how many partitions those topics have that are there.
+    /// Returns the partition counts of the topics that exist.
     pub fn counts(&self) -> BTreeMap<String, i32> {
         let count = |seen: &Seen| Some((seen.topic.clone(), seen.there()?.partitions));
         self.topics.iter().filter_map(count).collect()
     }
 
-    /// Returns the topic with this role; of the observed ones the first.
+    /// Returns the topic with this role; the first one for observed topics.
     pub fn of(&self, role: Role) -> &Seen {
         self.topics.iter().find(|seen| seen.role == role).expect("every role has its topic")
     }
 
-    /// Returns the first input that is there: the one that others are compared with.
+    /// Returns the first input that exists: the one that others are compared with.
     pub fn lead(&self) -> Option<(&str, &Described)> {
         let mut inputs = self.topics.iter().filter(|seen| seen.role.is_input());
         inputs.find_map(|seen| Some((seen.topic.as_str(), seen.there()?)))
     }
 
-    /// Returns why a topic that is to be made could not be, or would not do.
+    /// Returns why a topic that is to be created could not be created, or would be unsuitable.
     fn of_made(
         &self,
         topic: &str,
@@ -217,7 +218,7 @@ impl View {
         let lead = self.lead();
         let checks = match role {
             Role::Observed => {
-                // Against the first alone, so that each input that differs is told of itself.
+                // Compared with the first one only, so that each input that differs is reported.
                 let lead = lead.map_or(topic.as_str(), |(lead, _)| lead).to_owned();
                 vec![fit::check_co_partitioned(&[lead, topic.clone()], &self.counts())]
             }
@@ -240,7 +241,7 @@ impl View {
     }
 }
 
-/// Returns what is wrong with the settings of a topic that has so many copies.
+/// Returns the problems with the settings of a topic with this replication factor.
 fn settings(
     seen: &Seen,
     copies: usize,

@@ -1,4 +1,4 @@
-//! Why a reconciliation's topics cannot be used yet: a name for machines beside the text.
+//! Why a reconciliation's topics cannot be used yet: a machine-readable name and a text.
 
 use rdkafka::error::RDKafkaErrorCode;
 
@@ -9,14 +9,14 @@ use rollcall_core::shard::Error;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct TopicError {
-    /// In CamelCase, as in a condition of Kubernetes: `TopicsNotCoPartitioned`.
+    /// In CamelCase, as in a Kubernetes condition: `TopicsNotCoPartitioned`.
     pub reason: &'static str,
-    /// What happened, the remedy, and by its kind whether trying again may help.
+    /// What happened and the remedy; its variant says whether a retry may help.
     pub error: Error,
 }
 
 impl TopicError {
-    /// Returns what a refusal by the brokers comes to, `None` for other errors.
+    /// Returns the error for a rejection by the brokers, `None` for other errors.
     pub(super) fn refusal(code: RDKafkaErrorCode, servers: &str, text: &str) -> Option<Self> {
         let (reason, error) = match code {
             RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => (
@@ -35,13 +35,13 @@ impl TopicError {
             ),
             _ => return None,
         };
-        // Secrets and certificates are rotated under running programs, so it may work later.
+        // Secrets and certificates are rotated while programs run, so it may work later.
         Some(Self { reason, error: Error::Interrupted(error) })
     }
 }
 
 impl TopicError {
-    /// Returns what topics with problems come to, all of them told at once; `None` without any.
+    /// Returns one error for all topics with problems; `None` if there are none.
     pub(super) fn problems<'a>(
         problems: impl IntoIterator<Item = &'a TopicProblem>,
     ) -> Option<Self> {

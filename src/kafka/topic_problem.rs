@@ -1,19 +1,19 @@
-//! What may be wrong with a reconciliation's topics: one text, with the remedy, for the worker that
-//! refuses to start and for those who ask beforehand.
+//! Possible problems with a reconciliation's topics: one text, with the remedy, for the worker that
+//! refuses to start and for a check before the start.
 
 use super::survey::Role;
 
-/// What a changelog has to take at least.
+/// What a changelog must accept at least.
 pub(super) const NO_ROW: &str = "the smallest state of a key";
 
-/// What is wrong with a topic, and the remedy.
+/// A problem with a topic, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicProblem {
     #[error("{}", missing(.topic, *.role, .near.as_deref()))]
     Missing {
         topic: String,
         role: Role,
-        /// A topic that may have been meant.
+        /// The name of a topic that may have been meant.
         near: Option<String>,
     },
     #[error(
@@ -146,19 +146,19 @@ pub enum TopicProblem {
     Lowered { topic: String, setting: &'static str },
 }
 
-/// What a problem means for a worker.
+/// The effect of a problem on a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gravity {
     /// It does not start.
     Refuses,
-    /// It runs, but somebody has to look.
+    /// It runs, but somebody has to check.
     Degrades,
-    /// It runs as it should; somebody may want to know.
+    /// It runs normally; somebody may want to know.
     Advises,
 }
 
 impl TopicProblem {
-    /// Returns what the problem means for a worker.
+    /// Returns the effect of the problem on a worker.
     pub fn gravity(&self) -> Gravity {
         match self {
             Self::Missing { .. }
@@ -186,7 +186,7 @@ impl TopicProblem {
         }
     }
 
-    /// Returns what is wrong as one word, for conditions and answers.
+    /// Returns the problem as one word, for conditions and responses.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "TopicMissing",

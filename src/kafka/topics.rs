@@ -1,4 +1,4 @@
-//! The topics of a reconciliation: created when missing and managed, checked always.
+//! The topics of a reconciliation: created if missing and managed, and always checked.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
 
 type Result<T> = std::result::Result<T, TopicError>;
 
-/// The topics that a reconciliation wants.
+/// The topics that a reconciliation needs.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The expected topic, then the observed ones.
@@ -39,12 +39,12 @@ pub struct Wanted {
     pub manage: bool,
     /// Missing inputs are created, too.
     pub create_inputs: bool,
-    /// For topics that are created; `None` takes the inputs' number, or one that the cluster
+    /// For topics that are created; `None` takes the number of the inputs, or one that the cluster
     /// chooses.
     pub partitions: Option<i32>,
     /// `None` takes the cluster's default.
     pub replication_factor: Option<i32>,
-    /// Settings of a changelog that is created, beside `cleanup.policy`.
+    /// Settings of a changelog that is created, in addition to `cleanup.policy`.
     pub changelog_config: BTreeMap<String, String>,
     /// Largest row that the object allows, in bytes.
     pub row_bytes_max: usize,
@@ -52,44 +52,44 @@ pub struct Wanted {
     pub key_bytes_max: usize,
     /// How long finished keys are remembered.
     pub memory: Duration,
-    /// Outputs bear the timestamps of the records that they come from, which may be old.
+    /// Outputs have the timestamps of the records that caused them, which may be old.
     pub source_times: bool,
 }
 
 impl Wanted {
-    /// Returns whether a topic for this is created when it is missing.
+    /// Returns whether a topic with this role is created when it is missing.
     pub(super) fn makes(&self, role: Role) -> bool {
         if role.is_input() { self.create_inputs } else { self.manage }
     }
 }
 
-/// The topics as they are there, checked.
+/// The existing topics, checked.
 #[derive(Debug, Clone)]
 pub struct Topics {
     pub inputs: Vec<String>,
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
-    /// How many partitions the completed topic has.
+    /// The number of partitions of the completed topic.
     pub completed_partitions: i32,
-    /// How many shards there are.
+    /// The number of shards.
     pub partitions: i32,
     pub cluster_id: String,
     pub changelog_id: String,
-    /// Topic ids of `inputs`, in their order: a recreated topic has another one.
+    /// Topic ids of `inputs`, in their order: a recreated topic has another id.
     pub input_ids: Vec<String>,
-    /// Largest record that any topic we write to takes, in bytes.
+    /// Largest record that any topic we write to accepts, in bytes.
     pub message_bytes_max: usize,
-    /// Largest batch of records that every topic we write to takes, in bytes.
+    /// Largest batch of records that every topic we write to accepts, in bytes.
     pub batch_bytes_max: usize,
-    /// Largest key and value together that the dead-letter topic takes, in bytes.
+    /// Largest key and value together that the dead-letter topic accepts, in bytes.
     pub dead_letter_bytes_max: usize,
-    /// Largest row that the changelog takes beside the longest key, in bytes.
+    /// Largest row that the changelog accepts in addition to the longest key, in bytes.
     pub row_bytes_max: usize,
     /// How long the changelog keeps tombstones.
     pub tombstones_kept: Duration,
-    /// How long the brokers keep offsets of topics that no member subscribes to; `None` when that
-    /// may not be read.
+    /// How long the brokers keep offsets of topics that no member subscribes to; `None` if we may
+    /// not read that.
     pub offsets_retention: Option<Duration>,
 }
 
@@ -97,7 +97,7 @@ pub struct Topics {
 ///
 /// # Errors
 /// [`Error::Interrupted`] while no broker answers; [`Error::Misconfigured`] for topics that are
-/// missing or do not fit together, all of them at once, with the remedy.
+/// missing or do not match, all of them at once, with the remedy.
 pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> {
     check_clients(connection)?;
     let admin = Admin::connect(connection)?;
@@ -106,7 +106,7 @@ pub async fn ensure(connection: &Connection, wanted: &Wanted) -> Result<Topics> 
 
 async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<Topics> {
     let mut view = fitting(admin, connection, wanted).await?;
-    // After the metadata, which brings it; asked first, librdkafka waits a second for it.
+    // The metadata request above also brings the id; without it, librdkafka waits a second here.
     let cluster_id = admin.cluster_id()?;
     if view.topics.iter().any(|seen| seen.answer == Answer::Missing) {
         admin.make(&view, wanted).await?;
@@ -115,7 +115,7 @@ async fn prepare(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
     Ok(topics(&view, connection, wanted, cluster_id)?)
 }
 
-/// Looks at the topics, and refuses those that do not fit.
+/// Checks the topics and rejects unsuitable ones.
 async fn fitting(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Result<View> {
     let view = View::take(admin, connection, wanted).await?;
     let survey = view.survey(connection, wanted);
@@ -123,7 +123,7 @@ async fn fitting(admin: &Admin, connection: &Connection, wanted: &Wanted) -> Res
     TopicError::problems(refusing).map_or(Ok(view), Err)
 }
 
-/// Returns what a worker takes from the topics.
+/// Returns what a worker needs to know about the topics.
 ///
 /// # Errors
 /// When one of them is missing.
@@ -171,8 +171,8 @@ fn minutes(text: &str) -> Option<Duration> {
 }
 
 impl Admin {
-    /// Creates the topics that are missing: the inputs first, since the others get as many
-    /// partitions as they have.
+    /// Creates the missing topics: the inputs first, since the others get as many partitions as
+    /// they have.
     async fn make(&self, view: &View, wanted: &Wanted) -> Result<()> {
         let (inputs, others): (Vec<&Seen>, Vec<&Seen>) =
             view.topics.iter().partition(|seen| seen.role.is_input());
@@ -195,7 +195,7 @@ impl Admin {
         Ok(())
     }
 
-    /// Waits until the topics can be seen, and returns how many partitions the first one has.
+    /// Waits until the topics are visible, and returns how many partitions the first one has.
     async fn seen(&self, topics: &[&str]) -> Result<i32> {
         let deadline = Instant::now() + SETTLE;
         loop {

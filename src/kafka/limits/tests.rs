@@ -1,4 +1,4 @@
-//! Limits that fit, and limits that do not.
+//! Valid limits, and invalid ones.
 
 use std::sync::Arc;
 

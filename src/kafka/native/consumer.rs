@@ -1,4 +1,4 @@
-//! Batches of messages, taken from a consumer's queue in one call.
+//! Reads batches of messages from a consumer's queue in one call.
 
 use std::{ffi::CStr, ptr, slice, time::Duration};
 
@@ -10,8 +10,8 @@ use rdkafka::{
 
 use super::{MessageHeaders, TokenClient, millis};
 
-/// A consumer's queue. For manually assigned consumers only: on a subscribed one a batch read
-/// delivers nothing.
+/// A consumer's queue. For manually assigned consumers only: on a subscribed one, a batch read
+/// returns nothing.
 pub struct Queue<C: ConsumerContext + 'static> {
     consumer: TokenClient<BaseConsumer<C>>,
     queue: *mut sys::rd_kafka_queue_t,
@@ -22,24 +22,24 @@ pub struct Queue<C: ConsumerContext + 'static> {
 // SAFETY: the queue may be served from any thread, one at a time, which `&mut self` ensures.
 unsafe impl<C: ConsumerContext> Send for Queue<C> {}
 
-/// One thing taken from the queue.
+/// One entry taken from the queue.
 #[derive(Debug, Clone, Copy)]
 pub enum Fetched<'a> {
     Record {
-        /// Tells topics apart within one batch without comparing names.
+        /// Distinguishes topics within one batch without comparing names.
         topic: &'a CStr,
         partition: i32,
         offset: i64,
-        /// Milliseconds since the epoch as the producer wrote them, whatever they mean; −1 when
-        /// the record has none.
+        /// Milliseconds since the epoch as the producer wrote them, valid or not; −1 when the
+        /// record has none.
         timestamp_ms: i64,
         key: Option<&'a [u8]>,
         value: Option<&'a [u8]>,
         headers: &'a MessageHeaders,
     },
-    /// The partition is read to its end, which may lie past markers that are no records.
+    /// The partition has been read to its end, which may be past markers that are not records.
     End { topic: &'a CStr, partition: i32, position: i64 },
-    /// Something went wrong, with one partition or as a whole.
+    /// An error, with one partition or as a whole.
     Failed { partition: Option<i32>, code: RDKafkaErrorCode },
 }
 
@@ -55,9 +55,9 @@ impl<C: ConsumerContext> Queue<C> {
         &self.consumer
     }
 
-    /// Replaces the batch by the next one and returns how much there is. Waits up to `first` for
-    /// anything at all, then up to `fill` for the batch to fill, which takes the whole of that
-    /// time if there is less.
+    /// Replaces the batch with the next one and returns its size. Waits up to `first` for the first
+    /// entry, then up to `fill` for the batch to fill, which takes all of that time if there are
+    /// fewer.
     pub fn poll(&mut self, first: Duration, fill: Duration) -> usize {
         self.release();
         // SAFETY: the queue is live.
@@ -85,8 +85,8 @@ impl<C: ConsumerContext> Queue<C> {
         self.messages[..self.filled].iter().map(|&message| fetched(message))
     }
 
-    /// Returns the partition's high watermark as the last fetch has seen it. A `read_committed`
-    /// reader comes no further than the last stable offset, which may be before it.
+    /// Returns the partition's high watermark as of the last fetch. A `read_committed` reader gets
+    /// no further than the last stable offset, which may be before it.
     pub fn cached_end(&self, topic: &CStr, partition: i32) -> Option<i64> {
         let (mut start, mut end) = (0, 0);
         // SAFETY: the consumer is live and the pointers are to locals.

@@ -1,4 +1,4 @@
-//! What a producer hears of its records and its brokers.
+//! A producer's delivery reports and broker reports.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -17,15 +17,15 @@ use crate::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
 
-/// What delivery reports have told since the transaction began, and what the brokers have said.
+/// Delivery reports since the transaction began, and reports about the brokers.
 #[derive(Debug)]
 pub(super) struct Deliveries {
-    /// Highest offset delivered to the watched topic, -1 for none.
+    /// Highest offset delivered to the watched topic, -1 if none.
     watched_offset: AtomicI64,
     watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
-    /// The record that was refused, of several the first that says why.
+    /// The record that was rejected; among several, the first with an actual cause.
     refused: Mutex<Option<Failure>>,
-    /// The longest that a broker has held the client back, in milliseconds.
+    /// The longest time that a broker has throttled the client, in milliseconds.
     throttled_ms: AtomicU64,
     meter: Meter,
 }
@@ -41,8 +41,8 @@ impl Deliveries {
         }
     }
 
-    /// Has these, which have to outlive the client, hear what the client of this configuration
-    /// hears.
+    /// Routes the callbacks of the client with this configuration to `self`, which must outlive the
+    /// client.
     ///
     /// # Safety
     /// The configuration is live.
@@ -61,7 +61,7 @@ impl Deliveries {
         self.watched_topic.store(topic, Ordering::Relaxed);
     }
 
-    /// Forgets the last transaction.
+    /// Resets the state of the last transaction.
     pub fn begin(&self) {
         self.watched_offset.store(-1, Ordering::Relaxed);
         *self.refused() = None;
@@ -70,7 +70,7 @@ impl Deliveries {
     /// Returns the highest offset delivered to the watched topic.
     ///
     /// # Errors
-    /// The record that was refused.
+    /// The record that was rejected.
     pub fn outcome(&self) -> Result<Option<i64>, Failure> {
         if let Some(refused) = self.refused().clone() {
             return Err(refused);
@@ -79,7 +79,7 @@ impl Deliveries {
         Ok((offset >= 0).then_some(offset))
     }
 
-    /// Returns for how long brokers have held the client back at most since the last call.
+    /// Returns the longest time that brokers have throttled the client since the last call.
     pub fn take_throttled(&self) -> Duration {
         Duration::from_millis(self.throttled_ms.swap(0, Ordering::Relaxed))
     }
@@ -116,7 +116,7 @@ impl Deliveries {
     }
 }
 
-/// Returns what a record bears from its sending to its report.
+/// Returns the opaque value that a record has from its sending to its report.
 pub(super) fn tag(record: Option<usize>) -> *mut c_void {
     ptr::without_provenance_mut(record.map_or(0, |record| record + 1))
 }
@@ -162,6 +162,6 @@ unsafe extern "C" fn on_statistics(
         (std::slice::from_raw_parts(json.cast::<u8>(), length), &*opaque.cast::<Deliveries>())
     };
     deliveries.meter.note(json);
-    // The bytes stay librdkafka's to free.
+    // librdkafka keeps ownership of the bytes.
     0
 }

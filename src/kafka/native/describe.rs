@@ -1,4 +1,4 @@
-//! What the cluster says of topics and of itself: ids, partitions, copies.
+//! Descriptions of topics and of the cluster: ids, partitions, replicas.
 
 use std::{ffi::CStr, ffi::CString, ptr, time::Duration};
 
@@ -13,7 +13,7 @@ use super::{Failure, millis};
 /// A topic as the cluster describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Which incarnation of the topic it is: a recreated topic has another id.
+    /// Identifies the incarnation of the topic: a recreated topic has another id.
     pub id: String,
     /// In the order of their numbers.
     pub partitions: Vec<Partition>,
@@ -23,14 +23,13 @@ pub struct Description {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
     pub number: i32,
-    /// How many brokers are to have a copy.
+    /// The number of replicas it should have.
     pub replicas: usize,
-    /// Somebody can read and write it now.
+    /// It can be read and written now.
     pub has_leader: bool,
 }
 
-/// Returns what the cluster says of each topic, in their order: a failure where one is not there
-/// or may not be described.
+/// Describes each topic, in order: an error if it does not exist or may not be described.
 ///
 /// # Errors
 /// No answer in time.
@@ -66,7 +65,7 @@ pub fn describe<C: ConsumerContext>(
 /// Returns the ids of the topics, in their order.
 ///
 /// # Errors
-/// A topic that is not there or may not be described, by its name; no answer in time.
+/// A topic that does not exist or may not be described, by its name; no answer in time.
 pub fn topic_ids<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     names: &[&str],
@@ -101,7 +100,7 @@ unsafe fn read(
             .map(|index| {
                 let topic = *topics.add(index);
                 if topic.is_null() {
-                    // A broker that has left a topic out of its answer.
+                    // A broker that left a topic out of its response.
                     Failure::of_code(sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__BAD_MSG)?;
                 }
                 Ok(description(topic))

@@ -1,4 +1,4 @@
-//! What a consumer has to tell beside records.
+//! A consumer's events other than records.
 
 use std::{borrow::Cow, ffi::CStr, ptr};
 
@@ -12,8 +12,8 @@ use rdkafka::{
 /// The errors, logs and statistics of a consumer whose records are read in batches.
 ///
 /// The Rust client sends them to the queue of records, where only its own poll passes them on to
-/// the context: a batch read drops errors and statistics, and prints logs. Here they have their own
-/// queue again. To be dropped before the consumer.
+/// the context: a batch read drops errors and statistics, and prints logs. Here they get a separate
+/// queue again. Must be dropped before the consumer.
 #[derive(Debug)]
 pub struct Events {
     main: *mut sys::rd_kafka_queue_t,
@@ -24,7 +24,7 @@ pub struct Events {
 unsafe impl Send for Events {}
 
 impl Events {
-    /// Takes what `consumer` has to tell away from its records.
+    /// Separates the events of `consumer` from its records.
     pub fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
         // SAFETY: the consumer is live, and so is the queue until it is destroyed in `drop`.
         unsafe {
@@ -36,7 +36,7 @@ impl Events {
         }
     }
 
-    /// Passes on to `context` what there is, without waiting.
+    /// Passes pending events on to `context`, without waiting.
     pub fn serve(&self, context: &impl ClientContext) {
         loop {
             // SAFETY: the queue is live.
@@ -96,7 +96,7 @@ unsafe fn text<'a>(start: *const std::ffi::c_char) -> Cow<'a, str> {
     unsafe { CStr::from_ptr(start) }.to_string_lossy()
 }
 
-/// Returns the level of syslog that librdkafka means.
+/// Converts librdkafka's syslog level.
 fn log_level(level: i32) -> RDKafkaLogLevel {
     match level {
         0 => RDKafkaLogLevel::Emerg,

@@ -1,28 +1,28 @@
-//! librdkafka's errors with the flags that say how to go on.
+//! librdkafka's errors, with the flags that say how to continue.
 
 use std::{ffi::CStr, fmt};
 
 use rdkafka::{bindings as sys, error::RDKafkaErrorCode};
 
-/// A failed librdkafka call, with what it says about going on.
+/// A failed librdkafka call, with its flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: RDKafkaErrorCode,
     pub text: String,
-    /// The client instance is of no more use.
+    /// The client instance cannot be used any more.
     pub fatal: bool,
-    /// The same call may be made again.
+    /// The same call may be repeated.
     pub retriable: bool,
-    /// The transaction has to be aborted.
+    /// The transaction must be aborted.
     pub aborts: bool,
-    /// The topic whose record was refused, where one was.
+    /// The topic whose record was rejected, if any.
     pub topic: Option<String>,
-    /// Which record that was: the number that it was sent with.
+    /// The record's number, as given when it was sent.
     pub record: Option<usize>,
 }
 
 impl Failure {
-    /// Wraps a code, which is the text as well.
+    /// Wraps a code, which also supplies the text.
     pub fn of(code: RDKafkaErrorCode) -> Self {
         Self {
             code,
@@ -35,7 +35,7 @@ impl Failure {
         }
     }
 
-    /// Returns whether the record was dropped because of another failure, which says why.
+    /// Returns whether the record was dropped because of another failure, which has the cause.
     pub fn is_secondary(&self) -> bool {
         matches!(
             self.code,

@@ -1,4 +1,4 @@
-//! The group's metadata, and assignments whose failures are not swallowed.
+//! The group's metadata, and assignments whose failures are reported.
 
 use rdkafka::{
     TopicPartitionList, bindings as sys,
@@ -17,7 +17,7 @@ unsafe impl Send for GroupMetadata {}
 unsafe impl Sync for GroupMetadata {}
 
 impl GroupMetadata {
-    /// Returns the member's metadata as it is now; `None` while it has no part in the group.
+    /// Returns the member's current metadata; `None` while it is not part of the group.
     pub fn of<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the consumer outlives the call, and the result is ours to destroy.
         let metadata =
@@ -31,8 +31,9 @@ impl GroupMetadata {
         unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.0) }
     }
 
-    /// Returns whether the group counts the member in. One whose session has ended, as far as the
-    /// client can tell, has lost its name in the group; one that joins has no generation yet.
+    /// Returns whether the group counts this process as a member. After its session has ended, as
+    /// far as the client can tell, it has lost its name in the group; while joining it has no
+    /// generation yet.
     pub fn is_member(&self) -> bool {
         // SAFETY: the pointer is live until drop, and the name lives as long.
         let is_named = unsafe {
@@ -54,7 +55,7 @@ impl Drop for GroupMetadata {
     }
 }
 
-/// Returns whether the group has already given our partitions to others.
+/// Returns whether the group has already assigned our partitions to others.
 pub fn assignment_lost<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
     // SAFETY: the consumer outlives the call.
     unsafe { sys::rd_kafka_assignment_lost(consumer.client().native_ptr()) != 0 }
@@ -63,7 +64,7 @@ pub fn assignment_lost<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> bool {
 /// Adds partitions to a cooperative assignment, without fetching from them.
 ///
 /// # Errors
-/// What librdkafka refuses; the Rust client's own callback ignores it.
+/// When librdkafka fails; the Rust client's own callback ignores that.
 pub fn incremental_assign_paused<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &TopicPartitionList,
@@ -76,10 +77,10 @@ pub fn incremental_assign_paused<C: ConsumerContext>(
     }
 }
 
-/// Gives partitions of a cooperative assignment back.
+/// Gives up partitions of a cooperative assignment.
 ///
 /// # Errors
-/// What librdkafka refuses.
+/// When librdkafka fails.
 pub fn incremental_unassign<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &TopicPartitionList,

@@ -1,4 +1,4 @@
-//! Who is in a consumer group now.
+//! The current members of a consumer group.
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -19,7 +19,7 @@ pub struct Member {
     /// The instance id of a static member, else the client id.
     pub name: String,
     pub client_id: String,
-    /// The address that the broker sees.
+    /// The address as seen by the broker.
     pub host: String,
 }
 
@@ -29,8 +29,8 @@ impl fmt::Display for Member {
     }
 }
 
-/// Returns the members of the group; none when there is no such group, or one of KIP-848, whose
-/// members librdkafka cannot name yet: see [`group_is_live`].
+/// Returns the members of the group; none if there is no such group, or it is a KIP-848 group,
+/// whose members librdkafka cannot list yet: see [`group_is_live`].
 ///
 /// # Errors
 /// What the group's coordinator refuses, or no answer in time.
@@ -90,7 +90,7 @@ pub fn group_is_live<C: ConsumerContext>(
     }
 }
 
-/// The event that an admin call ends in, live until it is dropped.
+/// The resulting event of an admin call, live until it is dropped.
 struct Answer(*mut sys::rd_kafka_event_t);
 
 impl Answer {

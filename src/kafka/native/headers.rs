@@ -1,4 +1,4 @@
-//! A message's headers, which librdkafka parses only when it is asked for them.
+//! A message's headers, which librdkafka parses only on demand.
 
 use std::{ffi::CStr, fmt, ptr, slice};
 
@@ -24,7 +24,7 @@ impl Headers for MessageHeaders {
         // on one thread: it holds pointers, so it is not `Sync`.
         let code = unsafe { sys::rd_kafka_message_headers(&raw const self.0, &raw mut headers) };
         if code != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-            // It has none, or what it has cannot be read.
+            // There are no headers, or they cannot be read.
             return;
         }
         for index in 0.. {
@@ -57,7 +57,7 @@ impl Headers for MessageHeaders {
 
 impl fmt::Debug for MessageHeaders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Their content is not for logs.
+        // Their content must not be logged.
         f.debug_struct("MessageHeaders").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
-//! What librdkafka logs, led into the log of the process.
+//! Redirects librdkafka's log lines to the log of the process.
 //!
-//! Promise: no client writes to standard error by itself, whatever queue its lines end up in.
+//! Promise: no client writes to standard error by itself, whichever queue its lines end up in.
 
 use std::ffi::{CStr, c_char};
 
@@ -8,18 +8,18 @@ use rdkafka::bindings as sys;
 
 use super::{Handle, Native};
 
-/// Leads what the client logs outside of its own context into the log of the process.
+/// Redirects what the client logs outside of its own context to the log of the process.
 ///
-/// The Rust client has lines queued and passes them on where it serves the queue itself. Where it
-/// does not, as in a batch read or while a client closes, librdkafka writes them to standard error,
-/// unless it has another place for them.
+/// The Rust client has lines queued and passes them on wherever it serves the queue itself. Where
+/// it does not, as in a batch read or while a client closes, librdkafka writes them to standard
+/// error, unless it has another logger.
 pub fn lead_logs(client: &impl Native) {
     let Handle(client) = client.handle();
     // SAFETY: the client is live, and the callback uses nothing of it.
     unsafe { sys::rd_kafka_set_logger(client, Some(on_log)) };
 }
 
-/// Takes one line.
+/// Logs one line.
 pub(super) unsafe extern "C" fn on_log(
     _: *const sys::rd_kafka_t,
     level: i32,
@@ -34,7 +34,7 @@ pub(super) unsafe extern "C" fn on_log(
         unsafe { CStr::from_ptr(start) }.to_string_lossy()
     };
     let (facility, line) = (text(facility), text(line));
-    // Errors come back from the calls as well, with a shard to them, or through the context.
+    // Errors also come back from the calls, with their shard, or through the context.
     match level {
         0..=2 => tracing::error!(%facility, "{}", line.trim()),
         _ => tracing::debug!(%facility, "{}", line.trim()),

@@ -1,7 +1,7 @@
 //! The librdkafka calls that the Rust client does not offer, or offers at too high a price.
 //!
-//! Promise: safe types; no pointer leaves this folder. Ban: no `unsafe` anywhere else.
-//! Each `unsafe` block says what it relies on.
+//! Promise: safe types; no pointer leaves this folder. Ban: no `unsafe` anywhere else. Each
+//! `unsafe` block states what it relies on.
 #![allow(unsafe_code, reason = "the one place where librdkafka is called directly")]
 
 mod consumer;
@@ -27,14 +27,14 @@ pub use logs::lead_logs;
 pub use producer::{NativeProducer, Outgoing, TopicHandle};
 pub use tokens::{Handle, Native, Token, TokenClient, TokenRegistry};
 
-/// Returns a time as librdkafka takes it, in milliseconds.
+/// Converts a time to milliseconds, as librdkafka takes it.
 fn millis(time: std::time::Duration) -> i32 {
     i32::try_from(time.as_millis()).unwrap_or(i32::MAX)
 }
 
-/// Ends the process at once and without an error, whatever its threads are in the middle of.
+/// Ends the process at once and without an error, whatever its threads are doing.
 ///
-/// An ordinary end runs what libraries have to tidy up at exit, under threads that still use it.
+/// A normal exit runs the exit handlers of libraries while threads still use them.
 pub fn end_process() -> ! {
     // SAFETY: nothing runs after it, and there is nothing that it relies on.
     unsafe { libc::_exit(0) }

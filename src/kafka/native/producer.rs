@@ -17,7 +17,7 @@ use super::{
 use crate::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-/// Messages handed to librdkafka in one call.
+/// Messages passed to librdkafka in one call.
 const BATCH_MESSAGES: usize = 4096;
 
 /// A transactional producer.
@@ -38,7 +38,7 @@ pub struct TopicHandle(usize);
 /// A record to send, without its headers.
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// What it is known by if it is refused, see [`Failure::record`].
+    /// Identifies the record if it is rejected, see [`Failure::record`].
     pub number: usize,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
@@ -46,10 +46,10 @@ pub struct Outgoing<'a> {
 }
 
 impl NativeProducer {
-    /// Creates the client; nothing is sent yet. What it measures goes to `meter`.
+    /// Creates the client; nothing is sent yet. Its measurements go to `meter`.
     ///
     /// # Errors
-    /// Settings that librdkafka refuses.
+    /// When librdkafka rejects the settings.
     pub fn create(config: &ClientConfig, meter: Meter) -> Result<Self, String> {
         let native = config.create_native_config().map_err(|error| error.to_string())?;
         let deliveries = Box::new(Deliveries::new(meter));
@@ -84,7 +84,7 @@ impl NativeProducer {
         self.deliveries.watch(self.topics[topic.0]);
     }
 
-    /// Waits until a broker is connected, and has answered.
+    /// Waits until a broker is connected and has answered.
     ///
     /// # Errors
     /// When none does in time.
@@ -110,14 +110,14 @@ impl NativeProducer {
     /// Fences older producers of the same transactional id and settles their transaction.
     ///
     /// # Errors
-    /// As librdkafka's.
+    /// Those of librdkafka.
     pub fn init_transactions(&mut self, timeout: Duration) -> Result<(), Failure> {
         // SAFETY: the client is live.
         unsafe { Failure::check(sys::rd_kafka_init_transactions(self.client, millis(timeout))) }
     }
 
     /// # Errors
-    /// As librdkafka's.
+    /// Those of librdkafka.
     pub fn begin(&mut self) -> Result<(), Failure> {
         self.deliveries.begin();
         // SAFETY: the client is live.
@@ -127,8 +127,8 @@ impl NativeProducer {
     /// Queues all records; an empty value becomes a tombstone.
     ///
     /// # Errors
-    /// The first record that librdkafka refuses for another reason than a full queue, for which
-    /// it waits.
+    /// The first record that librdkafka rejects for any reason except a full queue, for which it
+    /// waits.
     pub fn produce_batch<'a>(
         &mut self,
         topic: TopicHandle,
@@ -185,11 +185,11 @@ impl NativeProducer {
         Ok(())
     }
 
-    /// Queues one record with timestamp and headers; should it be refused, its number is
+    /// Queues one record with timestamp and headers; if it is rejected, its number is in
     /// [`Failure::record`].
     ///
     /// # Errors
-    /// As librdkafka's, except for a full queue, for which it waits.
+    /// Those of librdkafka, except for a full queue, for which it waits.
     pub fn produce<'a>(
         &mut self,
         topic: TopicHandle,
@@ -249,10 +249,10 @@ impl NativeProducer {
         name.to_string_lossy().into_owned()
     }
 
-    /// Asks a broker whether a topic is there.
+    /// Asks a broker whether a topic exists.
     ///
     /// # Errors
-    /// [`RDKafkaErrorCode::UnknownTopicOrPartition`] when it is not; when no broker answers in
+    /// [`RDKafkaErrorCode::UnknownTopicOrPartition`] when it does not; when no broker answers in
     /// time.
     pub fn find_topic(&mut self, name: &str, timeout: Duration) -> Result<(), Failure> {
         let topic = self.topic(name);
@@ -279,7 +279,7 @@ impl NativeProducer {
         Failure::of_code(code.unwrap_or(NO_ERROR))
     }
 
-    /// Takes what the client has to tell, waiting that long for something.
+    /// Handles the client's reports, waiting up to `wait` for one.
     pub fn serve(&self, wait: Duration) {
         // SAFETY: the client is live; delivery reports touch only the deliveries.
         unsafe { sys::rd_kafka_poll(self.client, millis(wait)) };
@@ -289,17 +289,17 @@ impl NativeProducer {
     /// delivered to the watched topic since the transaction began.
     ///
     /// # Errors
-    /// A time-out, or the first delivery that failed and says why.
+    /// A timeout, or the first failed delivery that has an actual cause.
     pub fn flush(&mut self, timeout: Duration) -> Result<Option<i64>, Failure> {
         // SAFETY: the client is live.
         let flushed = unsafe { sys::rd_kafka_flush(self.client, millis(timeout)) };
-        // What was refused explains what is still on its way.
+        // A rejected record explains why others are still pending.
         let outcome = self.deliveries.outcome()?;
         Failure::of_code(flushed)?;
         Ok(outcome)
     }
 
-    /// Returns for how long brokers have held the client back at most since the last call, because
+    /// Returns the longest time that brokers have throttled the client since the last call, because
     /// of its quota.
     pub fn take_throttled(&self) -> Duration {
         self.deliveries.take_throttled()
@@ -308,7 +308,7 @@ impl NativeProducer {
     /// Adds the consumer's offsets to the transaction.
     ///
     /// # Errors
-    /// As librdkafka's.
+    /// Those of librdkafka.
     pub fn send_offsets(
         &mut self,
         offsets: &TopicPartitionList,
@@ -327,20 +327,20 @@ impl NativeProducer {
     }
 
     /// # Errors
-    /// As librdkafka's.
+    /// Those of librdkafka.
     pub fn commit(&mut self, timeout: Duration) -> Result<(), Failure> {
         // SAFETY: the client is live.
         unsafe { Failure::check(sys::rd_kafka_commit_transaction(self.client, millis(timeout))) }
     }
 
     /// # Errors
-    /// As librdkafka's.
+    /// Those of librdkafka.
     pub fn abort(&mut self, timeout: Duration) -> Result<(), Failure> {
         // SAFETY: the client is live.
         unsafe { Failure::check(sys::rd_kafka_abort_transaction(self.client, millis(timeout))) }
     }
 
-    /// Returns the error that made the client useless, if one did.
+    /// Returns the error that made the client unusable, if any.
     pub fn fatal_error(&self) -> Option<Failure> {
         let mut text = [0; 512];
         // SAFETY: the client is live and the buffer as long as the call is told.

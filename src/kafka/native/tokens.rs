@@ -1,4 +1,4 @@
-//! Clients that log in with a token, each of which gets every new one.
+//! Clients that log in with a token and receive every new one.
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -23,21 +23,21 @@ use crate::files::Password;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     pub value: String,
-    /// Whom the token is for, for librdkafka's own words only.
+    /// The token's subject, used only in librdkafka's own messages.
     pub principal: String,
-    /// What brokers want beside the token.
+    /// What brokers require besides the token.
     pub extensions: Vec<(String, String)>,
-    /// From when it was asked for.
+    /// How long it is valid, from the moment it was requested.
     pub lifetime: Duration,
 }
 
-/// A client of librdkafka, of any kind.
+/// A librdkafka client of any kind.
 pub trait Native {
-    /// Returns the handle, which stays the same and is live for as long as the client is.
+    /// Returns the handle, which stays the same and is live as long as the client is.
     fn handle(&self) -> Handle;
 }
 
-/// librdkafka's handle of a client, of use in this folder only.
+/// librdkafka's handle of a client, used in this folder only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Handle(pub(super) *mut sys::rd_kafka_t);
 
@@ -64,14 +64,14 @@ impl<C: ClientContext> Native for AdminClient<C> {
     }
 }
 
-/// The clients that live now.
+/// The clients that are alive now.
 #[derive(Debug, Default)]
 pub struct TokenRegistry(Mutex<Vec<Handle>>);
 
-/// A client that gets every new token for as long as it lives.
+/// A client that receives every new token for as long as it lives.
 #[derive(Debug)]
 pub struct TokenClient<T> {
-    // Dropped before the client, so that no token goes to a handle that is no more.
+    // Dropped before the client, so that no token goes to a dead handle.
     _place: Option<Place>,
     client: T,
 }
@@ -83,17 +83,17 @@ struct Place {
 }
 
 impl TokenRegistry {
-    /// Gives the client the token, and all later ones.
+    /// Gives the client the token and all later ones.
     ///
     /// # Errors
-    /// What librdkafka has against the token.
+    /// When librdkafka rejects the token.
     pub fn keep<T: Native>(
         self: &Arc<Self>,
         client: T,
         token: &Token,
     ) -> Result<TokenClient<T>, String> {
         let handle = client.handle();
-        // The lock orders this with `renew`: no newer token can be overtaken.
+        // The lock orders this with `renew`: an older token never replaces a newer one.
         let mut all = self.all();
         set(handle, token)?;
         all.push(handle);
@@ -104,7 +104,7 @@ impl TokenRegistry {
     /// Gives the client its user name and password, and all later ones.
     ///
     /// # Errors
-    /// What librdkafka has against them.
+    /// When librdkafka rejects them.
     pub fn keep_with<T: Native>(
         self: &Arc<Self>,
         client: T,
@@ -118,7 +118,7 @@ impl TokenRegistry {
         Ok(TokenClient { _place: Some(Place { logins: Arc::clone(self), handle }), client })
     }
 
-    /// Gives user name and password to all clients.
+    /// Gives the user name and password to all clients.
     pub fn renew_with(&self, password: &Password) {
         for handle in self.all().iter() {
             if let Err(reason) = set_password(*handle, password) {

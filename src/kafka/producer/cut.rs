@@ -1,4 +1,4 @@
-//! Dead letters that their topic does not take as they are.
+//! Dead letters that are too large for their topic.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,11 +8,11 @@ use rollcall_core::{
     shard::Transaction,
 };
 
-/// How large dead letters may be, as far as refusals have shown: their topic may take less than it
-/// did when the worker started. What is larger goes out without value and headers of its record.
+/// How large dead letters may be, as learned from rejections: their topic may accept less than it
+/// did when the worker started. A larger one is sent without its record's value and headers.
 ///
-/// Shared by the producers of all shards: one that was refused a record is of no more use, since
-/// librdkafka loses count of the records that were aborted with it.
+/// Shared by the producers of all shards: a producer that had a record rejected cannot be used any
+/// more, since librdkafka loses count of the records that were aborted with it.
 #[derive(Debug)]
 pub struct LetterRoom(AtomicUsize);
 
@@ -23,8 +23,8 @@ impl Default for LetterRoom {
 }
 
 impl LetterRoom {
-    /// Notes that one record was refused that is too large by itself. `false` if it is no dead
-    /// letter, or was cut already.
+    /// Records the rejection of a single record that is too large. Returns `false` if it is not a
+    /// dead letter, or was already cut.
     pub(super) fn refused(&self, transaction: &Transaction, failure: &Failure) -> bool {
         let record = failure.record.and_then(|number| transaction.outputs.get(number));
         let letter = record.filter(|output| output.sink == Sink::DeadLetter);
@@ -32,7 +32,7 @@ impl LetterRoom {
         bytes < self.0.fetch_min(bytes, Ordering::Relaxed)
     }
 
-    /// Returns what goes out for `output`, if that is not itself.
+    /// Returns what is sent instead of `output`, if it has to be shortened.
     pub(super) fn shortened(&self, output: &Output) -> Option<Output> {
         let is_cut =
             output.sink == Sink::DeadLetter && output.bytes() >= self.0.load(Ordering::Relaxed);

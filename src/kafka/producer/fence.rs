@@ -1,4 +1,4 @@
-//! Taking a shard over: its producer, and what keeps it from having one.
+//! Takes a shard over: creates its producer, and explains why that may fail.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,10 @@ use rollcall_core::{
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Where brokers keep the state of transactions.
+/// The topic where brokers keep the state of transactions.
 const TRANSACTION_LOG: &str = "__transaction_state";
 
-/// Fences every owner of the shard and settles its open transaction, without becoming one.
+/// Fences every owner of the shard and settles its open transaction, without becoming an owner.
 ///
 /// # Errors
 /// When Kafka does not answer or refuses.
@@ -28,8 +28,8 @@ pub fn fence_all(connection: &Connection, shard: ShardId) -> Result<()> {
     init_transactions(&mut native)
 }
 
-/// Makes the producer of a shard, with the largest record and the largest batch of records that it
-/// may send, in bytes.
+/// Creates the producer of a shard, with the largest record and the largest batch that it may send,
+/// in bytes.
 pub(super) fn create(
     connection: &Connection,
     shard: ShardId,
@@ -44,9 +44,9 @@ pub(super) fn create(
 
 pub(super) fn init_transactions(native: &mut NativeProducer) -> Result<()> {
     let deadline = Instant::now() + TIMEOUT;
-    // Asked for a coordinator while it is connected to no broker, librdkafka asks again only after
-    // half a second. The first answer may make it connect again, by the name that brokers have for
-    // themselves. What goes wrong here goes wrong below as well, and is reported there.
+    // If librdkafka is asked for a coordinator while not connected to any broker, it retries only
+    // after half a second. The first response may make it reconnect, under the name that brokers
+    // advertise. An error here also occurs below, and is reported there.
     for _ in 0..2 {
         let _ = native.meet_broker(MEETING_TIMEOUT);
     }
@@ -61,10 +61,10 @@ pub(super) fn init_transactions(native: &mut NativeProducer) -> Result<()> {
     })
 }
 
-/// Says why there is no coordinator for transactions, as far as brokers that answer tell.
+/// Returns why there is no coordinator for transactions, as far as brokers that answer report it.
 fn no_coordinator(native: &mut NativeProducer, failure: &Failure) -> Error {
     match native.find_topic(TRANSACTION_LOG, MEETING_TIMEOUT) {
-        // It is made when it is asked for, which was long ago.
+        // It is created on the first request, which was long ago.
         Err(Failure { code: RDKafkaErrorCode::UnknownTopicOrPartition, .. }) => {
             Error::Misconfigured(format!(
                 "the brokers have no log of transactions ({TRANSACTION_LOG}) and cannot make one: \

@@ -1,4 +1,4 @@
-//! What an OAuth 2.0 server answers, purely.
+//! Parses the response of an OAuth 2.0 server; pure.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How long a token is taken for good that does not say how long it is.
+/// How long a token is assumed to be valid if the response does not say.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(300);
-/// Renewed at least that often, whatever the server says.
+/// Tokens are renewed at least this often, whatever the server says.
 const LIFETIME_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// How much of an answer is repeated.
+/// How much of a response is quoted in a message.
 const REPEATED_CHARACTERS_MAX: usize = 300;
 
-/// A token and how long it is good for.
+/// A token and how long it is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Given {
     pub access_token: String,
@@ -33,13 +33,13 @@ struct Problem {
     error_description: Option<String>,
 }
 
-/// Reads the answer to a request that succeeded.
+/// Parses the response to a request that succeeded.
 ///
 /// # Errors
-/// What is there instead of a token.
+/// What the response contains instead of a token.
 pub(super) fn token(body: &[u8]) -> Result<Given, String> {
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-        // Not repeated: what it holds may be a token all the same.
+        // Not quoted: it may contain a token all the same.
         return Err("no JSON object".to_owned());
     };
     let Some(access_token) = answer.access_token.filter(|token| !token.is_empty()) else {
@@ -56,12 +56,12 @@ pub(super) fn token(body: &[u8]) -> Result<Given, String> {
     Ok(Given { access_token, lifetime })
 }
 
-/// Some servers write the number as a text.
+/// Some servers write the number as text.
 fn seconds(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// Returns what the server says of a request that it refused.
+/// Returns the server's explanation for a rejected request.
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
     let said = serde_json::from_slice::<Problem>(body).ok();
     let said = said.map(|said| [said.error, said.error_description].into_iter().flatten());

@@ -1,8 +1,8 @@
-//! Tokens to log in with: one at a time for all clients of this process, renewed while it is good.
+//! Login tokens: one at a time for all clients of this process, renewed before it expires.
 //!
-//! Promise: a client that is kept here has a token before it connects for the first time, and a new
-//! one in time for as long as it lives. Not librdkafka's own client for tokens: each connection
-//! would ask for one of its own, and the reasons for a refusal would be lost; see
+//! Promise: a client that is kept here has a token before it first connects, and gets new ones in
+//! time for as long as it lives. librdkafka's own token client is not used: each connection would
+//! request a separate token, and the reasons for a rejection would be lost; see
 //! docs/adr/0007-tokens.md.
 
 mod answer;
@@ -25,13 +25,13 @@ use super::{
 };
 use rollcall_object::{Oauth, secret::SecretError};
 
-/// How much of a token's life passes before it is renewed: time is left for a server that is away.
+/// The fraction of a token's life after which it is renewed; the rest covers a server outage.
 const RENEWED_AFTER: f64 = 0.7;
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 const PATH: &str = "spec.kafka.sasl.oauth";
 
-/// The tokens that this process's clients log in with. Ends its thread when dropped.
+/// The tokens that this process's clients log in with. Stops its thread when dropped.
 pub struct Tokens {
     shared: Arc<Shared>,
     fetched: Sender<()>,
@@ -40,11 +40,11 @@ pub struct Tokens {
 type Source = Box<dyn Fn() -> Result<Request, SecretError> + Send + Sync>;
 
 struct Shared {
-    /// Asked each time, so that a secret that was changed in its file counts from then on.
+    /// Called each time, so that a secret that was changed in its file is used from then on.
     source: Source,
     logins: Arc<TokenRegistry>,
     held: Mutex<Option<Held>>,
-    /// Why there is no newer token, since it was last asked for.
+    /// Why there is no newer token, if the last request failed.
     failed: Mutex<Option<(&'static str, String)>>,
 }
 
@@ -62,7 +62,7 @@ impl Tokens {
         Self::from_source(Box::new(move || request(&oauth)))
     }
 
-    /// Returns tokens that are always asked for in the same way.
+    /// Returns tokens that are always requested in the same way.
     pub fn with(request: Request) -> Self {
         Self::from_source(Box::new(move || Ok(request.clone())))
     }
@@ -77,7 +77,7 @@ impl Tokens {
         Self { shared, fetched }
     }
 
-    /// Returns why there is nothing to log in with, if that is so.
+    /// Returns why there is nothing to log in with, if so.
     pub fn trouble(&self) -> Option<NoLogin> {
         let shared = &self.shared;
         let (reason, message) = shared.failed().clone()?;
@@ -87,11 +87,11 @@ impl Tokens {
     /// Keeps a client logged in for as long as it lives.
     ///
     /// # Errors
-    /// When there is no token and none is to be had.
+    /// When there is no token and none can be fetched.
     pub fn keep<T: Native>(&self, client: T) -> Result<TokenClient<T>, Refusal> {
         let Self { shared, fetched } = self;
-        // Held while the first token is fetched, so that not every client asks for one; and while
-        // the client is added, so that no newer one passes it by.
+        // Held while the first token is fetched, so that not every client requests one; and while
+        // the client is added, so that it does not miss a newer one.
         let mut held = shared.held();
         if held.as_ref().is_none_or(|held| held.expires_at <= Instant::now()) {
             let fresh = shared.fetch_apart()?;
@@ -132,7 +132,7 @@ impl Shared {
         })
     }
 
-    /// Fetches on a thread of its own: the caller's may belong to an asynchronous runtime.
+    /// Fetches on a separate thread: the caller's may belong to an asynchronous runtime.
     fn fetch_apart(&self) -> Result<Held, Refusal> {
         thread::scope(|scope| scope.spawn(|| self.fetch()).join())
             .expect("fetching a token does not panic")
@@ -140,7 +140,7 @@ impl Shared {
 
     fn renew_until_dropped(&self, fetched: &Receiver<()>) {
         let mut pause = RETRY_MIN;
-        // Nothing to renew before somebody has needed a token.
+        // There is nothing to renew before a client has needed a token.
         let mut told = fetched.recv().map_err(|_| RecvTimeoutError::Disconnected);
         loop {
             let wait = match told {

@@ -1,4 +1,4 @@
-//! Asks an OAuth 2.0 server for a token by client credentials (RFC 6749, section 4.4).
+//! Requests a token from an OAuth 2.0 server by client credentials (RFC 6749, section 4.4).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,10 +12,10 @@ use rollcall_object::secret::SecretError;
 use rollcall_service::http::client::{self, Answer, Client, Failure, Trusted};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Tokens that list many groups have some ten thousand bytes.
+/// Tokens that list many groups take some ten thousand bytes.
 const ANSWER_BYTES_MAX: usize = 256 << 10;
 
-/// What is asked of whom.
+/// A request for a token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// With the scheme `http` or `https`, and a host.
@@ -24,9 +24,9 @@ pub struct Request {
     pub client_secret: String,
     pub scope: Option<String>,
     pub audience: Option<String>,
-    /// What brokers want beside the token.
+    /// What brokers require besides the token.
     pub extensions: BTreeMap<String, String>,
-    /// Whom to trust; `None` for the system's certificate authorities.
+    /// The certificate authorities to trust; `None` for those of the system.
     pub ca_pem: Option<String>,
 }
 
@@ -60,7 +60,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Returns why as one word, for conditions and answers.
+    /// Returns the reason as one word, for conditions and responses.
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } | Self::Tls { .. } => "TokenEndpointUnreachable",
@@ -81,7 +81,7 @@ impl Refusal {
     }
 }
 
-/// Asks for a token, and returns it with how long it is good for. Blocks; not to be called from
+/// Requests a token, and returns it with how long it is valid. Blocks; must not be called from
 /// asynchronous code.
 ///
 /// # Errors
