@@ -1,4 +1,4 @@
-//! How much memory a worker gives to what.
+//! How a worker's memory is divided.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ const MIB: u64 = 1 << 20;
 
 /// Used when nothing limits the process and nothing is set.
 const DEFAULT: u64 = 160 * MIB;
-/// The least that a worker works with.
+/// The minimum that a worker can run with.
 const LEAST: u64 = 16 * MIB;
-/// What a worker takes besides its budget, whatever the budget: code, threads, and the client
-/// library's connections and producers.
+/// Memory that a worker takes in addition to its budget, whatever the budget: code, threads, and
+/// the client library's connections and producers.
 const BESIDES: u64 = 80 * MIB;
 
-/// How much memory a worker gives to what, in bytes. The parts add up to `total_bytes`.
+/// How a worker's memory is divided, in bytes. The parts add up to `total_bytes`.
 ///
 /// | part | share | what happens when it is too small |
 /// | --- | --- | --- |
@@ -26,17 +26,17 @@ const BESIDES: u64 = 80 * MIB;
 pub struct Budget {
     pub source: Source,
     pub total_bytes: usize,
-    /// Committed rows, in front of the stores.
+    /// Committed rows, cached in front of the stores.
     pub row_cache_bytes: usize,
-    /// RocksDB's blocks, indexes and filters, of all shards together.
+    /// RocksDB's blocks, indexes and filters, for all shards together.
     pub block_cache_bytes: usize,
-    /// Records fetched and not yet processed, of all consumers together.
+    /// Records fetched but not yet processed, for all consumers together.
     pub fetch_bytes: usize,
-    /// Transactions and spills being written, of all shards together.
+    /// Transactions and spills being written, for all shards together.
     pub in_flight_bytes: usize,
 }
 
-/// What a budget was made from.
+/// Where a budget comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The setting, in bytes.
@@ -53,11 +53,11 @@ impl Budget {
         Self::new(setting_bytes, cgroup::memory_limit(Path::new("/")))
     }
 
-    /// Returns the budget by `setting_bytes` if there is one, else by the memory limit, else the
-    /// default of 160 MiB.
+    /// Returns the budget from `setting_bytes` if set, else from the memory limit, else the default
+    /// of 160 MiB.
     ///
-    /// Of a limit, what a worker takes in any case is set aside, and a quarter of the rest is left
-    /// to fragmentation: 256 MiB give a budget of 132 MiB.
+    /// Of a limit, the memory that a worker takes in any case is set aside, and a quarter of the
+    /// rest is left for fragmentation: 256 MiB give a budget of 132 MiB.
     pub fn new(setting_bytes: Option<u64>, limit_bytes: Option<u64>) -> Self {
         let (source, total) = match (setting_bytes, limit_bytes) {
             (Some(setting), _) => (Source::Setting, setting),

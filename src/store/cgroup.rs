@@ -1,33 +1,33 @@
-//! The limits that the system's control groups put on this process: of memory, and of threads.
+//! The memory and thread limits that control groups put on this process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files that hold a limit: of version 2 of control groups, and of version 1.
+/// The files that hold a limit in version 2 of control groups, and in version 1.
 ///
-/// Memory above `memory.high` is taken back by force, so it bounds like `memory.max`.
+/// Memory above `memory.high` is reclaimed by force, so it is a limit like `memory.max`.
 const LIMITS_V2: [&str; 2] = ["memory.max", "memory.high"];
 const LIMITS_V1: [&str; 1] = ["memory.limit_in_bytes"];
 
-/// Threads and processes of a control group, which counts both alike.
+/// Threads and processes of a control group, which counts both together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tasks {
     pub max: u64,
-    /// Those of all processes in the group.
+    /// The number in all processes of the group.
     pub current: u64,
 }
 
 impl Tasks {
-    /// Returns how many more there may be.
+    /// Returns how many more are allowed.
     pub fn left(self) -> u64 {
         self.max.saturating_sub(self.current)
     }
 }
 
-/// Returns the smallest memory limit in bytes of the control groups that this process is in, from
-/// its own up to the outermost that can be seen; `None` when nothing bounds it but the machine.
+/// Returns the smallest memory limit in bytes of the control groups that contain this process, from
+/// its own group up to the outermost visible one; `None` if only the machine limits it.
 ///
-/// `root` is `/`, or stands for it in tests.
+/// `root` is `/`, or a stand-in for it in tests.
 pub(super) fn memory_limit(root: &Path) -> Option<u64> {
     let machine = machine_bytes(root).unwrap_or(u64::MAX);
     groups(root, "memory")?
@@ -38,12 +38,12 @@ pub(super) fn memory_limit(root: &Path) -> Option<u64> {
         })
         .filter_map(|file| number(&file))
         .min()
-        // "No limit" of version 1 is a number larger than any machine.
+        // "No limit" in version 1 is a number larger than any machine's memory.
         .filter(|&limit| limit < machine)
 }
 
-/// Returns the control group that leaves this process the least room for threads; `None` when none
-/// bounds them. `root` is `/`, or stands for it in tests.
+/// Returns the control group that leaves this process the least room for threads; `None` if none
+/// limits them. `root` is `/`, or a stand-in for it in tests.
 pub fn tasks(root: &Path) -> Option<Tasks> {
     groups(root, "pids")?
         .into_iter()
@@ -56,12 +56,12 @@ pub fn tasks(root: &Path) -> Option<Tasks> {
         .min_by_key(|tasks| tasks.left())
 }
 
-/// A number in a file; `None` for `max`, and where there is none.
+/// Reads a number from a file; `None` for `max`, or if there is no number.
 fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// The groups of one hierarchy that this process is in, its own first.
+/// The groups of one hierarchy that contain this process, its own first.
 struct Groups {
     unified: bool,
     dirs: Vec<PathBuf>,
@@ -80,15 +80,15 @@ fn groups(root: &Path, controller: &str) -> Option<Vec<Groups>> {
     Some(found.collect())
 }
 
-/// Which group of a hierarchy the process is in.
+/// The process's group within a hierarchy.
 struct Membership {
     unified: bool,
     path: PathBuf,
 }
 
 impl Membership {
-    /// Reads `4:memory:/docker/…` (version 1) or `0::/…` (version 2); others do not limit what
-    /// `controller` does.
+    /// Parses `4:memory:/docker/…` (version 1) or `0::/…` (version 2); other lines do not concern
+    /// `controller`.
     fn parse(line: &str, controller: &str) -> Option<Self> {
         let mut fields = line.splitn(3, ':');
         let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -102,7 +102,7 @@ impl Membership {
     }
 }
 
-/// Where a hierarchy can be seen, and which of its groups stands there.
+/// Where a hierarchy is mounted, and which of its groups is the root of the mount.
 struct Mount {
     unified: bool,
     top: PathBuf,
@@ -110,7 +110,7 @@ struct Mount {
 }
 
 impl Mount {
-    /// Reads `35 31 0:32 /top /point options… - type source super-options`.
+    /// Parses `35 31 0:32 /top /point options… - type source super-options`.
     fn parse(line: &str, controller: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
         let mut place = place.split(' ').skip(3);
@@ -127,7 +127,8 @@ impl Mount {
 /// Returns the directories from the process's group up to the mount point.
 fn dirs(root: &Path, mount: &Mount, group: &Path) -> Vec<PathBuf> {
     let point = root.join(mount.point.strip_prefix("/").unwrap_or(&mount.point));
-    // In a container the group may be named from outside, where the mount shows it as its top.
+    // In a container the group's path may be relative to the host, while the mount starts at the
+    // group.
     let below = group.strip_prefix(&mount.top).unwrap_or(Path::new(""));
     let inside = |part: &std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
     let below: PathBuf = below.components().filter(inside).collect();

@@ -1,4 +1,4 @@
-//! The state directory: its lock, its stores, and how a store leaves it.
+//! The state directory: its lock, its stores, and how a store is deleted.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
@@ -12,13 +12,13 @@ use rollcall_core::{record::ShardId, shard::Result};
 pub(super) const LOCK: &str = "rollcall.lock";
 const TRASH: &str = "trash";
 
-/// Longest wait for the lock: a process that is just ending, or someone who is only asking for
-/// the holder, gives it back within this time.
+/// Longest wait for the lock: a process that is about to end, or one that only asks for the holder,
+/// releases it within this time.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
-/// Takes the directory's lock, which lasts until the file is dropped or the process dies.
-/// Returns `None` when another process holds it.
+/// Takes the directory's lock, which is held until the file is dropped or the process dies. Returns
+/// `None` if another process holds it.
 pub(super) fn lock(dir: &Path) -> io::Result<Option<File>> {
     let mut file = open_lock(dir)?;
     let patience = Instant::now() + LOCK_WAIT;
@@ -42,14 +42,14 @@ fn open_lock(dir: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join(LOCK))
 }
 
-/// Returns the id that the holder of the lock wrote into it.
+/// Returns the process id that the holder of the lock wrote into it.
 pub(super) fn written_holder(dir: &Path) -> Option<u32> {
     let mut text = String::new();
     File::open(dir.join(LOCK)).ok()?.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
 
-/// Returns the process that works in the directory, if any; 0 when it has not said its id.
+/// Returns the process that uses the directory, if any; 0 if it has not written its id.
 pub fn holder(dir: &Path) -> io::Result<Option<u32>> {
     let file = match File::open(dir.join(LOCK)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -62,7 +62,7 @@ pub fn holder(dir: &Path) -> io::Result<Option<u32>> {
     }
 }
 
-/// Returns where a shard's database lives.
+/// Returns the path of a shard's database.
 pub(super) fn of_shard(dir: &Path, shard: ShardId) -> PathBuf {
     dir.join(shard.to_string())
 }
@@ -81,7 +81,7 @@ pub fn shards(dir: &Path) -> io::Result<Vec<ShardId>> {
     Ok(shards)
 }
 
-/// Deletes a database in one step that cannot be half done: after a crash it is whole or gone.
+/// Deletes a database atomically: after a crash it is either whole or gone.
 pub(super) fn discard(database: &Path) -> Result<()> {
     let failed = |error| failure::io(error, database);
     let trash = database.with_extension(TRASH);
@@ -90,13 +90,13 @@ pub(super) fn discard(database: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         renamed => renamed.map_err(failed)?,
     }
-    // Before the first file goes, or a loss of power could bring back half a database.
+    // Before the first file is deleted, or a power loss could bring back half a database.
     let parent = database.parent().expect("a database lies in a state directory");
     sync(parent).map_err(failed)?;
     remove_dir(&trash).map_err(failed)
 }
 
-/// Deletes what a crash in the middle of [`discard`] has left.
+/// Deletes what a crash during [`discard`] has left.
 pub(super) fn empty_trash(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -114,12 +114,12 @@ fn remove_dir(dir: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the directory's entries survive a loss of power.
+/// Makes the directory's entries durable against a power loss.
 pub(super) fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Notes when a database was last in use: the time its directory was changed.
+/// Records when a database was last in use, as the modification time of its directory.
 pub(super) fn touch(database: &Path, at: SystemTime) -> io::Result<()> {
     File::open(database)?.set_modified(at)
 }
@@ -129,7 +129,7 @@ pub(super) fn last_used(database: &Path) -> io::Result<SystemTime> {
     fs::metadata(database)?.modified()
 }
 
-/// Returns the bytes of a database's files. Files that go away meanwhile do not count.
+/// Returns the total size of a database's files. Files deleted meanwhile do not count.
 pub(super) fn bytes(database: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(database)? {

@@ -1,4 +1,4 @@
-//! What a failure of the local disk asks of the shard.
+//! How a shard must react to a failure of the local disk.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -8,17 +8,17 @@ use rocksdb::ErrorKind;
 use rollcall_core::shard::Error;
 use rollcall_core::text::plain::without_number;
 
-/// What the system says when a disk, a quota or a file is full.
+/// The system's messages when a disk, a quota or a file is full.
 const FULL: [&str; 3] = ["No space left on device", "Disk quota exceeded", "File too large"];
-/// What the system says when the process may not write.
+/// The system's messages when the process may not write.
 const FORBIDDEN: [&str; 3] =
     ["Permission denied", "Read-only file system", "Operation not permitted"];
-/// A file that the database counts on and that nobody but the database may delete.
+/// A file that the database needs and that only the database may delete.
 const GONE: &str = "No such file or directory";
 
 /// Returns the reaction to a failure of a database at or below `path`.
 ///
-/// RocksDB's codes do not cross its C interface, only its text does.
+/// RocksDB's C interface passes on only the text of an error, not its code.
 pub(super) fn reaction(error: &rocksdb::Error, path: &Path) -> Error {
     match error.kind() {
         _ if says(error, &FULL) || says(error, &FORBIDDEN) => io(error, path),
@@ -46,7 +46,7 @@ pub(super) fn io(error: impl Display, path: &Path) -> Error {
     }
 }
 
-/// Returns the reaction to contents of `path` that make no sense.
+/// Returns the reaction to invalid contents of `path`.
 pub(super) fn corrupt(reason: impl Display, path: &Path) -> Error {
     Error::Corrupt(format!("{reason} ({})", path.display()))
 }

@@ -1,54 +1,54 @@
-//! What stores tell of themselves, for metrics.
+//! Figures of stores, for metrics.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rocksdb::{DB, properties};
 
-/// Figures of one store, or of several together.
+/// Figures of one store, or of several added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Rows and deadlines, as RocksDB estimates.
+    /// Rows and deadlines, as estimated by RocksDB.
     pub entries: u64,
-    /// Live files.
+    /// Size of the live files.
     pub bytes: u64,
-    /// The cache that all stores of a process share.
+    /// Size of the cache that all stores of a process share.
     pub block_cache_bytes: u64,
-    /// Spills not yet merged; of several stores the most that one has.
+    /// Spills not yet merged; for several stores, the largest number of any of them.
     pub unmerged_files: u64,
     pub background_errors: u64,
-    /// Stores whose writes RocksDB holds up at this moment.
+    /// Stores whose writes RocksDB is stopping at this moment.
     pub stopped: u64,
 }
 
-/// What all stores of a process have counted since it was started. None of it falls when a store is
-/// closed.
+/// Counts of all stores of a process since its start. They do not decrease when a store is closed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Time that spills have waited for merging to catch up, before RocksDB was asked.
+    /// Time that spills have waited for compaction before they were passed to RocksDB.
     pub spills_waited: Duration,
-    /// Time for which RocksDB itself has held writes up.
+    /// Time for which RocksDB itself has stalled writes.
     pub writes_stalled: Duration,
-    /// Blocks of files that were looked for in memory and found there, or not.
+    /// Block look-ups that found the block in memory, or not.
     pub block_hits: u64,
     pub block_misses: u64,
     /// Failures of RocksDB's background threads.
     pub background_errors: u64,
 }
 
-/// Room on the file system of the state directory.
+/// Space on the file system of the state directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Volume {
     pub size_bytes: u64,
-    /// What this process may use of what is free.
+    /// Free space that this process may use.
     pub free_bytes: u64,
 }
 
 impl Figures {
-    /// Asks the database, which answers from memory.
+    /// Queries the database, which answers from memory.
     pub(super) fn of(db: &DB) -> Self {
         let ask = |property: &properties::PropName| {
-            // What cannot be told is no reason to fail: the store's own calls say what is wrong.
+            // A figure that is unavailable is not an error: the store's own calls report what is
+            // wrong.
             db.property_int_value(property).ok().flatten().unwrap_or(0)
         };
         Self {
@@ -61,7 +61,7 @@ impl Figures {
         }
     }
 
-    /// Returns the figures of both.
+    /// Returns the sum of both.
     pub fn with(self, other: Self) -> Self {
         Self {
             entries: self.entries + other.entries,
@@ -76,7 +76,7 @@ impl Figures {
 
 impl Volume {
     /// # Errors
-    /// When the file system cannot be asked.
+    /// When the file system cannot be queried.
     pub(super) fn of(dir: &Path) -> std::io::Result<Self> {
         let stat = rustix::fs::statvfs(dir)?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);

@@ -1,4 +1,4 @@
-//! Whose state a directory holds, and why a directory is refused.
+//! Which reconciliation a state directory belongs to, and why a directory is rejected.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,12 +16,12 @@ const UNFINISHED: &str = "rollcall.json.new";
 /// The format of directories and databases that this version writes and reads.
 const FORMAT: u32 = 1;
 
-/// Whose state a directory holds. A store belongs to one cluster, group and changelog: it is
+/// What a state directory belongs to. A store belongs to one cluster, group and changelog and is
 /// never mixed with another's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
-    /// The Kafka cluster's own id.
+    /// The Kafka cluster's id.
     pub cluster_id: String,
     /// The consumer group.
     pub group: String,
@@ -82,7 +82,7 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 impl From<OpenError> for Error {
-    /// A full disk may have room again; everything else needs someone.
+    /// A full disk may have space again later; everything else needs someone to fix it.
     fn from(error: OpenError) -> Self {
         match &error {
             OpenError::Io { dir, source } => failure::io(source, dir),
@@ -103,7 +103,7 @@ struct FormatOnly {
     format: u32,
 }
 
-/// Checks that the directory is `expected`'s, and makes an empty one so.
+/// Checks that the directory belongs to `expected`, or claims it if it is empty.
 pub(super) fn claim(dir: &Path, expected: &Identity) -> Result<(), OpenError> {
     match read(dir)? {
         Some(found) if found == *expected => Ok(()),
@@ -119,7 +119,7 @@ pub(super) fn claim(dir: &Path, expected: &Identity) -> Result<(), OpenError> {
     }
 }
 
-/// Returns whose state the directory holds; `None` when nobody has claimed it.
+/// Returns what the directory belongs to; `None` if it has not been claimed.
 pub(super) fn read(dir: &Path) -> Result<Option<Identity>, OpenError> {
     let file = dir.join(FILE);
     let bytes = match fs::read(&file) {
@@ -132,7 +132,7 @@ pub(super) fn read(dir: &Path) -> Result<Option<Identity>, OpenError> {
         file: file.clone(),
         reason: error.to_string(),
     };
-    // The format first: another one may well say the rest differently.
+    // The format first: another format may store the rest differently.
     let FormatOnly { format } = serde_json::from_slice(&bytes).map_err(unreadable)?;
     if format != FORMAT {
         return Err(OpenError::Format { dir: dir.to_owned(), found: format });
@@ -141,12 +141,12 @@ pub(super) fn read(dir: &Path) -> Result<Option<Identity>, OpenError> {
     Ok(Some(contents.identity))
 }
 
-/// Stores are deleted by us: a directory with files of somebody else's is not taken over.
+/// We delete stores, so a directory with unknown files is not taken over.
 fn refuse_strangers(dir: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
     for entry in fs::read_dir(dir).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        // A fresh volume has the last one.
+        // A fresh volume contains the last one.
         let known = [LOCK, UNFINISHED, "lost+found"];
         if !known.iter().any(|known| name == **known) {
             let found = format!("`{}`", name.display());

@@ -1,4 +1,4 @@
-//! How rows, deadlines and facts about the store are named in the database.
+//! The database keys of rows, deadlines and facts about the store.
 //!
 //! | key | value |
 //! | --- | --- |
@@ -6,7 +6,7 @@
 //! | `m` + name | the store's checkpoint |
 //! | `r` + key | the row |
 //!
-//! The order of the bytes is the order of the deadlines, and a spill is written in this order.
+//! The byte order of the keys is the order of the deadlines, and a spill is written in this order.
 
 use rollcall_core::record::Timestamp;
 use rollcall_core::shard::Due;

@@ -8,11 +8,11 @@
 //! STATE_DIR/<shard>.trash/   a wiped store on its way out
 //! ```
 //!
-//! Promise: after a crash or a loss of power a store holds exactly the spills up to its
-//! checkpoint. Every spill is one sorted file that RocksDB takes in by one synced entry of its
-//! manifest, so rows, index and checkpoint appear together or not at all. Ban: no other way to
-//! write to a database, no log of RocksDB's own, no Kafka. Deleting a state directory loses
-//! nothing but time: the changelog is the truth.
+//! Promise: after a crash or a power loss, a store holds exactly the spills up to its checkpoint.
+//! Every spill is one sorted file that RocksDB ingests with a single synced entry of its manifest,
+//! so rows, index and checkpoint appear together or not at all. Ban: no other way to write to a
+//! database, no write-ahead log, no Kafka. Deleting a state directory costs only time: the
+//! changelog is the source of truth.
 
 #![forbid(unsafe_code)]
 

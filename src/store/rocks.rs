@@ -14,18 +14,18 @@ use super::{Figures, directory, failure, keys, settings, spill};
 use rollcall_core::record::Timestamp;
 use rollcall_core::shard::{Checkpoint, Due, Error, Result, Spill, Store};
 
-/// Rows looked up at once: a found row pins its block, so this bounds what they pin.
+/// Rows looked up at once: each row that is found pins its block, so this bounds the pinned memory.
 const LOOKUP_MAX: usize = 256;
-/// Longest time a spill waits for merging to catch up; then it goes on, so that a shard is slow
-/// rather than stuck.
+/// Longest time a spill waits for compaction; then it continues, so that a shard is slow rather
+/// than stuck.
 const MERGE_WAIT: Duration = Duration::from_secs(5);
-/// How often a waiting spill looks again.
+/// How often a waiting spill checks again.
 const MERGE_POLL: Duration = Duration::from_millis(5);
 
 /// One shard's rows in RocksDB.
 ///
-/// A database that is damaged is handed out too: every call says [`Error::Corrupt`] until
-/// [`Store::wipe`] heals it.
+/// A damaged database is also returned: every call fails with [`Error::Corrupt`] until
+/// [`Store::wipe`] repairs it.
 pub struct RocksStore {
     database: Database,
     dir: PathBuf,
@@ -41,12 +41,12 @@ enum Database {
 
 struct Open {
     db: DB,
-    /// Nothing was ever spilled: look-ups need not ask the disk.
+    /// Nothing was ever spilled: look-ups can skip the disk.
     empty: AtomicBool,
 }
 
 impl RocksStore {
-    /// Opens the shard's database in `dir`, which it creates if it is missing.
+    /// Opens the shard's database in `dir`, creating it if missing.
     pub(super) fn open(dir: PathBuf, settings: Arc<Settings>, hold: Hold) -> Result<Self> {
         let database = match open(&dir, &settings.database) {
             Ok(open) => Database::Open(open),
@@ -67,12 +67,12 @@ impl RocksStore {
         failure::reaction(error, &self.dir)
     }
 
-    /// Returns what the database tells of itself; nothing when it is damaged.
+    /// Returns the database's figures; zeros if it is damaged.
     pub fn figures(&self) -> Figures {
         self.database().map(|open| Figures::of(&open.db)).unwrap_or_default()
     }
 
-    /// Returns how many spills wait to be merged.
+    /// Returns how many spills are waiting to be merged.
     pub(super) fn unmerged_files(&self) -> Result<u64> {
         let db = &self.database()?.db;
         let level_zero = rocksdb::properties::num_files_at_level(0);
@@ -80,7 +80,7 @@ impl RocksStore {
         Ok(files.unwrap_or(0))
     }
 
-    /// Waits, for a bounded time, until merging has caught up with the spills.
+    /// Waits, for a bounded time, until compaction has caught up with the spills.
     fn wait_for_merging(&self) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -189,7 +189,7 @@ impl Store for RocksStore {
     }
 
     fn wipe(&mut self) -> Result<()> {
-        // Closes the database, whose files are about to go.
+        // Closes the database, whose files are about to be deleted.
         let reason = "wiping the local store did not finish".to_owned();
         self.database = Database::Failed(Error::Corrupt(reason));
         directory::discard(&self.dir)?;
@@ -199,7 +199,7 @@ impl Store for RocksStore {
 }
 
 impl Drop for RocksStore {
-    /// Notes until when the store was in use, for [`super::Stores::prune`].
+    /// Records when the store was last in use, for [`super::Stores::prune`].
     fn drop(&mut self) {
         if let Err(error) = directory::touch(&self.dir, SystemTime::now()) {
             tracing::debug!(%error, dir = %self.dir.display(), "last use of a store not noted");
@@ -222,10 +222,9 @@ fn open(dir: &Path, options: &Options) -> Result<Open> {
     Ok(Open { db, empty })
 }
 
-/// Removes what a crash left of a spill.
+/// Removes what a crash has left of a spill.
 ///
-/// It may be a second name of a file that the database lives on, so it must be unlinked and never
-/// written to.
+/// It may be a second name of a live database file, so it must be unlinked and never written to.
 fn remove_leftover(file: &Path) -> Result<()> {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failure::io(error, file)),
@@ -242,13 +241,13 @@ pub(super) fn checkpoint_in(db: &DB, dir: &Path) -> Result<Option<Checkpoint>> {
         .map_err(|error| failure::corrupt(format!("the checkpoint: {error}"), dir))
 }
 
-/// Returns an iterator that stands on the first row after the key `after`.
+/// Returns an iterator positioned at the first row after the key `after`.
 fn rows_after<'a>(db: &'a DB, after: Option<&[u8]>) -> DBRawIterator<'a> {
     let mut first = Vec::new();
     match after {
         Some(key) => {
             keys::push_row(&mut first, key);
-            // The smallest name past this one.
+            // The smallest key past this one.
             first.push(0);
         }
         None => first.extend_from_slice(keys::ROW_RANGE.0),
@@ -256,23 +255,23 @@ fn rows_after<'a>(db: &'a DB, after: Option<&[u8]>) -> DBRawIterator<'a> {
     let mut options = ReadOptions::default();
     options.set_iterate_lower_bound(first);
     options.set_iterate_upper_bound(keys::ROW_RANGE.1);
-    // Passing over everything once must not throw out what look-ups need.
+    // A full scan must not evict what look-ups need.
     options.fill_cache(false);
     let mut entries = db.raw_iterator_opt(options);
     entries.seek_to_first();
     entries
 }
 
-/// Returns an iterator that stands on the first deadline after `after`.
+/// Returns an iterator positioned at the first deadline after `after`.
 ///
-/// The bounds keep it from passing over the entries already removed before `after`, and over
-/// those due later.
+/// The bounds keep it from scanning entries before `after` that have been removed, and entries that
+/// are due later.
 fn due_entries<'a>(db: &'a DB, after: Option<&Due>, until_ms: Timestamp) -> DBRawIterator<'a> {
     let mut first = Vec::new();
     match after {
         Some(after) => {
             keys::push_due(&mut first, after.at_ms, &after.key);
-            // The smallest name past this one.
+            // The smallest key past this one.
             first.push(0);
         }
         None => first.extend_from_slice(keys::DUE_RANGE.0),

@@ -1,4 +1,4 @@
-//! A look at a store from outside, while its owner may be writing to it.
+//! Reads a store from outside, while its owner may be writing to it.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ use rollcall_core::{
 
 /// Enough for the indexes and filters of one store.
 const CACHE_BYTES: usize = 8 << 20;
-/// The owner may delete files between our reading of the manifest and our opening of them.
+/// The owner may delete files after we have read the manifest and before we open them.
 const ATTEMPTS_MAX: usize = 10;
 
-/// One shard's store as it was when it was opened. Takes no lock and writes nothing.
+/// One shard's store as of the time it was opened. Takes no lock and writes nothing.
 pub struct Snapshot {
     db: DB,
     dir: PathBuf,
 }
 
 impl Snapshot {
-    /// Returns whose state the directory holds.
+    /// Returns what the directory belongs to.
     pub fn identity(state_dir: &Path) -> std::result::Result<Option<Identity>, OpenError> {
         identity::read(state_dir)
     }
 
-    /// Opens the store of `shard`; `None` when it has no database yet.
+    /// Opens the store of `shard`; `None` if it has no database yet.
     pub fn open(state_dir: &Path, shard: ShardId) -> Result<Option<Self>> {
         let dir = directory::of_shard(state_dir, shard);
         let options = settings::read_only(CACHE_BYTES);
@@ -64,14 +64,14 @@ impl Snapshot {
         self.db.get(name).map_err(|error| failure::reaction(&error, &self.dir))
     }
 
-    /// Shows every key and row, in the order of the keys, until one is refused.
+    /// Calls `row` with every key and row, in key order, until it fails.
     pub fn rows(&self, mut row: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
         self.scan(keys::ROW_RANGE, |name, value| {
             row(keys::row_key(name).expect("the range holds rows only"), value)
         })
     }
 
-    /// Shows every entry of the index of deadlines, in order, until one is refused.
+    /// Calls `due` with every entry of the deadline index, in order, until it fails.
     pub fn due(&self, mut due: impl FnMut(Due) -> Result<()>) -> Result<()> {
         self.scan(keys::DUE_RANGE, |name, _| {
             due(keys::due_of(name).ok_or_else(|| Error::store("an entry of the due index"))?)
@@ -86,7 +86,7 @@ impl Snapshot {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(first);
         options.set_iterate_upper_bound(end);
-        // Passing over everything once must not throw out what look-ups need.
+        // A full scan must not evict what look-ups need.
         options.fill_cache(false);
         let mut entries = self.db.raw_iterator_opt(options);
         entries.seek_to_first();

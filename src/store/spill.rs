@@ -1,4 +1,4 @@
-//! A spill as one sorted file, ready to be taken in by the database.
+//! Writes a spill as one sorted file, ready for ingestion by the database.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use rocksdb::{Options, SstFileWriter};
 use super::{failure, keys};
 use rollcall_core::shard::{Error, Result, Spill, row_of};
 
-/// The file a spill is built in, inside the database's directory so that it can be linked.
-/// RocksDB leaves names alone that are not its own.
+/// The file in which a spill is built, inside the database's directory so that it can be linked.
+/// RocksDB ignores file names that are not its own.
 pub(super) const FILE: &str = "spill.building";
 
 /// Writes the spill to `file` and syncs it.
@@ -34,7 +34,7 @@ pub(super) fn write(spill: &Spill, options: &Options, file: &Path) -> Result<()>
     writer.finish().map_err(failed)
 }
 
-/// Merges two sorted lists, since the file takes its keys in order only.
+/// Merges two sorted lists, since the file requires its keys in order.
 fn write_deadlines(
     writer: &mut SstFileWriter<'_>,
     spill: &Spill,

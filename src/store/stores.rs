@@ -20,19 +20,19 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 /// All stores of one process, in one state directory that no other process may use meanwhile.
 ///
-/// They share one block cache and one set of threads, so what they take does not grow with the
-/// number of shards. Stores outlive this value; the directory stays locked until the last is gone.
+/// They share one block cache and one set of threads, so their cost does not grow with the number
+/// of shards. Stores outlive this value; the directory stays locked until the last one is dropped.
 pub struct Stores {
     dir: PathBuf,
     settings: Arc<Settings>,
     in_use: Arc<InUse>,
 }
 
-/// A store that lies in the directory.
+/// A store in the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     pub shard: ShardId,
-    /// Wall time at which it was last written to or closed.
+    /// Wall time when it was last written to or closed.
     pub last_used: SystemTime,
     /// Size of its files.
     pub bytes: u64,
@@ -43,7 +43,7 @@ impl Stores {
     ///
     /// # Errors
     /// [`OpenError`] when another process uses the directory, when it holds something else or
-    /// somebody else's state, or when it cannot be written to.
+    /// belongs to another reconciliation, or when it cannot be written to.
     pub fn open(
         dir: &Path,
         owner: &Identity,
@@ -71,8 +71,8 @@ impl Stores {
         })
     }
 
-    /// Opens a shard's store, new or as it was left. A store of the shard that is just being
-    /// closed is waited for.
+    /// Opens a shard's store, creating it if missing. Waits if a store of the shard is just being
+    /// closed.
     pub fn shard(&self, shard: ShardId) -> Result<RocksStore> {
         let hold = self.in_use.hold(shard)?;
         RocksStore::open(directory::of_shard(&self.dir, shard), Arc::clone(&self.settings), hold)
@@ -90,15 +90,15 @@ impl Stores {
         shards.into_iter().map(kept).collect::<std::io::Result<_>>().map_err(failed)
     }
 
-    /// Returns how much room the file system of the directory has.
+    /// Returns how much space the directory's file system has.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When it cannot be queried.
     pub fn volume(&self) -> std::io::Result<Volume> {
         Volume::of(&self.dir)
     }
 
-    /// Returns what all stores have counted since the start.
+    /// Returns the counts of all stores since the start.
     pub fn counts(&self) -> Counts {
         self.settings.counts()
     }
@@ -109,12 +109,13 @@ impl Stores {
         directory::discard(&directory::of_shard(&self.dir, shard))
     }
 
-    /// Deletes the stores that are not in use and were not for longer than `grace` before `now`,
-    /// and returns their shards. Keeping a store for a while makes it cheap to get a shard back.
+    /// Deletes the stores that are not in use and have not been for longer than `grace` before
+    /// `now`, and returns their shards. Keeping a store for a while makes it cheap to get a shard
+    /// back.
     pub fn prune(&self, grace: Duration, now: SystemTime) -> Result<Vec<ShardId>> {
         let mut pruned = Vec::new();
         for kept in self.kept()? {
-            // A clock that was set back makes a store look unused for no time at all.
+            // After a clock was set back, a store looks as if it had just been used.
             let unused = now.duration_since(kept.last_used).unwrap_or_default();
             if unused <= grace {
                 continue;
@@ -128,7 +129,7 @@ impl Stores {
     }
 }
 
-/// Which shards' stores are in use. RocksDB would refuse a second handle with an error that looks
+/// Which shards' stores are in use. RocksDB would reject a second handle with an error that looks
 /// like a broken disk.
 struct InUse {
     shards: Mutex<BTreeSet<ShardId>>,
@@ -159,7 +160,7 @@ impl InUse {
     }
 }
 
-/// The right to one shard's directory, given back on drop.
+/// The right to use one shard's directory, released on drop.
 pub(super) struct Hold {
     shard: ShardId,
     in_use: Arc<InUse>,

@@ -1,4 +1,4 @@
-//! What a process that is killed leaves behind.
+//! What a killed process leaves behind.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -10,12 +10,12 @@ use super::{SHARD, changelog_next, due, get, open, spill};
 use crate::{directory, spill as spill_file};
 use rollcall_core::shard::{Spill, Store};
 
-/// Names the directory in which this process is to be the victim.
+/// Names the directory in which this process runs as the victim.
 const VICTIM_DIR: &str = "ROLLCALL_TEST_VICTIM_DIR";
 const KEYS: i64 = 500;
 const KILLS: u32 = 24;
-/// The kills come this much later after a spill, each than the one before: a spill takes a few
-/// milliseconds, so they fall on all parts of it.
+/// Each kill comes this much later after a spill than the previous one: a spill takes a few
+/// milliseconds, so the kills hit all parts of it.
 const STEP: Duration = Duration::from_micros(300);
 
 /// The `n`th spill rewrites every key, forgets one and moves every deadline.
@@ -39,7 +39,7 @@ fn apply_for_ever(dir: &Path) -> ! {
     loop {
         store.apply(&next).expect("applied");
         n += 1;
-        // Made beforehand, so that from telling on there is nothing but the next spill to kill.
+        // Prepared in advance, so that after the report only the next spill can be interrupted.
         next = nth(n + 1);
         writeln!(std::io::stderr(), "applied {n}").expect("the parent reads");
     }
@@ -55,8 +55,8 @@ fn victim(dir: &Path) -> Child {
         .expect("the test binary can be run again")
 }
 
-/// Kills the victim `later` than it has told of its third spill, and returns the last spill it
-/// told of.
+/// Kills the victim `later` than it has reported its third spill, and returns the last spill it
+/// reported.
 fn kill(mut victim: Child, later: Duration) -> i64 {
     let told = BufReader::new(victim.stderr.take().expect("its errors are piped"));
     let mut numbers = told.lines().map(|line| {
@@ -101,7 +101,7 @@ fn what_a_crash_left_of_a_spill_is_unlinked_and_not_written_to() {
     let stores = open(dir.path());
     let store = stores.shard(SHARD).expect("opened");
     store.apply(&nth(1)).expect("applied");
-    // A crash between taking a file in and removing its first name leaves two names of one file.
+    // A crash after linking a file and before removing its first name leaves two names of one file.
     let database = directory::of_shard(dir.path(), SHARD);
     let files = std::fs::read_dir(&database).expect("listed").map(|entry| entry.expect("read"));
     let table = files
@@ -130,7 +130,7 @@ fn a_crash_in_the_middle_of_a_wipe_leaves_a_new_store() {
     let store = stores.shard(SHARD).expect("opened");
     store.apply(&nth(1)).expect("applied");
     drop((store, stores));
-    // The crash comes after the first step, when some files are deleted already.
+    // The crash comes after the first step, when some files have been deleted.
     let database = directory::of_shard(dir.path(), SHARD);
     let trash = database.with_extension("trash");
     std::fs::rename(&database, &trash).expect("renamed");

@@ -1,4 +1,4 @@
-//! Disks that are full, and files that are damaged.
+//! Full disks and damaged files.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -9,11 +9,11 @@ use super::{SHARD, changelog_next, due, get, open, some, spill, temporary};
 use crate::directory;
 use rollcall_core::shard::{Batch, Error, Spill, Store};
 
-/// Names the directory in which this process is to fill a disk.
+/// Names the directory in which this process fills a disk.
 const FULL_DIR: &str = "ROLLCALL_TEST_FULL_DIR";
 const ROWS: usize = 20_000;
 
-/// Rows that cannot be packed: about a megabyte and a half.
+/// Incompressible rows: about a megabyte and a half.
 fn large(changelog_next: i64) -> Spill {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(changelog_next.cast_unsigned());
     let mut noise = || {
@@ -30,7 +30,7 @@ fn large(changelog_next: i64) -> Spill {
     Spill::new(spill(changelog_next, &[], &[], &[]).checkpoint, rows)
 }
 
-/// Spills until the disk is full, and shows that what was there before still is.
+/// Spills until the disk is full, and checks that the earlier content is still there.
 fn fill(dir: &Path) {
     let stores = open(dir);
     let store = stores.shard(SHARD).expect("opened");
@@ -51,7 +51,7 @@ fn fill(dir: &Path) {
     assert!(rows.into_iter().eq(expected), "rows and checkpoint {kept} do not belong together");
 }
 
-/// Runs this test binary's `test` as the disk filler in `dir`, started by `shell` commands.
+/// Runs `test` of this test binary as the disk filler in `dir`, started by `shell` commands.
 fn filler(shell: &str, test: &str, dir: &Path) -> Command {
     let mut command = Command::new("sh");
     command
@@ -78,7 +78,7 @@ fn a_file_that_may_not_grow_interrupts_the_shard_and_loses_nothing() {
     let limit = "trap '' XFSZ && ulimit -f 2000";
     let test = "a_file_that_may_not_grow_interrupts_the_shard_and_loses_nothing";
     assert_passed(&filler(limit, test, dir.path()).output().expect("a shell"));
-    // With room again, the same store goes on.
+    // With space again, the same store continues.
     let stores = open(dir.path());
     let store = stores.shard(SHARD).expect("opened");
     store.apply(&large(500)).expect("there is room");
@@ -93,7 +93,7 @@ fn a_full_disk_interrupts_the_shard_and_loses_nothing() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mount = format!("mount -t tmpfs -o size=6m none '{}'", dir.path().display());
     let test = "a_full_disk_interrupts_the_shard_and_loses_nothing";
-    // A small disk needs the right to mount, which a name space of one's own gives where allowed.
+    // A small disk needs the right to mount, which a private namespace gives where allowed.
     let allowed = |options: &&[&str]| {
         let tried = Command::new("unshare").args(*options).args(["sh", "-c", &mount]).output();
         tried.is_ok_and(|output| output.status.success())
@@ -125,8 +125,8 @@ fn overwrite(path: &Path) {
     file.write_all_at(&vec![0xa5; length], 0).expect("written");
 }
 
-/// Damages a store of some rows while it is closed, and shows that it is called corrupt, by the
-/// opening or by the first use, and that wiping heals it.
+/// Damages a closed store of some rows, and checks that it is reported as corrupt, by the opening
+/// or by the first use, and that wiping repairs it.
 fn damaged_by(damage: impl Fn(&Path)) {
     let (dir, stores) = temporary();
     let store = stores.shard(SHARD).expect("opened");

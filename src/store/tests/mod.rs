@@ -1,6 +1,6 @@
-//! The store on a real disk: no mocks.
+//! Tests of the store on a real disk: no mocks.
 
-/// Returns the name by which a test of the module around is run again in another process.
+/// Returns the name of a test in the calling module, for running it again in another process.
 macro_rules! name_of {
     ($test:expr) => {
         format!("{}::{}", module_path!().split_once("::").expect("a module").1, $test)
@@ -55,7 +55,7 @@ fn checkpoint(changelog_next: i64) -> Checkpoint {
     }
 }
 
-/// Makes a spill of rows as text; no text means that the key was forgotten.
+/// Makes a spill of text rows; no text means that the key was forgotten.
 fn spill(changelog_next: i64, rows: &[(&str, Option<&str>)], add: &[Due], remove: &[Due]) -> Spill {
     let mut batch = Batch::default();
     for (key, row) in rows {
@@ -237,7 +237,7 @@ fn a_spill_out_of_order_is_refused_whole() {
     assert_eq!(changelog_next(&store), Some(1));
 }
 
-/// The clock of the machine, for what is compared with times of files.
+/// The machine's clock, for comparison with file times.
 fn now() -> SystemTime {
     SystemTime::now()
 }

@@ -1,4 +1,4 @@
-//! Whose a state directory is, and what is kept in it.
+//! Ownership and content of a state directory.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use rollcall_core::{
     shard::{Error, Store},
 };
 
-/// Names the directory that this process is to hold until its standard input ends.
+/// Names the directory that this process holds until its standard input ends.
 const HOLD_DIR: &str = "ROLLCALL_TEST_HOLD_DIR";
 
 fn refusal(dir: &Path, owner: &Identity) -> OpenError {
@@ -200,7 +200,7 @@ fn a_look_from_outside_changes_nothing_and_outlives_what_it_sees() {
     let seen = Snapshot::open(dir.path(), SHARD).expect("opened").expect("it has a database");
     assert_eq!(names(), before);
 
-    // The owner goes on, and merges away every file that is being looked at.
+    // The owner continues, and compacts away every file that is being read.
     for n in 5..40 {
         store.apply(&spill(n, &[("a", None), ("b", Some("2"))], &[], &[])).expect("applied");
     }
