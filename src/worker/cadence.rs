@@ -1,19 +1,19 @@
-//! When a shard commits: soon when there is little to do, seldom when there is much.
+//! Decides when a shard commits: often under low load, rarely under high load.
 
 use std::time::Duration;
 
-/// Each transaction costs about 1.3 ms of CPU here and 0.8 ms on the broker, so a worker makes at
-/// most about this many in a second.
+/// Each transaction costs about 1.3 ms of CPU here and 0.8 ms on the broker, so a worker makes
+/// about this many per second at most.
 const COMMITS_PER_SECOND_MAX: u32 = 100;
-/// A shard commits no sooner after its last commit than this.
+/// Minimum time between two commits of a shard.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
-/// Records still to come above which a shard is taken to have a backlog.
+/// A shard with more unread records than this counts as having a backlog.
 const BACKLOG_RECORDS: i64 = 2_000;
 
 /// Returns how long a shard waits after its last commit before the next one.
 ///
 /// `busy` shards share the worker's budget of commits; `interval` is the longest wait, as far as
-/// the budget allows; `lag` is how many records the shard has still to read.
+/// the budget allows; `lag` is the number of records that the shard has not read yet.
 pub fn pause(interval: Duration, busy: usize, lag: i64) -> Duration {
     let share = Duration::from_secs(1) / COMMITS_PER_SECOND_MAX;
     let shared = share * u32::try_from(busy).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What a lane is told, by the supervisor, the committers and those who ask about keys.
+//! Commands for a lane, from the supervisor, the committers and the state API.
 
 use std::{sync::mpsc::Sender, thread};
 
@@ -11,31 +11,31 @@ use rollcall_core::{
 use rollcall_kafka::{DataConsumer, ShardProducer};
 use rollcall_store::RocksStore;
 
-/// What a lane is told.
+/// A command for a lane.
 pub enum Command {
     Add(Stay, Box<Running<RocksStore>>, ShardProducer, Standing),
-    /// Give the shard up; the sender is dropped when it can commit no more.
+    /// Give up the shard; the sender is dropped when it can commit no more.
     Release(ShardId, Sender<()>),
     Committed(Box<Pending>),
-    /// Answered between two batches, if the shard is there.
+    /// Answered between two batches, if the lane has the shard.
     Ask(ShardId, Question),
-    /// The share of memory that each shard's rows may take.
+    /// The memory that each shard's rows may take.
     CacheBytes(usize),
-    /// Drop all shards, which are opened again then, for this reason.
+    /// Drop all shards, for this reason; they are then opened again.
     Reopen(String),
-    /// Read by this client from now on.
+    /// Read with this client from now on.
     Reconnect(Box<DataConsumer>),
     Stop,
 }
 
-/// The way to a lane.
+/// The handle of a lane.
 pub struct Handle {
     pub commands: Sender<Command>,
     pub thread: thread::JoinHandle<()>,
 }
 
 impl Handle {
-    /// Ends the lane and waits for it.
+    /// Stops the lane and waits for it.
     pub fn stop(self) {
         let _ = self.commands.send(Command::Stop);
         let _ = self.thread.join();

@@ -1,4 +1,4 @@
-//! What commits have taken.
+//! Counts and durations of commits.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rollcall_core::{
     shard::Transaction,
 };
 
-/// Upper bounds of the time that a commit takes, in microseconds.
+/// Upper bounds of a commit's duration, in microseconds.
 static BOUNDS_MICROS: [u64; 12] = [
     5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000, 1_250_000, 2_500_000,
     5_000_000, 15_000_000,
@@ -16,16 +16,16 @@ static BOUNDS_MICROS: [u64; 12] = [
 /// A row above this size is large: each commit that changes it writes all of it.
 const LARGE_ROW_BYTES: usize = 64 << 10;
 
-/// What a shard's commits have taken since it was opened.
+/// Figures of a shard's commits since it was opened.
 #[derive(Debug, Clone, Copy)]
 pub struct Commits {
     pub micros: Histogram<12>,
-    /// Rows, and records for the output topics.
+    /// Number of rows and of records for the output topics.
     pub changes: u64,
     pub outputs: u64,
-    /// Keys and values of both.
+    /// Size of the keys and values of both.
     pub bytes: u64,
-    /// Rows above [`LARGE_ROW_BYTES`], their bytes, and the most that one had.
+    /// Number of rows above [`LARGE_ROW_BYTES`], their total size, and the largest size.
     pub large_rows: u64,
     pub large_row_bytes: u64,
     pub largest_row_bytes: usize,
@@ -49,7 +49,7 @@ impl Default for Commits {
 }
 
 impl Commits {
-    /// Counts a transaction that took so long and was in at `wall_ms`.
+    /// Counts a transaction that took `took` and was committed at `wall_ms`.
     pub fn add(&mut self, transaction: &Transaction, took: Duration, wall_ms: i64) {
         self.micros.observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.changes += transaction.changes.len() as u64;
@@ -65,7 +65,7 @@ impl Commits {
         }
     }
 
-    /// Counts the large rows of a transaction; says so for the first, and when one has doubled.
+    /// Counts the large rows of a transaction; logs the first one, and whenever one has doubled.
     fn add_large_rows(&mut self, transaction: &Transaction) {
         let rows = transaction.changes.iter().map(|(_, row)| row.len());
         for bytes in rows.filter(|bytes| *bytes > LARGE_ROW_BYTES) {
@@ -82,7 +82,7 @@ impl Commits {
         }
     }
 
-    /// Returns the sums of both.
+    /// Returns the sum of both.
     pub fn plus(self, other: Self) -> Self {
         Self {
             micros: self.micros.plus(&other.micros),

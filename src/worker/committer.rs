@@ -1,4 +1,4 @@
-//! The threads that commit, so that lanes go on meanwhile.
+//! The threads that commit while lanes keep processing.
 
 use std::{
     sync::{
@@ -22,7 +22,7 @@ use rollcall_store::RocksStore;
 /// Work that blocks on Kafka or on the disk.
 pub enum Job {
     Commit(Box<Pending>),
-    /// Spills a shard that was given up, which makes coming back cheap, and closes its store.
+    /// Spills a shard that was given up, which makes it cheap to get back, and closes its store.
     Close(Box<Running<RocksStore>>, Option<ShardProducer>),
 }
 
@@ -40,7 +40,7 @@ pub struct Pending {
     pub lane: Sender<Command>,
 }
 
-/// Starts `threads` committers. They end, with their work done, when the sender and all its clones
+/// Starts `threads` committers. They finish their work and end when the sender and all its clones
 /// are dropped.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ fn run(
                     tell(tracer, &mut pending);
                 }
                 let lane = pending.lane.clone();
-                // A lane that has ended has no use for the answer.
+                // A lane that has ended does not need the answer.
                 let _ = lane.send(Command::Committed(pending));
             }
             Ok(Job::Close(shard, producer)) => {
@@ -106,7 +106,7 @@ fn run(
     }
 }
 
-/// Tells of a commit and, once it is in, of the completions in it.
+/// Reports a commit and, once it has succeeded, the completions in it.
 fn tell(tracer: &Tracer, pending: &mut Pending) {
     let Pending { shard, commit, result, took, .. } = pending;
     let transaction = &mut commit.transaction;
@@ -117,7 +117,7 @@ fn tell(tracer: &Tracer, pending: &mut Pending) {
     }
 }
 
-/// Commits under the newest assignment, if it holds the shard.
+/// Commits under the newest assignment if it contains the shard.
 fn commit(pending: &mut Pending, current: &Current) -> Result<Committed> {
     let Pending { shard, producer, store, commit, .. } = pending;
     let assignment = current.get();
@@ -128,7 +128,7 @@ fn commit(pending: &mut Pending, current: &Current) -> Result<Committed> {
     commit.run(producer, &**store, authority)
 }
 
-/// Returns wall time in milliseconds.
+/// Returns the wall time in milliseconds.
 pub fn wall_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -15,7 +15,7 @@ use rollcall_core::shard::{Error, Result};
 use rollcall_object::Settings;
 use rollcall_service::http;
 
-/// Answers on the options' address until the handle is aborted.
+/// Serves on the options' address until the handle is aborted.
 ///
 /// # Errors
 /// When the address cannot be used.
@@ -40,7 +40,7 @@ pub async fn serve(
     Ok(http::serve(listener, router, hosts))
 }
 
-/// Liveness: every thread comes round. A worker that waits for a broker is alive.
+/// Liveness: every thread makes progress. A worker that waits for a broker is alive.
 async fn health(State(view): State<Arc<View>>) -> Response {
     http::probe(match &view.watchdog.stuck(Instant::now())[..] {
         [] => None,
@@ -48,12 +48,12 @@ async fn health(State(view): State<Arc<View>>) -> Response {
     })
 }
 
-/// Readiness: in the group, and all owned shards restored.
+/// Readiness: a member of the group, with all owned shards restored.
 async fn ready(State(view): State<Arc<View>>) -> Response {
     http::probe(view.unready())
 }
 
-/// Startup: the group has let this worker in.
+/// Startup: the group has accepted this worker.
 async fn started(State(view): State<Arc<View>>) -> Response {
     http::probe(view.unstarted())
 }

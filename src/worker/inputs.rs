@@ -1,4 +1,5 @@
-//! Inputs that cannot be read to their end, since another producer has left a transaction open.
+//! Detects inputs that cannot be read to their end because another producer has left a transaction
+//! open.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ use rollcall_core::{
     shard::Hidden,
 };
 
-/// A transaction that is open for longer is reported. Producers that say nothing about it have
-/// their transactions aborted by the broker after a minute.
+/// A transaction that is open for longer is reported. By default, brokers abort a producer's
+/// transaction after a minute.
 const OPEN_MAX_MS: Timestamp = 120_000;
 
 /// The reason of the trouble, see docs/operations.md.
@@ -22,8 +23,8 @@ const REASON: &str = "TransactionOpen";
 /// What an open transaction hides in an input partition.
 type Open<'a> = (Hidden, &'a str, ShardId);
 
-/// Looks at what the shards have told, and reports the transaction that is open for longest, if one
-/// is for too long.
+/// Checks the shards' reports, and reports the transaction that has been open for longest, if that
+/// is too long.
 pub fn watch(
     troubles: &Troubles,
     topics: &[String],

@@ -1,12 +1,12 @@
-//! One process: joins the group, owns shards, processes them on lanes, answers probes.
+//! A worker process: joins the group, owns shards, processes them on lanes, and serves HTTP.
 //!
 //! ```text
 //!  membership ─► supervisor ─► openers ─► lanes ◄─► committers
 //!  (one thread)  (one thread)  (a few)    (N threads, many shards each)
 //! ```
 //!
-//! Promise: a stop gives all shards up at once and loses nothing; any failure of a shard ends in
-//! opening it again. Transactions and RocksDB block, so all of this is plain threads; only HTTP,
+//! Promise: a stop gives up all shards at once and loses nothing; after any failure, a shard is
+//! opened again. Transactions and RocksDB block, so all of this uses plain threads; only HTTP,
 //! signals and the check of the topics are asynchronous.
 
 #![forbid(unsafe_code)]
@@ -62,46 +62,46 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Processing threads.
     pub lanes: usize,
-    /// Where to answer probes and metrics.
+    /// The address of probes and metrics.
     pub http: SocketAddr,
-    /// Names that it may be asked by, beside the usual ones (`http::Hosts`).
+    /// Host names to accept in requests, besides the usual ones (`http::Hosts`).
     pub allowed_hosts: Vec<String>,
-    /// This process's name in the group; static membership rests on it.
+    /// This process's name in the group, for static membership.
     pub instance_id: String,
-    /// Tells it from another process of the same name; see [`mark`].
+    /// Distinguishes it from another process of the same name; see [`mark`].
     pub mark: String,
-    /// How long to look for Kafka before giving up; `None` for ever.
+    /// How long to wait for Kafka before giving up; `None` for ever.
     pub give_up_after: Option<Duration>,
     pub on_misfit: OnMisfit,
     pub at_stop: ShutdownPolicy,
-    /// Base URL of the collector that spans are sent to; wins over environment and object.
+    /// Base URL of the collector that receives spans; overrides environment and object.
     pub otlp_endpoint: Option<String>,
     /// How often the topics are checked while the worker runs.
     pub topic_check_interval: Duration,
 }
 
-/// What to do when the topics do not fit the reconciliation, which somebody has to mend.
+/// What to do when the topics do not fit the reconciliation, which somebody has to fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnMisfit {
-    /// End with the reason.
+    /// Exit with the reason.
     Exit,
-    /// Tell the reason at `/v1/status` and look again, so that nobody has to restart anything.
+    /// Report the reason at `/v1/status` and check again, so that no restart is needed.
     Wait,
 }
 
 /// Runs a worker until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// What only the user can fix, with the remedy.
+/// Those that only the user can fix, with the remedy.
 pub fn run(settings: &Settings, options: &Options) -> Result<()> {
     match rollcall_service::http::runtime()?.block_on(serve(settings, options)) {
         Some(result) => result,
-        // Some threads are in the middle of a call to a broker that does not answer.
+        // Some threads are blocked in a call to a broker that does not answer.
         None => rollcall_kafka::end_process(),
     }
 }
 
-/// Returns what the worker ended with; `None` if its threads are to be left behind.
+/// Returns the worker's result; `None` if its threads are to be left behind.
 async fn serve(settings: &Settings, options: &Options) -> Option<Result<()>> {
     let view = Arc::new(View::default());
     let reader = StateReader::new(Arc::clone(&view), settings, options.state_dir.clone());
@@ -142,7 +142,7 @@ async fn serve(settings: &Settings, options: &Options) -> Option<Result<()>> {
     result
 }
 
-/// Has the work done on a thread of its own, and returns the way to its end.
+/// Runs the work on a separate thread, and returns a receiver for its result.
 fn begin(
     settings: &Settings,
     options: &Options,
@@ -174,7 +174,7 @@ fn spawn<T: Send + 'static>(
     builder.spawn(run).map_err(|error| refused(name, &error))
 }
 
-/// Returns the error of a thread that the system has refused.
+/// Returns the error for a thread that the system has refused.
 fn refused(thread: &str, error: &std::io::Error) -> Error {
     Error::Interrupted(format!(
         "the system refuses the thread {thread}: {error}: raise the limit of processes and threads \

@@ -1,5 +1,5 @@
-//! This process as a member of its group: lets the supervisor know which shards come and go, and
-//! joins again when the group has refused it.
+//! This process as a member of its group: reports to the supervisor which shards come and go, and
+//! joins again after the group has rejected it.
 
 use std::{
     collections::BTreeSet,
@@ -29,9 +29,9 @@ use rollcall_kafka::{
     Owner, Refused, Standing, Topics,
 };
 
-/// How long giving shards up may hold the group's rebalance.
+/// How long giving up shards may delay the group's rebalance.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A member that the group refuses again within this time has a twin.
+/// A member that the group rejects again within this time has a twin.
 const REFUSED_AGAIN: Duration = Duration::from_secs(60);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
@@ -47,23 +47,23 @@ pub struct Member<'a, J> {
     pub on_misfit: OnMisfit,
 }
 
-/// Why a process is no longer served as a member.
+/// Why a membership ended.
 enum End {
     Told,
     Refused(Refused),
-    /// Its certificates have changed, which only new clients take.
+    /// Its certificates have changed, which only new clients can use.
     NewCertificates,
 }
 
 impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
-    /// Serves the group until told to stop.
+    /// Serves the group until stopped.
     ///
-    /// A broker that dies in the middle of a join can know this process under a newer name than the
-    /// process does, and refuse the older one as that of another process. So a member that is
-    /// refused joins again at once.
+    /// If a broker dies in the middle of a join, it may know this process under a newer name than
+    /// the process itself does, and reject the older one as belonging to another process. So a
+    /// rejected member joins again at once.
     ///
     /// # Errors
-    /// Why the group does not let this worker in, as far as that is not waited for.
+    /// Why the group does not accept this worker, unless that is to be waited for.
     pub fn serve(&self) -> Result<()> {
         let mut watch = Watch::new(self.view, &self.clients.connection);
         let mut refusals = Refusals::new(self.on_misfit);
@@ -85,7 +85,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
         }
     }
 
-    /// Becomes a member, as soon as there is a login for it; `None` when told to stop before that.
+    /// Joins as soon as there are credentials; `None` if stopped before that.
     fn join_in_time(&self, refusals: &Refusals) -> Result<Option<Membership<O>>> {
         let mut pause = RETRY_MIN;
         loop {
@@ -110,7 +110,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
         }
     }
 
-    /// Serves the group until told to stop, then parts from it.
+    /// Serves the group until stopped, then leaves or stays as decided.
     fn be_member(
         &self,
         membership: Membership<O>,
@@ -148,7 +148,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
         }
     }
 
-    /// Lets time pass; true when told to stop meanwhile.
+    /// Waits; returns true if stopped meanwhile.
     fn pause(&self, pause: Duration, watch: &mut Watch<'_>) -> bool {
         let until = Instant::now() + pause;
         loop {
@@ -165,7 +165,7 @@ impl<O: Owner, J: Fn() -> Result<Membership<O>>> Member<'_, J> {
     }
 }
 
-/// What makes the clients that only a worker that starts makes, and what they need.
+/// Creates the clients that otherwise only a starting worker creates, with what they need.
 pub struct Clients {
     pub connection: Arc<Connection>,
     pub topics: Arc<Topics>,
@@ -175,7 +175,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Tells whether clients can be made with the certificates that are there now.
+    /// Returns whether clients can be created with the current certificates.
     fn check(&self) -> bool {
         match self.broker.reconnect() {
             Ok(()) => true,
@@ -189,7 +189,7 @@ impl Clients {
         }
     }
 
-    /// Has all lanes read by new clients. Shards that are opened from now on commit by new ones.
+    /// Makes all lanes read with new clients. Shards opened from now on also commit with new ones.
     fn reconnect(&self, view: &View) {
         view.counted_out();
         for (index, lane) in self.lanes.iter().enumerate() {
@@ -205,10 +205,10 @@ impl Clients {
     }
 }
 
-/// What the group's refusals come to: another try, or this worker's end.
+/// The reaction to the group's rejections: another try, or this worker's end.
 struct Refusals {
     on_misfit: OnMisfit,
-    /// When the group had us for the first time.
+    /// When the group first accepted us.
     joined_at: Option<Instant>,
     /// When it last knew another process under our name.
     taken_at: Option<Instant>,
@@ -231,12 +231,12 @@ impl Refusals {
 
     /// Returns how long to wait before joining again.
     ///
-    /// Of two processes under one instance id the one that came later ends, so that a mistake at a
-    /// start does not stop what was well: refused twice, it has been a member for a short time
-    /// only.
+    /// Of two processes with the same instance id, the one that started later ends, so that a
+    /// mistake at a start does not stop a healthy worker: it is the one that is rejected twice
+    /// after being a member for a short time only.
     ///
     /// # Errors
-    /// The refusal, if this worker is to end by it.
+    /// The rejection, if it makes this worker end.
     fn after(&mut self, refused: &Refused, now: Instant) -> Result<Duration> {
         let class = refused.class();
         if class.reason == INSTANCE_ID_TAKEN.reason {
@@ -257,7 +257,7 @@ impl Refusals {
     }
 }
 
-/// Passes what the group says on to the supervisor.
+/// Passes the group's callbacks on to the supervisor.
 #[derive(Clone)]
 pub struct ToSupervisor {
     pub events: Sender<Event>,
@@ -268,7 +268,7 @@ impl Owner for ToSupervisor {
     fn gained(&self, shards: &BTreeSet<ShardId>) {
         self.view.joined(if shards.is_empty() { Change::Others } else { Change::Gained });
         if shards.is_empty() {
-            // The group's generation has changed, and nothing of ours.
+            // The group's generation has changed, but none of our shards.
             return;
         }
         tracing::info!(gained = %list(shards), "assignment");

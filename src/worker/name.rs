@@ -1,9 +1,9 @@
-//! A worker's name in its group, and what tells it from another process of the same name.
+//! A worker's name in its group, and how to distinguish it from another process of the same name.
 //!
-//! Static membership lets a process that was killed have its shards back by its name alone. So a
-//! second process under the same name takes the shards away from the first, and the group cannot
-//! tell the two apart. Here they can: the client id of a member ends in the mark of its host and
-//! state directory, and two processes never have both in common.
+//! Static membership gives a killed process its shards back by its name alone. So a second process
+//! under the same name takes the shards away from the first, and the group cannot distinguish the
+//! two. Here we can: the client id of a member ends in the mark of its host and state directory,
+//! and two processes never share both.
 
 use std::{
     path::{Path, absolute},
@@ -22,13 +22,13 @@ use rollcall_kafka::{Connection, INSTANCE_ID_TAKEN, KafkaBroker, Member, Protoco
 
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 const ASK_PAUSE: Duration = Duration::from_millis(500);
-/// A coordinator may notice the end of a session a little late.
+/// A coordinator may notice the end of a session slightly late.
 const MARGIN: Duration = Duration::from_secs(3);
 
-/// Returns the mark of a process on `host` with this state directory, of eight characters.
+/// Returns the mark of a process on `host` with this state directory, eight characters long.
 ///
-/// In Kubernetes both are those of the pod's name, so a pod that comes back on another node has the
-/// mark of the one before.
+/// In Kubernetes both depend on the pod's name, so a pod that comes back on another node has the
+/// same mark as before.
 pub fn mark(host: &str, state_dir: &Path) -> String {
     let mut hash = Sha256::new();
     hash.update(host.as_bytes());
@@ -38,17 +38,17 @@ pub fn mark(host: &str, state_dir: &Path) -> String {
     hash.finish()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns what a worker is called that is given no name: several on one host have different ones,
-/// since each has its own state directory.
+/// Returns the name of a worker that was given none: several on one host have different names,
+/// since each has a separate state directory.
 pub fn default_instance_id(host: &str, state_dir: &Path) -> String {
     format!("{host}-{}", mark(host, state_dir))
 }
 
-/// Waits until no other process is in the group under this worker's name. One that was killed is a
-/// member until its session has ended; one that is still there after that lives.
+/// Waits until no other process is in the group under this worker's name. A killed process stays a
+/// member until its session ends; one that is still there after that is alive.
 ///
 /// # Errors
-/// When another process lives under this name, unless that is to be waited for.
+/// When another live process has this name, unless that is to be waited for.
 pub fn await_free(
     broker: &KafkaBroker,
     connection: &Connection,
@@ -57,7 +57,7 @@ pub fn await_free(
     on_misfit: OnMisfit,
 ) -> Result<()> {
     if connection.protocol == Protocol::Consumer {
-        // Members are dynamic there: names are theirs alone.
+        // Members are dynamic there: names cannot clash.
         return Ok(());
     }
     let until = Instant::now() + connection.session() + MARGIN;
@@ -66,7 +66,7 @@ pub fn await_free(
         let twin = match broker.members(ASK_TIMEOUT) {
             Ok(members) => members.into_iter().find(|member| is_twin(member, connection)),
             Err(error) => {
-                // The group settles it: see `member::Refusals`.
+                // The group decides: see `member::Refusals`.
                 tracing::debug!(%error, "who is in the group is not known");
                 None
             }
@@ -92,7 +92,7 @@ pub fn await_free(
     Ok(())
 }
 
-/// Tells whether a member has our name and is not what an earlier life of this worker has left.
+/// Returns whether a member has our name but is not a previous run of this worker.
 fn is_twin(member: &Member, connection: &Connection) -> bool {
     let mark = connection.mark_of(&member.client_id);
     member.name == connection.instance_id && mark.is_some_and(|mark| mark != connection.mark)

@@ -1,4 +1,4 @@
-//! Opens shards, each on a thread of its own.
+//! Opens shards, each on a separate thread.
 
 use std::{
     sync::{Arc, mpsc::Sender},
@@ -15,7 +15,7 @@ use rollcall_kafka::{KafkaBroker, ShardProducer};
 use rollcall_service::telemetry::Tracer;
 use rollcall_store::{RocksStore, Stores};
 
-/// What became of opening a shard.
+/// The result of opening a shard.
 pub struct Opened {
     pub shard: ShardId,
     pub stay: Stay,
@@ -23,7 +23,7 @@ pub struct Opened {
     pub took: Duration,
 }
 
-/// What opening shards takes.
+/// Everything needed to open shards.
 #[derive(Clone)]
 pub struct Opener {
     pub plan: Arc<Plan>,
@@ -34,8 +34,8 @@ pub struct Opener {
 }
 
 impl Opener {
-    /// Opens the shard on a thread of its own, since it may take seconds; returns why there is
-    /// none.
+    /// Opens the shard on a separate thread, since it may take seconds; returns why there is no
+    /// thread.
     ///
     /// # Errors
     /// When the system refuses the thread.

@@ -1,4 +1,4 @@
-//! From checked settings to what shards and Kafka clients work with.
+//! Converts validated settings into what shards and Kafka clients need.
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use rollcall_service::telemetry::Who;
 const RENEWAL_MIN: Duration = Duration::from_secs(5);
 const RENEWAL_MAX: Duration = Duration::from_secs(3_600);
 
-/// Returns the topics that the reconciliation wants.
+/// Returns the topics that the reconciliation needs.
 pub fn wanted(settings: &Settings) -> Wanted {
     let retention = settings.topics.changelog_delete_retention.as_millis();
     let changelog_config = BTreeMap::from([
@@ -89,7 +89,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     }
 }
 
-/// Returns whose shards they are.
+/// Returns the identity of the shards' owner.
 pub fn identity(settings: &Settings, partitions: i32) -> Identity {
     let inputs: Vec<String> = settings.inputs().into_iter().map(str::to_owned).collect();
     Identity {
@@ -103,7 +103,7 @@ pub fn identity(settings: &Settings, partitions: i32) -> Identity {
 }
 
 /// Returns how often idle shards commit their offsets again: well within the time for which brokers
-/// keep those of topics that nobody subscribes to, and every hour where that is not known.
+/// keep the offsets of topics that nobody subscribes to, and every hour if that is unknown.
 fn renewal(offsets_retention: Option<Duration>) -> Duration {
     let often = offsets_retention.map_or(RENEWAL_MAX, |kept| kept / 4);
     often.clamp(RENEWAL_MIN, RENEWAL_MAX)
@@ -115,13 +115,13 @@ fn placement(settings: &Settings, topics: &Topics) -> Placement {
     Placement::new(settings.partitioning, topics.inputs.clone(), partitions)
 }
 
-/// What is taken off the time that tombstones are kept, since the broker's clock is not ours: an
-/// hour, or half of it where that is less.
+/// The safety margin taken off the time that tombstones are kept, since the broker's clock differs
+/// from ours: an hour, or half of the time if that is less.
 fn grace(kept: Duration) -> Duration {
     Duration::from_secs(3_600).min(kept / 2)
 }
 
-/// Returns whose spans the worker's are.
+/// Returns the identity that the worker's spans carry.
 pub fn who(settings: &Settings, topics: &Topics, instance_id: &str) -> Who {
     Who {
         reconciliation: settings.name.clone(),

@@ -1,7 +1,7 @@
-//! What the inputs' records are like as a whole: warns of dead letters, a line a minute for each
-//! topic and reason, and reports what one object or one producer is the cause of.
+//! Observes the inputs' records as a whole: warns of dead letters, once a minute for each topic and
+//! reason, and reports problems that have a single object or producer as their cause.
 //!
-//! Promise: nothing here costs a record anything: it looks at what shards report, once a second.
+//! Promise: no cost per record: it reads what shards report, once a second.
 
 use std::{
     sync::Arc,
@@ -19,15 +19,15 @@ use rollcall_core::{
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The same warning is repeated after this, if there is more to tell.
+/// The same warning is repeated after this time, if there are new dead letters.
 const WARNED_FOR: Duration = Duration::from_secs(60);
-/// Records in a row that cannot be used for one reason before nothing of the topic is called
-/// usable.
+/// Number of consecutive records unusable for the same reason before the whole topic is reported as
+/// unusable.
 const RUN_MIN: u64 = 100;
-/// Records that were not where their keys belong are a trouble for this long.
+/// Records in partitions that their keys do not belong to are reported for this long.
 const MISPLACED_FOR: Duration = Duration::from_secs(600);
 
-/// Looks after the inputs until it is aborted.
+/// Watches the inputs until it is aborted.
 pub async fn watch(view: Arc<View>, recent: Arc<Recent>, topics: Vec<String>) {
     let mut inputs = Inputs::new(topics);
     loop {
@@ -44,7 +44,7 @@ pub async fn watch(view: Arc<View>, recent: Arc<Recent>, topics: Vec<String>) {
     }
 }
 
-/// What was seen of the inputs.
+/// What was observed of the inputs.
 struct Inputs {
     topics: Vec<String>,
     seen: Vec<Seen>,
@@ -54,10 +54,10 @@ struct Inputs {
 struct Seen {
     records: u64,
     refused: [u64; REASONS.len()],
-    /// How many records in a row were dead letters of one reason, and which.
+    /// The number of consecutive dead letters with the same reason, and the reason.
     run: u64,
     run_reason: usize,
-    /// When each reason was last warned of, and how many letters it had then.
+    /// When each reason was last warned of, and its number of dead letters then.
     warned: [(Option<Instant>, u64); REASONS.len()],
     misplaced_at: Option<Instant>,
 }
@@ -68,7 +68,7 @@ impl Inputs {
         Self { topics, seen }
     }
 
-    /// Takes the counts in, and returns what to warn of: input, reason, letters since the last
+    /// Takes in the counts, and returns what to warn of: input, reason, dead letters since the last
     /// warning.
     fn look(&mut self, counters: &Counters, now: Instant) -> Vec<(usize, usize, u64)> {
         let mut found = Vec::new();
@@ -87,14 +87,14 @@ impl Inputs {
         found
     }
 
-    /// Returns the topics of which nothing is usable, with how many records in a row and the
-    /// reason.
+    /// Returns the topics that are unusable as a whole, with the number of consecutive records and
+    /// the reason.
     fn useless(&self) -> impl Iterator<Item = (&str, u64, &'static str)> {
         let seen = self.topics.iter().zip(&self.seen).filter(|(_, seen)| seen.run >= RUN_MIN);
         seen.map(|(topic, seen)| (topic.as_str(), seen.run, REASONS[seen.run_reason]))
     }
 
-    /// Returns the topics that had records elsewhere than their keys belong lately.
+    /// Returns the topics that recently had records in partitions that their keys do not belong to.
     fn misplaced(&self, now: Instant) -> impl Iterator<Item = &str> {
         let lately = move |seen: &Seen| {
             seen.misplaced_at.is_some_and(|at| now.duration_since(at) < MISPLACED_FOR)
@@ -122,7 +122,7 @@ impl Seen {
     }
 }
 
-/// Rollcall's own headers of a dead letter; empty when none is kept any more.
+/// Rollcall's own headers of a dead letter; empty if none is kept any more.
 type Letter = Vec<(&'static str, String)>;
 
 fn header<'l>(letter: &'l [(&'static str, String)], name: &str) -> &'l str {
@@ -130,7 +130,7 @@ fn header<'l>(letter: &'l [(&'static str, String)], name: &str) -> &'l str {
     found.map_or("", |(_, value)| value)
 }
 
-/// Returns a reason with the detail of the last letter that had it.
+/// Returns a reason with the detail of the last dead letter that had it.
 fn with_detail(reason: &str, letter: &[(&'static str, String)]) -> String {
     match header(letter, "rollcall-detail") {
         "" => reason.to_owned(),
@@ -145,7 +145,7 @@ fn warn(topic: &str, reason: &str, letters: u64, letter: &[(&'static str, String
     tracing::warn!(topic, reason, letters, partition, offset, "dead letters: {text}");
 }
 
-/// Reports what needs somebody's look, and takes back what does not.
+/// Reports the problems that need attention, and resolves those that are gone.
 fn report(view: &View, inputs: &Inputs, now: Instant, letter: impl Fn(&str, &str) -> Letter) {
     let troubles = &view.troubles;
     let conflict = view.placement().and_then(|placement| placement.conflict());
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use rollcall_core::codec::Reason;
 
-    /// Two inputs, and how many records of each came and what became of them.
+    /// Two inputs, with the number of records of each and their outcomes.
     struct Told(Inputs, Counters, Instant);
 
     impl Told {

@@ -1,7 +1,9 @@
-//! How many shards the system lets this process run: each takes a producer, whose threads and
-//! descriptors are known, and librdkafka ends the process when it is refused one of its threads.
+//! How many shards the system's limits allow this process to run: each needs a producer, whose
+//! threads and descriptors are known, and librdkafka ends the process when it is refused one of its
+//! threads.
 //!
-//! Promise: what does not fit is said before it is tried, and waits; what is there goes on.
+//! Promise: a lack of room is reported before it is tried, and the shard waits; running shards
+//! continue.
 
 use std::{
     fs,
@@ -15,22 +17,22 @@ use super::troubles::{Concern, Severity, Troubles};
 use rollcall_service::http;
 use rollcall_store::tasks;
 
-/// Threads of a producer beside one for each broker: its main one, one for requests to itself, and
-/// those of its two coordinators.
+/// Threads of a producer in addition to one for each broker: its main one, one for internal
+/// requests, and those of its two coordinators.
 const THREADS_OF_A_PRODUCER: u64 = 4;
-/// Descriptors of each thread that speaks to a broker: a connection, and a pipe to wake it.
+/// Descriptors of each thread that talks to a broker: a connection, and a pipe to wake it.
 const DESCRIPTORS_OF_A_THREAD: u64 = 3;
 /// Files of a shard's store, and its lock.
 const DESCRIPTORS_OF_A_STORE: u64 = 24;
-/// Kept back: for what is there for a while only, as while shards are opened and restored; beside
-/// the connections of those who ask over HTTP.
+/// Reserved for temporary use, for example while shards are opened and restored, and for HTTP
+/// connections.
 const THREADS_KEPT: u64 = 32;
 const DESCRIPTORS_KEPT: u64 = 64;
-/// How often it is counted again how many shards wait.
+/// How often the number of waiting shards is updated.
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Raises the limit of open files as far as this process may. Most systems begin with 1,024, which
-/// is for programs of another age.
+/// Raises the limit on open files as far as this process may. Most systems begin with 1,024, which
+/// is too low for modern programs.
 pub fn raise_limit_of_files() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -41,7 +43,7 @@ pub fn raise_limit_of_files() {
     }
 }
 
-/// What one more shard takes, and what there was before the first one.
+/// What one more shard needs, and what was in use before the first one.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
     threads_of_a_shard: u64,
@@ -49,20 +51,20 @@ pub struct Room {
     before: Used,
 }
 
-/// What this process has.
+/// What this process uses.
 #[derive(Debug, Clone, Copy)]
 struct Used {
     threads: u64,
     descriptors: u64,
 }
 
-/// What bounds this process, and what is left of it for anyone.
+/// A limit on this process, and what is left of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Bound {
-    /// With the number.
+    /// Includes the number.
     what: String,
     left: u64,
-    /// Not for shards.
+    /// Reserved: not for shards.
     kept: u64,
     kind: Kind,
 }
@@ -74,7 +76,8 @@ enum Kind {
 }
 
 impl Room {
-    /// Looks at what this process has before it runs shards; each connects to so many brokers.
+    /// Records what this process uses before it runs shards; each shard connects to `brokers`
+    /// brokers.
     pub fn look(brokers: usize) -> Self {
         let threads_of_a_shard =
             THREADS_OF_A_PRODUCER + u64::try_from(brokers.max(1)).unwrap_or(u64::MAX / 64) * 2;
@@ -86,8 +89,8 @@ impl Room {
         }
     }
 
-    /// Returns how many more shards fit beside `running`; and what bounds them, with the remedy.
-    /// `None` when nothing does.
+    /// Returns how many more shards fit in addition to `running`, and what limits them, with the
+    /// remedy. `None` if nothing does.
     pub fn left(&self, running: usize) -> Option<(u64, String)> {
         let least = bounds().into_iter().map(|bound| self.fits(&bound, running, Used::now()));
         least.min_by_key(|(left, _)| *left)
@@ -100,7 +103,8 @@ impl Room {
                 (self.descriptors_of_a_shard, self.before.descriptors, used.descriptors)
             }
         };
-        // Shards take theirs bit by bit, as they connect: what is still to come is theirs already.
+        // Shards take their share gradually, as they connect: what they have not taken yet is
+        // reserved.
         let running = u64::try_from(running).unwrap_or(u64::MAX);
         let theirs = before.saturating_add(running.saturating_mul(each));
         let to_come = theirs.saturating_sub(used);
@@ -118,11 +122,11 @@ impl Room {
     }
 }
 
-/// Lets shards be opened for which there is room, and says when there is none.
+/// Lets shards be opened while there is room, and reports when there is none.
 #[derive(Debug)]
 pub struct Gate {
     room: Room,
-    /// When it was last said that there is none; `None` while there is.
+    /// When the lack of room was last reported; `None` while there is room.
     told_at: Option<Instant>,
 }
 
@@ -131,7 +135,7 @@ impl Gate {
         Self { room, told_at: None }
     }
 
-    /// Tells whether one more shard fits beside those that are `active`.
+    /// Returns whether one more shard fits in addition to those that are `active`.
     ///
     /// # Errors
     /// Why not, with the remedy.
@@ -142,7 +146,7 @@ impl Gate {
         }
     }
 
-    /// Reports how many shards wait for room.
+    /// Reports how many shards are waiting for room.
     pub fn tell(&mut self, troubles: &Troubles, waiting: usize, active: usize) {
         if waiting == 0 {
             if self.told_at.take().is_some() {
@@ -173,14 +177,14 @@ impl Used {
     }
 }
 
-/// Returns what bounds this process now.
+/// Returns the current limits on this process.
 fn bounds() -> Vec<Bound> {
     let mut bounds = Vec::new();
     if let Some(tasks) = tasks(Path::new("/")) {
         let what = format!("the limit of {} processes and threads (pids.max)", tasks.max);
         bounds.push(Bound { what, left: tasks.left(), kept: THREADS_KEPT, kind: Kind::Threads });
     }
-    // The superuser is not bound by it.
+    // The limit does not apply to the superuser.
     let max = getrlimit(Resource::Nproc).current.filter(|_| !getuid().is_root());
     if let Some(max) = max {
         let what = format!("the user's limit of {max} processes and threads (ulimit -u)");
@@ -196,14 +200,14 @@ fn bounds() -> Vec<Bound> {
     bounds
 }
 
-/// Returns the threads of all processes of a user that can be seen.
+/// Returns the number of threads of all visible processes of a user.
 fn threads_of_user(user: u32) -> u64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let statuses = processes.filter_map(|it| fs::read_to_string(it.path().join("status")).ok());
     statuses.filter_map(|status| threads_of(&status, user)).sum()
 }
 
-/// Reads `/proc/<pid>/status`.
+/// Parses `/proc/<pid>/status`.
 fn threads_of(status: &str, user: u32) -> Option<u64> {
     let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let real = field("Uid:")?.split_whitespace().next()?;
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_shards_have_not_taken_yet_is_theirs() {
-        // Ten shards are there, and have half of their threads.
+        // Ten shards are running, and have started half of their threads.
         let used = Used { threads: 50, descriptors: 500 };
         assert_eq!(fits(150, Kind::Threads, 10, used), (150 - 30 - 32) / 6);
         let all = Used { threads: 80, descriptors: 500 };

@@ -1,34 +1,33 @@
-//! What becomes of the shards of a worker that is told to stop.
+//! What happens to the shards of a worker that is told to stop.
 //!
-//! A worker cannot know whether it is stopped for good, as when it is scaled away, or is back in a
-//! moment, as when it is restarted. In the first case others should have its shards at once; in the
-//! second they should stay where their stores are.
+//! A worker cannot know whether it is stopped for good, as when it is scaled down, or is back in a
+//! moment, as when it is restarted. In the first case others should get its shards at once; in the
+//! second the shards should stay where their stores are.
 
 use std::{str::FromStr, time::Duration};
 
 use rollcall_service::{http::client::Client, state_api::RestartAnswer};
 
-/// A worker that waits for longer holds up its own end.
+/// Waiting longer would delay the worker's own end.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 
 /// What to do when told to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownPolicy {
-    /// Always the same.
+    /// Always the same departure.
     Always(Departure),
-    /// What is answered at this URL decides, a [`RestartAnswer`]. Without an answer the worker
-    /// leaves.
+    /// The answer at this URL decides, a [`RestartAnswer`]. Without an answer the worker leaves.
     Ask(String),
 }
 
-/// How a worker parts from its group.
+/// How a worker departs from its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Departure {
-    /// Others take its shards over at once.
+    /// Others take over its shards at once.
     Leave,
-    /// It stays a member until its session ends: back before that, it has its shards again, and
-    /// nobody else has noticed.
+    /// It stays a member until its session ends: if it is back before that, it gets its shards
+    /// again, and no other worker is affected.
     Stay,
 }
 
@@ -46,7 +45,7 @@ impl FromStr for ShutdownPolicy {
 }
 
 impl ShutdownPolicy {
-    /// Decides, within a second.
+    /// Decides within a second.
     pub(super) async fn decide(&self) -> Departure {
         match self {
             Self::Always(departure) => *departure,

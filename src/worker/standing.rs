@@ -1,7 +1,7 @@
-//! Whether this worker is cut off: from the brokers, from its login, or from its group.
+//! Detects that this worker is cut off: from the brokers, from its login, or from its group.
 //!
-//! Promise: what lasts for longer than a short outage or a rebalance becomes a trouble that names
-//! the cause and the remedy, and goes away with the cause.
+//! Promise: a problem that outlasts a short outage or a rebalance is reported with its cause and
+//! remedy, and resolved when the cause is gone.
 
 use std::{
     collections::BTreeMap,
@@ -20,37 +20,37 @@ use rollcall_kafka::{
 };
 use rollcall_service::state_api::Trouble;
 
-/// How long a worker may be no member of its group, or without any answer of a broker, and still
-/// call itself ready: a broker that restarts, or a new coordinator, is no reason to be taken for
-/// broken. A rebalance leaves it a member all the time.
+/// How long a worker may be outside of its group, or without a response from any broker, and still
+/// be ready: a broker restart or a new coordinator does not make it unready. During a rebalance it
+/// stays a member all the time.
 const GRACE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(10);
-/// How often it is looked at.
+/// How often the state is checked.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Watches over a worker's ways out; served by the membership.
+/// Watches a worker's connections; called by the membership.
 pub struct Watch<'a> {
     view: &'a View,
     brokers: Arc<Brokers>,
     login: Login,
     servers: String,
     group: String,
-    /// While the group does not have us.
+    /// Set while we are not a member of the group.
     outside: Option<Outside>,
-    /// Since when no broker answers, in words; `None` while one does.
+    /// Since when no broker answers, as text; `None` while one does.
     silent: Option<String>,
-    /// The reasons that the log has, for as long as they last.
+    /// The reasons that have been logged, for as long as they last.
     logged: BTreeMap<Concern, String>,
-    /// Since when it is looked at.
+    /// When watching began.
     since: Instant,
     looked_at: Option<Instant>,
 }
 
 struct Outside {
     since: Instant,
-    /// The same in words.
+    /// The same as text.
     told: String,
-    /// What the group last said.
+    /// The group's last rejection.
     refused: Option<Refused>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Takes down what the group makes of this worker.
+    /// Takes in how the group regards this worker.
     pub fn look(&mut self, standing: Standing) {
         match standing {
             Standing::Member => {
@@ -102,7 +102,7 @@ impl<'a> Watch<'a> {
         self.silent =
             (silence >= SILENCE).then(|| self.silent.take().unwrap_or_else(|| time_ago(silence)));
         let login = self.login().or_else(|| self.refused_login(failed.as_ref()));
-        // A login that is refused explains it.
+        // A rejected login explains it.
         let silent = self.silent.as_ref().filter(|_| login.is_none());
         let unanswered = silent.map(|since| self.unanswered(since, failed));
         let outside = self.outside.as_ref().and_then(|outside| self.not_a_member(outside));
@@ -126,7 +126,7 @@ impl<'a> Watch<'a> {
         self.logged.insert(concern, reason);
     }
 
-    /// Returns what stands in the way of a login before a broker is asked.
+    /// Returns what prevents a login before a broker is even asked.
     fn login(&self) -> Option<Trouble> {
         let NoLogin { reason, message, until_then } = self.login.trouble()?;
         let severity = if until_then { Severity::Degraded } else { Severity::Unready };
@@ -135,7 +135,7 @@ impl<'a> Watch<'a> {
 
     fn refused_login(&self, failed: Option<&Failed>) -> Option<Trouble> {
         let (reason, message) = failed?.refused_login(&self.servers)?;
-        // Older connections may still be good.
+        // Older connections may still work.
         let severity = if self.silent.is_some() { Severity::Unready } else { Severity::Degraded };
         Some(Trouble { reason: reason.to_owned(), message, severity })
     }
@@ -168,7 +168,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Returns the time that lies so long back.
+/// Returns the time that was this long ago.
 fn time_ago(for_: Duration) -> String {
     time(wall_ms() - i64::try_from(for_.as_millis()).unwrap_or_default())
 }
@@ -200,7 +200,7 @@ mod tests {
         Some(Refused { code, text: "JoinGroup failed".to_owned() })
     }
 
-    /// As if so much more time had passed without a word of the group or of a broker.
+    /// Simulates that much time passing without a word from the group or a broker.
     fn pass(watch: &mut Watch<'_>, time: Duration) {
         let back = |at: &mut Instant| *at = at.checked_sub(time).expect("the machine runs longer");
         back(&mut watch.since);

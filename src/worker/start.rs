@@ -1,6 +1,6 @@
-//! A worker's work, from the first question for its topics to the end of its last thread.
+//! A worker's work, from the first query for its topics to the end of its last thread.
 //!
-//! All of it blocks, so it runs on a thread of its own, which is left behind if it does not end.
+//! All of it blocks, so it runs on a separate thread, which is left behind if it does not end.
 
 use std::{
     sync::{
@@ -44,11 +44,11 @@ use rollcall_store::{Budget, Identity, Stores};
 
 /// Threads that wait for Kafka's commits and the disk's spills.
 const COMMITTERS: usize = 4;
-/// A record fetched ahead takes several times its own bytes in librdkafka, which counts only those.
+/// A prefetched record takes several times its size in librdkafka, which counts only the size.
 const FETCH_OVERHEAD: usize = 5;
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
-/// Stores of shards that others have are kept for so long, which makes coming back cheap.
+/// How long stores of shards that others have are kept, which makes it cheap to get a shard back.
 const STORES_KEPT: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a worker is to do.
@@ -58,15 +58,15 @@ pub struct Work {
     pub endpoint: Option<Endpoint>,
     pub reader: Arc<StateReader>,
     pub stop: Arc<Stop>,
-    /// Where what is asynchronous runs.
+    /// Runs the asynchronous parts.
     pub runtime: runtime::Handle,
 }
 
 impl Work {
-    /// Works until told to stop.
+    /// Works until stopped.
     ///
     /// # Errors
-    /// What only the user can fix, with the remedy.
+    /// Those that only the user can fix, with the remedy.
     pub fn run(self) -> Result<()> {
         let Self { settings, options, endpoint, reader, stop, runtime } = self;
         let view = &reader.view;
@@ -110,8 +110,8 @@ impl Work {
     }
 }
 
-/// Checks the topics until Kafka answers and, if that is waited for, until they fit; `None` when
-/// told to stop before that.
+/// Checks the topics until Kafka answers and, if that is to be waited for, until they fit; `None`
+/// if stopped before that.
 async fn find_topics(
     settings: &Settings,
     connection: &Connection,
@@ -147,7 +147,7 @@ async fn find_topics(
     }
 }
 
-/// Checks the topics, and that the group is this object's.
+/// Checks the topics, and that the group belongs to this object.
 async fn look(
     settings: &Settings,
     connection: &Connection,
@@ -172,7 +172,7 @@ impl Threads {
         let result = self.membership.join().map_err(lost).flatten();
         let _ = self.events.send(Event::Stop);
         self.supervisor.join().map_err(lost)?;
-        // They end with the lanes, once the shards given up are spilled.
+        // They end with the lanes, once the shards that were given up are spilled.
         for committer in self.committers {
             committer.join().map_err(lost)?;
         }
@@ -244,7 +244,7 @@ fn start(
     Ok(Threads { membership, supervisor, committers: committing, events })
 }
 
-/// Says how many shards the system leaves room for, before any is tried.
+/// Logs how many shards the system leaves room for, before any is tried.
 fn look_around(connection: &Connection, topics: &Topics) -> Room {
     let servers = connection.base.get("bootstrap.servers").unwrap_or_default();
     let room = Room::look(servers.split(',').count());

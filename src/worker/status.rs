@@ -1,6 +1,6 @@
-//! `GET /v1/status`: what the worker knows of itself, for operator and console.
+//! `GET /v1/status`: what the worker knows about itself, for operator and console.
 //!
-//! Promise: an answer at once, whatever Kafka, lanes and disk are about.
+//! Promise: answers at once, whatever Kafka, lanes and disk are doing.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl About {
     }
 }
 
-/// Returns the name of how the inputs are partitioned; `None` while it is not known.
+/// Returns the name of the inputs' partitioner; `None` while it is unknown.
 fn partitioner(placement: &Placement) -> Option<String> {
     let name = match (placement.partitioning(), placement.partitioner()) {
         (Partitioning::Unchecked, _) => "unchecked",
@@ -120,7 +120,7 @@ fn totals(counters: &Counters) -> ShardTotals {
     }
 }
 
-/// Returns how far the restoring is; `None` before it begins.
+/// Returns the progress of a restore; `None` before it begins.
 fn restore(progress: &Progress) -> Option<RestoreStatus> {
     let (remaining_offsets, restored_records) = (progress.remaining(), progress.restored());
     (remaining_offsets > 0 || restored_records > 0)
@@ -170,12 +170,12 @@ mod tests {
     fn shards_that_were_given_up_are_not_told() {
         let view = Arc::new(View::default());
         view.set_state(ShardId(1), State::Running);
-        view.set_state(ShardId(2), State::Stopped { reason: "mend it".to_owned() });
+        view.set_state(ShardId(2), State::Stopped { reason: "fix it".to_owned() });
         view.given_up(ShardId(1));
         let shards = about(&view).status().shards;
         assert_eq!(shards.len(), 1);
         assert_eq!((shards[0].shard, shards[0].state), (2, Phase::Stopped));
-        assert_eq!(shards[0].reason.as_deref(), Some("mend it"));
+        assert_eq!(shards[0].reason.as_deref(), Some("fix it"));
         assert_eq!(shards[0].inputs[1].topic, "manufactured");
     }
 

@@ -1,8 +1,9 @@
-//! How a worker ends when told to: with its shards given up, as long as brokers answer.
+//! How a worker ends when told to: it gives up its shards, as long as brokers answer.
 //!
 //! Promise: a worker whose brokers do not answer ends within three seconds, whatever its threads
-//! wait for. Everything that may block is on threads that are left behind then: exactly-once does
-//! not rest on a goodbye, since the next owner of a shard fences the last one first.
+//! are waiting for. Everything that may block is on threads that are left behind then: exactly-once
+//! processing does not depend on a clean end, since the next owner of a shard fences the last one
+//! first.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock},
@@ -16,42 +17,42 @@ use super::shutdown::{Departure, ShutdownPolicy};
 use rollcall_core::shard::Result;
 use rollcall_kafka::KafkaBroker;
 
-/// Brokers that have not answered a small question for so long are taken to be gone.
+/// Brokers that have not answered a small query for this long are considered gone.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// How soon they are asked again, for as long as the shards are not given up.
+/// The interval between queries, until the shards are given up.
 const ASK_PAUSE: Duration = Duration::from_millis(300);
-/// Giving shards up takes no longer, even by slow brokers: each step is bounded, and together they
-/// take less. Shorter than the time that Kubernetes gives.
+/// The longest that giving up shards may take, even with slow brokers: each step is bounded, and
+/// together they take less. Shorter than the grace period that Kubernetes gives.
 const GIVE_UP_MAX: Duration = Duration::from_secs(25);
 
-/// Tells a worker's threads when to end, and how.
+/// Signals to a worker's threads when to end, and how.
 #[derive(Default)]
 pub struct Stop {
     departure: Mutex<Option<Departure>>,
     told: Condvar,
-    /// Whom to ask whether brokers answer, once there are shards to give up.
+    /// Used to check whether brokers answer, once there are shards to give up.
     broker: OnceLock<KafkaBroker>,
 }
 
 impl Stop {
-    /// Tells to end.
+    /// Signals the end.
     fn tell(&self, departure: Departure) {
         self.lock().get_or_insert(departure);
         self.told.notify_all();
     }
 
-    /// Returns how to part from the group, once it is to be.
+    /// Returns how to depart from the group, once that is decided.
     pub fn departure(&self) -> Option<Departure> {
         *self.lock()
     }
 
-    /// Waits for that long, or until it is time to end, and returns how then.
+    /// Waits for `pause`, or until it is time to end, and then returns how.
     pub fn wait(&self, pause: Duration) -> Option<Departure> {
         let waited = self.told.wait_timeout_while(self.lock(), pause, |told| told.is_none());
         *waited.expect("nothing panics under this lock").0
     }
 
-    /// Notes that there will be shards to give up, and whom to ask whether brokers answer.
+    /// Records that there will be shards to give up, and how to check whether brokers answer.
     pub fn started(&self, broker: KafkaBroker) {
         let _ = self.broker.set(broker);
     }
@@ -61,8 +62,8 @@ impl Stop {
     }
 }
 
-/// Has a worker end that is told to, and returns what it ends with; `None` if that was not to be
-/// waited for. It is asked `how` meanwhile.
+/// Ends a worker that is told to stop, and returns its result; `None` if that was not worth waiting
+/// for. `how` is evaluated meanwhile.
 pub async fn end(
     stop: &Arc<Stop>,
     how: ShutdownPolicy,
@@ -98,7 +99,7 @@ pub async fn end(
     }
 }
 
-/// Tells whether a broker answers now. Asked on a thread that is left behind if it does not return.
+/// Returns whether a broker answers now. Uses a thread, left behind if the query does not return.
 async fn answers(broker: &KafkaBroker) -> bool {
     let (reply, answer) = oneshot::channel();
     let broker = broker.clone();
@@ -106,7 +107,7 @@ async fn answers(broker: &KafkaBroker) -> bool {
         let _ = reply.send(broker.answers(ANSWER_MAX));
     };
     if thread::Builder::new().name("farewell".to_owned()).spawn(ask).is_err() {
-        // Nobody knows, so the shards are given up as if it did.
+        // Unknown, so the shards are given up as if a broker had answered.
         return true;
     }
     matches!(timeout(ANSWER_MAX, answer).await, Ok(Ok(true)))

@@ -1,4 +1,4 @@
-//! Which shard is where in this process: opened when gained, reopened when dropped, released when
+//! Manages the shards of this process: opened when gained, opened again when dropped, released when
 //! lost.
 //!
 //! ```text
@@ -34,21 +34,21 @@ use rollcall_core::{
 };
 use rollcall_service::log::Limiter;
 
-/// How often restores are reported, and inputs looked at.
+/// How often restores are reported and inputs checked.
 const RESTORE_INTERVAL: Duration = Duration::from_secs(5);
-/// How often commits are looked at.
+/// How often commits are checked.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the supervisor is told.
+/// An event for the supervisor.
 pub enum Event {
     Gained(BTreeSet<ShardId>),
     /// The sender is dropped when none of the shards can commit any more.
     Losing(BTreeSet<ShardId>, Sender<()>),
     Opened(Box<Opened>),
-    /// The first commit of the stay is in.
+    /// The first commit of the stay has succeeded.
     Committed(ShardId, Stay),
-    /// Its lane had to let it go.
+    /// Its lane had to drop it.
     Dropped(ShardId, Stay, Error, Left),
     Stop,
 }
@@ -58,14 +58,14 @@ pub struct Supervisor {
     pub opener: Opener,
     pub lanes: Vec<Handle>,
     pub view: Arc<View>,
-    /// Memory for rows, shared by the shards that are owned.
+    /// Memory for rows, divided among the owned shards.
     pub row_cache_bytes: usize,
     room: Gate,
     shards: Shards,
     began: Instant,
     told_at: Instant,
     looked_at: Instant,
-    /// What is told of failures, by reaction.
+    /// Rate limiters for reporting failures, by reaction.
     limits: BTreeMap<&'static str, Limiter>,
 }
 
@@ -93,7 +93,7 @@ impl Supervisor {
         }
     }
 
-    /// Serves until told to stop, then ends the lanes.
+    /// Serves until stopped, then stops the lanes.
     pub fn run(mut self, events: &Receiver<Event>) {
         loop {
             self.view.watchdog.heartbeat("supervisor");
@@ -147,7 +147,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns the share of memory that each shard's rows may take.
+    /// Returns the memory that each shard's rows may take.
     fn cache_bytes(&self) -> usize {
         self.row_cache_bytes / self.shards.count().max(1)
     }
@@ -176,7 +176,7 @@ impl Supervisor {
         self.room.tell(&self.view.troubles, crowded, active);
     }
 
-    /// Looks now and then how commits fare.
+    /// Checks periodically how commits are doing.
     fn watch_commits(&mut self) {
         if self.looked_at.elapsed() < LOOK_INTERVAL {
             return;
@@ -185,7 +185,7 @@ impl Supervisor {
         watch::commits(&self.view);
     }
 
-    /// Tells how far long restores have come.
+    /// Reports the progress of long restores.
     fn tell_restores(&mut self) {
         if self.told_at.elapsed() < RESTORE_INTERVAL {
             return;
@@ -244,8 +244,8 @@ impl Supervisor {
         );
     }
 
-    /// Tells of a failure, unless too many of its kind were told of just now: a broker that is
-    /// gone fails every shard again and again.
+    /// Reports a failure, unless too many of its kind were reported just now: when a broker is
+    /// down, every shard fails again and again.
     fn tell_failure(&mut self, shard: ShardId, error: &Error, reaction: &Reaction) {
         let name = totals::reaction(error);
         let limit = self.limits.entry(name).or_default();

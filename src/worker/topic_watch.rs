@@ -1,8 +1,8 @@
-//! Looks at the topics again and again while the worker runs, and reports what no longer fits.
+//! Checks the topics periodically while the worker runs, and reports what no longer fits.
 //!
-//! Topics are other people's: they grow, are deleted and recreated, and get other settings, and
-//! none of it comes as an error where records only stay away. A thread of its own, since
-//! librdkafka's questions block; it ends with the process.
+//! Topics belong to others: they grow, are deleted and recreated, and get other settings, and none
+//! of that causes an error if records merely stop arriving. It runs on a separate thread, since
+//! librdkafka's queries block; the thread ends with the process.
 
 use std::{
     sync::Arc,
@@ -17,11 +17,11 @@ use super::{
 use rollcall_core::shard::{Error, Result};
 use rollcall_kafka::{Connection, TopicProblem, Topics, Wanted};
 
-/// What looks different is looked at again after this time before it is reported: a broker that
-/// restarts may not know of all topics for a moment, and whoever changes topics does so in steps.
+/// A change is checked again after this time before it is reported: a broker that restarts may not
+/// know all topics for a moment, and topics are often changed in steps.
 const CONFIRM: Duration = Duration::from_secs(5);
 
-/// What to look at, and how often.
+/// What to check, and how often.
 pub struct TopicWatch {
     pub connection: Arc<Connection>,
     pub wanted: Wanted,
@@ -31,10 +31,10 @@ pub struct TopicWatch {
 }
 
 impl TopicWatch {
-    /// Looks at once and then at every interval, on a thread of its own.
+    /// Checks at once and then at every interval, on a separate thread.
     ///
     /// # Errors
-    /// When the system has no thread for it.
+    /// When the system refuses the thread.
     pub fn start(self) -> Result<()> {
         let builder = thread::Builder::new().name("topic-watch".to_owned());
         let started = builder.spawn(move || self.run());
@@ -65,7 +65,8 @@ impl TopicWatch {
                     }
                     Next::Nothing => self.interval,
                 },
-                // Others report brokers that do not answer; what is known of the topics stays.
+                // Brokers that do not answer are reported elsewhere; the known state of the topics
+                // stays.
                 Err(error) => {
                     tracing::debug!(%error, "the topics could not be checked");
                     self.interval
@@ -93,8 +94,8 @@ impl TopicWatch {
 }
 
 impl TopicWatch {
-    /// Has all shards opened again where an input was made again: opening compares its id with the
-    /// committed one, and does what the object says.
+    /// Opens all shards again if an input was recreated: opening compares its id with the committed
+    /// one, and does what the object says.
     fn reopen(&mut self, problems: &[TopicProblem]) {
         for problem in problems {
             let TopicProblem::Recreated { topic, id, .. } = problem else { continue };
@@ -107,27 +108,27 @@ impl TopicWatch {
     }
 }
 
-/// What was found, and how much of it is reported.
+/// What was found, and how much of it has been reported.
 #[derive(Debug, Default)]
 struct Findings {
     seen: Vec<TopicProblem>,
     reported: Vec<TopicProblem>,
 }
 
-/// What to do about a look.
+/// What to do after a check.
 #[derive(Debug, PartialEq, Eq)]
 enum Next<'a> {
     Nothing,
-    /// Look again soon.
+    /// Check again soon.
     Confirm,
-    /// Report this, in place of all that was reported before.
+    /// Report this, replacing everything that was reported before.
     Report(&'a [TopicProblem]),
 }
 
 impl Findings {
     fn take(&mut self, found: Vec<TopicProblem>) -> Next<'_> {
         let is_new = found != self.reported;
-        // What is well again needs no second look.
+        // A recovery needs no confirmation.
         let is_sure = found.is_empty() || found == self.seen;
         self.seen = found;
         match (is_new, is_sure) {

@@ -1,4 +1,4 @@
-//! What the worker counts as a whole, and where it finds what others know.
+//! Counts for the worker as a whole, and access to figures that others hold.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,14 @@ use rollcall_kafka::{BrokerFigures, Brokers, Loss};
 use rollcall_service::telemetry;
 use rollcall_store::{Budget, Counts, Figures, RocksStore, Stores, Volume};
 
-/// The names of the reactions that an [`Error`] demands.
+/// The names of the reactions to an [`Error`].
 pub const REACTIONS: [&str; 7] =
     ["fenced", "outdated", "oversized", "corrupt", "interrupted", "misconfigured", "violated"];
 
 /// The names of the reasons why shards are taken away, in the order of [`Loss`].
 pub const LOSSES: [&str; 4] = ["rebalance", "lost", "refused", "stopping"];
 
-/// Returns the name of the reaction that an error demands.
+/// Returns the name of the reaction to an error.
 pub fn reaction(error: &Error) -> &'static str {
     REACTIONS[index(error)]
 }
@@ -42,7 +42,7 @@ fn index(error: &Error) -> usize {
     }
 }
 
-/// What the worker counts as a whole; counts only grow.
+/// Counts for the worker as a whole; they only grow.
 #[derive(Default)]
 pub struct Totals {
     /// Failures after which a shard was opened again.
@@ -59,7 +59,7 @@ pub struct Totals {
     disk: OnceLock<(Arc<Stores>, Budget)>,
     spans: OnceLock<Arc<telemetry::Figures>>,
     room: OnceLock<Room>,
-    /// The stores of the shards on the lanes, which end with their shards.
+    /// The stores of the shards on the lanes; they are dropped with their shards.
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
 
@@ -75,7 +75,7 @@ impl Failures {
         }
     }
 
-    /// Returns how often each of [`Invariant::ALL`] did not hold, in this order.
+    /// Returns how often each of [`Invariant::ALL`] was violated, in this order.
     pub fn violations(&self) -> impl Iterator<Item = u64> {
         self.1.iter().map(|count| count.load(Ordering::Relaxed))
     }
@@ -87,7 +87,7 @@ impl Failures {
 }
 
 impl Totals {
-    /// Notes what is known once the topics were looked at and the state directory opened.
+    /// Sets what is known once the topics were checked and the state directory opened.
     pub fn started(
         &self,
         partitions: i32,
@@ -100,41 +100,42 @@ impl Totals {
         let _ = self.brokers.set(brokers);
     }
 
-    /// Notes what the system leaves room for.
+    /// Sets what the system leaves room for.
     pub fn looked(&self, room: Room) {
         let _ = self.room.set(room);
     }
 
-    /// Returns how many shards fit beside those that are active; `None` when nothing bounds them.
+    /// Returns how many shards fit in addition to those that are active; `None` if nothing limits
+    /// them.
     pub fn room(&self, active: usize) -> Option<u64> {
         self.room.get()?.left(active).map(|(left, _)| left)
     }
 
-    /// Notes that the group took shards away, why, and how long giving them up has held it up.
+    /// Records that the group took shards away, why, and how long giving them up has delayed it.
     pub fn revoked(&self, why: Loss, took: Duration) {
         self.revocations[why as usize].fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.revocation_nanos.fetch_add(nanos, Ordering::Relaxed);
     }
 
-    /// Notes that a shard was opened.
+    /// Records that a shard was opened.
     pub fn opened(&self, shard: ShardId, took: Duration) {
         let mut openings = self.openings.lock().expect("nothing panics under this lock");
         openings.insert(shard, took.as_secs_f64());
     }
 
-    /// Notes the store of a shard that runs.
+    /// Records the store of a shard that runs.
     pub fn stored(&self, shard: ShardId, store: &Arc<RocksStore>) {
         let mut stores = self.stores.lock().expect("nothing panics under this lock");
         stores.insert(shard, Arc::downgrade(store));
     }
 
-    /// Notes that spans are sent.
+    /// Records that spans are sent.
     pub fn telling(&self, figures: &Arc<telemetry::Figures>) {
         let _ = self.spans.set(Arc::clone(figures));
     }
 
-    /// Returns what became of spans; `None` when none are sent.
+    /// Returns the figures of spans; `None` if none are sent.
     pub fn spans(&self) -> Option<&telemetry::Figures> {
         self.spans.get().map(|figures| &**figures)
     }
@@ -155,7 +156,7 @@ impl Totals {
         self.restored_records.load(Ordering::Relaxed)
     }
 
-    /// Returns the progress of a restore that begins; what it restores is counted as it goes.
+    /// Returns the progress of a restore that begins; it is updated during the restore.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress::adding_to(Arc::clone(&self.restored_records)))
     }
@@ -176,12 +177,12 @@ impl Totals {
         self.disk.get()?.0.volume().ok()
     }
 
-    /// Returns what the stores have counted.
+    /// Returns the counts of the stores.
     pub fn store_counts(&self) -> Counts {
         self.disk.get().map(|(stores, _)| stores.counts()).unwrap_or_default()
     }
 
-    /// Returns the figures of all stores that are open.
+    /// Returns the figures of all open stores.
     pub fn store_figures(&self) -> Figures {
         let mut stores = self.stores.lock().expect("nothing panics under this lock");
         stores.retain(|_, store| store.strong_count() > 0);

@@ -1,4 +1,4 @@
-//! What keeps the whole worker from its work: at most one trouble for each concern.
+//! Problems that keep the whole worker from working: at most one for each concern.
 
 use std::{
     collections::BTreeMap,
@@ -8,20 +8,20 @@ use std::{
 pub use rollcall_service::state_api::Severity;
 use rollcall_service::state_api::Trouble;
 
-/// What a trouble is about. Whoever watches over a concern reports its trouble and takes it back.
+/// What a trouble is about. The code that watches a concern reports its trouble and resolves it.
 ///
-/// In the order in which they are told: what comes first usually explains what follows.
+/// In the order in which they are shown: what comes first usually explains what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Concern {
     /// The worker has not started yet: no broker answered, or the topics do not fit.
     Start,
     /// The system refuses threads, processes or descriptors.
     System,
-    /// The brokers do not take the login, or its files cannot be read.
+    /// The brokers reject the login, or its files cannot be read.
     Login,
     /// No broker is reachable.
     Brokers,
-    /// The group does not let this worker in, or has let it go.
+    /// The group does not accept this worker, or has removed it.
     Membership,
     /// The topics no longer fit the reconciliation.
     Topics,
@@ -29,11 +29,11 @@ pub enum Concern {
     Inputs,
     /// Transactions do not commit.
     Commits,
-    /// The inputs' producers choose partitions each in their own way.
+    /// The inputs' producers use different partitioners.
     Partitioners,
-    /// Records are not where their keys belong.
+    /// Records are not in the partitions that their keys belong to.
     Placement,
-    /// Nothing of an input is usable.
+    /// An input is unusable as a whole.
     DeadLetters,
 }
 
@@ -46,18 +46,18 @@ impl Troubles {
         self.0.lock().expect("nothing panics under this lock")
     }
 
-    /// Notes what is wrong; it replaces what was wrong about the same concern.
+    /// Records a problem; it replaces an earlier one of the same concern.
     pub fn report(&self, concern: Concern, severity: Severity, reason: &str, message: &str) {
         let trouble = Trouble { reason: reason.to_owned(), message: message.to_owned(), severity };
         self.lock().insert(concern, trouble);
     }
 
-    /// Notes that nothing is wrong about this concern any more.
+    /// Records that this concern has no problem any more.
     pub fn resolve(&self, concern: Concern) {
         self.lock().remove(&concern);
     }
 
-    /// Returns the first trouble: one that keeps the worker from being ready before all others.
+    /// Returns the first trouble; those that keep the worker from being ready take precedence.
     pub fn first(&self) -> Option<Trouble> {
         let troubles = self.lock();
         let unready = troubles.values().find(|trouble| trouble.severity == Severity::Unready);

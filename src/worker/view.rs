@@ -1,4 +1,4 @@
-//! What the worker knows of itself, for those who ask: probes and metrics.
+//! What the worker knows about itself, for probes and metrics.
 
 use std::{
     collections::BTreeMap,
@@ -18,17 +18,17 @@ use rollcall_core::{
 };
 use rollcall_service::state_api::WorkerState;
 
-/// Where a shard stands in this worker.
+/// The state of a shard in this worker.
 #[derive(Debug, Clone)]
 pub enum State {
-    /// Older owners are fenced and rows restored.
+    /// Older owners are being fenced and rows restored.
     Opening(Arc<Progress>),
     Running,
-    /// It failed and is opened again soon.
+    /// It failed and will be opened again soon.
     Waiting {
         reason: String,
     },
-    /// It needs someone to mend what the reason says; it is tried again now and then.
+    /// Someone has to fix the cause in the reason; it is retried from time to time.
     Stopped {
         reason: String,
     },
@@ -54,21 +54,21 @@ impl State {
     }
 }
 
-/// What a new generation of the group has brought this worker.
+/// The effect of a new generation of the group on this worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It came.
+    /// It joined.
     Joined,
     /// It got shards.
     Gained,
-    /// Nothing: others came or went.
+    /// None: other members came or went.
     Others,
 }
 
 /// Their names in metrics.
 pub const CHANGES: [&str; 3] = ["joined", "gained", "others"];
 
-/// What a running shard has told last.
+/// The last report of a running shard.
 #[derive(Debug, Clone)]
 pub struct Report {
     pub counters: Counters,
@@ -81,20 +81,20 @@ pub struct Report {
     /// What an open transaction hides, by input.
     pub hidden: Vec<Option<Hidden>>,
     pub rows: RowCounts,
-    /// At least one key waits since then, if any does; see `Running::oldest_open_ms`.
+    /// At least one key has been waiting since then, if any waits; see `Running::oldest_open_ms`.
     pub oldest_open_ms: Option<Timestamp>,
     pub cache_bytes: usize,
     pub cached: CachedRows,
     pub commits: Commits,
-    /// A commit is under way since then.
+    /// Since when a commit has been under way.
     pub committing_since: Option<Instant>,
-    /// For how long brokers have held the shard's producer back of late, because of its quota.
+    /// How long brokers have recently throttled the shard's producer because of its quota.
     pub throttled: Option<Duration>,
 }
 
 impl Report {
-    /// Returns what a shard tells of itself, and what its lane knows: its lag, by input, and what
-    /// its commits took.
+    /// Returns what a shard reports, with what its lane knows: its lag, by input, and the cost of
+    /// its commits.
     pub fn of<S: Store>(running: &Running<S>, lag: Vec<Option<i64>>, commits: Commits) -> Self {
         Self {
             counters: running.counters().clone(),
@@ -118,27 +118,27 @@ impl Report {
 pub struct ShardView {
     pub state: State,
     pub report: Option<Report>,
-    /// Counts of earlier times that this worker had the shard, so that sums never fall.
+    /// Counts of earlier times that this worker had the shard, so that sums never decrease.
     pub earlier: Option<Counters>,
     pub earlier_commits: Commits,
 }
 
-/// What the worker knows of itself.
+/// What the worker knows about itself.
 #[derive(Default)]
 pub struct View {
     shards: Mutex<BTreeMap<ShardId, ShardView>>,
-    /// The group has let it in once.
+    /// The group has accepted it at least once.
     joined: AtomicBool,
-    /// The group has it now.
+    /// The group counts it as a member now.
     member: AtomicBool,
     stopping: AtomicBool,
     paused: AtomicBool,
-    /// 0 until Kafka has told.
+    /// 0 until Kafka has reported it.
     partitions: AtomicU32,
     placement: OnceLock<Arc<Placement>>,
     /// What keeps the whole worker from its work.
     pub troubles: Troubles,
-    /// Why all shards are to be opened again, until somebody has seen to it.
+    /// Why all shards are to be opened again, until it is done.
     reopening: Mutex<Option<String>>,
     /// By [`Change`].
     rebalances: [AtomicU64; CHANGES.len()],
@@ -155,7 +155,7 @@ impl View {
         self.shards.lock().expect("nothing panics under this lock")
     }
 
-    /// Notes a shard's state.
+    /// Sets a shard's state.
     pub fn set_state(&self, shard: ShardId, state: State) {
         let mut shards = self.lock();
         let view = shards.entry(shard).or_insert_with(|| ShardView {
@@ -170,15 +170,15 @@ impl View {
         view.state = state;
     }
 
-    /// Notes that a shard is no longer this worker's. Its counts stay, since sums never fall.
+    /// Records that a shard is no longer this worker's. Its counts stay, since sums never decrease.
     pub fn given_up(&self, shard: ShardId) {
         if let Some(view) = self.lock().get_mut(&shard) {
-            // Its lane reports it a last time; it is retired when it is opened again.
+            // Its lane sends a last report; it is retired when the shard is opened again.
             view.state = State::Waiting { reason: NOT_OURS.to_owned() };
         }
     }
 
-    /// Notes what a shard reports.
+    /// Stores a shard's report.
     pub fn report(&self, shard: ShardId, report: Report) {
         if let Some(view) = self.lock().get_mut(&shard) {
             view.report = Some(report);
@@ -195,14 +195,14 @@ impl View {
         since.min_by_key(|(_, since)| *since).map(|(shard, since)| (shard, since.elapsed()))
     }
 
-    /// Returns for how long at most brokers have held the producers of our shards back of late.
+    /// Returns the longest time that brokers have recently throttled the producers of our shards.
     pub fn throttled(&self) -> Option<Duration> {
         let shards = self.lock();
         let ours = shards.values().filter(|view| view.is_ours());
         ours.filter_map(|view| view.report.as_ref()?.throttled).max()
     }
 
-    /// Notes that the group has a new generation, and this worker its part in it.
+    /// Records that the group has a new generation, and its effect on this worker.
     pub fn joined(&self, change: Change) {
         let first = !self.joined.swap(true, Ordering::Relaxed);
         self.counted_in();
@@ -210,29 +210,29 @@ impl View {
         self.rebalances[change as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes that the group has this worker now.
+    /// Records that the group counts this worker as a member now.
     pub fn counted_in(&self) {
         self.member.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that the group does not have this worker now.
+    /// Records that the group does not count this worker as a member now.
     pub fn counted_out(&self) {
         self.member.store(false, Ordering::Relaxed);
     }
 
-    /// Tells whether the group has this worker now.
+    /// Returns whether the group counts this worker as a member now.
     pub fn is_member(&self) -> bool {
         self.member.load(Ordering::Relaxed)
     }
 
-    /// Notes that this worker is not to join the group, so that it has no more to wait for.
+    /// Records that this worker is not to join the group, so that it has nothing to wait for.
     pub fn paused(&self) {
         self.paused.store(true, Ordering::Relaxed);
         self.joined.store(true, Ordering::Relaxed);
         self.counted_in();
     }
 
-    /// Returns what the worker is about.
+    /// Returns the state of the worker.
     pub fn state(&self) -> WorkerState {
         if self.stopping.load(Ordering::Relaxed) {
             WorkerState::Stopping
@@ -245,28 +245,28 @@ impl View {
         }
     }
 
-    /// Notes how many partitions the topics have.
+    /// Sets how many partitions the topics have.
     pub fn set_partitions(&self, partitions: u32) {
         self.partitions.store(partitions, Ordering::Relaxed);
     }
 
-    /// Returns how many partitions the topics have, once Kafka has told.
+    /// Returns how many partitions the topics have, once Kafka has reported it.
     pub fn partitions(&self) -> Option<u32> {
         Some(self.partitions.load(Ordering::Relaxed)).filter(|&partitions| partitions > 0)
     }
 
-    /// Notes where it is known which partition a key belongs to.
+    /// Sets what knows which partition a key belongs to.
     pub fn placed_by(&self, placement: &Arc<Placement>) {
         // A worker starts once.
         let _ = self.placement.set(Arc::clone(placement));
     }
 
-    /// Returns what is known of how the inputs are partitioned, once Kafka has told of them.
+    /// Returns what is known about the partitioning of the inputs, once Kafka has reported them.
     pub fn placement(&self) -> Option<&Placement> {
         self.placement.get().map(|placement| &**placement)
     }
 
-    /// Tells whether the group has let this worker in, or it is not to join.
+    /// Returns whether the group has accepted this worker, or it is not to join.
     pub fn has_joined(&self) -> bool {
         self.joined.load(Ordering::Relaxed)
     }
@@ -290,7 +290,7 @@ impl View {
         self.reopening.lock().expect("nothing panics under this lock").take()
     }
 
-    /// Returns why the group has not yet let the worker in, `None` once it has.
+    /// Returns why the group has not yet accepted the worker, `None` once it has.
     pub fn unstarted(&self) -> Option<String> {
         let trouble = self.troubles.unready().map(|trouble| trouble.message);
         (!self.has_joined()).then(|| match trouble {
@@ -323,11 +323,11 @@ impl View {
     }
 }
 
-/// The reason of shards that were given up.
+/// The reason shown for shards that were given up.
 const NOT_OURS: &str = "another worker has it";
 
 impl ShardView {
-    /// Tells whether the group has given the shard to this worker.
+    /// Returns whether the group has assigned the shard to this worker.
     pub fn is_ours(&self) -> bool {
         self.state.reason() != Some(NOT_OURS)
     }

@@ -1,4 +1,4 @@
-//! Watches over the commits as a whole: those that take long, and brokers that hold us back.
+//! Watches the commits as a whole: slow ones, and throttling by brokers.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use super::{
     view::View,
 };
 
-/// A commit is slow after as long as its transaction may last.
+/// A commit is slow after the time that its transaction may last.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
 
-/// Reports what is wrong with the commits of this worker, or that nothing is.
+/// Reports a problem with this worker's commits, or that there is none.
 pub fn commits(view: &View) {
     let slow = view.slowest_commit().filter(|(_, took)| *took > SLOW_AFTER);
     let (severity, reason, message) = match (slow, view.throttled()) {

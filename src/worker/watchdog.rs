@@ -1,4 +1,4 @@
-//! Which threads come round, and which have work that they do not come back from.
+//! Checks that threads make progress and that their jobs end.
 
 use std::{
     collections::BTreeMap,
@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A lane, the supervisor or the membership that has not come round for so long is stuck. None of
-/// them waits for a broker, and a rebalance holds the membership for a few seconds at most.
+/// A lane, the supervisor or the membership without progress for this long is stuck. None of them
+/// waits for a broker, and a rebalance blocks the membership for a few seconds at most.
 const ROUND_MAX: Duration = Duration::from_secs(60);
-/// A job of a committer that takes longer never ends: each call to a broker is bounded, and all of
-/// those of a commit together take less than half of this even if no broker answers.
+/// A committer's job that takes longer never ends: each call to a broker is bounded, and all those
+/// of a commit together take less than half of this even if no broker answers.
 const JOB_MAX: Duration = Duration::from_secs(180);
 
 /// The worker's threads, by name.
@@ -19,32 +19,31 @@ pub struct Watchdog(Mutex<BTreeMap<String, Heartbeat>>);
 
 #[derive(Debug, Clone, Copy)]
 enum Heartbeat {
-    /// It has come round and is to do so again.
+    /// It has made progress and is expected to do so again.
     Round(Instant),
     /// It has begun a job.
     Job(Instant),
-    /// It waits for a job.
+    /// It is waiting for a job.
     Idle,
 }
 
 impl Watchdog {
-    /// Notes that a thread comes round.
+    /// Records that a thread makes progress.
     pub fn heartbeat(&self, thread: &str) {
         self.set(thread, Heartbeat::Round(Instant::now()));
     }
 
-    /// Notes that a thread has begun a job.
+    /// Records that a thread has begun a job.
     pub fn begin(&self, thread: &str) {
         self.set(thread, Heartbeat::Job(Instant::now()));
     }
 
-    /// Notes that a thread waits for a job.
+    /// Records that a thread is waiting for a job.
     pub fn end(&self, thread: &str) {
         self.set(thread, Heartbeat::Idle);
     }
 
-    /// Returns the threads that do not come back from what they do, for how long and why that
-    /// cannot be.
+    /// Returns the threads that are stuck, for how long, and why that is not normal.
     pub fn stuck(&self, now: Instant) -> Vec<String> {
         let heartbeats = self.lock();
         let stuck =
@@ -54,7 +53,8 @@ impl Watchdog {
             .collect()
     }
 
-    /// Returns how long ago each thread came round or began its job; nothing for one that waits.
+    /// Returns how long ago each thread made progress or began its job; nothing for one that is
+    /// idle.
     pub fn stalls(&self, now: Instant) -> Vec<(String, Duration)> {
         self.lock()
             .iter()

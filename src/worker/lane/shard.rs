@@ -22,25 +22,25 @@ use rollcall_store::RocksStore;
 /// A shard on its lane.
 pub(super) struct Shard {
     pub running: Running<RocksStore>,
-    /// Where its commits stand.
+    /// The state of its commits.
     pub cycle: Cycle,
     /// With the committers while a commit is under way.
     pub producer: Option<ShardProducer>,
-    /// A commit that was refused because the group had moved on, to be sent again.
+    /// A commit that was rejected because the group had moved on, to be sent again.
     pub refused: Option<Box<Pending>>,
     pub reported_at: Option<Instant>,
-    /// Dropped when none of it can be committed any more.
+    /// Dropped when nothing of the shard can be committed any more.
     pub released: Option<Sender<()>>,
-    /// The last commit failed, and none is in since.
+    /// The last commit failed, and none has succeeded since.
     pub unproven: bool,
     pub pace: Pace,
-    /// For how long brokers have held the producer back because of its quota, and when.
+    /// How long brokers have throttled the producer because of its quota, and when.
     pub throttled: Option<(Duration, Instant)>,
     pub commits: Commits,
 }
 
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
-/// A broker's quota that has not held the producer back for so long is no trouble any more.
+/// After this long without throttling, a broker's quota is no longer reported.
 const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
 impl Shard {
@@ -67,7 +67,7 @@ impl Shard {
         }
     }
 
-    /// Tells whether to report now, now and then.
+    /// Returns whether to report now, now and then.
     pub fn is_to_report(&mut self) -> bool {
         let is_due = self.reported_at.is_none_or(|at| at.elapsed() >= REPORT_INTERVAL);
         if is_due {
@@ -76,20 +76,20 @@ impl Shard {
         is_due
     }
 
-    /// Processes the records that are not done with; `false` when some are left for later, because
-    /// the running overlay is as much as a transaction may hold.
+    /// Processes the records that are not done yet; `false` if some are left for later, because the
+    /// running overlay is as large as a transaction may be.
     ///
     /// # Errors
     /// When rows cannot be read.
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<bool> {
         let next = self.running.next_offsets();
-        // The last time round some of the batch was left.
+        // The previous call may have processed part of the batch.
         let is_done = |record: &&Record<'_>| record.offset < next[record.input];
         let left = &records[records.iter().take_while(is_done).count()..];
         Ok(self.running.process(left)? == left.len())
     }
 
-    /// Takes what the client has measured while nothing is committed.
+    /// Handles the client's measurements while nothing is committed.
     pub fn listen(&mut self) {
         let Some(producer) = &self.producer else { return };
         producer.serve();
@@ -97,8 +97,9 @@ impl Shard {
         self.note_throttled(throttled);
     }
 
-    /// Learns from a commit that is in how much to commit at a time. Brokers answer what is over a
-    /// quota at once and read nothing more for the time that they state: it is part of the price.
+    /// Learns from a successful commit how much to commit at a time. Brokers answer a request that
+    /// exceeds a quota at once and then read nothing for the time that they state: it is part of
+    /// the cost.
     pub fn learn(&mut self, pending: &Pending) {
         let throttled = pending.producer.take_throttled();
         self.note_throttled(throttled);
@@ -107,8 +108,8 @@ impl Shard {
         self.running.set_transaction_max(self.pace.limit());
     }
 
-    /// Learns from a commit that failed, if its size is the reason: because a broker says so, or
-    /// because a quota has held the client back until the rest of the transaction timed out.
+    /// Learns from a failed commit, if its size is the cause: because a broker says so, or because
+    /// a quota has throttled the client until the rest of the transaction timed out.
     pub fn learn_from_failure(&mut self, pending: &Pending, error: &Error) {
         let throttled = pending.producer.take_throttled();
         if matches!(error, Error::Oversized(_)) || Pace::is_too_long(throttled) {
@@ -126,10 +127,10 @@ impl Shard {
         self.cycle.is_committing() || self.running.has_work()
     }
 
-    /// Hands the running overlay to the committers, and tells whether there was something in it.
+    /// Hands the running overlay to the committers, and returns whether there was anything in it.
     ///
     /// # Errors
-    /// When what is in it must not be committed.
+    /// When its content must not be committed.
     pub fn send(
         &mut self,
         id: ShardId,

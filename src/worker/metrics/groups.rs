@@ -1,4 +1,4 @@
-//! What is exposed of each group of the catalogue.
+//! One function for each group of the catalogue.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -21,7 +21,7 @@ use rollcall_service::{
     telemetry::Figures,
 };
 
-/// What happened to keys.
+/// Metrics of keys.
 pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     let counters = &scene.counters;
     let mut outcomes = families.family(&business::OUTCOMES);
@@ -36,7 +36,7 @@ pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         let RowCounts { open, overdue, unexpected, finished } = report.rows;
-        // Told apart, so that sums over the states count each key once.
+        // Reported separately, so that sums over the states count each key once.
         rows.sample(&[&shard, "open"], open - overdue);
         rows.sample(&[&shard, "overdue"], overdue);
         rows.sample(&[&shard, "unexpected"], unexpected);
@@ -46,7 +46,7 @@ pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     for (shard, view) in scene.owned() {
         let Some(report) = &view.report else { continue };
         let waited_ms = report.oldest_open_ms.map_or(0, |since| scene.wall_ms - since);
-        // Records may be dated in the future.
+        // Records may have a timestamp in the future.
         oldest.sample(&[&shard], waited_ms.max(0) as f64 / 1e3);
     }
     if let Some(after_ms) = scene.overdue_after_ms {
@@ -57,7 +57,7 @@ pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     }
 }
 
-/// How far the input is processed.
+/// Metrics of the progress through the input.
 pub(super) fn input(families: &mut Families, scene: &Scene<'_>) {
     let mut records = families.family(&input::RECORDS);
     for (shard, view) in &scene.shards {
@@ -116,7 +116,7 @@ pub(super) fn input(families: &mut Families, scene: &Scene<'_>) {
     families.single(&input::RECREATED, scene.counters.recreated_inputs);
 }
 
-/// Which shards this worker has.
+/// Metrics of the shards that this worker has.
 pub(super) fn sharding(families: &mut Families, scene: &Scene<'_>) {
     let (view, totals) = (scene.view, &scene.view.totals);
     if let Some(partitions) = totals.partitions() {
@@ -161,11 +161,11 @@ pub(super) fn sharding(families: &mut Families, scene: &Scene<'_>) {
     }
 }
 
-/// Shards that come up.
+/// Metrics of shards that are opening.
 pub(super) fn restore(families: &mut Families, scene: &Scene<'_>) {
     let mut remaining = families.family(&restore::REMAINING);
     for (shard, view) in scene.owned() {
-        // A shard that is up has nothing left: dashboards and alerts see it get there.
+        // A running shard has nothing left: dashboards and alerts see it reach zero.
         let left = match &view.state {
             State::Opening(progress) => progress.remaining(),
             _ => 0,
@@ -179,7 +179,7 @@ pub(super) fn restore(families: &mut Families, scene: &Scene<'_>) {
     }
 }
 
-/// Transactions.
+/// Metrics of transactions.
 pub(super) fn commits(families: &mut Families, scene: &Scene<'_>) {
     families.family(&commits::SECONDS).histogram(&[], &scene.commits.micros, 1e6);
     let mut failures = families.family(&commits::FAILURES);
@@ -196,7 +196,7 @@ pub(super) fn commits(families: &mut Families, scene: &Scene<'_>) {
 /// The volume that holds the state directory.
 const STATE: &str = "state";
 
-/// Rows in memory and on disk.
+/// Metrics of rows in memory and on disk.
 pub(super) fn store(families: &mut Families, scene: &Scene<'_>) {
     let reports = || scene.owned().filter_map(|(_, view)| view.report.as_ref());
     let cached: usize = reports().map(|report| report.cache_bytes).sum();
@@ -226,14 +226,14 @@ pub(super) fn store(families: &mut Families, scene: &Scene<'_>) {
     families.single(&store::WRITES_STOPPED, figures.stopped);
     families.single(&store::BACKGROUND_ERRORS, figures.background_errors);
     families.single(&store::BACKGROUND_FAILURES, counts.background_errors);
-    // Without a volume, as while no store is open yet, there is nothing to tell.
+    // Without a volume, for example before any store is open, there is nothing to report.
     if let Some(volume) = totals.volume() {
         families.family(&store::VOLUME_BYTES).sample(&[STATE], volume.size_bytes);
         families.family(&store::VOLUME_FREE_BYTES).sample(&[STATE], volume.free_bytes);
     }
 }
 
-/// The way to the brokers.
+/// Metrics of the connections to the brokers.
 pub(super) fn client(families: &mut Families, scene: &Scene<'_>) {
     let brokers = scene.view.totals.brokers();
     let mut round_trips = families.family(&client::ROUND_TRIP);
@@ -254,7 +254,7 @@ pub(super) fn client(families: &mut Families, scene: &Scene<'_>) {
     tell(&client::ERRORS, |broker| broker.errors);
 }
 
-/// What became of spans.
+/// Metrics of spans.
 pub(super) fn tracing(families: &mut Families, scene: &Scene<'_>) {
     let spans = scene.view.totals.spans();
     families.single(&tracing::SENT, spans.map_or(0, Figures::sent));

@@ -1,8 +1,8 @@
-//! The worker's metrics, collected from the view when they are asked for: nothing is counted twice,
-//! and the hot path knows nothing of them. Each group of the catalogue has a function in `groups`.
+//! The worker's metrics, collected from the view on each scrape: nothing is counted twice, and the
+//! hot path does not know about them. Each group of the catalogue has a function in `groups`.
 //!
-//! Promise: a scrape grows with the shards by what is told of each of them, about a dozen and a
-//! half of lines; outcomes, reasons and histograms are told of the worker as a whole.
+//! Promise: each shard adds only about a dozen and a half lines to a scrape; outcomes, reasons and
+//! histograms are reported for the worker as a whole.
 
 mod groups;
 
@@ -34,10 +34,10 @@ pub struct Metrics {
     descs: Vec<Desc>,
 }
 
-/// Returns all that a worker exposes.
+/// Returns all of a worker's metrics.
 ///
 /// # Errors
-/// Names that are there twice, which is ruled out by the tests.
+/// Duplicate names, which the tests rule out.
 pub fn registry(
     view: Arc<View>,
     settings: &Settings,
@@ -51,14 +51,14 @@ pub fn registry(
     Ok(registry)
 }
 
-/// What one scrape looks at.
+/// The state that one scrape reads.
 struct Scene<'a> {
     view: &'a View,
     inputs: &'a [String],
     overdue_after_ms: Option<i64>,
     wall_ms: Timestamp,
     shards: BTreeMap<ShardId, ShardView>,
-    /// Of all shards that the worker has or had.
+    /// For all shards that the worker has or had.
     counters: Counters,
     commits: Commits,
 }
@@ -76,7 +76,7 @@ impl Collector for Metrics {
         self.descs.iter().collect()
     }
 
-    /// Looks at files, so it may block.
+    /// Reads files, so it may block.
     fn collect(&self) -> Vec<MetricFamily> {
         let shards = self.view.shards();
         let mut scene = Scene {
@@ -107,7 +107,7 @@ impl Collector for Metrics {
 }
 
 impl Scene<'_> {
-    /// Returns the shards that the group has given to this worker, with their numbers written out.
+    /// Returns the shards that the group has assigned to this worker, with their numbers as text.
     fn owned(&self) -> impl Iterator<Item = (String, &ShardView)> {
         let owned = self.shards.iter().filter(|(_, shard)| shard.is_ours());
         owned.map(|(id, shard)| (id.to_string(), shard))

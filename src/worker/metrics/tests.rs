@@ -1,4 +1,4 @@
-//! What a scrape says of shards that stand as the tests put them.
+//! Tests of a scrape, with shards in prepared states.
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
@@ -77,7 +77,7 @@ fn every_family_of_the_catalogue_is_told_of_and_no_other() {
     assert_eq!(distinct.len(), told.len(), "a family is told twice");
 }
 
-/// What a scrape takes from the allocator for the samples: how often, and how much at once.
+/// What a scrape allocates for the samples: how often, and how much at once.
 fn taken(view: &Arc<View>) -> (usize, usize) {
     let families = metrics(view).collect();
     let samples = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);

@@ -1,7 +1,7 @@
-//! Where a key is: first in the shard that it belongs to, then in all others of this worker.
+//! Finds a key: first in the shard that it belongs to, then in all others of this worker.
 //!
-//! A key may lie elsewhere than it belongs to: while it is not known how the inputs are
-//! partitioned, or since a time when that was not known.
+//! A key may be in another shard than it belongs to: while it is unknown how the inputs are
+//! partitioned, or since a time when that was unknown.
 
 use std::num::NonZeroU32;
 
@@ -23,7 +23,7 @@ impl StateReader {
         let partitioner = self.view.placement().and_then(Placement::partitioner);
         let belongs = partitioner.map(|partitioner| partitioner.partition(key, partitions));
         let (mut running, others) = self.shards();
-        // A stable sort: the shard that it belongs to comes first.
+        // A stable sort: the shard that the key belongs to comes first.
         running.sort_by_key(|shard| Some(shard.0.unsigned_abs()) != belongs);
         let mut unanswered = None;
         for &shard in &running {

@@ -1,4 +1,4 @@
-//! The state API: what the worker knows of keys, and what it has emitted last.
+//! The state API: what the worker knows about keys, and its latest outputs.
 //!
 //! ```text
 //!  GET /v1/key    ──► lane: the row in memory ──► store: one look-up
@@ -8,9 +8,9 @@
 //!  GET /v1/recent ──► the last outputs, kept at each commit
 //! ```
 //!
-//! Promise: lanes answer between two batches, in a millisecond or so, and never wait for whoever
-//! asks; everything else happens elsewhere, one scan at a time. What is told of one key is its
-//! row in memory, up to one commit interval ahead of what is committed. What a scan tells is at
+//! Promise: lanes answer between two batches, within a millisecond or so, and never wait for the
+//! client; everything else happens on other threads, one scan at a time. The answer for one key is
+//! its row in memory, up to one commit interval ahead of what is committed. A scan's result is at
 //! most as old as it says; each key on a page is looked up again, so that no page shows a key in a
 //! state that it has left. Ban: nothing here changes a row, a cache or a store.
 

@@ -1,11 +1,11 @@
-//! Looks through all open keys of the worker, now and then, for those who ask for lists.
+//! Scans all open keys of the worker on demand, for requests that list keys.
 //!
-//! Of each shard first the rows that its store does not have, in portions from its lane, then its
-//! store, as a snapshot taken after that. So every row that was there all the time is seen, and one
-//! that a portion has shown hides what the store has of it, which is older or the same.
+//! For each shard, it first reads the rows that the store does not have yet, in portions from the
+//! lane, and then the store, as a snapshot taken after that. So every row that existed throughout
+//! is seen, and a row from a portion hides the store's version of it, which is older or the same.
 //!
-//! Promise: one scan at a time, at most half a core while it lasts, at most one part in twenty of
-//! the time, and ten seconds at the longest.
+//! Promise: one scan at a time, at most half a core while it runs, at most one twentieth of the
+//! time, and ten seconds at most.
 
 use std::{
     collections::HashSet,
@@ -32,19 +32,19 @@ use rollcall_store::Snapshot;
 
 /// Rows that a lane copies at a time: about a millisecond of its time.
 const PORTION_ROWS: usize = 4_096;
-/// Stored rows between two looks at the clock, each followed by a rest of the same length.
+/// Stored rows between two checks of the clock, each followed by a pause of the same length.
 const STRIDE_ROWS: u64 = 2_048;
 const REST_MAX: Duration = Duration::from_millis(20);
 const DURATION_MAX: Duration = Duration::from_secs(10);
-/// A scan is good for as long, or for that many times what it took.
+/// How long a scan's result may be reused, as a time or as a multiple of the scan's duration.
 const FRESH_MIN: Duration = Duration::from_secs(2);
 const FRESH_TIMES: u32 = 20;
 /// Requests that may wait for a scan.
 const WAITING_MAX: usize = 16;
-/// OpenKeyScans that are kept: the first page's, and those of whoever pages far.
+/// Scans that are kept: the one for the first page, and those for clients that page far.
 const KEPT_MAX: usize = 4;
 
-/// What looking through all open keys has shown.
+/// The result of a scan of all open keys.
 pub struct OpenKeyScan {
     pub totals: Totals,
     after: Option<Place>,
@@ -58,7 +58,7 @@ pub struct OpenKeyScan {
 
 /// The last scans.
 pub struct OpenKeyScans {
-    /// Locked while one is taken, whether or not anybody waits for it any more.
+    /// Locked while a scan runs, whether or not a client still waits for it.
     kept: Arc<Mutex<Vec<Arc<OpenKeyScan>>>>,
     waiting: Semaphore,
 }
@@ -96,7 +96,7 @@ impl OpenKeyScan {
         self.taken.elapsed() < FRESH_MIN.max(self.took * FRESH_TIMES)
     }
 
-    /// Tells whether it lists what comes after `after` in the list of `state`.
+    /// Returns whether it lists the keys after `after` in the list of `state`.
     fn covers(&self, state: KeyState, after: Option<&Place>) -> bool {
         let Some(list) = self.list(state) else { return false };
         self.after.as_ref() <= after
@@ -105,7 +105,7 @@ impl OpenKeyScan {
 }
 
 impl StateReader {
-    /// Returns a scan that lists what comes after `after` in the list of `state`.
+    /// Returns a scan that lists the keys after `after` in the list of `state`.
     pub(super) async fn scan(
         self: &Arc<Self>,
         state: KeyState,
@@ -200,7 +200,7 @@ impl Count<'_> {
                 .map_err(|problem| Error::Interrupted(problem.detail))?;
             self.rows_seen += portion.hashes.len() as u64;
             for (key, bytes) in &portion.open {
-                // A row that was changed again meanwhile is shown twice.
+                // A row that was changed again meanwhile appears twice.
                 if !hidden.contains(&key_hash(key)) {
                     self.totals.add(shard, key, &decode_row(shard, bytes)?);
                 }

@@ -1,7 +1,7 @@
-//! The last outputs of each shard, for people who look.
+//! The last outputs of each shard, for people to look at.
 //!
 //! Promise: a commit costs the lane a look at each output and at most [`KEPT_MAX`] moves of each
-//! kind; nothing is copied but what a dead letter may keep.
+//! kind; nothing is copied except the part of a dead letter that is kept.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,17 +18,17 @@ use rollcall_service::{
     state_api::{RecentKind, RecentPage, RecentRecord},
 };
 
-/// Outputs of each kind that are kept of each shard.
+/// Number of outputs of each kind that are kept for each shard.
 const KEPT_MAX: usize = 50;
-/// Most bytes that are kept of a value, and of a key.
+/// Most bytes that are kept of a value or a key.
 const VALUE_BYTES_MAX: usize = 4 << 10;
 const KEY_BYTES_MAX: usize = 512;
-/// Most bytes that are told one by one.
+/// Most bytes that are shown in hexadecimal.
 const HEX_BYTES_MAX: usize = 1 << 10;
-/// Most bytes of headers that were the record's own.
+/// Most bytes that are kept of the record's own headers.
 const HEADERS_BYTES_MAX: usize = 2 << 10;
 
-/// Whether the values of records are told as well.
+/// Whether the values of records are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Payload {
     Told,
@@ -76,12 +76,12 @@ impl Recent {
         }
     }
 
-    /// Forgets what a shard has emitted that is another worker's now.
+    /// Drops the outputs of a shard that another worker has now.
     pub fn forget(&self, shard: ShardId) {
         self.lock().remove(&shard);
     }
 
-    /// Returns the last outputs of one kind of all shards, the newest first.
+    /// Returns the last outputs of one kind from all shards, the newest first.
     pub fn page(&self, kind: RecentKind, limit: usize, payload: Payload) -> RecentPage {
         let mut rings = self.lock();
         let mut kept: Vec<(ShardId, &Kept)> = Vec::new();
@@ -93,13 +93,13 @@ impl Recent {
         kept.truncate(limit);
         let records = kept.into_iter().map(|(shard, kept)| kept.record(shard, payload));
         let mut records: Vec<RecentRecord> = records.collect();
-        // What does not fit on a page of so many is on one of fewer.
+        // What does not fit on a page of this size fits on a smaller one.
         http::fit(&mut records);
         RecentPage { kind, records }
     }
 
-    /// Returns Rollcall's own headers of the last dead letter that a record of `topic` became for
-    /// `reason`; none when it is not among those kept.
+    /// Returns Rollcall's own headers of the last dead letter for `reason` from `topic`; empty if
+    /// it is not among those kept.
     pub fn letter(&self, topic: &str, reason: &str) -> Vec<(&'static str, String)> {
         let rings = self.lock();
         let letters = rings.values().flat_map(|rings| &rings.dead_letters.0);
@@ -151,7 +151,7 @@ impl Ring {
     }
 }
 
-/// Gives the memory of what is cut off back.
+/// Frees the memory of what is cut off.
 fn cut(bytes: &mut Option<Vec<u8>>, bytes_max: usize) {
     if let Some(bytes) = bytes.as_mut().filter(|bytes| bytes.len() > bytes_max) {
         bytes.truncate(bytes_max);
@@ -164,7 +164,7 @@ impl Kept {
         let Output { key, value, timestamp_ms, headers, carried, .. } = &self.output;
         let told = value.as_ref().filter(|_| payload == Payload::Told);
         let own = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        // What others have written into a record is its content.
+        // Headers written by others are part of the record's content.
         let carried = carried.iter().filter(|_| payload == Payload::Told);
         let carried = carried.flat_map(|carried| &carried.headers);
         let carried = carried

@@ -1,5 +1,4 @@
-//! The state API's routes: what they take, within which bounds. `docs/openapi.yaml` is the same
-//! for readers.
+//! The state API's routes: their parameters and bounds. `docs/openapi.yaml` documents the same.
 
 use std::sync::Arc;
 
@@ -21,13 +20,13 @@ use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage,
 };
 
-/// Most keys on a page, and most records; ranked items may be more.
+/// Most keys or records on a page; there may be more ranked items.
 const PAGE_MAX: usize = 200;
 const PAGE_DEFAULT: usize = 50;
 const RANKED_MAX: usize = 1_000;
 /// Keys that are looked up again for one page: most of them may have completed meanwhile.
 const LOOKED_UP_MAX: usize = 1_000;
-/// Kafka's own limit of a record is far below; a longer key cannot be one.
+/// Kafka's own limit on a record is far lower; a longer key cannot exist.
 const KEY_BYTES_MAX: usize = 64 << 10;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -51,7 +50,7 @@ async fn key(
     story_of(&reader, key).await
 }
 
-/// As it was asked before keys travelled in the query: consoles of an older version still do.
+/// The route from before keys moved into the query; consoles of an older version still use it.
 async fn key_in_path(
     State(reader): State<Arc<StateReader>>,
     Path(key): Path<String>,
@@ -85,7 +84,7 @@ fn open() -> KeyState {
     KeyState::Open
 }
 
-/// The one order there is, which may be named.
+/// The only order there is, which may be named.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum Order {
@@ -116,7 +115,7 @@ async fn keys(
             let row = rows.get(&(*shard, place.key.clone()));
             let number = shard.0.unsigned_abs();
             let told = row.and_then(|row| story::entry(&place.key, number, row, &reader.rules));
-            // What has completed since the scan does not wait any more.
+            // Keys that have completed since the scan are no longer waiting.
             if let Some(entry) = told.filter(|entry| is_listed(entry.state, state)) {
                 bytes = bytes.saturating_add(http::json_bytes(&entry));
                 if bytes > http::PAGE_BYTES_MAX && !keys.is_empty() {
@@ -136,7 +135,7 @@ async fn keys(
     Ok(Json(KeyPage { keys, next, census: scan.facts() }))
 }
 
-/// Tells whether a key in state `now` belongs on the list of `state`.
+/// Returns whether a key now in state `now` belongs on the list of `state`.
 fn is_listed(now: KeyState, state: KeyState) -> bool {
     now == state || (state, now) == (KeyState::Open, KeyState::Overdue)
 }

@@ -1,6 +1,6 @@
-//! What a scan counts: the oldest keys by state, and what they wait for.
+//! Collects what a scan counts: the oldest keys by state, and what they are waiting for.
 //!
-//! Promise: bounded memory, however many keys are shown to it.
+//! Promise: bounded memory, however many keys are added.
 
 use std::collections::{BinaryHeap, HashMap};
 
@@ -11,14 +11,14 @@ use rollcall_core::{
 };
 use rollcall_service::state_api::{KeyState, MissingItem};
 
-/// Keys of each state that a scan lists; whoever pages further has another one taken.
+/// Keys of each state that a scan lists; paging further takes another scan.
 pub const LISTED_MAX: usize = 2_000;
-/// Different items that are counted.
+/// Number of different items that are counted.
 const ITEMS_MAX: usize = 100_000;
-/// Ranked items that are kept.
+/// Number of ranked items that are kept.
 const RANKED_MAX: usize = 1_000;
 
-/// A key's place among all that wait: by age, then by name.
+/// A key's position among all waiting keys: by age, then by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub since_ms: Timestamp,
@@ -26,7 +26,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns the place that `after` of a request names.
+    /// Parses the position in the `after` parameter of a request.
     pub fn parse(text: &str) -> Option<Self> {
         let (since, key) = text.split_once(':')?;
         Some(Self { since_ms: since.parse().ok()?, key: key.as_bytes().to_vec() })
@@ -45,7 +45,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// The oldest keys of one state, from some place on.
+/// The oldest keys of one state after some position.
 #[derive(Debug, Default)]
 pub struct Oldest {
     keys: BinaryHeap<(Place, ShardId)>,
@@ -81,7 +81,7 @@ pub struct List {
     pub keys: Vec<(Place, ShardId)>,
     /// There are keys after the last one.
     pub more: bool,
-    /// Keys of the state, listed or not.
+    /// Number of keys in the state, listed or not.
     pub total: u64,
 }
 
@@ -92,7 +92,7 @@ struct Missing {
     oldest_ms: Timestamp,
 }
 
-/// Counts the open rows that are shown to it.
+/// Counts open rows.
 #[derive(Debug, Default)]
 pub struct ScanTotals {
     after: Option<Place>,
@@ -103,19 +103,19 @@ pub struct ScanTotals {
     items_left_out: bool,
 }
 
-/// What was counted.
+/// The result of the count.
 #[derive(Debug)]
 pub struct Totals {
     pub open: List,
     pub overdue: List,
     pub unexpected: List,
-    /// Most wanted first.
+    /// The most wanted first.
     pub missing: Vec<MissingItem>,
     pub all_items_counted: bool,
 }
 
 impl ScanTotals {
-    /// Lists keys after `after` only; counts all.
+    /// Lists only keys after `after`, but counts all.
     pub fn after(after: Option<Place>) -> Self {
         Self { after, ..Self::default() }
     }
@@ -200,7 +200,7 @@ mod tests {
         let rows = LISTED_MAX as i64 + 500;
         let count = |after: Option<Place>| {
             let mut totals = ScanTotals::after(after);
-            // Not in order, and each twice as old as the one before the last.
+            // Not in order: each is twice as old as the one before the last.
             for n in 0..rows {
                 let at = (n * 7_919) % rows;
                 totals.add(ShardId(0), format!("k{at}").as_bytes(), &open(at, &[]));

@@ -1,4 +1,4 @@
-//! Where questions about keys go: to the lane that has their shard.
+//! Passes questions about keys to the lane that has their shard.
 
 use std::{
     collections::BTreeMap,
@@ -26,12 +26,12 @@ use rollcall_object::Settings;
 use rollcall_service::state_api::Problem;
 use rollcall_store::RocksStore;
 
-/// How long a lane may take to come round.
+/// How long a lane may take to answer.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
-/// Questions that lanes are asked at the same time, so that many who ask cannot slow them.
+/// Questions that are sent to lanes at the same time, so that many clients cannot slow them down.
 const QUESTIONS_MAX: usize = 4;
 
-/// What a lane is asked about one of its shards. Dropped when the shard is not there.
+/// A question to a lane about one of its shards. Dropped if the shard is not there.
 pub enum Question {
     /// The rows of some keys.
     Rows(Vec<Vec<u8>>, oneshot::Sender<Cached>),
@@ -39,7 +39,7 @@ pub enum Question {
     NotStored(Option<PortionCursor>, usize, SyncSender<Portion>),
 }
 
-/// Rows in memory, in the order of the keys, and where the others are.
+/// The rows that are in memory, in the order of the keys, and where to find the others.
 pub struct Cached {
     /// In their encoding; see [`decode_row`].
     rows: Vec<Option<Vec<u8>>>,
@@ -47,8 +47,8 @@ pub struct Cached {
 }
 
 impl Question {
-    /// Answers, on the shard's lane; dropping it tells that the shard is not there. Whoever has
-    /// asked may have gone away.
+    /// Answers, on the shard's lane; dropping the question reports that the shard is not there. The
+    /// client may have gone away.
     pub fn answer(self, shard: Option<&Running<RocksStore>>) {
         let Some(shard) = shard else { return };
         match self {
@@ -63,7 +63,7 @@ impl Question {
     }
 }
 
-/// Takes questions from HTTP to the lanes, and their answers back.
+/// Passes questions from HTTP to the lanes, and their answers back.
 pub struct StateReader {
     pub view: Arc<View>,
     pub recent: Arc<Recent>,
@@ -91,13 +91,13 @@ impl StateReader {
         }
     }
 
-    /// Notes the ways to the lanes; shard s is on lane s modulo their number.
+    /// Sets the channels to the lanes; shard s is on lane s modulo their number.
     pub fn open(&self, lanes: Vec<Sender<Command>>) {
         // A worker starts its lanes once.
         let _ = self.lanes.set(lanes);
     }
 
-    /// Returns the shards that run here, and those that are ours and do not.
+    /// Returns the shards that run here, and those that are ours but do not run.
     pub fn shards(&self) -> (Vec<ShardId>, Vec<ShardId>) {
         let ours = self.view.shards().into_iter().filter(|(_, view)| view.is_ours());
         let (running, others): (Vec<_>, Vec<_>) =
@@ -106,14 +106,14 @@ impl StateReader {
         (ids(running), ids(others))
     }
 
-    /// Returns the rows of some keys of one shard, in their order; an absent row is a key that
-    /// nothing is known of.
+    /// Returns the rows of some keys of one shard, in order; an absent row is a key of which
+    /// nothing is known.
     pub async fn rows(&self, shard: ShardId, keys: Vec<Vec<u8>>) -> Result<Vec<Row>, Problem> {
         let turn = Arc::clone(&self.asking).acquire_owned().await.expect("it is never closed");
         let wanted = keys.clone();
         let Cached { rows, store } = self.ask(shard, |reply| Question::Rows(wanted, reply)).await?;
         let look = move || -> rollcall_core::shard::Result<Vec<Row>> {
-            // The look takes a thread, also when nobody waits for it any more.
+            // The look-up uses a thread, even if the client no longer waits for it.
             let _turn = turn;
             let missing = keys.iter().zip(&rows).filter(|(_, row)| row.is_none());
             let names: Vec<&[u8]> = missing.map(|(key, _)| &key[..]).collect();
@@ -129,7 +129,7 @@ impl StateReader {
         found.map_err(|error| failed(shard, &error))
     }
 
-    /// Returns rows that the shard's store does not have yet. Blocks: not for HTTP's own thread.
+    /// Returns rows that the shard's store does not have yet. Blocks: not for HTTP's own threads.
     pub fn not_stored(
         &self,
         shard: ShardId,
@@ -160,7 +160,7 @@ impl StateReader {
         lanes[lane].send(Command::Ask(shard, question)).map_err(|_| gone(shard))
     }
 
-    /// Returns the rows of keys of several shards, by shard and key; shards that have gone
+    /// Returns the rows of keys of several shards, by shard and key; shards that have been lost
     /// meanwhile are left out.
     pub async fn rows_of(
         &self,
@@ -180,7 +180,7 @@ impl StateReader {
     }
 }
 
-/// Returns why a request has no answer.
+/// Returns the problem document for a failed request.
 pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
     Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
 }

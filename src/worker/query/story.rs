@@ -1,4 +1,4 @@
-//! Rows told to people and programs.
+//! Converts rows to the state API's answers.
 
 use rollcall_core::{
     matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules},
@@ -8,11 +8,11 @@ use rollcall_service::state_api::{
     Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then,
 };
 
-/// Most items that are told of one key, and in a list.
+/// Most items that are shown for one key, and in a list.
 const ITEMS_MAX: usize = 1_000;
 const LISTED_ITEMS_MAX: usize = 5;
 
-/// Returns the state of a row; `None` when nothing is known of its key.
+/// Returns the state of a row; `None` if nothing is known of its key.
 pub fn state(row: &Row) -> Option<KeyState> {
     Some(match row.phase {
         Phase::Absent => return None,
@@ -24,13 +24,13 @@ pub fn state(row: &Row) -> Option<KeyState> {
     })
 }
 
-/// Returns since when an open row waits.
+/// Returns the time since which an open row has been waiting.
 pub fn since(row: &Row) -> Timestamp {
     if row.expected { row.expected_at } else { row.changed_at }
 }
 
-/// Returns everything known of a key; `None` when that is nothing. `inputs` are the topics in the
-/// order of their numbers.
+/// Returns everything known about a key; `None` if nothing is. `inputs` are the topics in the order
+/// of their numbers.
 pub fn story(
     key: &[u8],
     shard: u32,
@@ -54,7 +54,7 @@ pub fn story(
         })
         .collect();
     let items_total = items.len() as u64;
-    // A stable sort: beyond that they stay in the order in which they were first seen.
+    // A stable sort: otherwise they stay in the order in which they were first seen.
     items.sort_by_key(|item| (item.missing == 0, item.needed == 0));
     items.truncate(ITEMS_MAX);
     let (expected_total, missing_total) = totals(row);
@@ -74,7 +74,7 @@ pub fn story(
     })
 }
 
-/// Returns a key as it stands in a list; `None` when nothing is known of it.
+/// Returns a key's entry in a list; `None` if nothing is known about it.
 pub fn entry(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyEntry> {
     let state = state(row)?;
     let told = row.items.iter().filter(|item| item.missing() > 0 || !row.expected);
@@ -108,14 +108,14 @@ fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {
     Some(Deadline { at: time(at), then })
 }
 
-/// Returns the instant in RFC 3339, UTC; one outside of the calendar as its nearest end.
+/// Returns the instant in RFC 3339, UTC; outside of the calendar, the nearest representable one.
 pub fn time(at_ms: Timestamp) -> String {
     let end = if at_ms < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(end);
     format!("{at:.3}")
 }
 
-/// Returns bytes as text; those that are none are replaced.
+/// Returns bytes as text; invalid parts are replaced.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
