@@ -1,4 +1,4 @@
-//! Many schedules side by side, one per core.
+//! Runs many schedules side by side, one per core.
 
 use std::{
     ops::RangeInclusive,
@@ -12,7 +12,7 @@ use std::{
 
 use super::{Failure, Seen, Summary, Tracing, run};
 
-/// What the schedules of a campaign have done so far.
+/// Results of a campaign's schedules so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     pub schedules: u64,
@@ -40,7 +40,7 @@ impl Tally {
     }
 }
 
-/// Runs the schedules of all `seeds`, and tells how far it is every `interval`. Ends early once
+/// Runs the schedules of all `seeds`, and reports progress every `interval`. Ends early once
 /// `failures_max` schedules have failed.
 pub fn campaign(
     seeds: RangeInclusive<u64>,
@@ -66,7 +66,7 @@ pub fn campaign(
         }
         drop(sender);
         let mut told = Instant::now();
-        // Dropping the receiver ends the runners.
+        // Dropping the receiver stops the runners.
         while tally.failed.len() < failures_max {
             match ends.recv_timeout(interval) {
                 Ok(end) => tally.add(end),

@@ -1,4 +1,4 @@
-//! The ports of a shard on the Kafka in memory, for one process.
+//! The ports of a shard, on the in-memory Kafka, for one process.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -15,13 +15,13 @@ use rollcall_core::{
     },
 };
 
-/// Why a shard stops whose output takes nothing.
+/// Why a shard stops whose output rejects everything.
 pub const OUTPUT_REFUSES: &str = "an output refuses a record";
 
 /// Turns that a client waits for a transaction to end before it gives up.
 const TIMEOUT_TURNS: usize = 60;
 
-/// What a broker answers.
+/// A broker's answer.
 pub type Answer<T> = std::result::Result<T, Refusal>;
 
 /// Proof of an assignment, as the group metadata is in a real client.
@@ -31,7 +31,7 @@ pub struct Authority {
     pub generation: i32,
 }
 
-/// A process's way to Kafka.
+/// A process's client for Kafka.
 #[derive(Clone)]
 pub struct Client {
     pub stage: Arc<Stage>,
@@ -46,7 +46,7 @@ impl Client {
         Ok(world)
     }
 
-    /// Asks again and again while a transaction is ending, up to a point.
+    /// Repeats a query while a transaction is ending, up to a limit.
     fn patiently<T>(&self, mut ask: impl FnMut(&mut World) -> Answer<T>) -> Result<T> {
         for _ in 0..TIMEOUT_TURNS {
             let mut world = self.call()?;
@@ -64,12 +64,12 @@ impl Client {
         Ok(())
     }
 
-    /// Returns the end of what a reader of the changelog is shown now.
+    /// Returns the end of what a reader of the changelog currently sees.
     pub fn changelog_shown(&self, shard: ShardId) -> Offset {
         self.stage.world().cluster.log(Place { topic: Topic::Changelog, shard }).served()
     }
 
-    /// Returns the group metadata as they are this moment, whatever this process has followed.
+    /// Returns the group metadata as of this moment, whether or not this process has noticed it.
     pub fn newest_authority(&self) -> Option<Authority> {
         let world = self.stage.world();
         let group = &world.cluster.group;
@@ -150,8 +150,8 @@ impl Producer {
         (self.id, self.epoch)
     }
 
-    /// Refuses, when some of it is written, a transaction that is more than the brokers take, or
-    /// that has something for an output which takes nothing.
+    /// Rejects, after part of it has been written, a transaction that is larger than the brokers
+    /// accept, or that has a record for an output which rejects everything.
     fn check(&self, transaction: &Transaction) -> Result<()> {
         let records = transaction.size().records;
         let mut world = self.client.stage.world();

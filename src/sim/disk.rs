@@ -1,4 +1,4 @@
-//! The local store of a process: what was applied survives a kill, an apply is never half done.
+//! The local store of a process: what was applied survives a kill, and an apply is atomic.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use rollcall_core::{
     shard::{Checkpoint, Due, Error, Result, Spill, Store, row_of},
 };
 
-/// What is on a process's disk for one shard.
+/// The content of a process's disk for one shard.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
     pub checkpoint: Option<Checkpoint>,

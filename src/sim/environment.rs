@@ -1,5 +1,5 @@
-//! What happens by itself between two turns: input arrives, markers are written, the group moves
-//! on, time passes, things break.
+//! What happens between two turns: input arrives, markers are written, the group changes, time
+//! passes, faults occur.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use super::{
 };
 use rollcall_core::record::ShardId;
 
-/// The transactional id of someone who writes an input partition in transactions.
+/// The first transactional id of those that write inputs in transactions.
 const WRITERS: u32 = 1_000;
 
-/// Lets the world move on before the next turn. `last` is who had the last one.
+/// Advances the world before the next turn. `last` is the process that had the last one.
 pub fn step(world: &mut World, last: usize) {
     world.step += 1;
     pass_time(world);
@@ -91,7 +91,7 @@ fn write_markers(world: &mut World) {
     }
 }
 
-/// Writes the next input record, plainly or in a transaction.
+/// Writes the next input record, with or without a transaction.
 fn arrive(world: &mut World) {
     if !world.random.chance(150) {
         return;
@@ -108,7 +108,7 @@ fn arrive(world: &mut World) {
     let now_ms = world.now_ms;
     match world.random.below(10) {
         0 => {
-            // A writer that fails half-way and tries again: what it wrote first is never seen.
+            // A writer that fails half-way and retries: its first records are never seen.
             if let Ok(epoch) = world.cluster.init(writer) {
                 let produced = world.cluster.produce((writer, epoch), place, message, now_ms);
                 produced.expect("a new owner may produce");
@@ -132,14 +132,14 @@ fn arrive(world: &mut World) {
     }
 }
 
-/// Aborts what input writers have left open.
+/// Aborts the transactions that input writers have left open.
 fn end_input_transactions(world: &mut World) {
     for shard in world.setting.shards.clone() {
         for input in 0..world.setting.inputs() {
             let writer = writer_of(Place { topic: Topic::Input(input), shard });
             if world.cluster.open_transaction(writer).is_some() {
                 world.is_busy();
-                // Taking over aborts what is open; the new epoch itself is not needed.
+                // Taking over aborts the open transaction; the new epoch itself is not needed.
                 let _taken_over = world.cluster.init(writer);
             }
         }
@@ -154,7 +154,7 @@ fn writer_of(place: Place) -> ProducerId {
     ProducerId(WRITERS * (1 + u32::try_from(input).expect("there are few inputs")) + shard)
 }
 
-/// Ends sessions of processes that are away, and gives shards to members.
+/// Ends the sessions of absent processes, and assigns shards to members.
 fn move_group(world: &mut World) {
     let session_end = world.setting.faults.session_end;
     let members: Vec<(MemberId, usize)> = world.cluster.group.members().collect();
@@ -203,7 +203,7 @@ fn compact(world: &mut World) {
         world.seen.count(Situation::TombstoneCompacted);
     }
     world.tell(|| format!("the changelog of {shard} is compacted"));
-    // Input that is processed may be deleted.
+    // Input that has been processed may be deleted.
     let inputs = world.setting.inputs();
     let Ok(committed) = world.cluster.committed(shard, inputs) else { return };
     for (input, offset) in committed.into_iter().enumerate() {
@@ -218,9 +218,9 @@ fn compact(world: &mut World) {
 }
 
 impl World {
-    /// Ends everything that goes wrong by itself.
+    /// Stops all faults.
     pub fn calm_down(&mut self) {
-        // What the dead have left open still has to end.
+        // Transactions left open by dead processes still have to end.
         self.setting.faults = Faults { transaction_sweep: 20, ..Faults::default() };
         self.setting.stay = 300;
         self.setting.marker = 900;
@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    /// Writes down what a generation gives to a member.
+    /// Records which shards a generation gives to a member.
     pub fn note_given(&mut self, member: MemberId) {
         if let Some(assigned) = self.cluster.group.assigned(member) {
             self.tell(|| format!("{assigned:?}"));
@@ -240,7 +240,7 @@ impl World {
         }
     }
 
-    /// Writes all input at once, with timestamps over days.
+    /// Writes all input at once, with timestamps spread over days.
     pub(super) fn write_backlog(&mut self) {
         let mut at_ms = BACKLOG_START_MS;
         while let Some(arrival) = self.workload.left.pop() {
@@ -253,7 +253,7 @@ impl World {
         debug_assert!(self.setting.deadlines == Deadlines::Backlog);
     }
 
-    /// Has more input arrive.
+    /// Adds input that has not arrived yet.
     pub fn add_input(&mut self, arrivals: Vec<Arrival>) {
         self.workload.left.extend(arrivals);
     }

@@ -1,4 +1,4 @@
-//! A deterministic simulator: the very code of `shard` and `matching` on a Kafka in memory, with
+//! A deterministic simulator: the real code of `shard` and `matching` on an in-memory Kafka, with
 //! everything going wrong that can go wrong.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!              Process ──► shard::{Opening, Running, Commit} ──► Client, Disk
 //! ```
 //!
-//! Promise: a schedule follows from its seed alone, and a seed that fails says how to replay it.
+//! Promise: a schedule is determined by its seed alone, and a failing seed says how to replay it.
 //! Ban: no real clock, network or disk, and no knowledge of how a shard works inside.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Which partition a key belongs to, who knows it, and records that lie elsewhere (S28).
+//! The partition that a key belongs to, who knows it, and records in other partitions (S28).
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -9,7 +9,8 @@ use rollcall_core::{
     shard::{Partitioning, Placement, Plan},
 };
 
-/// How the producers of the inputs choose the partition of a key, and what the object says of it.
+/// How the producers of the inputs choose the partition of a key, and what the object says about
+/// it.
 #[derive(Debug, Clone, Copy)]
 pub struct Partitions {
     pub by: Partitioner,
@@ -17,11 +18,12 @@ pub struct Partitions {
     pub partitioning: Partitioning,
 }
 
-/// Different keys of an input that are enough to tell its partitioner, wherever they are.
+/// The number of different keys of an input that suffice to determine its partitioner, wherever
+/// they are.
 pub const KEYS_THAT_TELL: usize = 64;
 
 impl Partitions {
-    /// Draws how the inputs of so many shards are partitioned.
+    /// Draws how the inputs of this many shards are partitioned.
     pub fn draw(random: &mut Random, shards: usize) -> Self {
         let by = *random.pick(&Partitioner::ALL);
         let count = u32::try_from(shards + random.below(2)).expect("there are few shards");
@@ -34,7 +36,7 @@ impl Partitions {
         Self { by, count, partitioning }
     }
 
-    /// Returns a key that belongs to `shard`, by a name that begins with `stem`.
+    /// Returns a key that belongs to `shard` and begins with `stem`.
     pub fn key_in(&self, shard: ShardId, stem: &str) -> String {
         if self.partitioning == Partitioning::Unchecked {
             return stem.to_owned();
@@ -53,18 +55,18 @@ impl Partitions {
         ShardId(self.by.partition(key, self.count).cast_signed())
     }
 
-    /// Tells whether there is anything to check.
+    /// Returns whether there is anything to check.
     pub fn matter(&self) -> bool {
         self.partitioning != Partitioning::Unchecked && self.count.get() > 1
     }
 
-    /// Tells whether the partitioner is to be learnt from the records.
+    /// Returns whether the partitioner has to be learnt from the records.
     pub fn is_learnt(&self) -> bool {
         self.matter() && self.partitioning == Partitioning::Auto
     }
 
-    /// Returns the reason for which a record of `shard` with this key is refused, if it does not
-    /// belong there.
+    /// Returns the reason why a record of `shard` with this key is rejected, if it does not belong
+    /// there.
     pub fn misplaced(&self, shard: ShardId, key: &[u8]) -> Option<Reason> {
         let (belongs, partitioner) = (self.belongs(key), self.by);
         let (partition, to) = (shard.0.unsigned_abs(), belongs.0.unsigned_abs());
@@ -76,7 +78,7 @@ impl Partitions {
     }
 
     /// Returns the key of a record that is sent to `shard` by mistake. Where the partitioner has to
-    /// be learnt, there is one such key: more would rightly cast doubt on it.
+    /// be learnt, there is only one such key: more would rightly cast doubt on the partitioner.
     pub fn stray(&self, random: &mut Random, shard: ShardId, keys: usize) -> String {
         if self.partitioning == Partitioning::Auto {
             return "stray".to_owned();
@@ -97,7 +99,7 @@ fn key_where(stem: &str, fits: impl Fn(&[u8]) -> bool) -> String {
 }
 
 impl Setting {
-    /// Returns the plan of a process that starts: it has seen no record yet.
+    /// Returns the plan of a process that starts: it has not seen any record yet.
     fn plan_of_new_process(&self) -> Arc<Plan> {
         let placement = Arc::new(self.partitions.placement(self.plan.topics.clone()));
         let mut plan = Plan { placement, ..Plan::clone(&self.plan) };
@@ -107,7 +109,7 @@ impl Setting {
 }
 
 impl World {
-    /// Returns the plan of a process; what it has learnt ends with it.
+    /// Returns the plan of a process; what it has learnt is lost with it.
     pub fn plan(&mut self, process: usize) -> Arc<Plan> {
         let plan = &mut self.processes[process].plan;
         Arc::clone(plan.get_or_insert_with(|| self.setting.plan_of_new_process()))

@@ -1,6 +1,6 @@
 //! The reconciliation that is simulated.
 //!
-//! The tests of `shard/` in the core have this file, too: they cannot depend on this crate, which
+//! The core's tests of `shard/` include this file, too: they cannot depend on this crate, which
 //! depends on theirs.
 
 use std::{sync::Arc, time::Duration};
@@ -15,7 +15,7 @@ use rollcall_core::{
     shard::{Identity, OnTruncation, Placement, Plan, StartFrom, Topics},
 };
 
-/// Returns a plan with so many observed topics beside the expected one.
+/// Returns a plan with `observed` observed topics in addition to the expected one.
 pub fn plan(rules: Rules, observed: usize) -> Plan {
     let path = |text| Path::parse(text).expect("the path is well formed");
     let (counting, quantity) = match rules.counting {
@@ -47,7 +47,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         rules,
         times: Times::ANY,
         key_bytes_max: input_limits.key_bytes_max,
-        // A process of a simulation has its own.
+        // Each simulated process gets a separate one.
         placement: Arc::new(Placement::unchecked()),
         start_from: StartFrom::Earliest,
         on_truncation: OnTruncation::Stop,
@@ -57,7 +57,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
     }
 }
 
-/// Returns what an output record of [`plan`] looks like.
+/// Returns the output settings of [`plan`], compiled.
 pub fn outputs(stamp: Stamp) -> Outputs {
     let outputs = Outputs::new(OutputSettings {
         reconciliation: "simulated".to_owned(),

@@ -95,7 +95,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         }
     }
 
-    /// Tells whether to do something this time; always, once there are no more faults.
+    /// Returns whether to do something this time; always, once there are no more faults.
     fn does(&self, per_mille: u32) -> bool {
         does(&mut self.client.stage.world(), per_mille)
     }
@@ -379,7 +379,7 @@ impl<'w, W: Wiring> Process<'w, W> {
     }
 }
 
-/// Tells whether to do something this time; always, once there are no more faults.
+/// Returns whether to do something this time; always, once there are no more faults.
 fn does(world: &mut World, per_mille: u32) -> bool {
     world.is_calm || world.random.chance(per_mille)
 }

@@ -1,4 +1,4 @@
-//! Chance that repeats: the same seed gives the same numbers on every machine.
+//! Reproducible randomness: the same seed gives the same numbers on every machine.
 
 /// A SplitMix64 generator.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Random {
         usize::try_from(self.draw() % bound as u64).expect("it is below a usize")
     }
 
-    /// Returns a number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, inclusive.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high - low + 1).expect("low is not above high");
         low + i64::try_from(self.draw() % span).expect("it is below an i64")

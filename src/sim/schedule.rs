@@ -1,4 +1,4 @@
-//! One schedule: faults first, then peace, and what must hold in the end.
+//! One schedule: faults first, then calm, and what must hold in the end.
 
 use std::{
     fmt,
@@ -20,12 +20,12 @@ use rollcall_core::{
     shard::OnTruncation,
 };
 
-/// Steps in which the processes have to come to rest.
+/// Steps within which the processes must come to rest.
 const CALM_STEPS_MAX: u64 = 60_000;
-/// What every shard says whose inputs are partitioned differently.
+/// The reason given by every shard whose inputs are partitioned differently.
 const PARTITIONERS_DIFFER: &str = "the producers do not choose its partition alike";
 
-/// What a schedule has done.
+/// The results of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
     pub steps: u64,
@@ -33,12 +33,12 @@ pub struct Summary {
     pub seen: Seen,
 }
 
-/// A schedule that has gone wrong.
+/// A schedule that has failed.
 #[derive(Debug)]
 pub struct Failure {
     pub seed: u64,
     pub what: String,
-    /// Who did what, empty unless it was asked for.
+    /// The events in order; empty unless requested.
     pub trace: String,
 }
 
@@ -49,18 +49,18 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs the schedule of `seed` and returns its trace, empty unless it was asked for.
+/// Runs the schedule of `seed` and returns its trace, which is empty unless requested.
 ///
 /// # Errors
-/// What has gone wrong.
+/// What went wrong.
 pub fn run(seed: u64, tracing: Tracing) -> Result<(Summary, String), Failure> {
     run_with(&Faithful, seed, tracing)
 }
 
-/// Runs the schedule of `seed` with processes that are put together by `wiring`.
+/// Runs the schedule of `seed` with processes that `wiring` puts together.
 ///
 /// # Errors
-/// What has gone wrong.
+/// What went wrong.
 pub fn run_with<W: Wiring>(
     wiring: &W,
     seed: u64,
@@ -117,7 +117,7 @@ fn direct(stage: &Stage) {
     end(stage);
 }
 
-/// Takes from a shard what it cannot do without.
+/// Takes away something that a shard cannot run without.
 fn end(stage: &Stage) {
     let mut world = stage.world();
     let shards: Vec<ShardId> = world.oracle.shards().collect();
@@ -183,13 +183,13 @@ fn end(stage: &Stage) {
         drop(world);
         drop(stage.play(Until::Refused { limit }));
         if stage.world().refuses.take().is_some() {
-            // It takes the record now, and all goes on as if nothing had been.
+            // The output accepts the record now, and everything continues undisturbed.
             rest(stage);
         }
     }
 }
 
-/// Has producers of one input turn out to choose partitions otherwise than all others.
+/// Makes the producers of one input use a different partitioner than all others.
 fn differ(stage: &Stage, mut world: MutexGuard<'_, World>) {
     let partitions = world.setting.partitions;
     let mut arrivals = Vec::new();
@@ -222,7 +222,7 @@ fn differ(stage: &Stage, mut world: MutexGuard<'_, World>) {
     }
 }
 
-/// Writes records into an input of the shard and returns where they are.
+/// Writes records into an input of the shard and returns their positions.
 fn write_lost(world: &mut World, shard: ShardId) -> Vec<(Place, Offset)> {
     let place = Place { topic: Topic::Input(1), shard };
     let keys = (0..3).map(|n| {
@@ -238,7 +238,7 @@ fn write_lost(world: &mut World, shard: ShardId) -> Vec<(Place, Offset)> {
     written
 }
 
-/// Lets the processes do all there is to do, and judges what they have made of it.
+/// Lets the processes finish all their work, and judges the result.
 fn rest(stage: &Stage) {
     let limit = stage.world().step + CALM_STEPS_MAX;
     let mut world = stage.play(Until::Quiet { limit });
@@ -249,8 +249,8 @@ fn rest(stage: &Stage) {
     }
 }
 
-/// Kills every process, takes some stores away, and has a record arrive for every key, which
-/// shows what the shards know after opening again.
+/// Kills every process, removes some stores, and adds a record for every key, which shows what the
+/// shards know after opening again.
 fn restart(world: &mut World) {
     world.setting.faults.store_lost = 300;
     world.setting.faults.store_old = 300;
@@ -262,7 +262,7 @@ fn restart(world: &mut World) {
     world.add_input(probes);
 }
 
-/// A known answer, without the core: keys whose records are complete complete exactly once.
+/// A known answer, independent of the core: keys whose records are complete complete exactly once.
 fn sure_keys_completed_once(world: &mut World) {
     for (&shard, keys) in &world.workload.sure {
         let log = world.cluster.log(Place { topic: Topic::Completed, shard });

@@ -1,5 +1,5 @@
-//! Everything that a schedule's seed decides before it starts: sizes, rules, and which faults
-//! happen how often.
+//! Everything that a schedule's seed determines in advance: sizes, rules, and which faults happen
+//! how often.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,51 +17,54 @@ use rollcall_core::{
 
 /// When the schedule begins.
 pub const START_MS: Timestamp = 1_700_000_000_000;
-/// How far the clock of a process may be off, either way.
+/// Maximum error of a process's clock in either direction.
 pub const SKEW_MS: Timestamp = 1_500;
 
-/// Which timestamps count: those of the backlog do.
+/// Which timestamps are usable: those of the backlog are.
 const TIMES: Times = Times { min_ms: 946_684_800_000, ahead_max_ms: 24 * 3_600_000 };
 
-/// How deadlines and faults go together.
+/// How deadlines and faults are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deadlines {
     /// None is due while there are faults: what fires afterwards is known exactly.
     Far,
     /// They fire among the faults.
     Near,
-    /// All input was written over days before anyone reads it.
+    /// All input was written over several days before any process reads it.
     Backlog,
 }
 
-/// What is done to a schedule when all is quiet, beyond what it has to survive.
+/// What is done to a schedule once it is calm, in addition to the faults that it must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Plain,
-    /// A shard's changelog is deleted and made anew: it must not run.
+    /// A shard's changelog is deleted and created again: it must not run.
     ChangelogRecreated,
-    /// Input is deleted before it was read: the shard must not run, or accept it if told to.
+    /// Input is deleted before it was read: the shard must not run, or must accept it if configured
+    /// to.
     InputLost,
-    /// An input topic is deleted and made again: the shard must not run, or accept it if told to.
+    /// An input topic is deleted and created again: the shard must not run, or must accept it if
+    /// configured to.
     InputRecreated,
-    /// The group's offsets are gone: the shard must not take itself for a new one.
+    /// The group's offsets are gone: the shard must not consider itself a new one.
     OffsetsLost,
-    /// An output refuses a record for good: the shard must not run until it takes it.
+    /// An output permanently rejects a record: the shard must not run until the output accepts it.
     OutputRefuses,
-    /// All topics get another partition while no process runs: no shard with rows must run.
+    /// All topics get another partition while no process runs: no shard with rows may run.
     TopicsGrown,
-    /// An input turns out to be partitioned otherwise than the rest: no shard must run.
+    /// An input turns out to be partitioned differently from the others: no shard may run.
     PartitionersDiffer,
 }
 
 /// How often something happens, in 1,000 turns or calls.
 type PerMille = u32;
 
-/// How often things go wrong. The default is never.
+/// How often faults happen; never by default.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     pub kill: PerMille,
-    /// A process stands still for long: others may take over, then it goes on as if nothing was.
+    /// A process stands still for long: others may take over, then it continues as if nothing had
+    /// happened.
     pub pause: PerMille,
     pub session_end: PerMille,
     pub rebalance: PerMille,
@@ -69,15 +72,15 @@ pub struct Faults {
     pub outage: PerMille,
     /// A call fails.
     pub interruption: PerMille,
-    /// The answer to the end of a transaction is lost, whether it was done or not.
+    /// The answer to the end of a transaction is lost, whether or not it was carried out.
     pub lost_answer: PerMille,
     /// The replica that serves a changelog lags behind its leader.
     pub replica_lag: PerMille,
     pub store_failure: PerMille,
     pub store_corrupt: PerMille,
-    /// On restart the local store is gone.
+    /// On restart the local store is missing.
     pub store_lost: PerMille,
-    /// On restart the local store is an older one.
+    /// On restart the local store is an older version.
     pub store_old: PerMille,
     pub compaction: PerMille,
     pub clock_jump: PerMille,
@@ -87,29 +90,29 @@ pub struct Faults {
     pub offset_expiry: PerMille,
 }
 
-/// Everything that the seed decides before the schedule starts.
+/// Everything that the seed determines before the schedule starts.
 pub struct Setting {
     pub processes: usize,
     pub shards: Vec<ShardId>,
     pub keys_per_shard: usize,
-    /// Input records, of all shards together.
+    /// Number of input records, for all shards together.
     pub records: usize,
     pub deadlines: Deadlines,
     pub ending: Ending,
     pub plan: Arc<Plan>,
     pub limits: Limits,
     pub faults: Faults,
-    /// A process that could go on does so in this many of 1,000 turns.
+    /// The probability that a process which can continue does so, in 1,000 turns.
     pub stay: PerMille,
     /// How soon markers follow a decision.
     pub marker: PerMille,
     pub transaction_timeout_ms: Timestamp,
-    /// Input records whose timestamp cannot be used.
+    /// The rate of input records with an unusable timestamp.
     pub unusable_times: PerMille,
-    /// Most rows and outputs that the brokers take in one transaction; they refuse more for good.
+    /// Most rows and outputs that the brokers accept in one transaction; more are always rejected.
     pub transaction_room: Option<usize>,
     pub partitions: Partitions,
-    /// Records that are sent to another partition than their key's.
+    /// The rate of records that are sent to another partition than their key's.
     pub strays: PerMille,
 }
 
@@ -122,7 +125,7 @@ impl Setting {
         };
         let shards = 1 + random.below(3);
         let partitions = Partitions::draw(random, shards);
-        // So many keys that a process may learn how the inputs are partitioned.
+        // Enough keys that a process can learn how the inputs are partitioned.
         let tells = partitions.partitioning == Partitioning::Auto && random.chance(300);
         let ending = match random.below(10) {
             0 => Ending::ChangelogRecreated,
@@ -157,7 +160,7 @@ impl Setting {
             marker: *random.pick(&[50, 200, 500, 900]),
             transaction_timeout_ms: 10_000,
             unusable_times: *random.pick(&[0, 30, 300, 1_000]),
-            // A record or a deadline brings a row and two outputs at most, and two deadlines may
+            // A record or a deadline causes at most one row and two outputs, and two deadlines may
             // fire together.
             transaction_room: random.chance(300).then(|| *random.pick(&[8, 20])),
             partitions,
@@ -169,8 +172,8 @@ impl Setting {
         self.plan.inputs.len()
     }
 
-    /// Returns the time before which compaction may have dropped tombstones by `now_ms`. The
-    /// broker keeps them a little longer than promised, more than clocks are off.
+    /// Returns the time before which compaction may have dropped tombstones by `now_ms`. The broker
+    /// keeps them for longer than promised, by more than the clocks' error.
     pub fn tombstones_before(&self, now_ms: Timestamp) -> Timestamp {
         now_ms - self.tombstones_kept_ms() - 3 * SKEW_MS
     }
@@ -208,7 +211,7 @@ fn limits(random: &mut Random) -> Limits {
         deadlines_max: *random.pick(&[1, 3, 100]),
         ..Limits::default()
     };
-    // Rows of schedules are small; where little fits into memory, some of them count as large.
+    // Rows of schedules are small; if little fits into memory, some of them count as large.
     match limits.cache_bytes {
         600 => Limits { large_items_bytes: 0, indexed_uses: 1, ..limits },
         2_000 => Limits { large_items_bytes: 12, indexed_uses: 3, ..limits },

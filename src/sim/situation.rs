@@ -1,4 +1,4 @@
-//! What schedules get into, counted: a simulator that never gets into trouble proves nothing.
+//! Counts the situations that schedules get into: a simulator without trouble proves nothing.
 
 /// Something that happened to a process or a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,24 +11,24 @@ pub enum Situation {
     ShardMoved,
     /// A newer owner took the shard over.
     Fenced,
-    /// A transaction was refused under an outdated assignment.
+    /// A transaction was rejected under an outdated assignment.
     Refused,
-    /// A refused transaction was committed under a newer assignment.
+    /// A rejected transaction was committed under a newer assignment.
     CommittedAtLast,
     Interrupted,
     /// Giving a shard up took longer than the group waits.
     ReleasedLate,
-    /// A shard was opened that was lost meanwhile.
+    /// A shard was opened although it had been lost meanwhile.
     OpenedForNothing,
     /// A commit did not return.
     Stuck,
-    /// A transaction was more than the brokers take.
+    /// A transaction was larger than the brokers accept.
     Oversized,
-    /// The end of a transaction was asked for, and never decided.
+    /// The end of a transaction was requested, but never decided.
     RequestLost,
-    /// The end of a transaction was asked for, and came to the broker much later.
+    /// The end of a transaction was requested, and the request reached the broker much later.
     RequestDelayed,
-    /// A transaction was decided, and its owner never heard.
+    /// A transaction was decided, but its owner never learned of it.
     AnswerLost,
     TransactionTimedOut,
     /// The next overlay took records while a commit was under way.
@@ -44,12 +44,12 @@ pub enum Situation {
     StoreWiped,
     /// Opening a shard read changes from its changelog.
     Restored,
-    /// A record was read whose timestamp cannot be used.
+    /// A record with an unusable timestamp was read.
     UnusableTime,
     Completed,
     Overdue,
     DeadLetter,
-    /// A completion or a dead letter carried on a trace.
+    /// A completion or a dead letter carried a trace on.
     TraceCarried,
     /// A key was forgotten.
     Forgotten,
@@ -57,11 +57,11 @@ pub enum Situation {
     Stopped,
     /// Offsets were dropped by the brokers.
     OffsetsExpired,
-    /// A record became a dead letter since its key belongs to another partition.
+    /// A record became a dead letter because its key belongs to another partition.
     WrongPartition,
-    /// A shard committed how its inputs are partitioned, as the records have shown.
+    /// A shard committed the inputs' partitioner, as learnt from the records.
     PartitionerLearnt,
-    /// A shard refused to run since the inputs are partitioned differently.
+    /// A shard refused to run because the inputs are partitioned differently.
     PartitionersDiffered,
     /// All topics got another partition while no process ran.
     TopicsGrown,
@@ -110,7 +110,7 @@ pub const SITUATIONS: [(Situation, &str); 39] = [
     (Situation::TopicsGrown, "topics grown"),
 ];
 
-/// How often each of [`SITUATIONS`] came up.
+/// How often each of [`SITUATIONS`] occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen([u64; SITUATIONS.len()]);
 
@@ -131,7 +131,7 @@ impl Seen {
         }
     }
 
-    /// Returns how often each situation came up, with its name.
+    /// Returns how often each situation occurred, with its name.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         SITUATIONS.iter().map(|&(situation, name)| (name, self.0[situation as usize]))
     }

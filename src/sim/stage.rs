@@ -1,7 +1,8 @@
-//! Whose turn it is: simulated processes are threads of which exactly one runs at a time.
+//! Decides whose turn it is: simulated processes are threads of which exactly one runs at a time.
 //!
-//! Promise: the order of turns comes from the seed alone, so a schedule repeats. Every call on a
-//! port takes a turn first; that is where a process may be paused, overtaken, killed or stopped.
+//! Promise: the order of turns depends on the seed alone, so a schedule is reproducible. Every call
+//! on a port takes a turn first; at that point a process may be paused, overtaken, killed or
+//! stopped.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -10,27 +11,27 @@ use std::{
 
 use super::{World, environment};
 
-/// A process is killed where it stands: what it had in memory is gone.
+/// A process is killed where it stands: its memory is lost.
 pub struct Killed;
 
 /// The schedule is over.
 struct Stopped;
 
-/// How far the director lets the processes go on.
+/// How far the director lets the processes run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     Step(u64),
-    /// Nothing is left to do. At the latest at `limit`, a failure.
+    /// Until nothing is left to do. Reaching `limit` first is a failure.
     Quiet {
         limit: u64,
     },
-    /// A shard has refused to run. At the latest at `limit`, a failure.
+    /// Until a shard has refused to run. Reaching `limit` first is a failure.
     Refused {
         limit: u64,
     },
 }
 
-/// The world, and the baton that goes round.
+/// The world, and who may use it.
 pub struct Stage {
     world: Mutex<World>,
     /// One for each process, and the director's.
@@ -47,14 +48,14 @@ impl Stage {
         self.wakes.len() - 1
     }
 
-    /// Returns the world to whoever has the turn anyway.
+    /// Returns the world to the process that has the turn anyway.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the world move on and others go first, and returns when it is this process's turn.
+    /// Advances the world, lets others go first, and returns when it is this process's turn.
     ///
-    /// Does not return when the process is killed or the schedule over: it unwinds then.
+    /// Does not return if the process is killed or the schedule is over: it unwinds then.
     pub fn turn(&self, process: usize) -> MutexGuard<'_, World> {
         let mut world = self.world();
         if world.stopping {
@@ -114,7 +115,7 @@ impl Stage {
         self.wake_all();
     }
 
-    /// Runs a process again and again, however often it is killed, until the schedule is over.
+    /// Runs a process again each time it is killed, until the schedule is over.
     pub fn live(&self, process: usize, run: impl Fn()) {
         drop(self.wait(self.world(), process));
         loop {

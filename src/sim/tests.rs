@@ -1,4 +1,4 @@
-//! Schedules that every test run plays, and that they are worth playing.
+//! The schedules that every test run plays, and checks that they are worth playing.
 
 use std::time::Duration;
 

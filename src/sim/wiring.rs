@@ -1,4 +1,4 @@
-//! How processes are put together: as they should be, or with a fault planted.
+//! How processes are put together: correctly, or with a planted fault.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rollcall_core::{
     shard::{Broker, Commit, Committed, Error, Limits, Plan, Producer, Record, Result},
 };
 
-/// Implements what all processes have in common that reach Kafka as they should.
+/// Implements the parts of [`Wiring`] shared by all processes that reach Kafka correctly.
 macro_rules! faithful_broker {
     () => {
         type Producer = $crate::client::Producer;
@@ -23,20 +23,20 @@ macro_rules! faithful_broker {
 #[cfg(test)]
 pub(crate) use faithful_broker;
 
-/// How a process reaches Kafka, which proof it commits with, and how.
+/// How a process reaches Kafka, and how and under which authority it commits.
 pub trait Wiring: Sync {
     type Producer: Producer<Authority = Authority>;
     type Broker: Broker<Producer = Self::Producer>;
 
     fn broker(&self, client: Client) -> Self::Broker;
 
-    /// Returns the plan that a shard is opened with.
+    /// Returns the plan with which a shard is opened.
     fn plan(&self, client: &Client) -> Arc<Plan> {
         client.plan()
     }
 
-    /// Returns what to commit a shard with. `held` proves the assignment that gave the shard; a
-    /// client could also be asked for the newest generation that it has heard of.
+    /// Returns the authority with which to commit a shard. `held` proves the assignment that gave
+    /// the shard; a client could also be asked for the newest generation that it has heard of.
     fn authority(&self, _client: &Client, held: Option<Authority>) -> Option<Authority> {
         held
     }
@@ -49,7 +49,7 @@ pub trait Wiring: Sync {
     /// Puts the records that were fetched into the order in which the shard gets them.
     fn order(&self, _records: &mut [Record<'_>]) {}
 
-    /// Tells whether a shard whose transaction was too large makes smaller ones.
+    /// Returns whether a shard whose transaction was too large makes smaller ones.
     fn shrinks(&self) -> bool {
         true
     }
@@ -59,7 +59,7 @@ pub trait Wiring: Sync {
         cycle.release()
     }
 
-    /// Notes how a commit has ended.
+    /// Records how a commit ended.
     fn ended(
         &self,
         cycle: &mut Cycle,
@@ -70,7 +70,7 @@ pub trait Wiring: Sync {
         cycle.ended(stay, result, now)
     }
 
-    /// Notes how the opening of a shard has ended.
+    /// Records how the opening of a shard ended.
     fn opened(
         &self,
         shards: &mut Shards,
@@ -81,7 +81,7 @@ pub trait Wiring: Sync {
         shards.opened(shard, stay, result, now)
     }
 
-    /// Tells whether a commit that was refused is sent again though its shard was let go.
+    /// Returns whether a rejected commit is sent again although its shard has been dropped.
     fn resurrects(&self) -> bool {
         false
     }
@@ -102,7 +102,7 @@ pub trait Wiring: Sync {
     }
 }
 
-/// Processes as they should be.
+/// Correct processes.
 pub struct Faithful;
 
 impl Wiring for Faithful {

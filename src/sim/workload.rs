@@ -1,4 +1,4 @@
-//! The input records of a schedule: every kind that the contract knows, in any order.
+//! The input records of a schedule: every kind that the contract covers, in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
 
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 
-/// One record still to be written.
+/// A record still to be written.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub place: Place,
@@ -32,8 +32,8 @@ impl Arrival {
 pub struct Workload {
     /// In reverse order of arrival.
     pub left: Vec<Arrival>,
-    /// Keys that are expected once, whose items all arrive, and to which nothing else happens:
-    /// each completes exactly once, whatever else goes on.
+    /// Keys that are expected once, whose items all arrive, and to which nothing else happens: each
+    /// completes exactly once, whatever else happens.
     pub sure: BTreeMap<ShardId, BTreeSet<Vec<u8>>>,
 }
 
@@ -71,7 +71,7 @@ impl Workload {
         Self { left, sure }
     }
 
-    /// Returns the timestamp of a record that is written at `now_ms`; some cannot be used.
+    /// Returns the timestamp of a record that is written at `now_ms`; some are unusable.
     pub fn timestamp(random: &mut Random, setting: &Setting, now_ms: Timestamp) -> Timestamp {
         if random.chance(setting.unusable_times) {
             // None, the start of the epoch, seconds, microseconds, nanoseconds.
@@ -90,7 +90,7 @@ impl Workload {
         random.between(0, 2 * days / i64::try_from(setting.records).unwrap_or(1))
     }
 
-    /// Returns a record with nothing wrong.
+    /// Returns a valid record.
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
             0 => expectation(shard, key, &ITEMS[..2]),
@@ -98,7 +98,7 @@ impl Workload {
         }
     }
 
-    /// Returns a record for every key that shows what the shard knows of it.
+    /// Returns a record for every key that shows what the shard knows about it.
     pub fn probes(
         setting: &Setting,
         keys: impl Iterator<Item = (ShardId, Vec<u8>)>,
@@ -154,10 +154,10 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
     arrival
 }
 
-/// What the text of a malformed header has in it, and that of none else.
+/// A character that occurs in every malformed header, and in no other.
 pub const MALFORMED: char = '!';
 
-/// Returns the headers of a record: part of a trace, sampled or not, or with something wrong.
+/// Returns the headers of a record: part of a trace, sampled or not, or malformed.
 fn headers(random: &mut Random) -> Vec<Header> {
     let header = |name: &str, text: String| (name.to_owned(), Some(text.into_bytes()));
     let (trace, span) = (1 + random.below(1_000), 1 + random.below(1_000));
@@ -203,5 +203,5 @@ fn arrival(shard: ShardId, input: InputIndex, key: &str, value: String) -> Arriv
     }
 }
 
-/// When a backlog begins: long enough before the schedule that deadlines lie within.
+/// When a backlog begins: long enough before the schedule that deadlines fall within it.
 pub const BACKLOG_START_MS: Timestamp = START_MS - 20 * 24 * 3_600_000;

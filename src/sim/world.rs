@@ -1,4 +1,4 @@
-//! Everything there is in a schedule: the cluster, the disks, the clocks, and who is alive.
+//! The state of a schedule: the cluster, the disks, the clocks, and which processes are alive.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,30 +21,30 @@ use rollcall_core::{
     shard::{Error, Plan, Record, Result, Spill},
 };
 
-/// Turns that every process has to find nothing to do before it is quiet.
+/// Turns in which every process must find nothing to do before the schedule is quiet.
 const IDLE_TURNS: u32 = 30;
 
-/// What is known of a process from outside.
+/// What is known about a process from outside.
 #[derive(Default)]
 pub struct Process {
-    /// It takes no turn before this step: it is down, or stands still.
+    /// It takes no turn before this step: it is down or paused.
     pub away_until: u64,
     /// It is killed at its next turn.
     pub doomed: bool,
-    /// How far its clock is off, in milliseconds.
+    /// The error of its clock, in milliseconds.
     pub skew_ms: Timestamp,
-    /// Turns in a row in which it found nothing to do.
+    /// Consecutive turns in which it found nothing to do.
     idle: u32,
-    /// What it follows; made again whenever it starts.
+    /// The plan that it follows; created again whenever it starts.
     pub plan: Option<Arc<Plan>>,
 }
 
-/// A shard that must not run, since what it needs is gone.
+/// A shard that must not run, since something that it needs is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// Of all shards if `None`.
+    /// `None` means all shards.
     pub shard: Option<ShardId>,
-    /// Part of the reason that it has to give.
+    /// Part of the reason that it must give.
     pub reason: &'static str,
     pub was_given: bool,
 }
@@ -57,14 +57,14 @@ pub struct Request {
     pub decision: Decision,
 }
 
-/// Whether the schedule's events are written down.
+/// Whether the schedule's events are recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tracing {
     On,
     Off,
 }
 
-/// Everything there is in a schedule.
+/// The state of a schedule.
 pub struct World {
     pub setting: Setting,
     pub random: Random,
@@ -73,7 +73,7 @@ pub struct World {
     pub workload: Workload,
     pub oracle: Oracle,
     pub disks: BTreeMap<(usize, ShardId), Contents>,
-    /// What some disks held before, as from a backup or a node that was away.
+    /// Earlier content of some disks, as from a backup or a node that was away.
     pub old_disks: BTreeMap<(usize, ShardId), Contents>,
     pub processes: Vec<Process>,
     /// The brokers' time.
@@ -82,17 +82,17 @@ pub struct World {
     pub wall_max_ms: Timestamp,
     pub step: u64,
     pub outage_until: u64,
-    /// Nothing goes wrong by itself any more.
+    /// No more faults happen.
     pub is_calm: bool,
-    /// An output that takes nothing.
+    /// An output that rejects everything.
     pub refuses: Option<Place>,
-    /// What a shard has to refuse to run on, and whether it did.
+    /// What a shard must refuse to run on, and whether it did.
     pub refusal: Option<Refusal>,
     /// Requests that reach the brokers at a later step.
     pub delayed: BTreeMap<u64, Request>,
-    /// Which epoch was the newest when a process last read a shard's committed offsets.
+    /// The newest epoch at the time when a process last read a shard's committed offsets.
     pub located: BTreeMap<(usize, ShardId), u32>,
-    /// The stays whose shards were given up: nothing of them may be committed (O-2).
+    /// The stays whose shards were given up: they must not commit anything (O-2).
     pub left: BTreeSet<(usize, Stay)>,
     /// The members and shards of every generation.
     pub given: BTreeMap<(MemberId, i32), BTreeSet<ShardId>>,
@@ -142,17 +142,17 @@ impl World {
         world
     }
 
-    /// Returns what `process` takes for the time.
+    /// Returns the time by the clock of `process`.
     pub fn wall_ms(&self, process: usize) -> Timestamp {
         self.now_ms + self.processes[process].skew_ms
     }
 
-    /// Tells whether a fault of this rate happens now.
+    /// Returns whether a fault of this rate happens now.
     pub fn happens(&mut self, per_mille: u32) -> bool {
         per_mille > 0 && self.random.chance(per_mille)
     }
 
-    /// Writes an event down.
+    /// Records an event in the trace.
     pub fn tell(&mut self, event: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             let time = self.now_ms - START_MS;
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// Notes what is wrong; the first one counts, and the schedule ends.
+    /// Records a failure; the first one counts, and the schedule ends.
     pub fn fail(&mut self, what: String) {
         self.tell(|| format!("FAILED: {what}"));
         self.failure.get_or_insert(what);
@@ -192,7 +192,7 @@ impl World {
         }
     }
 
-    /// Tells whether the director should go on.
+    /// Returns whether the director should go on.
     pub(super) fn goal_is_reached(&mut self) -> bool {
         match self.until {
             _ if self.stopping => true,
@@ -262,14 +262,14 @@ impl World {
         true
     }
 
-    /// Notes that `process` found something to do: no one is idle then.
+    /// Records that `process` found something to do: no process counts as idle then.
     pub fn is_busy(&mut self) {
         for process in &mut self.processes {
             process.idle = 0;
         }
     }
 
-    /// Notes that `process` found nothing to do.
+    /// Records that `process` found nothing to do.
     pub fn is_idle(&mut self, process: usize) {
         self.processes[process].idle += 1;
     }
@@ -285,7 +285,7 @@ impl World {
         Ok(())
     }
 
-    /// Notes that a shard cannot run until someone mends what is wrong.
+    /// Records that a shard cannot run until someone fixes the problem.
     pub fn cannot_run(&mut self, process: usize, shard: ShardId, why: &str) {
         match &mut self.refusal {
             Some(Refusal { shard: of, reason, was_given })
@@ -298,7 +298,7 @@ impl World {
         }
     }
 
-    /// Ends a shard's transaction; what commits is judged.
+    /// Ends a shard's transaction; if it commits, it is judged.
     pub fn end_transaction(&mut self, request: Request) -> Answer<()> {
         let Request { process, owner: (producer, epoch), decision } = request;
         let Some(transaction) = self.cluster.end(producer, epoch, decision)? else {
@@ -319,7 +319,7 @@ impl World {
         Ok(())
     }
 
-    /// Has a request reach the coordinator after `steps`, or never.
+    /// Makes a request reach the coordinator after `steps`, or never.
     pub fn lose_request(&mut self, request: Request, steps: Option<i64>) {
         let process = request.process;
         if let Some(steps) = steps {
@@ -333,8 +333,8 @@ impl World {
         }
     }
 
-    /// whoever commits has read the offsets that it went on from when it was the owner
-    /// already. Otherwise an older owner could have committed since.
+    /// the process that commits must already have been the owner when it read the offsets that
+    /// it continued from. Otherwise an older owner could have committed since.
     fn judge_fencing(&mut self, process: usize, shard: ShardId, epoch: u32) {
         let located = self.located.get(&(process, shard)).copied();
         if located != Some(epoch) {
@@ -358,8 +358,8 @@ impl World {
         self.cluster.group.commit(offsets);
     }
 
-    /// the broker checks member and generation; whether the member was given the shard in
-    /// that generation is for the shard's owner to know.
+    /// the broker checks member and generation; the shard's owner must check that the member
+    /// was given the shard in that generation.
     pub fn judge_authority(&mut self, shard: ShardId, authority: Authority) {
         let Authority { member, generation } = authority;
         let given = self.given.get(&(member, generation));
@@ -371,7 +371,7 @@ impl World {
         }
     }
 
-    /// Notes which records a process was handed, and when: the time that counts for some (S30).
+    /// Records which records a process was given, and when: the time that counts for some (S30).
     pub fn note_read(&mut self, shard: ShardId, records: &[Record<'_>]) {
         for record in records {
             let Record { input, offset, timestamp_ms, read_at_ms, .. } = *record;
@@ -382,7 +382,7 @@ impl World {
         }
     }
 
-    /// judges what a process's store of `shard` is about to be.
+    /// judges what a process's store of `shard` is about to become.
     pub fn judge_spill(&mut self, process: usize, shard: ShardId, spill: &Spill, after: &Contents) {
         let wall_ms = self.wall_ms(process);
         let verdict = self.oracle.spill(&self.setting, shard, (spill, after), wall_ms);

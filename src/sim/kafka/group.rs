@@ -1,4 +1,4 @@
-//! The consumer group: generations, members, who was given which shard, and committed offsets.
+//! The consumer group: generations, members, assignments, and committed offsets.
 //!
 //! Modelled on the classic protocol with cooperative assignment and static members. As measured
 //! on a real broker, a commit is checked for its member and generation, but *not* for whether
@@ -15,7 +15,7 @@ use rollcall_core::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u32);
 
-/// What a member learns: the generation and the shards it was given in it.
+/// What a member learns: the generation and its shards in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
     pub member: MemberId,
@@ -28,7 +28,7 @@ struct Member {
     /// The static instance id: the process.
     instance: usize,
     assigned: BTreeSet<ShardId>,
-    /// What the member may still be working on: it has not said yet that it gave it up.
+    /// The shards that the member may still be working on: it has not reported giving them up.
     held: BTreeSet<ShardId>,
 }
 
@@ -42,7 +42,7 @@ pub struct Group {
     members: BTreeMap<MemberId, Member>,
     members_ever: u32,
     committed: BTreeMap<(ShardId, InputIndex), CommittedOffset>,
-    /// Offsets of transactions that have no marker here yet.
+    /// Offsets of transactions whose marker has not been written here yet.
     pending: BTreeMap<TransactionId, Offsets>,
 }
 
@@ -51,14 +51,14 @@ impl Group {
         self.generation
     }
 
-    /// Returns the members and the processes that they are.
+    /// Returns the members with their processes.
     pub fn members(&self) -> impl Iterator<Item = (MemberId, usize)> {
         self.members.iter().map(|(&id, member)| (id, member.instance))
     }
 
     /// Adds a process. A static member that comes back before its session has ended takes its old
-    /// place: nothing moves, and its former member id is refused from now on. Anyone else owns
-    /// nothing until the next [`Self::rebalance`].
+    /// place: nothing moves, and its former member id is rejected from now on. Any other process
+    /// owns nothing until the next [`Self::rebalance`].
     pub fn join(&mut self, instance: usize) -> MemberId {
         self.members_ever += 1;
         let id = MemberId(self.members_ever);
@@ -71,13 +71,13 @@ impl Group {
         id
     }
 
-    /// Takes a member out: it left, or its session has ended.
+    /// Removes a member: it left, or its session has ended.
     pub fn remove(&mut self, id: MemberId) {
         self.members.remove(&id);
     }
 
-    /// Starts a new generation. `wanted` says for each shard which member should have it; a shard
-    /// that another member still holds goes to no one until it was given up.
+    /// Starts a new generation. `wanted` gives the member for each shard; a shard that another
+    /// member still holds goes to no one until it has been given up.
     pub fn rebalance(&mut self, wanted: &BTreeMap<ShardId, MemberId>) {
         self.generation += 1;
         for member in self.members.values_mut() {
@@ -92,32 +92,32 @@ impl Group {
         }
     }
 
-    /// Returns the shards that no member was given.
+    /// Returns the shards that are assigned to no member.
     pub fn unassigned(&self, shards: impl Iterator<Item = ShardId>) -> Vec<ShardId> {
         let given = |shard: &ShardId| self.members.values().any(|m| m.assigned.contains(shard));
         shards.filter(|shard| !given(shard)).collect()
     }
 
-    /// Returns what `member` was given, `None` when the group does not know it any more.
+    /// Returns the assignment of `member`, `None` if the group does not know it any more.
     pub fn assigned(&self, member: MemberId) -> Option<Assigned> {
         let shards = self.members.get(&member)?.assigned.clone();
         Some(Assigned { member, generation: self.generation, shards })
     }
 
-    /// Notes that `member` works on `shards` no more.
+    /// Records that `member` no longer works on `shards`.
     pub fn gave_up(&mut self, member: MemberId, shards: &BTreeSet<ShardId>) {
         if let Some(member) = self.members.get_mut(&member) {
             member.held.retain(|shard| !shards.contains(shard));
         }
     }
 
-    /// Returns who may still work on the shard.
+    /// Returns the member that may still work on the shard.
     pub fn holder(&self, shard: ShardId) -> Option<MemberId> {
         let holds = |(_, member): &(&MemberId, &Member)| member.held.contains(&shard);
         self.members.iter().find(holds).map(|(&id, _)| id)
     }
 
-    /// Refuses a member that is unknown or of another generation, as the broker does.
+    /// Rejects a member that is unknown or of another generation, as the broker does.
     pub fn check(&self, member: MemberId, generation: i32) -> Result<(), Refusal> {
         if !self.members.contains_key(&member) {
             return Err(Refusal::UnknownMember);
@@ -144,7 +144,7 @@ impl Group {
         self.commit(offsets);
     }
 
-    /// Forgets the offsets of a transaction that was aborted.
+    /// Drops the offsets of an aborted transaction.
     pub fn forget(&mut self, transaction: TransactionId) {
         self.pending.remove(&transaction);
     }
@@ -157,21 +157,20 @@ impl Group {
     }
 
     /// Drops the offsets of topics that no member subscribes to, as brokers do after a while: those
-    /// of all inputs but the first. Returns whether there were any.
+    /// of all inputs except the first. Returns whether there were any.
     pub fn expire(&mut self, shard: ShardId) -> bool {
         let before = self.committed.len();
         self.committed.retain(|&(of, input), _| of != shard || input == 0);
         self.committed.len() < before
     }
 
-    /// Drops all offsets of a shard, as brokers do when a group was away for longer than they keep
-    /// them.
+    /// Drops all offsets of a shard, as brokers do when a group is away for longer than they keep
+    /// offsets.
     pub fn expire_all(&mut self, shard: ShardId) {
         self.committed.retain(|&(of, _), _| of != shard);
     }
 
-    /// Tells whether anything was ever committed for the shard and is still there, or is about to
-    /// be.
+    /// Returns whether the shard has committed offsets, or is about to have some.
     pub fn has_offsets(&self, shard: ShardId) -> bool {
         let pending = self.pending.values().flatten().map(|&(of, ..)| of);
         self.committed.keys().map(|&(of, _)| of).chain(pending).any(|of| of == shard)

@@ -1,4 +1,4 @@
-//! One partition: records, transaction markers, and what of them a reader may see.
+//! One partition: records, transaction markers, and which of them a reader sees.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -8,7 +8,7 @@ use rollcall_core::{
     shard::Bounds,
 };
 
-/// A record as a reader gets it.
+/// A record as a reader receives it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     pub key: Option<Vec<u8>>,
@@ -18,14 +18,14 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns the timestamp that an output says its record has.
+    /// Returns the source timestamp that an output carries in a header.
     pub fn source_timestamp(&self) -> Option<Timestamp> {
         let (_, value) =
             self.headers.iter().find(|(name, _)| name == "rollcall-source-timestamp")?;
         std::str::from_utf8(value.as_deref()?).ok()?.parse().ok()
     }
 
-    /// Tells whether it is part of a trace.
+    /// Returns whether it is part of a trace.
     pub fn is_traced(&self) -> bool {
         self.headers.iter().any(|(name, _)| name == "traceparent")
     }
@@ -57,7 +57,7 @@ struct Entry {
     transaction: Option<TransactionId>,
     /// `None` for a transaction's marker.
     message: Option<Arc<Message>>,
-    /// When compaction first passed over this tombstone.
+    /// When compaction first passed this tombstone.
     passed_at_ms: Option<Timestamp>,
 }
 
@@ -70,7 +70,8 @@ pub struct Log {
     end: Offset,
     /// First offsets of the transactions that have no marker here yet.
     open: BTreeMap<TransactionId, Offset>,
-    /// What the replica that serves readers knows of [`Self::last_stable`]; it may lag behind.
+    /// The value of [`Self::last_stable`] known to the replica that serves readers; it may lag
+    /// behind.
     served: Offset,
 }
 
@@ -93,7 +94,7 @@ impl Log {
         self.open.values().copied().min().unwrap_or(self.end)
     }
 
-    /// Returns the end of what a `read_committed` reader is shown: never above
+    /// Returns the end of what a `read_committed` reader currently sees: never above
     /// [`Self::last_stable`].
     pub fn served(&self) -> Offset {
         self.served
@@ -113,11 +114,11 @@ impl Log {
         offset
     }
 
-    /// Ends a transaction here: its records become visible, or they are gone for readers.
+    /// Ends a transaction here: its records become visible, or disappear for readers.
     pub fn mark(&mut self, transaction: TransactionId, decision: Decision) {
         self.open.remove(&transaction);
         if decision == Decision::Abort {
-            // Readers skip aborted records by an index; taking them out shows them the same.
+            // Readers skip aborted records by an index; removing them has the same effect.
             self.entries.retain(|entry| entry.transaction != Some(transaction));
         }
         self.push(None, Some(transaction));
@@ -134,7 +135,7 @@ impl Log {
         self.messages(from, self.served)
     }
 
-    /// Returns the records in `[from, until)`, in order, whoever may see them.
+    /// Returns the records in `[from, until)`, in order, whether or not a reader may see them.
     pub fn messages(
         &self,
         from: Offset,
@@ -160,9 +161,10 @@ impl Log {
             .filter_map(|entry| Some((entry.offset, entry.message.as_ref()?)))
     }
 
-    /// Compacts what is stable: keeps the last record of each key, drops markers, and drops
-    /// tombstones that compaction first passed over before `tombstones_before_ms`, which is when
-    /// what they delete went. The end stays where it is. Returns how many tombstones it dropped.
+    /// Compacts the stable part: keeps the last record of each key, drops markers, and drops
+    /// tombstones that compaction first passed before `tombstones_before_ms`, which is when it
+    /// removed the records that they delete. The end stays where it is. Returns how many tombstones
+    /// it dropped.
     pub fn compact(&mut self, now_ms: Timestamp, tombstones_before_ms: Timestamp) -> usize {
         let mut dropped = 0;
         let stable = self.last_stable();

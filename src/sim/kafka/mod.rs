@@ -1,7 +1,8 @@
-//! A Kafka cluster in memory: what of it decides whether a shard is right, and nothing else.
+//! An in-memory Kafka cluster: only what determines whether a shard is correct.
 //!
 //! Promise: offsets, markers, epochs, pending offsets, generations and compaction behave as
-//! measured on a real broker (`docs/architecture.md`), or harsher. Ban: no chance and no threads
+//! measured on a real broker (`docs/architecture.md`), or more harshly. Ban: no randomness and no
+//! threads here; the caller decides what happens when.
 //! here; the caller decides what happens when.
 
 mod group;
@@ -22,12 +23,12 @@ use rollcall_core::{
     shard::CommittedOffset,
 };
 
-/// Why a broker refuses a call.
+/// Why a broker rejects a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The producer has a newer owner.
     Fenced,
-    /// A transaction is ending; asking again later helps.
+    /// A transaction is ending; retrying later helps.
     Busy,
     StaleGeneration,
     UnknownMember,
@@ -59,7 +60,7 @@ impl From<Sink> for Topic {
     }
 }
 
-/// A Kafka cluster in memory.
+/// An in-memory Kafka cluster.
 #[derive(Debug, Default)]
 pub struct Cluster {
     logs: BTreeMap<Place, Log>,
@@ -68,12 +69,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Returns the partition, which is there from the start.
+    /// Returns the partition, which exists from the start.
     pub fn log(&mut self, place: Place) -> &mut Log {
         self.logs.entry(place).or_insert_with(|| Log::new(format!("{place:?} 1")))
     }
 
-    /// Deletes the topic's partition and makes a new, empty one under another id.
+    /// Deletes the topic's partition and creates a new, empty one under another id.
     pub fn recreate(&mut self, place: Place) {
         let again = format!("{} again", self.log(place).topic_id());
         self.logs.insert(place, Log::new(again));

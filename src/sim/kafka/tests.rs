@@ -1,4 +1,4 @@
-//! The cluster in memory behaves as a real one was measured to.
+//! Checks that the in-memory cluster behaves as measured on a real one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ fn write_markers(cluster: &mut Cluster) {
     }
 }
 
-/// Returns the keys that a reader is shown, and the offset at which it ends.
+/// Returns the keys that a reader sees, and the offset at which its reading ends.
 fn read(cluster: &mut Cluster) -> (Vec<String>, Offset) {
     let log = cluster.log(CHANGELOG);
     log.replicate();

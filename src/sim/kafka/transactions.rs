@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Place, Refusal};
 use rollcall_core::record::Timestamp;
 
-/// A transactional id: a shard's, or that of someone who writes the inputs.
+/// A transactional id: a shard's, or that of a writer of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProducerId(pub u32);
 
-/// Numbers every transaction of the cluster.
+/// The number of a transaction; unique in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(pub u32);
 
@@ -48,7 +48,7 @@ enum State {
         since_ms: Timestamp,
         participants: BTreeSet<Participant>,
     },
-    /// Decided for good; the markers spread one by one.
+    /// Irrevocably decided; the markers are written one by one.
     Ending {
         id: TransactionId,
         decision: Decision,
@@ -70,11 +70,11 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Makes the caller the owner: older epochs are refused from now on.
+    /// Makes the caller the owner: older epochs are rejected from now on.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] until an older owner's transaction has ended, which an open one is made
-    /// to do by this call.
+    /// [`Refusal::Busy`] until an older owner's transaction has ended; this call makes an open one
+    /// end.
     pub fn init(&mut self, producer: ProducerId) -> Result<u32, Refusal> {
         let owner = self.owners.entry(producer).or_insert(Owner { epoch: 0, state: State::Idle });
         match owner.state {
@@ -91,7 +91,8 @@ impl Coordinator {
         }
     }
 
-    /// Makes `participant` part of the owner's transaction, which begins with the first one.
+    /// Makes `participant` part of the owner's transaction, which begins with the first
+    /// participant.
     ///
     /// # Errors
     /// [`Refusal::Busy`] until the owner's last transaction has ended.
@@ -119,8 +120,8 @@ impl Coordinator {
         }
     }
 
-    /// Decides the owner's transaction. Deciding again in the same way is no error, as when an
-    /// answer was lost. Returns the transaction if this call has decided it.
+    /// Decides the owner's transaction. Repeating the same decision is not an error, for example
+    /// after a lost answer. Returns the transaction if this call has decided it.
     pub fn end(
         &mut self,
         producer: ProducerId,
@@ -144,7 +145,7 @@ impl Coordinator {
         }
     }
 
-    /// Aborts what has been open since before `since_ms` and fences its owner.
+    /// Aborts transactions that have been open since before `before_ms` and fences their owners.
     pub fn expire(&mut self, before_ms: Timestamp) -> Vec<ProducerId> {
         let mut expired = Vec::new();
         for (&producer, owner) in &mut self.owners {
@@ -173,7 +174,7 @@ impl Coordinator {
         markers
     }
 
-    /// Notes that a marker was written.
+    /// Records that a marker was written.
     pub fn marked(&mut self, marker: &Marker) {
         let owner = self.owners.get_mut(&marker.producer).expect("markers come from owners");
         if let State::Ending { participants, .. } = &mut owner.state {

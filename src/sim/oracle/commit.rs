@@ -1,4 +1,4 @@
-//! What a transaction changes, as it stands in the logs.
+//! The changes of a transaction, as they appear in the logs.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use rollcall_core::{
     shard::CommittedOffset,
 };
 
-/// What a transaction, or a commit of offsets alone, changes.
+/// The changes of a transaction, or of a commit of offsets alone.
 pub(super) struct Commit<'a> {
     pub(super) shard: ShardId,
     pub(super) transaction: Option<TransactionId>,
@@ -78,8 +78,8 @@ impl Commit<'_> {
         Ok(())
     }
 
-    /// Returns when the transaction was taken: no output bears a later time, and the latest that
-    /// one bears is that of the commit wherever it matters.
+    /// Returns when the transaction was taken: no output has a later timestamp, and wherever it
+    /// matters, the latest timestamp of an output is that of the commit.
     pub(super) fn taken_at_ms(&self, outputs: &Told) -> Result<Timestamp, String> {
         let stamps = outputs.values().flatten().flatten().map(|message| message.timestamp_ms);
         let taken_at_ms = stamps.max().unwrap_or(self.wall_max_ms);

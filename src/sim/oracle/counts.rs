@@ -1,4 +1,5 @@
-//! What is committed of a shard's rows beside them: how many there are, and since when they wait.
+//! The committed counts of a shard's rows: how many there are, and since when they have been
+//! waiting.
 
 use super::{Shard, Verdict};
 use rollcall_core::{
@@ -9,7 +10,7 @@ use rollcall_core::{
 type Offsets = [(ShardId, InputIndex, CommittedOffset)];
 
 impl Shard {
-    /// Compares the numbers of rows that were committed with the rows.
+    /// Compares the committed counts of rows with the rows.
     pub(super) fn counted(&self, offsets: &Offsets) -> Verdict {
         let mut counts = RowCounts::default();
         self.rows.values().for_each(|row| counts.add(RowCounts::of(row)));

@@ -1,4 +1,4 @@
-//! Looks for an order of events in which the pure core does what a transaction did to one key.
+//! Searches for an order of events in which the pure core does what a transaction did to one key.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use rollcall_core::{
     shard::Plan,
 };
 
-/// What a transaction did to one key.
+/// The effect of a transaction on one key.
 pub struct Case<'a> {
     pub plan: &'a Plan,
     pub key: Vec<u8>,
@@ -23,13 +23,13 @@ pub struct Case<'a> {
     pub first: Row,
     /// The row after it.
     pub last: Row,
-    /// The records about the key, by input.
+    /// The input records with the key, by input.
     pub facts: Vec<Vec<Fact>>,
-    /// The records about the key, by output topic.
+    /// The output records with the key, by output topic.
     pub outputs: [Vec<Message>; 3],
     /// Latest time at which a deadline may have fired.
     pub tick_until_ms: Timestamp,
-    /// When the transaction was taken, as its outputs say.
+    /// When the transaction was taken, according to its outputs.
     pub commit_ms: Timestamp,
 }
 
@@ -47,7 +47,7 @@ impl Case<'_> {
     /// Finds an order that explains the transaction.
     ///
     /// # Errors
-    /// What there is to explain, when there is none.
+    /// If there is none, a description of what was to be explained.
     pub fn explain(&self) -> Result<(), String> {
         let used = vec![0; self.facts.len()];
         let mut left = vec![Point { row: self.first.clone(), used, told: [0; 3] }];
@@ -79,7 +79,8 @@ impl Case<'_> {
         used && told && point.row == self.last
     }
 
-    /// Returns the points after the next record of `input`, by the time that counts for it.
+    /// Returns the points after the next record of `input`, one for each time that may count for
+    /// it.
     fn take(&self, point: &Point, input: usize) -> Vec<Point> {
         let Some(fact) = self.facts[input].get(point.used[input]) else { return Vec::new() };
         let times = fact.counts_ms.iter();
@@ -122,7 +123,7 @@ impl Case<'_> {
         self.emit(next, step.emitted.as_ref(), time, Some(fact))
     }
 
-    /// Returns the points after the row's earliest deadline has fired, by when it did.
+    /// Returns the points after the row's earliest deadline has fired, one for each possible time.
     fn tick(&self, point: &Point) -> Vec<Point> {
         let Some(due) = point.row.due(&self.plan.rules) else { return Vec::new() };
         let mut times = if point.row.phase == Phase::Open {
@@ -148,7 +149,7 @@ impl Case<'_> {
         self.emit(next, step.emitted.as_ref(), Time::of(at), None)
     }
 
-    /// Accounts for what the core has emitted; `cause` is the record that made it do so.
+    /// Accounts for what the core has emitted; `cause` is the record that caused it.
     fn emit(
         &self,
         next: Point,
@@ -162,7 +163,7 @@ impl Case<'_> {
         self.tell(next, output)
     }
 
-    /// Accounts for `output`, if it is the next one of its topic.
+    /// Accounts for `output` if it is the next one of its topic.
     fn tell(&self, mut next: Point, mut output: Output) -> Option<Point> {
         self.plan.outputs.stamp(std::slice::from_mut(&mut output), self.commit_ms);
         let index = match output.sink {

@@ -1,4 +1,4 @@
-//! What an input record says, decoded by the very codec that shards use.
+//! The content of an input record, decoded by the same codec that shards use.
 
 use std::fmt;
 
@@ -20,17 +20,17 @@ use rollcall_core::{
     shard::Plan,
 };
 
-/// What an input record says.
+/// The content of an input record.
 #[derive(Clone)]
 pub struct Fact {
     pub says: Says,
-    /// The times of which one counts for it.
+    /// Possible times, of which one counts for it.
     pub counts_ms: Vec<Timestamp>,
-    /// Its timestamp as it came.
+    /// Its timestamp as received.
     pub source_ms: Timestamp,
-    /// Why it may have been refused, though what it says can be understood.
+    /// Why it may have been rejected although its content is valid.
     pub misplaced: Option<Reason>,
-    /// The record, should the core refuse what it says.
+    /// The record, in case the core rejects its content.
     source: Input,
 }
 
@@ -42,7 +42,7 @@ pub enum Says {
         item: String,
         quantity: u32,
     },
-    /// Nothing that can be understood.
+    /// The content is invalid.
     Refused(Reason),
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for Fact {
     }
 }
 
-/// Decodes one input record, for which one of these times counts.
+/// Decodes an input record, for which one of these times counts.
 pub fn facts(
     plan: &Plan,
     place: Place,
@@ -114,14 +114,14 @@ impl Fact {
         }
     }
 
-    /// Returns what a row says of the record, which came from `input`.
+    /// Returns the origin that a row has for the record, which came from `input`.
     pub fn origin(&self, input: usize) -> Origin {
         let input = u8::try_from(input).expect("there are few inputs");
         Origin { input, offset: self.source.offset }
     }
 
-    /// Returns what a completion carries on of the record, if that is part of a trace. The
-    /// workload marks what is malformed, so nothing has to be understood here.
+    /// Returns what a completion carries over from the record, if that is part of a trace. The
+    /// workload marks malformed headers, so nothing has to be parsed here.
     pub fn carried(&self, plan: &Plan) -> Option<Carried> {
         let last = |wanted: &str| {
             let found = self.source.headers.iter().rev().find(|(name, _)| name == wanted);

@@ -1,9 +1,9 @@
-//! Says whether what the shards did is right, transaction by transaction.
+//! Judges whether the shards' work is correct, transaction by transaction.
 //!
 //! Promise: a transaction that commits passes only if the pure core explains it: from the
-//! rows before it, the records between the old and the new offsets, in some order that keeps each
-//! partition's, and with deadlines that were due, the core gives exactly its rows and outputs.
-//! Ban: nothing here knows what a process has in memory; it looks at Kafka and at the disks.
+//! rows before it and the records between the old and the new offsets, in some order that keeps
+//! each partition's, and with deadlines that were due, the core gives exactly its rows and outputs.
+//! Ban: no knowledge of a process's memory; only Kafka and the disks are read.
 
 mod commit;
 mod counts;
@@ -34,7 +34,7 @@ use rollcall_core::{
     shard::{CommittedOffset, Due, Spill, row_of},
 };
 
-/// What is wrong, in words.
+/// A description of what is wrong, if anything.
 pub type Verdict = Result<(), String>;
 
 /// The output topics in the order in which they are compared.
@@ -46,7 +46,7 @@ type Versions = Vec<(Offset, Option<Vec<u8>>)>;
 /// A record's key.
 type Key = Option<Vec<u8>>;
 
-/// What the records of each key say, by input.
+/// The content of the records of each key, by input.
 type Events = BTreeMap<Key, Vec<Vec<Fact>>>;
 
 /// The records of each key in each of [`OUTPUTS`].
@@ -56,7 +56,7 @@ type Told = BTreeMap<Key, [Vec<Message>; 3]>;
 #[derive(Debug, Default)]
 struct Shard {
     rows: BTreeMap<Vec<u8>, Row>,
-    /// Every committed version, whether compaction has taken it since or not.
+    /// Every committed version, whether or not compaction has removed it since.
     versions: BTreeMap<Vec<u8>, Versions>,
     next: BTreeMap<InputIndex, Offset>,
     /// The latest timestamp among the records of each input that were processed.
@@ -64,7 +64,7 @@ struct Shard {
     /// Records in each of [`OUTPUTS`].
     outputs: [usize; 3],
     transactions: usize,
-    /// It is committed how the inputs are partitioned.
+    /// The inputs' partitioner has been committed.
     learnt: bool,
 }
 
@@ -72,7 +72,7 @@ struct Shard {
 #[derive(Debug, Default)]
 pub struct Oracle {
     shards: BTreeMap<ShardId, Shard>,
-    /// When records whose timestamp cannot be used were handed to a process.
+    /// When records with an unusable timestamp were given to a process.
     read_at_ms: Readings,
     seen: Seen,
 }
@@ -81,7 +81,7 @@ pub struct Oracle {
 type Readings = BTreeMap<(ShardId, InputIndex, Offset), BTreeSet<Timestamp>>;
 
 impl Oracle {
-    /// Judges a transaction as it commits; its markers are not yet written.
+    /// Judges a transaction as it commits; its markers have not been written yet.
     pub fn transaction(
         &mut self,
         setting: &Setting,
@@ -95,7 +95,7 @@ impl Oracle {
         self.commit(setting, cluster, &commit)
     }
 
-    /// Notes when a process was handed a record whose timestamp cannot be used: one of these times
+    /// Records when a process was given a record with an unusable timestamp: one of these times
     /// counts for it (S30).
     pub fn note_read(&mut self, record: (ShardId, InputIndex, Offset), read_at_ms: Timestamp) {
         self.read_at_ms.entry(record).or_default().insert(read_at_ms);
@@ -163,7 +163,7 @@ impl Oracle {
         known.counted(commit.offsets)
     }
 
-    /// Judges a spill as it is applied at `wall_ms`, with the disk as it is after it.
+    /// Judges a spill as it is applied at `wall_ms`, with the disk as it is afterwards.
     pub fn spill(
         &self,
         setting: &Setting,
@@ -176,7 +176,7 @@ impl Oracle {
         for (key, value) in spill.rows.iter() {
             let value = row_of(value);
             let committed = known.versions.get(key).into_iter().flatten();
-            // A key that came and went within one transaction need not have been there before.
+            // A key that came and went within one transaction need not have existed before.
             if value.is_some() && !committed.clone().any(|(_, row)| row.as_deref() == value) {
                 return Err(format!(
                     "R-1: shard {shard}: the store gets a row of {} that was never committed",
@@ -186,7 +186,7 @@ impl Oracle {
         }
         let Some(checkpoint) = &after.checkpoint else { return Ok(()) };
         if wall_ms - checkpoint.spilled_at_ms > setting.tombstones_kept_ms() {
-            // It may have missed that keys were forgotten. It says so, and is not to be used.
+            // It may have missed that keys were forgotten. It reports that, and must not be used.
             return Ok(());
         }
         known.stored(setting, after, checkpoint.changelog_next).map_err(|why| {
@@ -194,8 +194,8 @@ impl Oracle {
         })
     }
 
-    /// Judges the state once nothing is left to do: everything is processed, every deadline that
-    /// was due by `now_ms` has fired, and the outputs are those of the transactions.
+    /// Judges the state once nothing is left to do: everything is processed, every deadline due by
+    /// `now_ms` has fired, and the outputs are those of the transactions.
     pub fn quiet(&self, setting: &Setting, cluster: &mut Cluster, now_ms: Timestamp) -> Verdict {
         for &shard in &setting.shards {
             let nothing = Shard::default();
@@ -211,7 +211,7 @@ impl Oracle {
                 }
             }
             for (key, row) in &known.rows {
-                // Deadlines in memory wait for their bucket of a second to pass, and those on
+                // Deadlines in memory wait until their one-second bucket has passed, and those on
                 // disk are looked up once a second.
                 if row.due(&setting.plan.rules).is_some_and(|due| due < now_ms - 4_096) {
                     return Err(format!(
@@ -234,7 +234,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// Notes that an input is another one now, which is to be read from its start.
+    /// Records that an input was recreated and is to be read from its start.
     pub fn recreated(&mut self, shard: ShardId, input: InputIndex) {
         if let Some(known) = self.shards.get_mut(&shard) {
             known.next.remove(&input);
@@ -250,7 +250,7 @@ impl Oracle {
         self.shards.iter().flat_map(of_shard)
     }
 
-    /// Returns what transactions have told.
+    /// Returns the situations seen in transactions.
     pub fn seen(&self) -> &Seen {
         &self.seen
     }
@@ -267,8 +267,8 @@ impl Oracle {
 }
 
 impl Shard {
-    /// Returns what the records that a commit passes say, and the latest time at which a deadline
-    /// may have fired among them.
+    /// Returns the content of the records that a commit passes, and the latest time at which a
+    /// deadline may have fired among them.
     fn events(
         &mut self,
         setting: &Setting,
@@ -345,11 +345,11 @@ impl Shard {
         self.transactions += 1;
     }
 
-    /// Compares a store with the changelog below `next`, and its index of deadlines with its rows.
+    /// Compares a store with the changelog below `next`, and its deadline index with its rows.
     fn stored(&self, setting: &Setting, store: &Contents, next: Offset) -> Verdict {
         for (key, versions) in &self.versions {
-            // Compaction may have taken what a later version replaces before it was restored;
-            // that later version is still to be read then.
+            // Compaction may have removed what a later version replaces before it was restored;
+            // that later version is then still to be read.
             if let Some((offset, row)) = versions.last()
                 && *offset < next
                 && store.rows.get(key) != row.as_ref()

@@ -1,4 +1,4 @@
-//! What becomes of records that do not lie where their keys belong (S28).
+//! What happens to records in partitions that their keys do not belong to (S28).
 
 use super::{
     super::{kafka::Message, setting::Setting},
@@ -8,18 +8,18 @@ use super::{
 };
 use rollcall_core::{codec::Reason, shard::Partitioning};
 
-/// What a transaction does with records that do not lie where their keys belong.
+/// What a transaction does with records in partitions that their keys do not belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Placing {
-    /// It takes them: nobody knows.
+    /// It accepts them: the partitioner is unknown.
     Taken,
-    /// It was learnt meanwhile: some were taken, and others refused.
+    /// The partitioner was learnt meanwhile: some were accepted, and others rejected.
     Either,
     Refused,
 }
 
 impl Shard {
-    /// Returns what a commit does with misplaced records, by what was known before it and after it.
+    /// Returns what a commit does with misplaced records, from what was known before and after it.
     pub(super) fn placing(
         &mut self,
         setting: &Setting,
@@ -47,7 +47,7 @@ impl Shard {
 }
 
 impl Fact {
-    /// Returns the fact of a record that belongs elsewhere for this reason, if it has one.
+    /// Returns the fact for a record that is misplaced for this reason, if any.
     pub(super) fn placed(mut self, misplaced: Option<Reason>, placing: Placing) -> Self {
         if matches!(self.says, Says::Refused(_)) {
             return self;
@@ -61,7 +61,7 @@ impl Fact {
     }
 }
 
-/// Returns how many dead letters say that their records belong elsewhere.
+/// Returns how many dead letters are for misplaced records.
 pub(super) fn misplaced(outputs: &Told) -> usize {
     let is_misplaced = |message: &&Message| {
         let mut headers = message.headers.iter();

@@ -32,7 +32,7 @@ fn record(value: Option<&str>, timestamp_ms: Timestamp) -> Message {
     Message { key: Some(b"k".to_vec()), value, timestamp_ms, headers: Vec::new() }
 }
 
-/// Returns the case of an order and the arrival of its item, and what the core makes of it.
+/// Returns the case of an order and the arrival of its item, with the result of the core.
 fn completed(plan: &Plan) -> Case<'_> {
     let order = fact(plan, EXPECTED, 0, &record(Some(ORDER), 10));
     let arrival = fact(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
@@ -55,14 +55,14 @@ fn completed(plan: &Plan) -> Case<'_> {
     }
 }
 
-/// Returns what a reader gets of an output of a transaction that was taken at 60.
+/// Returns the record of an output as a reader sees it, in a transaction taken at 60.
 fn as_message(output: &Output) -> Message {
     let mut output = output.clone();
     plan().outputs.stamp(std::slice::from_mut(&mut output), 60);
     Message::from(&output)
 }
 
-/// Returns what a record says for which its own timestamp counts.
+/// Returns the content of a record for which its own timestamp counts.
 fn fact(plan: &Plan, place: Place, offset: Offset, record: &Message) -> Fact {
     facts(plan, place, offset, record, vec![record.timestamp_ms])
 }
@@ -112,7 +112,7 @@ fn another_row_or_another_timestamp_is_refused() {
 fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     let plan = plan();
     let mut case = completed(&plan);
-    // Observed first, or expected first: both complete, at the later one's time.
+    // Observed first or expected first: both complete, at the later record's time.
     let completion = |at| {
         let expected_at = 10;
         let emitted = rollcall_core::matching::Emitted::Completion { late: false, expected_at };
@@ -126,7 +126,7 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     let cancellation = fact(&plan, EXPECTED, 1, &record(None, 30));
     case.facts[0].insert(0, cancellation);
     case.outputs[0] = vec![completion(20)];
-    assert_eq!(case.explain(), Ok(()), "cancelled, then expected anew, then complete");
+    assert_eq!(case.explain(), Ok(()), "cancelled, then expected again, then complete");
     case.facts[0].swap(0, 1);
     case.last.phase = Phase::Cancelled;
     assert!(case.explain().is_err(), "a completed key is not cancelled");
