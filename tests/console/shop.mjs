@@ -1,4 +1,4 @@
-// A Kafka, workers and a console of the tests' own, and a browser that looks at it.
+// A Kafka, workers and a console for the tests, and a browser that shows it.
 
 import { spawn, execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** Asks `probe` until it returns something. */
+/** Calls `probe` until it returns something. */
 export async function eventually(what, probe) {
   const until = Date.now() + WAIT_TIMEOUT;
   for (;;) {
@@ -36,7 +36,7 @@ export async function eventually(what, probe) {
   }
 }
 
-/** Returns a port that is free, as is the one after it. */
+/** Returns a free port whose successor is free, too. */
 async function freePort() {
   const free = (port) =>
     new Promise((resolve) => {
@@ -153,7 +153,7 @@ export class Shop {
     return run(program, ["manufactured", "-f", this.file, order, String(product)]);
   }
 
-  /** Sends a record as it is. */
+  /** Sends a record unchanged. */
   async record(topic, key, value) {
     const done = this.#kafka(
       "run",

@@ -1,4 +1,4 @@
-//! What those who ask badly can take of a worker and of a console.
+//! Bounds on the resources that bad requests can take from a worker and a console.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
-/// What an answer may have; the console takes as much from a worker.
+/// Maximum size of a response; the console accepts as much from a worker.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 fn console(shop: &Reconciliation, server: &str) -> Worker {
@@ -21,7 +21,7 @@ fn console(shop: &Reconciliation, server: &str) -> Worker {
     console
 }
 
-/// Asks, and goes away without waiting for the answer.
+/// Sends a request and disconnects without waiting for the response.
 fn ask_and_leave(console: &Worker, path: &str) {
     let mut stream = TcpStream::connect(console.http()).expect("it listens");
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", console.http()).expect("it reads");
@@ -37,7 +37,7 @@ fn readers_of_topics_that_nobody_waits_for_take_no_threads() {
         ask_and_leave(&console, &path);
         most = most.max(console.process.threads());
     }
-    // Two readers at a time, of a client with some threads each.
+    // Two readers at a time, each with a client that has some threads.
     assert!(most < before + 60, "{most} threads after {before}");
     let answered = eventually("somebody who waits is answered", WAIT_TIMEOUT, || {
         console.get(&path).filter(|(status, _)| *status == 200)

@@ -1,5 +1,5 @@
-//! What brokers do not take: too much at a time, or for good. Each is said with topic, setting and
-//! remedy, and what can be sent in another way is.
+//! What brokers reject, because it is too much at a time or for good: it is reported with topic,
+//! setting and remedy, and whatever can be sent in another way is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::topics::Writer;
 use super::worker::Worker;
 
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
-/// A shard that cannot be opened says so after half a minute of trying.
+/// A shard that cannot be opened reports so after half a minute of trying.
 const OPENING_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn uuid(order: u64, item: u64) -> String {
@@ -41,7 +41,7 @@ fn large_orders(shop: &Reconciliation, count: u64) {
     shop.flush();
 }
 
-/// Waits until the worker is not ready and says all of `parts` as the reason.
+/// Waits until the worker is not ready and its reason contains all of `parts`.
 fn is_unready(worker: &Worker, parts: &[&str], patience: Duration) -> String {
     eventually(&format!("readiness says {parts:?}"), patience, || {
         let (status, text) = worker.get("/readyz")?;
@@ -69,7 +69,7 @@ fn batches_are_no_larger_than_the_least_that_any_topic_takes() {
     shop.broker.create_topic(&shop.changelog(), PARTITIONS, &changelog);
     large_orders(&shop, 20_000);
     let worker = shop.worker("w-1");
-    // So many take a while in a build that is not optimised.
+    // This many take a while in an unoptimised build.
     shop.settle_within(OPENING_TIMEOUT);
     assert_eq!(worker.process.count(&["opening again"]), 0, "a batch was refused");
 }

@@ -1,4 +1,4 @@
-//! A collector for OTLP over HTTP that keeps what it is sent.
+//! A collector for OTLP over HTTP that keeps what it receives.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::eventually::eventually;
 use super::kafka::WAIT_TIMEOUT;
 
-/// A request as it came.
+/// A request as received.
 pub struct Request {
     pub path: String,
     /// By their names in lower case.
@@ -20,14 +20,14 @@ pub struct Request {
     message: Value,
 }
 
-/// A span with what its process says of itself.
+/// A span with the description of its process.
 #[derive(Debug, Clone)]
 pub struct Seen {
     span: Value,
     pub resource: BTreeMap<String, String>,
 }
 
-/// A running collector, which ends with the test program.
+/// A running collector, which ends with the test process.
 pub struct Collector {
     scheme: &'static str,
     port: u16,
@@ -39,14 +39,14 @@ impl Collector {
         Self::listen("http", serve)
     }
 
-    /// Starts one that speaks TLS with the certificate in these PEM files.
+    /// Starts a collector that serves TLS with the certificate in these PEM files.
     pub fn start_with_tls(certificate: &str, key: &str) -> Self {
         let mut tls = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).expect("TLS");
         tls.set_certificate_chain_file(certificate).expect("a certificate");
         tls.set_private_key_file(key, SslFiletype::PEM).expect("its key");
         let tls = tls.build();
         Self::listen("https", move |stream, kept| {
-            // Whoever does not trust the certificate goes away.
+            // A client that does not trust the certificate disconnects.
             if let Ok(stream) = tls.accept(stream) {
                 serve(stream, kept);
             }
@@ -92,7 +92,7 @@ impl Collector {
         seen.collect()
     }
 
-    /// Waits until it has `count` spans of this name, and returns them.
+    /// Waits until it has received `count` spans of this name, and returns them.
     pub fn has(&self, name: &str, count: usize) -> Vec<Seen> {
         eventually(&format!("{count} spans {name:?}"), WAIT_TIMEOUT, || {
             let mut spans = self.spans();
@@ -107,7 +107,7 @@ impl Seen {
         texts(&self.span["attributes"])
     }
 
-    /// Returns a field that is a text.
+    /// Returns a text field.
     #[track_caller]
     pub fn text(&self, field: &str) -> &str {
         self.span[field].as_str().unwrap_or_else(|| panic!("no text {field} in {}", self.span))
@@ -123,12 +123,12 @@ impl Seen {
             .map(|field| self.text(field).parse().expect("a number of nanoseconds"))
     }
 
-    /// Returns its place in its trace, as a `traceparent` with the flag for sampled.
+    /// Returns its position in its trace, as a `traceparent` with the sampled flag.
     pub fn traceparent(&self) -> String {
         format!("00-{}-{}-01", self.text("traceId"), self.text("spanId"))
     }
 
-    /// Returns its parent's place in the trace, if it has a parent.
+    /// Returns its parent's position in the trace, if it has a parent.
     pub fn parent(&self) -> Option<String> {
         let parent = self.span.get("parentSpanId")?.as_str()?;
         Some(format!("00-{}-{parent}-01", self.text("traceId")))
@@ -152,7 +152,7 @@ fn texts(attributes: &Value) -> BTreeMap<String, String> {
     list(attributes).iter().map(text).collect()
 }
 
-/// Answers requests, one after the other, until the other side closes.
+/// Answers requests, one after the other, until the client disconnects.
 fn serve(stream: impl Read + Write, kept: &Mutex<Vec<Request>>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {

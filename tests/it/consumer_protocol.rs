@@ -1,5 +1,5 @@
-//! `groupProtocol: consumer`: what holds under the classic protocol holds under that of KIP-848.
-//! Members are dynamic there, so what a killed one had moves once its session is over.
+//! `groupProtocol: consumer`: everything that holds under the classic protocol also holds under
+//! KIP-848. Members are dynamic there, so a killed member's shards move once its session ends.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -46,7 +46,7 @@ fn a_member_frozen_for_longer_than_its_session_commits_nothing_afterwards() {
     load.pass(4_000);
     zombie.process.freeze();
     let expected = load.finish();
-    // All of it can only be processed once the frozen worker's session has run out.
+    // Everything can only be processed after the frozen worker's session has expired.
     shop.settle();
     check(&expected, &shop.shipped());
 

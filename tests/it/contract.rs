@@ -1,10 +1,10 @@
-//! Answers of workers held against `docs/openapi.yaml`: every one that a test asks for.
+//! Compares workers' responses with `docs/openapi.yaml`: every response that a test requests.
 
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-/// The document; strict, so that a field which it does not name is found as well.
+/// The document, made strict, so that a field which it does not name is detected as well.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let text = include_str!("../../docs/openapi.yaml");
     let mut document: Value = serde_yaml::from_str(text).expect("docs/openapi.yaml is YAML");
@@ -12,7 +12,7 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     document
 });
 
-/// Allows no property beside those that are named.
+/// Forbids properties other than those that are named.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -26,7 +26,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Says what is wrong with an answer to `path` (with its query), if anything.
+/// Returns what is wrong with a response to `path` (with its query), if anything.
 pub fn breach(path: &str, status: u16, body: &Value) -> Option<String> {
     let path = path.split('?').next().expect("split has a first part");
     let template = if path.starts_with("/v1/keys/") { "/v1/keys/{key}" } else { path };
@@ -43,10 +43,10 @@ pub fn breach(path: &str, status: u16, body: &Value) -> Option<String> {
     (!found.is_empty()).then(|| found.join("; "))
 }
 
-/// Adds what breaks `schema` in `value`: the part of JSON Schema that the document uses.
+/// Adds the violations of `schema` in `value`, for the part of JSON Schema that the document uses.
 ///
 /// # Panics
-/// At a keyword that is not known here, which would else be passed over.
+/// At an unknown keyword, which would otherwise be ignored.
 fn check(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().expect("a schema is an object") {
         let holds = match &keyword[..] {

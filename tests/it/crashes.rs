@@ -72,7 +72,7 @@ fn a_worker_frozen_for_longer_than_its_session_commits_nothing_afterwards() {
     load.pass(4_000);
     zombie.process.freeze();
     let expected = load.finish();
-    // All of it can only be processed once the frozen worker's session has run out.
+    // Everything can only be processed after the frozen worker's session has expired.
     shop.settle();
     check(&expected, &shop.shipped());
 
@@ -95,16 +95,16 @@ fn a_broker_that_restarts_and_crashes_under_load_loses_and_doubles_nothing() {
     }
 }
 
-/// Lets a broker restart and crash under load and judges what was shipped; `false` when the broker
-/// itself has lost track, which shows nothing of the worker.
+/// Restarts and crashes a broker under load and judges what was shipped; `false` if the broker
+/// itself has lost track, which proves nothing about the worker.
 fn is_judged_after_the_broker_died() -> bool {
     let shop = Reconciliation::new(&Arc::new(Broker::start()), "broker");
     let mut worker = shop.worker("w-1");
     let first = Load::start(&shop, 5, 2_000);
     first.pass(2_000);
     let first = first.finish();
-    // Not in the middle of a commit: a broker that is the only one forgets, when it is stopped, to
-    // end the transactions that are just being committed.
+    // Not in the middle of a commit: a single broker that is stopped forgets to end the
+    // transactions that are being committed at that moment.
     shop.settle();
     shop.broker.stop();
     shop.broker.begin();
@@ -121,7 +121,7 @@ fn is_judged_after_the_broker_died() -> bool {
         return false;
     }
     let shipped = shop.shipped();
-    // Readers of committed records stop at a transaction without its end, too.
+    // Readers of committed records also stop at a transaction without an end marker.
     if !is_complete(&expected, &shipped) && shop.broker.has_forgotten_a_transaction() {
         return false;
     }
@@ -143,7 +143,7 @@ fn lost_local_state_is_restored_from_a_compacted_changelog() {
     let id = |n: i64| format!("order-{n:04}");
     let mut worker = shop.worker("w-1");
     for product in 1..=3 {
-        // Each round writes each row anew.
+        // Each round writes each row again.
         (0..ORDERS).for_each(|n| match product {
             1 => shop.order(&id(n), &[1, 2, 3]),
             product => shop.made(&id(n), product),
@@ -153,7 +153,7 @@ fn lost_local_state_is_restored_from_a_compacted_changelog() {
     assert_eq!(worker.process.terminate().code(), Some(0));
     shop.delete_state("w-1");
 
-    // Only closed segments are cleaned: further rows, later than `segment.ms`, close the last one.
+    // Only closed segments are cleaned: more rows, later than `segment.ms`, close the last one.
     let mut spare = 0;
     eventually("the changelog is compacted", WAIT_TIMEOUT, || {
         let mut worker = shop.worker("w-2");
@@ -183,7 +183,7 @@ fn a_stopping_worker_gives_its_partitions_to_another_at_once() {
     load.pass(4_000);
     assert_eq!(leaves.process.terminate().code(), Some(0));
     let expected = load.finish();
-    // Well below the session of 10 s, after which the group would notice a silent member.
+    // Well below the session timeout of 10 s, after which the group would notice a silent member.
     shop.settle_within(Duration::from_secs(7));
     check(&expected, &shop.shipped());
     drop(stays);

@@ -1,4 +1,4 @@
-//! A worker that is cut off says so, and one that is told to stop meanwhile stops.
+//! A worker that is cut off reports it, and stops when told to.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn state(worker: &Worker) -> Option<String> {
     Some(status["state"].as_str()?.to_owned())
 }
 
-/// Asks it to stop, and checks that it does in time.
+/// Tells it to stop, and checks that it does so in time.
 fn ends_in_time(worker: &mut Worker) {
     let start = Instant::now();
     assert_eq!(worker.process.terminate().code(), Some(0));
@@ -30,7 +30,7 @@ fn ends_in_time(worker: &mut Worker) {
     assert!(took <= END_MAX, "it took {took:?}");
 }
 
-/// Starts a worker with work behind it.
+/// Starts a worker that has already processed records.
 fn at_work(name: &str) -> (Reconciliation, Worker) {
     let shop = Reconciliation::new(&Arc::new(Broker::start()), name);
     let worker = shop.worker("w-1");
@@ -49,7 +49,7 @@ fn a_worker_whose_broker_stops_is_not_ready_until_it_is_back() {
     assert!(message.contains(&shop.broker.bootstrap_servers()), "{message}");
     worker.answers("/readyz", 503, WAIT_TIMEOUT);
     for other in &standby {
-        // One of them at least has no shard that could fail.
+        // At least one of them has no shard that could fail.
         other.answers("/readyz", 503, WAIT_TIMEOUT);
     }
     eventually("it is no longer a member", WAIT_TIMEOUT, || {
@@ -104,7 +104,7 @@ fn a_worker_whose_broker_has_just_frozen_in_the_middle_of_commits_stops_in_time(
     drop(worker);
 }
 
-/// Starts a worker whose broker is said to be at `server`.
+/// Starts a worker whose broker is supposed to be at `server`.
 fn led_astray(name: &str, server: SocketAddr) -> Worker {
     let shop = Reconciliation::without_topics(&Arc::new(Broker::absent()), name)
         .with("kafka/bootstrapServers", server.to_string());
@@ -116,14 +116,14 @@ fn led_astray(name: &str, server: SocketAddr) -> Worker {
 #[test]
 fn a_worker_that_has_found_no_broker_stops_in_time() {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    // It takes connections and says nothing.
+    // It accepts connections and sends nothing.
     let mute = TcpListener::bind(any).expect("a free port");
     let at = mute.local_addr().expect("it is bound");
     let mut worker = led_astray("mute", at);
     eventually("the worker has connected", WAIT_TIMEOUT, || mute.accept().ok());
     ends_in_time(&mut worker);
 
-    // It takes no more connections: they wait, as on the way to an address that is not routed.
+    // It accepts no more connections: they wait, as for an address that is not routed.
     let full = TcpListener::bind(any).expect("a free port");
     let at = full.local_addr().expect("it is bound");
     let limit = Duration::from_millis(200);

@@ -1,4 +1,4 @@
-//! A worker whose memory is full has to go on by itself.
+//! A worker whose memory is full has to recover by itself.
 
 use std::fs;
 use std::thread;
@@ -13,7 +13,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
-/// More than a worker with the least memory can hold uncommitted.
+/// More than a worker with the minimum memory can hold uncommitted.
 const ORDERS: usize = 300_000;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -25,17 +25,17 @@ fn refused_commits(worker: &Worker) -> Option<u64> {
     text.lines().find(is_it)?.rsplit(' ').next()?.parse().ok()
 }
 
-/// Returns the hundredths of a second that a thread has worked.
+/// Returns the processor time of a thread, in hundredths of a second.
 fn worked(thread: Pid) -> i64 {
     let stat = fs::read_to_string(format!("/proc/{thread}/stat")).expect("the thread is there");
     let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
     let fields: Vec<i64> = fields.split(' ').filter_map(|field| field.parse().ok()).collect();
-    // The state and what follows; user and system time are fields 14 and 15 of all.
+    // `fields` starts at the state; user and system time are fields 14 and 15 overall.
     fields[10] + fields[11]
 }
 
-/// The group moves on without this worker for so long that it can take in no more; what it holds is
-/// committed as soon as it has caught up with the group.
+/// The group moves on without this worker for so long that the worker can accept no more records;
+/// what it holds is committed as soon as it has caught up with the group.
 #[test]
 fn a_worker_that_was_full_when_its_commits_were_refused_goes_on_once_they_are_not() {
     let shop = Reconciliation::new(&Broker::shared(), "full").with("memoryBudget", "16Mi");

@@ -25,18 +25,18 @@ pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka").into())
 });
 
-/// What every broker of the tests has beside the script's own settings: the cleaner looks often, so
-/// that a test can wait for it, and members of the protocol of KIP-848 have short sessions.
+/// Settings of every broker of the tests in addition to the script's: the log cleaner runs often,
+/// so that a test can wait for it, and members under KIP-848 have short sessions.
 const SETTINGS: &str = "log.cleaner.backoff.ms=200 group.consumer.min.session.timeout.ms=6000 \
                         group.consumer.session.timeout.ms=6000 \
                         group.consumer.min.heartbeat.interval.ms=500 \
                         group.consumer.heartbeat.interval.ms=500";
 
-/// The script's heap, and a word about transactions whose end is left out.
+/// The script's heap settings, and logging of transactions whose end marker is left out.
 const JAVA: &str = "-Xms256m -Xmx1g -Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction.\
                     TransactionMarkerChannelManager=info";
 
-/// A broker with one node and nothing in it at first.
+/// A broker with one node, empty at first.
 #[derive(Debug)]
 pub struct Broker {
     port: u16,
@@ -45,25 +45,25 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Returns the broker that the tests share. Whoever stops or crashes it takes their own.
+    /// Returns the broker that the tests share. A test that stops or crashes it must start its own.
     pub fn shared() -> Arc<Self> {
         static SHARED: LazyLock<Arc<Broker>> = LazyLock::new(|| Arc::new(Broker::start()));
         Arc::clone(&SHARED)
     }
 
-    /// Starts a broker of one's own; it is wiped when dropped.
+    /// Starts a private broker; it is wiped when dropped.
     pub fn start() -> Self {
         let broker = Self::absent();
         broker.run("start");
         broker
     }
 
-    /// Returns a broker that does not run yet.
+    /// Returns a broker that has not been started.
     pub fn absent() -> Self {
         Self::with_settings(free_port(), "")
     }
 
-    /// Returns a broker that does not run yet, on a free port, with further settings.
+    /// Returns a broker that has not been started, on a free port, with more settings.
     pub fn with_settings(port: u16, settings: &str) -> Self {
         let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
         let broker = Self { port, dir, settings: format!("{SETTINGS} {settings}") };
@@ -86,12 +86,12 @@ impl Broker {
         self.run("crash");
     }
 
-    /// Stops it in the middle of whatever it does; connections stay.
+    /// Freezes it in the middle of whatever it does; connections stay.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// Lets a frozen broker go on as if nothing had happened.
+    /// Lets a frozen broker continue as if nothing had happened.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
@@ -102,7 +102,7 @@ impl Broker {
         assert!(status.expect("kill runs").success(), "the broker is gone already");
     }
 
-    /// Returns where clients reach it.
+    /// Returns the address for clients.
     pub fn bootstrap_servers(&self) -> String {
         format!("localhost:{}", self.port)
     }
@@ -131,7 +131,7 @@ impl Broker {
         });
     }
 
-    /// Gives a topic more partitions.
+    /// Adds partitions to a topic.
     pub fn grow(&self, name: &str, partitions: usize) {
         let grown = NewPartitions::new(name, partitions);
         let result = wait(self.admin().create_partitions([&grown], &AdminOptions::new()));
@@ -156,7 +156,7 @@ impl Broker {
         });
     }
 
-    /// Deletes all records that are in the topic now, as retention does with old ones.
+    /// Deletes all current records of the topic, as retention does with old ones.
     pub fn truncate(&self, topic: &str, partitions: i32) {
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
@@ -176,11 +176,12 @@ impl Broker {
         Ward::Broker { port: self.port, dir: self.dir.clone() }
     }
 
-    /// Tells whether the broker has left a transaction without its end, and with it offsets that
-    /// nobody can read any more.
+    /// Returns whether the broker has left a transaction without its end marker, and with it
+    /// offsets that nobody can read any more.
     ///
-    /// Apache Kafka 4.3 leaves out the end marker of a partition that has no leader just then. The
-    /// only broker of a cluster gets there when it dies in the middle of commits; see "Offsets stay
+    /// Apache Kafka 4.3 leaves out the end marker of a partition that has no leader at that moment.
+    /// The only broker of a cluster gets there when it dies in the middle of commits; see "Offsets
+    /// stay pending" in docs/operations.md.
     /// pending" in docs/operations.md.
     pub fn has_forgotten_a_transaction(&self) -> bool {
         let log = std::fs::read_to_string(format!("{}/broker.log", self.dir)).unwrap_or_default();

@@ -15,7 +15,7 @@ use super::kafka::WAIT_TIMEOUT;
 use super::reconciliation::{Reconciliation, made, order};
 use super::topics::{Record, Writer};
 
-/// Orders in work at a time.
+/// Number of orders in progress at a time.
 const OPEN: usize = 200;
 
 /// A record of the workload.
@@ -32,15 +32,15 @@ pub enum Input {
     Manufactured,
 }
 
-/// An endless stream of orders of one to five products and of what was made, interleaved at
-/// random; among it duplicates, products nobody has ordered, replays after the end, and orders that
-/// never complete.
+/// An endless stream of orders with one to five products and of manufactured products, interleaved
+/// at random, with duplicates, products that nobody has ordered, replays after the end, and orders
+/// that never complete.
 pub struct Workload {
     rng: StdRng,
     seed: u64,
     orders: u64,
     open: Vec<Open>,
-    /// Completes, and nothing else does.
+    /// Orders that complete; no others do.
     expected: BTreeSet<String>,
 }
 
@@ -97,12 +97,12 @@ impl Workload {
         steps.extend(products.iter().map(|&product| made(product)));
         steps.shuffle(&mut self.rng);
         if self.rng.random_bool(0.05) {
-            // Without this step, be it the order or a product, it never completes.
+            // Without this step, whether the order or a product, it never completes.
             steps.pop();
         } else {
             self.expected.insert(key.clone());
         }
-        // After what they repeat or before it: no difference to what completes.
+        // Before or after the records that they repeat: it makes no difference.
         for _ in 0..self.rng.random_range(0..2) {
             let repeated = steps.get(self.rng.random_range(0..=steps.len())).cloned();
             let extra = repeated.unwrap_or_else(|| made(99));
@@ -115,10 +115,10 @@ impl Workload {
     }
 }
 
-/// Compares completions with what was expected.
+/// Compares completions with the expected ones.
 ///
 /// # Panics
-/// When one is lost, duplicated or unexpected, or is not what the contract says.
+/// When one is lost, duplicated or unexpected, or violates the contract.
 #[track_caller]
 pub fn check(expected: &BTreeSet<String>, completions: &[Record]) {
     let verdict = compare(expected, completions);
@@ -143,7 +143,7 @@ struct Verdict {
     unexpected: Vec<Record>,
 }
 
-/// Tells whether no completion is lost.
+/// Returns whether no completion is lost.
 pub fn is_complete(expected: &BTreeSet<String>, completions: &[Record]) -> bool {
     compare(expected, completions).lost.is_empty()
 }
@@ -203,7 +203,7 @@ impl Load {
         Self { stop, sent, thread }
     }
 
-    /// Waits until so many more records were sent.
+    /// Waits until `records` more records were sent.
     pub fn pass(&self, records: u64) {
         let until = self.sent.load(Ordering::Relaxed) + records;
         eventually("the load goes on", WAIT_TIMEOUT, || {
@@ -212,7 +212,7 @@ impl Load {
         });
     }
 
-    /// Finishes the orders that have begun, and returns the keys of all completions.
+    /// Finishes the orders that have begun, and returns the keys of all expected completions.
     pub fn finish(self) -> BTreeSet<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the load was sent")
@@ -253,7 +253,7 @@ fn a_workload_is_what_its_seed_makes_it_and_agrees_with_the_rules() {
     assert_eq!(stream(7), (steps.clone(), expected.clone()));
     assert_ne!(stream(8), (steps.clone(), expected.clone()));
 
-    // The rules in their simplest form: an order is complete when each product was made.
+    // The rules in their simplest form: an order is complete when each of its products was made.
     let mut ordered: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     let mut made: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for step in &steps {

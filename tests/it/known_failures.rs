@@ -11,7 +11,7 @@ fn shop(name: &str) -> Reconciliation {
     Reconciliation::new(&Broker::shared(), name)
 }
 
-/// Asserts that nothing but an order of its own completes, so that the worker is seen to be alive.
+/// Asserts that only a new order of the test's own completes, which shows that the worker is alive.
 fn flows_on(shop: &Reconciliation, shipped_before: &[&str]) {
     shop.order("zz-sound", &[1, 2]);
     shop.made("zz-sound", 1);
@@ -72,8 +72,8 @@ fn a_replay_of_the_whole_history_and_late_duplicates_ship_nothing_twice() {
     flows_on(&shop, &["a", "b", "c"]);
     assert_eq!(shop.shipped()[..].iter().filter(|record| first.contains(record)).count(), 3);
 
-    // A row that a late record had brought back to life would be reported within its time, and so
-    // before this order, which comes later.
+    // A row brought back to life by a late record would be reported within its time, and so before
+    // this later order.
     shop.order("later", &[1]);
     shop.settle();
     let overdue = eventually("the later order is overdue", WAIT_TIMEOUT, || {
@@ -224,7 +224,7 @@ fn a_cancelled_order_never_ships() {
     let _worker = shop.worker("w-1");
     shop.order("a", &[1]);
     shop.order_value(Some("a"), None);
-    // The topics are read side by side: the product must not overtake the tombstone.
+    // The topics are read in parallel: the product must not overtake the tombstone.
     shop.settle();
     shop.made("a", 1);
     flows_on(&shop, &[]);

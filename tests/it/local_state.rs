@@ -1,4 +1,4 @@
-//! The disk under a running worker fails: it says so, and nothing is lost.
+//! The disk under a running worker fails: the worker reports it, and nothing is lost.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -10,10 +10,10 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
-/// Enough that rows have to leave the memory of the smallest budget.
+/// Enough that the smallest memory budget cannot hold all rows.
 const ORDERS: usize = 100_000;
 
-/// Returns a reconciliation whose workers keep next to nothing in memory.
+/// Returns a reconciliation whose workers keep almost nothing in memory.
 fn small(name: &str) -> Reconciliation {
     Reconciliation::new(&Broker::shared(), name).with("memoryBudget", "16Mi")
 }
@@ -45,7 +45,7 @@ fn sorted_files(state: &Path) -> Vec<PathBuf> {
 }
 
 fn overwrite(path: &Path) {
-    // Merging may have deleted it meanwhile.
+    // Compaction may have deleted it meanwhile.
     let Ok(file) = OpenOptions::new().write(true).open(path) else { return };
     let length = usize::try_from(file.metadata().expect("stat").len()).expect("small");
     file.write_all_at(&vec![0xa5; length], 0).expect("written");
@@ -80,7 +80,7 @@ fn a_worker_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
         mounted.display(),
         ballast.display()
     );
-    // A small disk needs the right to mount, which a name space of one's own gives where allowed.
+    // A small disk needs the right to mount, which a private namespace gives where allowed.
     let ways: [&[&str]; 2] = [&["unshare", "--mount"], &["unshare", "--map-root-user", "--mount"]];
     let allowed = |way: &&[&str]| {
         let tried = Command::new(way[0]).args(&way[1..]).args(["sh", "-c", &disk]).output();

@@ -1,4 +1,4 @@
-//! What workers write to their logs.
+//! The logs of workers.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn json_worker(shop: &Reconciliation) -> Process {
     Process::start("worker", worker.into_iter().chain(options))
 }
 
-/// Fails for lines that are no JSON object with the fields that all have.
+/// Fails for lines that are not JSON objects with the common fields.
 fn assert_json(worker: &Process) {
     for line in worker.all() {
         let object: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -39,7 +39,7 @@ fn a_json_log_stays_one_while_the_broker_is_gone_and_says_so_now_and_then() {
     shop.made("o-1", 1);
     shop.settle();
     broker.crash();
-    // Each client says it once in ten seconds: what all say is what one line of each is.
+    // Each client logs it once in ten seconds: one line of each is all there is.
     worker.says(&["AllBrokersDown"]);
     eventually("told again", WAIT_TIMEOUT, || {
         (worker.count(&["AllBrokersDown"]) > 1).then_some(())

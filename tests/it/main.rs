@@ -1,8 +1,8 @@
-//! Acceptance tests: the program itself on a real broker, as a user would hit it.
+//! Acceptance tests: the program itself on a real broker, used as a user would.
 //!
-//! They share one broker, with topics and groups of their own; tests that stop or crash a broker
-//! have their own. `known_answer` says what has to come out, record by record. Nothing here waits
-//! for time to pass: only for something to become true.
+//! They share one broker, with separate topics and groups; tests that stop or crash a broker start
+//! their own. `known_answer` determines the expected result, record by record. Nothing here waits
+//! for time to pass: only for a condition to become true.
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 

@@ -1,4 +1,4 @@
-//! What a running worker tells Prometheus.
+//! The metrics of a running worker.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
-/// Returns the names of all series, those of a histogram by the family's name.
+/// Returns the names of all series; those of a histogram under the family's name.
 fn told(worker: &Worker) -> BTreeSet<String> {
     let (status, text) = worker.get("/metrics").expect("it answers");
     assert_eq!(status, 200);
@@ -42,11 +42,11 @@ fn a_worker_tells_every_metric_of_the_catalogue_and_no_other() {
         .iter()
         .flat_map(|group| group.metrics)
         .map(|metric| metric.name.to_owned())
-        // There only while there is trouble.
+        // Present only while there is trouble.
         .filter(|name| name != "rollcall_trouble")
         .collect();
-    // The client tells of the brokers every ten seconds.
-    eventually("every metric is told of", WAIT_TIMEOUT, || {
+    // The client reports the brokers every ten seconds.
+    eventually("every metric is exposed", WAIT_TIMEOUT, || {
         let missing: Vec<_> = known.difference(&told(&worker)).cloned().collect();
         missing.is_empty().then_some(())
     });
@@ -92,14 +92,14 @@ fn the_numbers_are_those_of_what_was_sent() {
         let what = format!("{name} {label} is {expected}");
         eventually(&what, WAIT_TIMEOUT, || (sum(name, label) == expected).then_some(()));
     }
-    // The late one has waited for longer than its second, which made it overdue.
+    // The late one has waited longer than its second, which made it overdue.
     let what = "the oldest open key is past its deadline";
     eventually(what, WAIT_TIMEOUT, || {
         (sum("rollcall_oldest_open_seconds", "") > 1.0).then_some(())
     });
 }
 
-/// Returns whether the worker tells such a sample.
+/// Returns whether the worker exposes such a sample.
 fn tells(worker: &Worker, name: &str, labels: &[&str]) -> bool {
     let text = worker.get("/metrics").map(|answer| answer.1).unwrap_or_default();
     let is_it = |line: &str| {
@@ -113,7 +113,7 @@ fn every_kind_of_client_tells_how_far_the_brokers_are() {
     let shop = Reconciliation::new(&Broker::shared(), "measured");
     let worker = shop.worker("w-1");
     for client in ["member", "data", "producer"] {
-        // Round trips of the last ten seconds, so there has to be something to commit.
+        // Covers the round trips of the last ten seconds, so there has to be something to commit.
         let label = format!("client=\"{client}\"");
         let mut round = 0;
         eventually(&format!("{client} tells"), WAIT_TIMEOUT, || {
@@ -136,7 +136,7 @@ fn a_worker_whose_broker_is_gone_does_not_claim_to_have_read_everything() {
         told("rollcall_lag_seconds").then_some(())
     });
     broker.crash();
-    // In one answer, and before the group takes the shard away, which ends its gauges too.
+    // In a single scrape, and before the group takes the shard away, which also ends its gauges.
     eventually("the ends are out of sight", WAIT_TIMEOUT, || {
         let text = worker.get("/metrics")?.1;
         let owned = text.lines().any(|line| line.starts_with("rollcall_shard_state{"));

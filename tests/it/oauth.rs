@@ -1,4 +1,4 @@
-//! Tokens: a real broker that wants them, and a small server that gives them.
+//! Tokens: a real broker that requires them, and a small server that issues them.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -13,10 +13,10 @@ use super::state_api;
 use super::token_server::{CLIENT_ID, CLIENT_SECRET, TokenServer};
 use super::worker::Worker;
 
-/// A broker that takes tokens as they are signed by nobody, but looks at when they expire.
+/// A broker that accepts unsigned tokens, but checks when they expire.
 struct Guarded {
     broker: Arc<Broker>,
-    /// Wants tokens.
+    /// Requires tokens.
     port: u16,
     dir: TempDir,
 }
@@ -45,7 +45,7 @@ impl Guarded {
              TOKENS:SASL_PLAINTEXT"
                 .to_owned(),
             "sasl.enabled.mechanisms=OAUTHBEARER".to_owned(),
-            // Connections live no longer than the token that they began with.
+            // Connections live no longer than the token that they were opened with.
             "listener.name.tokens.oauthbearer.connections.max.reauth.ms=3600000".to_owned(),
             format!("listener.name.tokens.oauthbearer.sasl.jaas.config={login}"),
         ];
@@ -101,7 +101,7 @@ fn tokens_are_renewed_before_they_expire() {
     let shop = guarded.with_tokens("renewed", &server.url());
     let worker = shop.worker("w-1");
     ship(&shop, "a");
-    // The first one has expired by then, and with it the connections that it opened.
+    // By then the first one has expired, and with it the connections that it opened.
     server.await_given(3);
     ship(&shop, "b");
     assert_eq!(worker.process.said(&["not renewed"]), None);
@@ -123,7 +123,7 @@ fn a_server_that_is_away_for_longer_than_a_token_lives_loses_nothing() {
     shop.made("b", 1);
     shop.flush();
     let server = TokenServer::start(guarded.path(), server.port());
-    // A connection may outlive its token for a moment, and serve these records without another.
+    // A connection may outlive its token for a moment, and serve these records without a new one.
     server.await_given(1);
     shop.settle();
     drop(worker);

@@ -1,5 +1,5 @@
-//! Offsets that brokers have dropped, topics that were made again, objects that have changed: what
-//! is committed tells, nothing is skipped or sent twice without a word.
+//! Offsets dropped by brokers, recreated topics, changed objects: the committed state shows them,
+//! and nothing is silently skipped or sent twice.
 
 use super::eventually::eventually;
 use super::kafka::{Broker, WAIT_TIMEOUT};
@@ -13,12 +13,12 @@ fn shop(name: &str) -> Reconciliation {
     Reconciliation::new(&Broker::shared(), name)
 }
 
-/// Ends a worker as an operator would.
+/// Stops a worker as an operator would.
 fn stop(mut worker: Worker) {
     assert_eq!(worker.process.terminate().code(), Some(0));
 }
 
-/// Drops the group's offsets of a topic, as brokers do of one that no member subscribes to.
+/// Drops the group's offsets of a topic, as brokers do for a topic that no member subscribes to.
 fn drop_offsets(shop: &Reconciliation, topic: &str) {
     let arguments = ["--delete-offsets", "--group", &shop.name, "--topic", topic];
     shop.broker.tool(GROUPS, &arguments);
@@ -44,7 +44,7 @@ fn an_offset_that_was_dropped_is_found_beside_another_and_nothing_is_counted_twi
     stop(worker);
     drop_offsets(&shop, &shop.manufactured());
     let worker = shop.worker("w-1");
-    // Read again from the start, two of three would count as four.
+    // If read again from the start, two of three would count as four.
     shop.order("b", &[1]);
     shop.made("b", 1);
     shop.settle();
@@ -90,7 +90,7 @@ fn a_group_whose_offsets_are_gone_is_not_taken_for_a_new_one() {
     assert!(why.contains("--reset-offsets") && why.contains("rollcall reset"), "{why}");
     assert_eq!(shop.shipped_ids(), ["a"]);
     stop(worker);
-    // The remedy: everything is read again, and what was completed is not completed again.
+    // The remedy: everything is read again, and completed orders are not completed again.
     for topic in [shop.orders(), shop.manufactured()] {
         let from_start = ["--reset-offsets", "--to-earliest", "--execute"];
         let arguments = [&["--group", &shop.name, "--topic", &topic][..], &from_start].concat();
@@ -104,8 +104,8 @@ fn a_group_whose_offsets_are_gone_is_not_taken_for_a_new_one() {
     drop(worker);
 }
 
-/// Returns a reconciliation without worker whose orders were deleted and made again, and are longer
-/// than before.
+/// Returns a reconciliation without a worker whose orders topic was recreated and is longer than
+/// before.
 fn recreated(name: &str, on_truncation: &str) -> Reconciliation {
     let shop = shop(name).with("onTruncation", on_truncation);
     let worker = shop.worker("w-1");

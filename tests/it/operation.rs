@@ -1,4 +1,4 @@
-//! What an operator does beside running workers: looking at topics, pausing.
+//! What an operator does besides running workers: checking topics, pausing.
 
 use std::process::ExitStatus;
 
@@ -7,7 +7,7 @@ use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::{Process, Worker};
 
-/// Runs `rollcall topics` with these further arguments.
+/// Runs `rollcall topics` with these additional arguments.
 fn look(shop: &Reconciliation, arguments: &[&str]) -> (ExitStatus, Process) {
     let file = shop.file();
     let file = file.to_str().expect("the path is UTF-8");

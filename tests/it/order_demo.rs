@@ -12,7 +12,7 @@ use super::reconciliation::Reconciliation;
 use super::topics;
 use super::worker::Process;
 
-/// Returns the arguments that tell a service where to find the reconciliation's topics.
+/// Returns the arguments that give a service the reconciliation's topics.
 fn service(shop: &Reconciliation, arguments: &[&str]) -> Vec<String> {
     let file = shop.file().to_str().expect("the path is UTF-8").to_owned();
     let own = arguments.iter().map(ToString::to_string);
@@ -26,7 +26,7 @@ fn manufacturer(shop: &Reconciliation, instance: &str) -> Process {
     Process::start(&format!("manufacturer {instance}"), service(shop, &arguments))
 }
 
-/// Sends orders of three products each, some at a time, while `disturb` is called between.
+/// Sends orders of three products each, in batches, with a call of `disturb` between them.
 fn send_orders(shop: &Reconciliation, batches: usize, mut disturb: impl FnMut(usize)) -> usize {
     const BATCH: usize = 40;
     for batch in 0..batches {
@@ -38,7 +38,7 @@ fn send_orders(shop: &Reconciliation, batches: usize, mut disturb: impl FnMut(us
     batches * BATCH * 3
 }
 
-/// Waits until so many products were made, and checks that each was made once.
+/// Waits until `products` products were made, and checks that each was made once.
 fn check_made(shop: &Reconciliation, products: usize) {
     eventually("every product is made", WAIT_TIMEOUT, || {
         (topics::read(&shop.broker, &shop.manufactured()).len() >= products).then_some(())
@@ -82,7 +82,7 @@ fn manufacturers_that_join_and_leave_make_every_product_once() {
     let mut second = None;
     let products = send_orders(&shop, 6, |batch| match batch {
         1 => {
-            // The first can make every order of a batch before the other has its partitions.
+            // The first one can make every order of a batch before the other has its partitions.
             let joined = second.insert(manufacturer(&shop, "m-2"));
             joined.says(&["makes the products of partitions"]);
         }

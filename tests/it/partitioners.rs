@@ -1,4 +1,4 @@
-//! Producers that choose the partition of a key in their own ways.
+//! Producers with different partitioners.
 
 use serde_json::Value;
 
@@ -27,7 +27,8 @@ fn has_trouble(status: &Value, reason: &str) -> bool {
     status["troubles"].as_array().is_some_and(|all| all.iter().any(|one| one["reason"] == reason))
 }
 
-/// Sends these orders, each of two products, by one producer and what was made by another.
+/// Sends these orders of two products each, by one producer, and the manufactured products by
+/// another.
 fn send(shop: &Reconciliation, keys: std::ops::Range<u32>, orders: &str, manufactured: &str) {
     let (orders, manufactured) =
         (Writer::by(&shop.broker, orders), Writer::by(&shop.broker, manufactured));
@@ -41,7 +42,7 @@ fn send(shop: &Reconciliation, keys: std::ops::Range<u32>, orders: &str, manufac
     manufactured.flush();
 }
 
-/// Tells that the worker, and `rollcall inspect`, know what each key waits for.
+/// Checks that the worker and `rollcall inspect` know what each key is waiting for.
 fn all_are_found(shop: &Reconciliation, worker: &Worker, keys: std::ops::Range<u32>) {
     let file = shop.file();
     let file = file.to_str().expect("the path is UTF-8");
@@ -75,7 +76,7 @@ fn keys_of_librdkafkas_default_are_learnt_found_and_remembered() {
     assert_eq!((code, problem["shard"].is_u64()), (404, true), "{problem}");
     assert_eq!(shop.dead_letters().len(), 0);
 
-    // Another worker remembers what this one has learnt, and what comes elsewhere is put aside.
+    // Another worker remembers what this one has learnt, and rejects misplaced records.
     assert_eq!(worker.process.terminate().code(), Some(0));
     let worker = shop.worker("w-1");
     assert_eq!(ask(&worker, "/v1/status").1["partitioner"], "crc32");

@@ -1,4 +1,5 @@
-//! The three probes, each with the failure that it is for and with what it has to put up with.
+//! The three probes, each with the failure that it detects and with conditions that it must
+//! tolerate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::worker::Worker;
 
-/// A lane that has not come round for a minute is stuck.
+/// A lane without progress for a minute is stuck.
 const STUCK_TIMEOUT: Duration = Duration::from_secs(120);
 
 fn status(worker: &Worker, path: &str) -> u16 {
@@ -54,9 +55,8 @@ fn readiness_names_the_shard_that_does_not_run_while_liveness_and_startup_are_we
     assert_eq!(status(&worker, "/healthz"), 200);
 }
 
-/// One thread is stopped as a debugger does it, which is what a disk that no longer answers looks
-/// like. Meanwhile a worker that has never seen a broker, and one that has lost its own, stay
-/// alive.
+/// One thread is stopped as by a debugger, which looks like a disk that no longer answers.
+/// Meanwhile a worker that has never seen a broker, and one that has lost its broker, stay alive.
 #[test]
 fn liveness_fails_for_a_lane_that_hangs_and_not_for_a_worker_without_broker() {
     let never = Reconciliation::without_topics(&Arc::new(Broker::absent()), "never");
@@ -75,7 +75,7 @@ fn liveness_fails_for_a_lane_that_hangs_and_not_for_a_worker_without_broker() {
     waitpid(lane, Some(WaitPidFlag::__WALL)).expect("the thread stops");
     let text = hangs.answers("/healthz", 503, STUCK_TIMEOUT);
     assert!(text.contains("lane-0"), "{text}");
-    // For as long as it took to find the lane.
+    // For as long as it took to detect the stuck lane.
     assert_eq!(status(&waits, "/healthz"), 200);
     assert_eq!(status(&lonely, "/healthz"), 200);
     ptrace::detach(lane, None).expect("the thread goes on");

@@ -1,6 +1,6 @@
-//! A real Prometheus: it scrapes workers under load, and every query of the dashboards has to
-//! return data. Without a `prometheus` on the PATH, or built by `scripts/cluster-build prometheus`,
-//! there is nothing to ask, and the test says so.
+//! A real Prometheus scrapes workers under load, and every query of the dashboards must return
+//! data. Without a `prometheus` on the PATH, or one built by `scripts/cluster-build prometheus`,
+//! the test is skipped with a message.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! A reconciliation of the order example, with topics, group and files of its own.
+//! A reconciliation of the order example, with separate topics, group and files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::worker::Worker;
 
 pub const PARTITIONS: i32 = 4;
 
-/// A reconciliation; the group has its name.
+/// A reconciliation; its group has the same name.
 pub struct Reconciliation {
     pub broker: Arc<Broker>,
     pub name: String,
@@ -34,7 +34,7 @@ impl Reconciliation {
         reconciliation
     }
 
-    /// Returns a reconciliation none of whose topics exists; a worker makes all of them.
+    /// Returns a reconciliation without topics; a worker creates all of them.
     pub fn without_topics(broker: &Arc<Broker>, name: &str) -> Self {
         static RUN: AtomicU32 = AtomicU32::new(0);
         let name = format!("{name}-{}", RUN.fetch_add(1, Ordering::Relaxed));
@@ -79,7 +79,7 @@ impl Reconciliation {
         self
     }
 
-    /// Sets a field of the spec for the workers that start from now on.
+    /// Sets a field of the spec for workers that start later.
     pub fn set(&mut self, path: &str, value: impl Into<Value>) {
         let fields = path.split('/');
         let field = fields.fold(&mut self.object["spec"], |object, name| &mut object[name]);
@@ -87,7 +87,7 @@ impl Reconciliation {
         self.save();
     }
 
-    /// Returns it without a field of the spec that earlier programs do not know.
+    /// Returns it without a field of the spec that earlier versions do not know.
     pub fn without(mut self, path: &str) -> Self {
         let (parent, name) = path.rsplit_once('/').expect("a path");
         let fields = parent.split('/');
@@ -97,7 +97,7 @@ impl Reconciliation {
         self
     }
 
-    /// Gives the object another name for the workers that start from now on; the group stays.
+    /// Renames the object for workers that start later; the group stays.
     pub fn rename(&mut self, name: &str) {
         self.set("kafka/groupId", self.name.clone());
         self.object["metadata"]["name"] = name.into();
@@ -117,7 +117,7 @@ impl Reconciliation {
         self.path(&format!("state-{instance}"))
     }
 
-    /// Returns a path of its own.
+    /// Returns a path for this reconciliation only.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -139,12 +139,12 @@ impl Reconciliation {
         Worker::start(self, instance).ready()
     }
 
-    /// Sends an order of these products.
+    /// Sends an order for these products.
     pub fn order(&self, id: &str, products: &[i64]) {
         self.order_value(Some(id), Some(&order(id, products)));
     }
 
-    /// Sends any record to the orders topic.
+    /// Sends an arbitrary record to the orders topic.
     pub fn order_value(&self, key: Option<&str>, value: Option<&str>) {
         self.writer.send(&self.orders(), key.map(str::as_bytes), value.map(str::as_bytes));
     }
@@ -154,23 +154,23 @@ impl Reconciliation {
         self.made_value(Some(id), Some(&made(id, product)));
     }
 
-    /// Sends any record to the manufactured topic.
+    /// Sends an arbitrary record to the manufactured topic.
     pub fn made_value(&self, key: Option<&str>, value: Option<&str>) {
         self.writer.send(&self.manufactured(), key.map(str::as_bytes), value.map(str::as_bytes));
     }
 
-    /// Sends any record with headers.
+    /// Sends an arbitrary record with headers.
     pub fn send(&self, topic: &str, key: &str, value: &str, headers: &[(&str, &str)]) {
         self.writer.send_with(topic, key.as_bytes(), value.as_bytes(), headers);
     }
 
-    /// Waits until everything sent so far was processed, which the offsets tell that are committed
-    /// together with what came of it.
+    /// Waits until everything sent so far has been processed, according to the offsets, which are
+    /// committed together with the results.
     pub fn settle(&self) {
         self.settle_within(WAIT_TIMEOUT);
     }
 
-    /// Like [`Self::settle`], where it matters how long it takes.
+    /// Like [`Self::settle`], for tests where the duration matters.
     pub fn settle_within(&self, patience: Duration) {
         self.flush();
         eventually(&format!("{} has processed its input", self.name), patience, || {
@@ -179,7 +179,7 @@ impl Reconciliation {
         });
     }
 
-    /// Like [`Self::settle`], and tells whether it came to that.
+    /// Like [`Self::settle`], but returns whether it has happened.
     pub fn settles(&self) -> bool {
         self.flush();
         let until = std::time::Instant::now() + WAIT_TIMEOUT;
@@ -233,7 +233,7 @@ impl Reconciliation {
         reasons
     }
 
-    /// Deletes what a worker has on disk.
+    /// Deletes a worker's state on disk.
     pub fn delete_state(&self, instance: &str) {
         let dir: &Path = &self.state_dir(instance);
         std::fs::remove_dir_all(dir).expect("the worker has left its state there");

@@ -1,4 +1,4 @@
-//! What cannot work is said clearly, with the remedy, and nothing is lost.
+//! What cannot work is reported clearly, with the remedy, and nothing is lost.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics::{self, Writer};
 use super::worker::Worker;
 
-/// Starts a worker that is expected to refuse, and returns the line that holds all of `parts`.
+/// Starts a worker that is expected to refuse to run, and returns the line that contains all of
+/// `parts`.
 fn refusal(shop: &Reconciliation, parts: &[&str]) -> String {
     let mut worker = Worker::start(shop, "w-1").process;
     assert!(!worker.exit().success());
@@ -70,7 +71,7 @@ fn the_state_directory_of_another_reconciliation_is_refused() {
     worker.says(&[state.to_str().expect("UTF-8"), &other.name]);
 }
 
-/// Leaves a reconciliation behind whose next input is gone before it was processed.
+/// Prepares a reconciliation whose next input was deleted before it was processed.
 fn truncated(name: &str) -> Reconciliation {
     let shop = Reconciliation::new(&Broker::shared(), name);
     let mut worker = shop.worker("w-1");
@@ -102,7 +103,7 @@ fn input_deleted_before_it_was_processed_is_passed_when_the_loss_is_accepted() {
     drop(worker);
 }
 
-/// Leaves a reconciliation behind that has state in its changelog and no worker.
+/// Prepares a reconciliation with state in its changelog and no worker.
 fn at_rest(name: &str) -> Reconciliation {
     let shop = Reconciliation::new(&Broker::shared(), name);
     let mut worker = shop.worker("w-1");

@@ -1,4 +1,5 @@
-//! `rollcall reset`: starting over is asked for, complete, and never under a running worker.
+//! `rollcall reset`: starting over needs a confirmation, is complete, and never happens under a
+//! running worker.
 
 use std::process::ExitStatus;
 
@@ -7,7 +8,7 @@ use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::Process;
 
-/// Runs `rollcall reset` with these further arguments.
+/// Runs `rollcall reset` with these additional arguments.
 fn reset(shop: &Reconciliation, arguments: &[&str]) -> (ExitStatus, Process) {
     let file = shop.file();
     let file = file.to_str().expect("the path is UTF-8");
@@ -16,7 +17,7 @@ fn reset(shop: &Reconciliation, arguments: &[&str]) -> (ExitStatus, Process) {
     (process.exit(), process)
 }
 
-/// Leaves a reconciliation without worker behind that has shipped `a` and waits for more of `b`.
+/// Prepares a reconciliation without a worker that has shipped `a` and waits for more of `b`.
 fn at_rest(name: &str) -> Reconciliation {
     let shop = Reconciliation::new(&Broker::shared(), name);
     let mut worker = shop.worker("w-1");
@@ -30,7 +31,7 @@ fn at_rest(name: &str) -> Reconciliation {
     shop
 }
 
-/// Returns how many partitions the changelog has and how many committed offsets the group.
+/// Returns the number of partitions of the changelog and of committed offsets of the group.
 fn remains(shop: &Reconciliation) -> (i32, usize) {
     let changelog = topics::partition_count(&shop.broker, &shop.changelog());
     let committed = |topic: &str| topics::committed(&shop.broker, &shop.name, topic).len();

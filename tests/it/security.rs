@@ -1,5 +1,5 @@
-//! Kafka with TLS, SCRAM, client certificates and ACLs: what a worker needs is enough, and what it
-//! lacks is named.
+//! Kafka with TLS, SCRAM, client certificates and ACLs: the documented permissions suffice for a
+//! worker, and missing ones are named.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,18 +15,17 @@ use super::worker::Worker;
 
 const ACLS: &str = "org.apache.kafka.tools.AclCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
-/// The principals that have a password, by the name of their user, and by that of a certificate.
+/// The principals with a password, by user name, and with a certificate, by its name.
 const USER: &str = "rollcall";
 const PASSWORD: &str = "open-sesame";
 const CERTIFICATE: &str = "CN=rollcall-worker";
 
-/// A broker that lets nobody do anything without being told so, but for the tests themselves on
-/// its plain port.
+/// A broker that allows nothing without an ACL, except to the tests themselves on its plain port.
 struct Secured {
     broker: Arc<Broker>,
     /// TLS and SCRAM.
     scram: u16,
-    /// TLS with a certificate of the client's.
+    /// TLS with a client certificate.
     mutual: u16,
     dir: TempDir,
 }
@@ -78,7 +77,7 @@ impl Secured {
         Self { broker: Arc::new(broker), scram, mutual, dir }
     }
 
-    /// Writes a file with a secret and returns its name.
+    /// Writes a secret to a file and returns the file's name.
     fn secret(&self, name: &str, text: &str) -> String {
         let file = self.dir.path().join(name);
         std::fs::write(&file, text).expect("the directory is ours");
@@ -102,14 +101,14 @@ impl Secured {
             .with("kafka/sasl", sasl)
     }
 
-    /// Returns a reconciliation whose workers show a certificate.
+    /// Returns a reconciliation whose workers present a certificate.
     fn with_certificate(&self, name: &str, tls: &Value) -> Reconciliation {
         Reconciliation::new(&self.broker, name)
             .with("kafka/bootstrapServers", format!("localhost:{}", self.mutual))
             .with("kafka/tls", tls.clone())
     }
 
-    /// Grants what docs/operations.md says that a worker needs.
+    /// Grants the permissions that docs/operations.md lists for a worker.
     fn grant_all(&self, shop: &Reconciliation, principal: &str) {
         let name = &shop.name;
         let output = |suffix: &str| format!("{name}-{suffix}");
@@ -147,7 +146,7 @@ fn set_password(broker: &Broker, password: &str) {
     broker.tool(CONFIGS, &user);
 }
 
-/// Makes an authority, and certificates of the broker and of a worker, in PEM files.
+/// Creates an authority, and certificates of the broker and of a worker, as PEM files.
 pub fn make_certificates(dir: &Path) {
     let script = "
         set -e
@@ -229,7 +228,7 @@ fn a_wrong_password_is_told_and_a_right_one_in_the_same_file_is_enough() {
     let worker = Worker::start(&shop, "w-1");
     worker.process.says(&["uthentication"]);
     state_api::trouble(&worker, "Unauthorized");
-    // An editor leaves a line end.
+    // Editors add a line end.
     secured.secret("password-password", &format!("{PASSWORD}\n"));
     let worker = worker.ready();
     ship(&shop, "a");
@@ -244,7 +243,7 @@ fn a_password_that_is_rotated_while_a_worker_runs_is_enough() {
     let worker = shop.worker("w-1");
     ship(&shop, "a");
     set_password(&secured.broker, "sesame-2");
-    // Connections are made again.
+    // Forces new connections.
     secured.broker.stop();
     secured.broker.begin();
     let message = state_api::trouble(&worker, "Unauthorized");

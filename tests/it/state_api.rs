@@ -1,4 +1,4 @@
-//! What workers answer about themselves and their keys, and what the console makes of it.
+//! The answers of workers about themselves and their keys, and the console's view of them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::worker::{Process, Worker};
 
-/// Asks the worker and returns the status and the answer.
+/// Sends a request to the worker and returns the status and the body.
 fn ask(worker: &Worker, path: &str) -> (u16, Value) {
     let (status, body) = worker.get(path).expect("the worker answers");
     let body = serde_json::from_str(&body);
@@ -21,7 +21,7 @@ fn ask(worker: &Worker, path: &str) -> (u16, Value) {
     (status, body)
 }
 
-/// Asks until the answer is as it should be.
+/// Repeats a request until the response satisfies `is`.
 fn ask_until(worker: &Worker, path: &str, is: impl Fn(&Value) -> bool) -> Value {
     eventually(&format!("{path} is as it should be"), WAIT_TIMEOUT, || {
         let (_, body) = ask(worker, path);
@@ -29,7 +29,7 @@ fn ask_until(worker: &Worker, path: &str, is: impl Fn(&Value) -> bool) -> Value 
     })
 }
 
-/// Waits until the worker tells this trouble, and returns its message.
+/// Waits until the worker reports this trouble, and returns its message.
 pub fn trouble(worker: &Worker, reason: &str) -> String {
     let what = format!("the worker tells {reason}");
     let found = eventually(&what, WAIT_TIMEOUT, || {
@@ -64,8 +64,8 @@ fn a_worker_that_waits_for_its_broker_says_so_and_is_not_started() {
 }
 
 #[test]
-fn a_worker_that_keeps_trying_tells_what_is_wrong_and_starts_once_it_is_mended() {
-    let shop = Reconciliation::without_topics(&Broker::shared(), "mended");
+fn a_worker_that_keeps_trying_tells_what_is_wrong_and_starts_once_it_is_fixed() {
+    let shop = Reconciliation::without_topics(&Broker::shared(), "fixed");
     shop.broker.create_topic(&shop.orders(), 4, &[]);
     shop.broker.create_topic(&shop.manufactured(), 2, &[]);
     let worker = Worker::start_with(&shop, "w-1", &["--keep-trying"]);
@@ -149,7 +149,7 @@ fn keys_that_are_no_segment_of_a_path_are_found_and_forge_nothing() {
     assert_eq!(unknown["title"], "UnknownKey");
 }
 
-/// Returns `key` as a request names it: each byte of it escaped.
+/// Returns `key` as in a request: each byte escaped.
 fn query(key: &str) -> String {
     let escaped: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
     format!("key?key={escaped}")

@@ -1,5 +1,5 @@
-//! What the system does not let a process have: shards for which there is no room wait and say so,
-//! the others run.
+//! System limits on a process: shards for which there is no room wait and report it, the others
+//! run.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -23,12 +23,12 @@ fn shards(worker: &Worker, states: [&str; 2]) -> Option<[usize; 2]> {
     Some(states.map(|state| shards.iter().filter(|shard| shard["state"] == state).count()))
 }
 
-/// Runs a worker by a command that limits it, and checks that it runs what fits.
+/// Runs a worker under a command that limits it, and checks that as many shards run as fit.
 fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
     let shop =
         Reconciliation::without_topics(&Broker::shared(), name).with("topics/partitions", SHARDS);
     let state = shop.state_dir("w-1");
-    // The worker may be another user.
+    // The worker may run as another user.
     let open = |path: &Path| {
         let mode = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(path, mode).expect("it is ours");
@@ -46,7 +46,7 @@ fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
     let metrics = worker.get("/metrics").expect("it answers").1;
     assert!(metrics.contains("reason=\"TooManyShards\""), "{metrics}");
     assert_eq!(worker.get("/healthz").map(|(status, _)| status), Some(200));
-    // With help there are fewer for each.
+    // With more workers there are fewer shards for each.
     let others = ["w-2", "w-3", "w-4"].map(|name| Worker::start(&shop, name));
     let worker = worker.ready();
     assert_eq!(worker.process.count(&["panicked"]), 0);
@@ -61,26 +61,26 @@ fn shards_for_whose_files_there_is_no_room_wait_and_the_others_run() {
 #[test]
 fn shards_for_whose_threads_there_is_no_room_wait_and_the_others_run() {
     if !rustix::process::geteuid().is_root() {
-        // A limit of threads counts those of all of a user's processes: it takes a user of its own.
+        // A limit on threads counts those of all of a user's processes: it needs a separate user.
         return;
     }
     let limit = ["prlimit", "--nproc=160:160", "setpriv", "--reuid=61234", "--clear-groups"];
     runs_what_fits("few-threads", &limit, "processes and threads");
 }
 
-/// A control group of our own that bounds processes and threads, removed when dropped.
+/// A private control group that limits processes and threads; removed when dropped.
 struct Bounded {
     dir: PathBuf,
 }
 
 impl Bounded {
-    /// Makes one with this `pids.max` below the group of this process.
+    /// Creates one with this `pids.max` below the group of this process.
     ///
     /// # Errors
     /// Why the machine does not allow that.
     fn new(max: u32) -> Result<Self, String> {
         let groups = std::fs::read_to_string("/proc/self/cgroup").map_err(|it| it.to_string())?;
-        // Version 1 has a hierarchy for each thing that is bounded, version 2 one for all.
+        // Version 1 has a hierarchy for each controller, version 2 one for all.
         let of = |line: &str| {
             let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
             let path = path.trim_start_matches('/').to_owned();
@@ -109,7 +109,7 @@ impl Bounded {
 
 impl Drop for Bounded {
     fn drop(&mut self) {
-        // An error means that a process is still in it, and says nothing of what is tested.
+        // An error means that a process is still in it, which is not what is tested.
         let _ = std::fs::remove_dir(&self.dir);
     }
 }

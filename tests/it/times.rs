@@ -1,5 +1,4 @@
-//! Times of records: old ones, such as nobody can mean, and inputs that cannot be read to their
-//! end.
+//! Timestamps of records: old ones, impossible ones, and inputs that cannot be read to their end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,7 +19,7 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).expect("it is before the year 292 million")
 }
 
-/// Returns a reconciliation whose inputs keep and take records of any time.
+/// Returns a reconciliation whose inputs keep and accept records of any time.
 fn shop(broker: &Arc<Broker>, name: &str) -> Reconciliation {
     let shop = Reconciliation::without_topics(broker, name);
     let any = [
@@ -74,7 +73,7 @@ fn what_comes_of_old_input_is_not_deleted_as_old() {
     eventually("the open order is overdue", WAIT_TIMEOUT, || {
         (!shop.overdue().is_empty()).then_some(())
     });
-    // Retention has looked at all topics when what was written last is gone.
+    // Retention has checked all topics when the last record written is gone.
     writer.send_at("control", b"k", b"v", old_ms);
     writer.flush();
     eventually("an old record is deleted", WAIT_TIMEOUT, || {
@@ -158,7 +157,7 @@ fn records_whose_times_nobody_can_mean_flow_on_and_are_counted() {
     }
 }
 
-/// Begins a transaction with one record in it.
+/// Begins a transaction with one record.
 fn hanging(broker: &Broker, topic: &str, key: &str, value: &str) -> BaseProducer {
     let producer: BaseProducer = broker
         .client()
@@ -183,7 +182,7 @@ fn an_open_transaction_on_an_input_holds_deadlines_and_is_told() {
     let topic = shop.manufactured();
     let label = format!("topic=\"{topic}\"");
     let producer = hanging(&shop.broker, &topic, "o-1", &made("o-1", 2));
-    // Nobody may see it before the transaction ends.
+    // It must not be visible before the transaction ends.
     shop.made("o-1", 1);
     shop.flush();
     let open = || sum(&worker, "rollcall_open_transaction_seconds", &label);

@@ -1,4 +1,4 @@
-//! A token endpoint as of an OAuth 2.0 server, over TLS.
+//! A token endpoint like that of an OAuth 2.0 server, over TLS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,7 @@ pub const CLIENT_ID: &str = "rollcall";
 pub const CLIENT_SECRET: &str = "open+sesame";
 const IO_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gives tokens, which nobody has signed, until it is stopped or dropped.
+/// Issues unsigned tokens until it is stopped or dropped.
 pub struct TokenServer {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -29,7 +29,7 @@ pub struct TokenServer {
 
 struct State {
     lifetime_seconds: u64,
-    /// Given instead of a good one unless it is null.
+    /// Issued instead of a valid token unless it is null.
     token: Value,
     given: usize,
     asked: String,
@@ -55,7 +55,8 @@ impl TokenServer {
                 if stopped.load(Ordering::Relaxed) {
                     break;
                 }
-                // A client that hangs up, such as one that trusts nobody here, is its own affair.
+                // A client that disconnects, such as one that does not trust the certificate, is no
+                // error here.
                 let _ = answer(&acceptor, stream, &shared);
             }
         });
@@ -70,12 +71,12 @@ impl TokenServer {
         self.port
     }
 
-    /// How many tokens it has given.
+    /// Returns how many tokens it has issued.
     pub fn given(&self) -> usize {
         self.state().given
     }
 
-    /// Waits until it has given so many tokens.
+    /// Waits until it has issued `count` tokens.
     pub fn await_given(&self, count: usize) {
         eventually(&format!("{count} tokens are given"), WAIT_TIMEOUT, || {
             (self.given() >= count).then_some(())
@@ -91,12 +92,12 @@ impl TokenServer {
         self.state().lifetime_seconds = seconds;
     }
 
-    /// Gives this token from now on; null for good ones.
+    /// Issues this token from now on; null for valid ones.
     pub fn set_token(&self, token: Value) {
         self.state().token = token;
     }
 
-    /// Stops answering and gives the port free.
+    /// Stops answering and releases the port.
     pub fn stop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // Wakes it up.

@@ -1,4 +1,4 @@
-//! Topics that are missing, misspelt, grown, deleted or limited: told by name, with the remedy.
+//! Missing, misspelt, grown, deleted or limited topics: reported by name, with the remedy.
 
 use std::sync::Arc;
 
@@ -116,7 +116,7 @@ fn topics_that_have_all_grown_while_no_worker_ran_are_refused_with_both_numbers(
     let said = worker.process.says(&["have 6 partitions, and had 4", "spec.kafka.groupId"]);
     assert!(said.contains("cannot take partitions away"), "{said}");
     assert_ne!(worker.process.exit().code(), Some(0));
-    // Another worker, with nothing on its disk, does not take them either.
+    // Another worker, with an empty disk, does not accept them either.
     let mut other = Worker::start(&shop, "w-2");
     other.process.says(&["have 6 partitions, and had 4"]);
     assert_ne!(other.process.exit().code(), Some(0));
@@ -162,14 +162,15 @@ fn settings_that_are_changed_while_a_worker_runs_are_reported_until_they_fit() {
     is_well(&worker);
 }
 
-/// Starts a worker that is expected to refuse, and returns the line that holds all of `parts`.
+/// Starts a worker that is expected to refuse to run, and returns the line that contains all of
+/// `parts`.
 fn refusal(shop: &Reconciliation, parts: &[&str]) -> String {
     let mut worker = Worker::start(shop, "w-1").process;
     assert!(!worker.exit().success());
     worker.says(parts)
 }
 
-/// Runs a command on the object, and returns whether it found it well.
+/// Runs a command on the object, and returns whether it found no problem.
 fn passes(shop: &Reconciliation, command: &str, says: &[&str]) -> bool {
     let file = shop.file();
     let arguments = [command, "-f", file.to_str().expect("the path is UTF-8")];

@@ -1,4 +1,4 @@
-//! Writing and reading topics.
+//! Writes and reads topics.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::kafka::{Broker, WAIT_TIMEOUT};
 
-/// A record as a reader sees it that only sees what is committed.
+/// A record as seen by a reader of committed records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     pub partition: i32,
@@ -31,12 +31,12 @@ impl Record {
     }
 }
 
-/// Writes records as a Java producer does: the key decides the partition.
+/// Writes records as a Java producer does: the key determines the partition.
 pub struct Writer {
     producer: ThreadedProducer<Refusals>,
 }
 
-/// Counts the records that the broker did not take.
+/// Counts the records that the broker rejected.
 #[derive(Default)]
 struct Refusals(AtomicU64);
 
@@ -58,7 +58,7 @@ impl Writer {
         Self::by(broker, "murmur2_random")
     }
 
-    /// Returns one that chooses partitions by another partitioner of librdkafka.
+    /// Returns a writer with another one of librdkafka's partitioners.
     pub fn by(broker: &Broker, partitioner: &str) -> Self {
         let producer = broker
             .client()
@@ -70,13 +70,13 @@ impl Writer {
         Self { producer }
     }
 
-    /// Hands a record to the client; see [`Self::flush`].
+    /// Queues a record; see [`Self::flush`].
     pub fn send(&self, topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) {
         let record = BaseRecord::to(topic);
         self.hand_over(with(record, key, value));
     }
 
-    /// Like [`Self::send`], with the record's partition given.
+    /// Like [`Self::send`], with a given partition.
     pub fn send_to(&self, topic: &str, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let record = BaseRecord::to(topic).partition(partition);
         self.hand_over(with(record, key, value));
@@ -125,7 +125,7 @@ fn with<'a>(
     record
 }
 
-/// Returns everything that is committed in a topic now; nothing when there is no such topic.
+/// Returns all committed records of a topic; empty if there is no such topic.
 pub fn read(broker: &Broker, topic: &str) -> Vec<Record> {
     let consumer = reader(broker, "none");
     let partitions = partitions(&consumer, topic);
@@ -146,7 +146,7 @@ pub fn read(broker: &Broker, topic: &str) -> Vec<Record> {
     records
 }
 
-/// Returns where each partition of a topic ends that holds anything.
+/// Returns the end of each partition of a topic that is not empty.
 pub fn ends(broker: &Broker, topic: &str) -> BTreeMap<i32, i64> {
     let consumer = reader(broker, "none");
     let end = |partition| {
@@ -157,7 +157,7 @@ pub fn ends(broker: &Broker, topic: &str) -> BTreeMap<i32, i64> {
     (0..partitions(&consumer, topic)).filter_map(end).collect()
 }
 
-/// Returns the offsets that a group has committed in a topic, transactions that are open excluded.
+/// Returns the offsets that a group has committed in a topic, excluding open transactions.
 pub fn committed(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i32, i64> {
     let consumer = reader(broker, group);
     let mut list = TopicPartitionList::new();

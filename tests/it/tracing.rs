@@ -1,4 +1,4 @@
-//! Traces: carried from record to record, and told to a collector.
+//! Traces: carried from record to record, and reported to a collector.
 
 use super::collector::{Collector, Seen};
 use super::eventually::eventually;
@@ -11,7 +11,7 @@ use super::worker::Worker;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const STATE: (&str, &str) = ("tracestate", "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7");
 
-/// Returns a place in a trace that is sampled.
+/// Returns a position in a sampled trace.
 fn sampled(span: u64) -> String {
     format!("00-{TRACE}-{span:016x}-01")
 }
@@ -121,7 +121,7 @@ fn a_dead_letter_with_large_headers_still_fits_its_topic() {
     assert_eq!(headers_cut.value.as_deref(), Some("{"));
 }
 
-/// Returns the only span that was told of the completion of this order's record.
+/// Returns the only span that was reported for the completion of this order's record.
 fn span_of(collector: &Collector, parent: &str) -> Seen {
     let all = eventually(&format!("a span below {parent}"), WAIT_TIMEOUT, || {
         let mut all = collector.spans();
@@ -169,7 +169,7 @@ fn a_collector_is_told_of_a_completion_as_a_span_of_its_records_trace() {
     assert_eq!(seen.resource["service.name"], shop.name);
     assert_eq!(seen.resource["service.instance.id"], "w-1");
 
-    // What nobody records is passed on as it came, and told to nobody.
+    // An unsampled trace is passed on unchanged, and not reported.
     assert_eq!(trace_headers(&completion(&shop, "b")), [("traceparent", &unsampled[..])]);
     assert_eq!(trace_headers(&completion(&shop, "c")), []);
     let text = worker.get("/metrics").expect("it answers").1;

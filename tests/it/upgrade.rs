@@ -1,7 +1,7 @@
-//! From the last release to this program: what the former has committed, the latter goes on with,
-//! and while both are in one group, too. Every completion is compared with the known answer.
+//! From the last release to this version: the new one continues from what the old one has
+//! committed, also while both are in one group. Every completion is compared with the known answer.
 //!
-//! `scripts/test` has `scripts/last-release` build the former and hands over its path.
+//! `scripts/test` makes `scripts/last-release` build the old program and passes its path.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use super::reconciliation::Reconciliation;
 use super::worker::Worker;
 
 const PROGRAM: &str = "ROLLCALL_LAST_RELEASE";
-/// Why there is none.
+/// Why it is missing.
 const LACKING: &str = "ROLLCALL_LAST_RELEASE_LACKING";
 
-/// Returns the program of the last release. Where there is none, it says why, and past the test
-/// runner, which keeps to itself what tests that pass have written.
+/// Returns the program of the last release. If it is missing, prints why in a way that bypasses the
+/// test runner, which hides the output of tests that pass.
 fn last_release() -> Option<PathBuf> {
     let program = std::env::var_os(PROGRAM).filter(|path| !path.is_empty());
     if program.is_none() {
@@ -31,7 +31,7 @@ fn last_release() -> Option<PathBuf> {
     Some(program)
 }
 
-/// An object as the last release takes it.
+/// An object that the last release accepts.
 fn shop(name: &str) -> Reconciliation {
     Reconciliation::new(&Broker::shared(), name).without("topics/createInputs")
 }
@@ -62,7 +62,7 @@ fn workers_of_the_last_release_are_replaced_one_by_one_under_load() {
     let names = ["w-1", "w-2"];
     let former = names.map(|name| Worker::start_program(&program, &shop, name).ready());
     load.pass(4_000);
-    // The first stops as it should, the second one dies.
+    // The first one stops normally, the second one crashes.
     let mut ends = [true, false].into_iter();
     let mut workers = Vec::new();
     for (mut old, name) in former.into_iter().zip(names) {
@@ -72,7 +72,7 @@ fn workers_of_the_last_release_are_replaced_one_by_one_under_load() {
             old.process.kill();
         }
         workers.push(shop.worker(name));
-        // With the first one, both kinds are members now and share the shards.
+        // With the first one, both versions are members now and share the shards.
         load.pass(6_000);
     }
     let expected = load.finish();

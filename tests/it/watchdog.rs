@@ -1,7 +1,7 @@
-//! Sees to it that no process outlives the tests, however they end.
+//! Makes sure that no process outlives the tests, however they end.
 //!
-//! A shell of its own process group waits for the end of a pipe that only this process holds open:
-//! when the tests are over, or were interrupted or killed, it kills what is left.
+//! A shell in a separate process group waits for the end of a pipe that only this process holds
+//! open: when the tests are over, or were interrupted or killed, it kills what is left.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::kafka::SCRIPT;
 
-/// Something to be ended with the tests.
+/// Something that must end with the tests.
 #[derive(Debug, Clone)]
 pub enum Ward {
     Process(u32),
@@ -22,7 +22,7 @@ pub fn watch(ward: &Ward) {
     tell("watch", ward);
 }
 
-/// Forgets `ward`, which has ended.
+/// Removes `ward`, which has ended.
 pub fn release(ward: &Ward) {
     tell("release", ward);
 }

@@ -1,4 +1,4 @@
-//! A real process of the program.
+//! Runs the program as a real process.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -28,7 +28,7 @@ impl Process {
         Self::start_command(what, Command::new(env!("CARGO_BIN_EXE_rollcall")).args(arguments))
     }
 
-    /// Starts any command, such as one that becomes `rollcall`.
+    /// Starts any command, for example one that executes `rollcall`.
     pub fn start_command(what: &str, command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -43,12 +43,12 @@ impl Process {
         Self { what: what.into(), child, log }
     }
 
-    /// Kills it as a crash would and waits until it is gone.
+    /// Kills it as a crash would and waits until it has ended.
     pub fn kill(&mut self) {
         self.end();
     }
 
-    /// Asks it to stop and returns how it has exited.
+    /// Tells it to stop and returns its exit status.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.exit()
@@ -61,23 +61,23 @@ impl Process {
         eventually(&what, WAIT_TIMEOUT, || child.try_wait().expect("it is our child"))
     }
 
-    /// Stops it in the middle of whatever it does.
+    /// Freezes it in the middle of whatever it does.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// Lets a frozen process go on as if nothing had happened.
+    /// Lets a frozen process continue as if nothing had happened.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
 
-    /// Returns the path by which this process reaches a file as the other process sees it.
+    /// Returns the path by which this process reaches a file that the other process sees at `path`.
     pub fn file(&self, path: &Path) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.child.id()));
         root.join(path.strip_prefix("/").expect("the path is absolute"))
     }
 
-    /// Returns how many threads it has.
+    /// Returns the number of its threads.
     pub fn threads(&self) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
         tasks.map_or(0, Iterator::count)
@@ -162,12 +162,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker, whose state lies where an earlier one of the same `instance` has left it.
+    /// Starts a worker with the state directory of an earlier one of the same `instance`.
     pub fn start(reconciliation: &Reconciliation, instance: &str) -> Self {
         Self::start_in(reconciliation, instance, &reconciliation.state_dir(instance))
     }
 
-    /// Like [`Self::start`], with further arguments.
+    /// Like [`Self::start`], with additional arguments.
     pub fn start_with(reconciliation: &Reconciliation, instance: &str, further: &[&str]) -> Self {
         Self::run(&[], reconciliation, instance, &reconciliation.state_dir(instance), further)
     }
@@ -178,12 +178,12 @@ impl Worker {
         Self::run_program(&[], program, reconciliation, instance, &state_dir, &[])
     }
 
-    /// Like [`Self::start`], with the state elsewhere.
+    /// Like [`Self::start`], with another state directory.
     pub fn start_in(reconciliation: &Reconciliation, instance: &str, state_dir: &Path) -> Self {
         Self::run(&[], reconciliation, instance, state_dir, &[])
     }
 
-    /// Like [`Self::start_in`], by a command that becomes the program behind it.
+    /// Like [`Self::start_in`], through a command that executes the program given after it.
     pub fn start_by(
         command: &[&str],
         reconciliation: &Reconciliation,
@@ -240,23 +240,23 @@ impl Worker {
         Self { process: Process::start(what, arguments), http }
     }
 
-    /// Returns where it answers, as text.
+    /// Returns its HTTP address as text.
     pub fn address(&self) -> String {
         self.http.to_string()
     }
 
-    /// Returns where it answers.
+    /// Returns its HTTP address.
     pub fn http(&self) -> SocketAddr {
         self.http
     }
 
-    /// Waits until a probe answers with this status, and returns what it says.
+    /// Waits until a probe answers with this status, and returns the body.
     pub fn answers(&self, path: &str, status: u16, patience: Duration) -> String {
         let what = format!("{} answers {path} with {status}", self.process.what);
         eventually(&what, patience, || self.get(path).filter(|answer| answer.0 == status)).1
     }
 
-    /// Waits until it says that it works.
+    /// Waits until it reports that it is ready.
     pub fn ready(self) -> Self {
         eventually(&format!("{} is ready", self.process.what), WAIT_TIMEOUT, || {
             (self.get("/readyz")?.0 == 200).then_some(())
@@ -264,7 +264,7 @@ impl Worker {
         self
     }
 
-    /// Returns the status and the body of an answer, `None` when there is none.
+    /// Returns the status and the body of a response, `None` if there is none.
     pub fn get(&self, path: &str) -> Option<(u16, String)> {
         get(self.http, path)
     }

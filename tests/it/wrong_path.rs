@@ -1,4 +1,4 @@
-//! A path of the object that is wrong: told once, and the way back.
+//! A wrong path in the object: reported once, and how to recover.
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -9,7 +9,7 @@ use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::reconciliation::{PARTITIONS, Reconciliation};
 
 /// Sets the group's offsets of a topic to its start, as `kafka-consumer-groups.sh` does: the broker
-/// takes it once the group has no members.
+/// allows it once the group has no members.
 fn reset_offsets(shop: &Reconciliation, topic: &str) {
     let consumer: BaseConsumer = shop
         .broker

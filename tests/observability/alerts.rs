@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::{assert_none, catalogue, files, read};
 
-/// Where the pages are read: the one place that says so; the rules have to agree.
+/// Where the runbooks are published: defined only here; the rules must agree.
 const RUNBOOKS: &str = "https://github.com/rollcall-dev/rollcall/blob/main/docs/runbooks/";
 const SEVERITIES: [&str; 3] = ["critical", "warning", "info"];
-/// What every page has to say, in this order.
+/// The headings of every runbook, in this order.
 const HEADINGS: [&str; 3] = ["## What it means", "## How to see it", "## What to do"];
 
 fn rules() -> Vec<Value> {
@@ -24,7 +24,7 @@ fn alerts() -> impl Iterator<Item = (String, Value)> {
     rules().into_iter().filter_map(|rule| Some((rule["alert"].as_str()?.to_owned(), rule)))
 }
 
-/// Returns the page of an alert: `RollcallShardStopped` has `shard-stopped.md`.
+/// Returns the runbook of an alert: `RollcallShardStopped` has `shard-stopped.md`.
 fn page(alert: &str) -> String {
     let name = alert.strip_prefix("Rollcall").unwrap_or(alert);
     let mut page = String::new();

@@ -1,18 +1,18 @@
-//! Which metrics a query names, and what they are.
+//! The metrics in a query.
 
 use rollcall_service::metrics::{Kind, Metric, catalogue};
 
-/// A metric as a query names it.
+/// A metric in a query.
 pub struct Named<'q> {
     /// As written, with the suffix of a histogram's series.
     pub name: &'q str,
-    /// What stands before it in the query.
+    /// The text before it in the query.
     pub before: &'q str,
-    /// What stands after it.
+    /// The text after it.
     pub after: &'q str,
 }
 
-/// Returns every metric that a query names: every word that begins as ours do.
+/// Returns every metric in a query: every word with one of our prefixes.
 pub fn named(query: &str) -> Vec<Named<'_>> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let mut found = Vec::new();

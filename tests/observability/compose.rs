@@ -1,4 +1,4 @@
-//! What `docker compose up` shows: files that are there, images that stay what they are.
+//! What `docker compose up` uses: the files exist, and the images are pinned.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn every_file_that_a_container_is_given_is_there() {
     for (name, service) in services() {
         for volume in service["volumes"].as_array().into_iter().flatten() {
             let volume = volume.as_str().expect("the short form");
-            // Docker makes an empty folder of what is missing.
+            // Docker creates an empty folder for a missing file.
             let (source, _) = volume.split_once(':').expect("source:target");
             if source.starts_with('.') && !root.join(source).exists() {
                 findings.push(format!("{name}: {source}"));
@@ -43,7 +43,7 @@ fn every_image_is_pinned_or_built_here() {
     assert_none("not pinned", &findings);
 }
 
-/// The dashboards and rules are the chart's own, which are tested; here they have to be found.
+/// The dashboards and rules are the chart's own, which are tested; here they only have to be found.
 #[test]
 fn grafana_and_prometheus_look_where_the_files_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/compose");

@@ -14,7 +14,7 @@ struct Board {
 }
 
 impl Board {
-    /// Returns the panels that show something, with a name for findings.
+    /// Returns the panels that show data, with a name for messages.
     fn panels(&self) -> impl Iterator<Item = (String, &Value)> {
         let panels = self.json["panels"].as_array().expect("a dashboard has panels").iter();
         panels.filter(|panel| panel["type"] != "row").map(|panel| {
@@ -55,7 +55,7 @@ fn a_dashboard_is_imported_without_questions() {
                 findings.push(format!("{}: {what}", board.name));
             }
         };
-        check(json.get("__inputs").is_none(), "__inputs ask whoever imports it");
+        check(json.get("__inputs").is_none(), "__inputs prompt the user on import");
         check(json.get("id").is_none(), "an id belongs to one Grafana");
         check(uids.insert(text(&json["uid"]).to_owned()), "its uid is another's, too");
         check(

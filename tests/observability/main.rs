@@ -1,5 +1,5 @@
-//! Dashboards, alerts and runbooks, read as the files they are: what they ask for exists, and what
-//! a reader needs is there. Whether their queries return data is for `tests/it/prometheus.rs`.
+//! Checks dashboards, alerts and runbooks as files: everything they refer to exists, and they
+//! contain what a reader needs. `tests/it/prometheus.rs` checks that their queries return data.
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
@@ -11,7 +11,7 @@ mod dashboards;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the files of a folder below the root that end like this, in order.
+/// Returns the files with this extension in a folder below the root, in order.
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
@@ -27,7 +27,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Fails with all findings at once, one a line.
+/// Fails with all findings at once, one per line.
 fn assert_none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
 }

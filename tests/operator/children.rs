@@ -1,4 +1,4 @@
-//! What an object becomes, and what happens when someone else lays hands on it.
+//! The children of an object, and what happens when someone else changes them.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn an_object_becomes_workers_with_all_they_need() {
     let namespace = Cluster::shared().namespace("becomes");
     let _operator = Operator::start(&namespace, "a");
     namespace.apply(&demo("  console: {}\n  networkPolicy: {}\n  storage: { size: 1Gi }\n"));
-    // Each of them, and the pod that a restricted namespace lets in.
+    // Each of them, and the pod that a restricted namespace admits.
     for child in [
         "sts/shipping",
         "sa/shipping",
@@ -43,7 +43,7 @@ fn an_object_becomes_workers_with_all_they_need() {
         pods.iter().any(|pod| pod["spec"]["containers"][0]["name"] == "console")
     });
 
-    // What the object no longer asks for goes away.
+    // What the object no longer asks for is deleted.
     namespace.apply(DEMO);
     namespace.run(&[
         "patch",
@@ -75,7 +75,7 @@ fn applying_what_is_there_changes_nothing() {
         |what: &str| namespace.get(what).expect("it is there")["metadata"]["generation"].clone();
     let generations = || ["sts/shipping", "pdb/shipping"].map(generation);
     let before = (versions(), generations());
-    // A new leader applies everything anew.
+    // A new leader applies everything again.
     drop(operator);
     let operator = Operator::start(&namespace, "a");
     operator.says("applied");
@@ -94,7 +94,7 @@ fn pods_start_anew_for_a_new_configuration_and_for_nothing_else() {
     assert_eq!(before, template(&namespace));
     namespace.apply(&demo("  commitInterval: 50ms\n"));
     let old = hash(&json!({ "spec": { "template": before } }));
-    namespace.until("sts/shipping", "its pods are to start anew", |set| hash(set) != old);
+    namespace.until("sts/shipping", "its pods are to start again", |set| hash(set) != old);
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn a_secret_is_waited_for_and_its_content_counts() {
     namespace.run(&["label", "secret", "login", "touched=yes"]);
     set("two");
     let second = namespace
-        .until("sts/shipping", "its pods are to start anew", |set| hash(set) != hash(&first));
-    // Only the two passwords have made a difference: a label alone makes no third.
+        .until("sts/shipping", "its pods are to start again", |set| hash(set) != hash(&first));
+    // Only the two passwords made a difference: a label alone does not cause a third generation.
     assert_eq!(second["metadata"]["generation"], 2);
 }
 
@@ -157,7 +157,7 @@ fn what_others_add_stays_and_what_they_change_is_put_right() {
         set["spec"]["replicas"] == 1 && set["metadata"]["generation"] != 1
     });
     assert_eq!(set["metadata"]["labels"]["team"], "shop");
-    // Another one who applies is told that the field is taken.
+    // Another client that applies it gets the error that the field is owned.
     let other = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: { name: shipping }\n\
                  spec: { replicas: 3 }\n";
     let arguments =
@@ -181,7 +181,7 @@ fn what_belongs_to_someone_else_is_left_alone() {
     assert!(message.as_str().is_some_and(|text| text.contains("ConfigMap shipping-config")));
     let config = namespace.get("cm/shipping-config").expect("it is there");
     assert_eq!(config["data"], json!({ "mine": "yes" }));
-    // Once it is gone, all goes on.
+    // Once it is gone, everything continues.
     namespace.run(&["delete", "configmap", "shipping-config"]);
     namespace.until("sts/shipping", "it is there", |_| true);
 }
@@ -197,7 +197,7 @@ fn other_volumes_are_for_new_workers_and_stop_nobody() {
     let pod = namespace.get("pod/shipping-0").expect("it is there")["metadata"]["uid"].clone();
     let set = namespace.get("sts/shipping").expect("it is there")["metadata"]["uid"].clone();
     namespace.apply(&demo("  storage: { size: 2Gi }\n"));
-    namespace.until("sts/shipping", "it is made anew", |new| {
+    namespace.until("sts/shipping", "it is created again", |new| {
         let claim = &new["spec"]["volumeClaimTemplates"][0]["spec"];
         new["metadata"]["uid"] != set && claim["resources"]["requests"]["storage"] == "2Gi"
     });

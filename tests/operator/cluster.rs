@@ -16,7 +16,7 @@ pub const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/cluster");
 
-/// The object of the demo, with everything that it says.
+/// The demo's object, complete.
 pub const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
 /// An API server.
@@ -27,7 +27,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Returns the cluster that the tests share, which knows Reconciliations.
+    /// Returns the cluster that the tests share, which has the definition of Reconciliations.
     pub fn shared() -> Arc<Self> {
         static SHARED: LazyLock<Arc<Cluster>> = LazyLock::new(|| {
             let cluster = Cluster::start();
@@ -37,7 +37,7 @@ impl Cluster {
         Arc::clone(&SHARED)
     }
 
-    /// Starts a cluster of one's own, which has never heard of Reconciliations.
+    /// Starts a private cluster, without the definition of Reconciliations.
     pub fn start() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -60,12 +60,12 @@ impl Cluster {
         }
     }
 
-    /// Returns where to reach it.
+    /// Returns the file for connecting to it.
     pub fn kubeconfig(&self) -> &std::path::Path {
         &self.kubeconfig
     }
 
-    /// Tells it what a Reconciliation is, as the program prints it.
+    /// Creates the definition of Reconciliations, as the program prints it.
     pub fn define(&self) {
         let program = env!("CARGO_BIN_EXE_rollcall");
         let printed = Command::new(program).arg("crd").output().expect("the program runs");
@@ -74,7 +74,7 @@ impl Cluster {
         self.run(&["wait", "--for=condition=Established", "crd/reconciliations.rollcall.dev"], "");
     }
 
-    /// Makes a namespace in which only restricted pods may be.
+    /// Creates a namespace that admits only restricted pods.
     pub fn namespace(self: &Arc<Self>, name: &str) -> Namespace {
         let namespace = Namespace { cluster: Arc::clone(self), name: name.to_owned() };
         self.run(&["create", "namespace", name], "");
@@ -83,13 +83,13 @@ impl Cluster {
         namespace
     }
 
-    /// Runs kubectl and returns what it prints.
+    /// Runs kubectl and returns its output.
     #[track_caller]
     pub fn run(&self, arguments: &[&str], input: &str) -> String {
         self.attempt(arguments, input).unwrap_or_else(|told| panic!("{arguments:?}: {told}"))
     }
 
-    /// Runs kubectl and returns what it prints, or what it complains about.
+    /// Runs kubectl and returns its output, or its error message.
     pub fn attempt(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let mut child = Command::new(&self.kubectl)
             .args(arguments)
@@ -100,7 +100,7 @@ impl Cluster {
             .spawn()
             .expect("kubectl runs");
         let mut pipe = child.stdin.take().expect("it was asked for");
-        // One that does not read its input may be gone by now.
+        // A kubectl that does not read its input may have ended by now.
         let _ = pipe.write_all(input.as_bytes());
         drop(pipe);
         let Output { status, stdout, stderr } = child.wait_with_output().expect("it is our child");
@@ -109,7 +109,7 @@ impl Cluster {
     }
 }
 
-/// A namespace of one test.
+/// A test's namespace.
 #[derive(Debug, Clone)]
 pub struct Namespace {
     pub cluster: Arc<Cluster>,
@@ -117,13 +117,13 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// Runs kubectl here and returns what it prints.
+    /// Runs kubectl in this namespace and returns its output.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> String {
         self.attempt(arguments).unwrap_or_else(|told| panic!("{arguments:?}: {told}"))
     }
 
-    /// Runs kubectl here and returns what it prints, or what it complains about.
+    /// Runs kubectl in this namespace and returns its output, or its error message.
     pub fn attempt(&self, arguments: &[&str]) -> Result<String, String> {
         let all: Vec<&str> =
             ["-n", &self.name].into_iter().chain(arguments.iter().copied()).collect();
@@ -136,24 +136,24 @@ impl Namespace {
         self.try_apply(file).expect("the API server takes it");
     }
 
-    /// Applies a file, or returns what the API server says to it.
+    /// Applies a file, or returns the API server's error.
     pub fn try_apply(&self, file: &str) -> Result<String, String> {
         self.cluster.attempt(&["-n", &self.name, "apply", "-f", "-"], file)
     }
 
-    /// Returns an object, if it is there.
+    /// Returns an object, if it exists.
     pub fn get(&self, what: &str) -> Option<Value> {
         let found = self.attempt(&["get", what, "-o", "json"]).ok()?;
         Some(serde_json::from_str(&found).expect("kubectl prints JSON"))
     }
 
-    /// Waits until an object is as `is` wants it, and returns it.
+    /// Waits until an object satisfies `is`, and returns it.
     #[track_caller]
     pub fn until(&self, what: &str, why: &str, is: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("{what}: {why}"), WAIT_TIMEOUT, || self.get(what).filter(&is))
     }
 
-    /// Waits until the demo's object is said to be in this state, and returns it.
+    /// Waits until the demo's object reports this state, and returns it.
     #[track_caller]
     pub fn until_ready(&self, status: &str, reason: &str) -> Value {
         let why = format!("Ready is {status} because of {reason}");
@@ -163,7 +163,7 @@ impl Namespace {
         })
     }
 
-    /// Waits until there is no such object.
+    /// Waits until the object does not exist.
     #[track_caller]
     pub fn until_gone(&self, what: &str) {
         eventually(&format!("{what} is gone"), WAIT_TIMEOUT, || {

@@ -1,4 +1,4 @@
-//! The definition: what the API server makes of it, and what it refuses because of it.
+//! The definition: what the API server makes of it, and what it rejects because of it.
 
 use super::cluster::{Cluster, DEMO, demo};
 
@@ -61,7 +61,7 @@ fn the_definition_explains_itself() {
     let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("The records that say which items a key needs."), "{told}");
     assert!(words.contains("Left out, the record key alone counts."), "{told}");
-    // The table is as wide as the terminal: lines are broken there and nowhere else.
+    // The table is as wide as the terminal: lines wrap there and nowhere else.
     assert!(!told.contains("Left out,\n"), "{told}");
     let told = namespace.run(&["get", "reconciliations,streaming", "--ignore-not-found"]);
     assert_eq!(told, "");

@@ -1,4 +1,4 @@
-//! What is left of an object that is deleted.
+//! What remains of a deleted object.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn an_object_goes_with_its_children_and_waits_for_nobody() {
     let operator = Operator::start(&namespace, "a");
     namespace.apply(&demo("  console: {}\n"));
     namespace.until("deploy/shipping-console", "it is there", |_| true);
-    // Nobody is needed for what follows.
+    // The rest must work without an operator.
     drop(operator);
     namespace.run(&["delete", "recon", "shipping", "--timeout=60s"]);
     for child in ["sts/shipping", "cm/shipping-config", "svc/shipping-workers", "pdb/shipping"] {
@@ -33,7 +33,8 @@ fn only_an_object_whose_topics_go_with_it_is_held() {
     namespace.until("recon/shipping", "it is held", |object| {
         object["metadata"]["finalizers"] == json!(["rollcall.dev/topics"])
     });
-    // No broker is there: the object waits, says why, and is let go when it may keep its topics.
+    // There is no broker: the object waits, reports why, and is released when it may keep its
+    // topics.
     namespace.run(&["delete", "recon", "shipping", "--wait=false"]);
     operator.says("no broker answers");
     let patch = r#"{"spec":{"deletionPolicy":"Retain"}}"#;

@@ -1,4 +1,4 @@
-//! Several operators: one acts.
+//! Several operators, of which one acts.
 
 use serde_json::Value;
 
@@ -40,7 +40,7 @@ fn an_operator_that_stops_gives_the_lease_back() {
     assert_eq!(lease["spec"]["holderIdentity"], Value::Null);
     let second = Operator::start(&namespace, "second");
     second.says("leading");
-    // It has not had to wait for anything.
+    // It did not have to wait.
     assert!(!second.said("standing by"));
 }
 

@@ -1,9 +1,9 @@
-//! The operator, as a process, on a real API server with the controllers that make pods, and no
+//! The operator as a process, on a real API server with the controllers that create pods, and no
 //! node: the tests play the kubelet and the workers.
 //!
 //! They share one cluster, with a namespace and an operator each; tests that need the definition to
-//! be missing have a cluster of their own. Nothing here waits for time to pass: only for something
-//! to become true.
+//! be missing start a private cluster. Nothing here waits for time to pass: only for a condition to
+//! become true.
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 

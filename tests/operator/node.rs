@@ -1,5 +1,5 @@
-//! What a node would do: gives pods addresses, says that they are ready, and has workers answer
-//! there. Every address of 127.0.0.0/8 is this machine.
+//! Plays a node: gives pods addresses, reports that they are ready, and serves their workers'
+//! answers. Every address in 127.0.0.0/8 is this machine.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -30,7 +30,7 @@ impl Node {
         Self { namespace: namespace.clone(), workers: HashMap::new() }
     }
 
-    /// Has a pod run, once it is there, with a worker that says this of itself.
+    /// Runs a pod, once it exists, with a worker that reports this status.
     #[track_caller]
     pub fn run(&mut self, pod: &str, says: Value) {
         self.say(pod, says);
@@ -44,7 +44,7 @@ impl Node {
         self.patch(pod, &status);
     }
 
-    /// Has a pod crash with these last words.
+    /// Makes a pod crash with this termination message.
     #[track_caller]
     pub fn crash(&mut self, pod: &str, last_words: &str) {
         let status = json!({ "status": {
@@ -59,7 +59,7 @@ impl Node {
         self.patch(pod, &status);
     }
 
-    /// Has the worker of a pod say this of itself from now on.
+    /// Makes the worker of a pod report this status from now on.
     pub fn say(&mut self, pod: &str, says: Value) {
         let worker = self.workers.entry(pod.to_owned()).or_insert_with(Worker::start);
         *worker.says.lock().unwrap_or_else(PoisonError::into_inner) = says;
@@ -91,7 +91,7 @@ impl Worker {
                 let body = answer.lock().unwrap_or_else(PoisonError::into_inner).to_string();
                 let code = if asked.starts_with("GET /v1/status ") { "200 OK" } else { "404 No" };
                 let length = body.len();
-                // Whoever has asked may be gone.
+                // The client may be gone.
                 let _ = write!(
                     stream,
                     "HTTP/1.1 {code}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -102,7 +102,7 @@ impl Worker {
     }
 }
 
-/// Returns what a worker of the demo's object says that has these of four shards.
+/// Returns the status of a worker of the demo's object that has these of four shards.
 pub fn worker(shards: &[u32]) -> Value {
     let shards: Vec<Value> = shards.iter().map(|shard| running(*shard)).collect();
     json!({

@@ -1,4 +1,4 @@
-//! A real process of the operator.
+//! Runs the operator as a real process.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,7 +28,7 @@ impl Operator {
         Self::start_as(namespace, instance, kubeconfig, &namespace.name)
     }
 
-    /// Starts an operator for one namespace, under an identity and with its lease of its own.
+    /// Starts an operator for one namespace, with its own identity and lease.
     pub fn start_as(
         namespace: &Namespace,
         instance: &str,
@@ -64,7 +64,7 @@ impl Operator {
         eventually(&what, WAIT_TIMEOUT, || self.said(part).then_some(()));
     }
 
-    /// Tells whether a line of its log so far contains `part`.
+    /// Returns whether a line of its log so far contains `part`.
     pub fn said(&self, part: &str) -> bool {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.iter().any(|line| line.contains(part))
@@ -77,7 +77,7 @@ impl Operator {
         let _ = self.child.wait();
     }
 
-    /// Asks it to stop and returns how it has exited.
+    /// Tells it to stop and returns its exit status.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal("TERM");
         let child = &mut self.child;
@@ -86,12 +86,12 @@ impl Operator {
         })
     }
 
-    /// Stops it in the middle of whatever it does.
+    /// Freezes it in the middle of whatever it does.
     pub fn freeze(&self) {
         self.signal("STOP");
     }
 
-    /// Lets a frozen process go on as if nothing had happened.
+    /// Lets a frozen process continue as if nothing had happened.
     pub fn thaw(&self) {
         self.signal("CONT");
     }
@@ -101,7 +101,7 @@ impl Operator {
         assert!(status.expect("kill runs").success(), "{} is gone already", self.instance);
     }
 
-    /// Returns the status and the body of an answer, `None` when there is none.
+    /// Returns the status and the body of a response, `None` if there is none.
     pub fn ask(&self, path: &str) -> Option<(u16, String)> {
         get(self.http, path)
     }
@@ -110,7 +110,7 @@ impl Operator {
         self.http
     }
 
-    /// Waits until its metrics have this line.
+    /// Waits until its metrics contain this line.
     #[track_caller]
     pub fn measures(&self, line: &str) {
         eventually(&format!("{} measures {line}", self.instance), WAIT_TIMEOUT, || {
@@ -132,7 +132,7 @@ impl Drop for Operator {
     }
 }
 
-/// Returns an address that nobody listens on.
+/// Returns an unused address.
 pub fn free_address() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()))
 }

@@ -29,7 +29,7 @@ impl Drop for Running {
     }
 }
 
-/// Returns a kubeconfig of someone who may hold the lease and see objects, and do nothing to them.
+/// Returns a kubeconfig that allows holding the lease and reading objects, but no changes to them.
 fn powerless(namespace: &Namespace, dir: &tempfile::TempDir) -> PathBuf {
     namespace.run(&["create", "serviceaccount", "powerless"]);
     let account = format!("--serviceaccount={}:powerless", namespace.name);

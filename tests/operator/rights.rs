@@ -1,4 +1,4 @@
-//! What the operator may do where it is installed from `manifests/operator.yaml`.
+//! The operator's permissions when installed from `manifests/operator.yaml`.
 
 use std::path::PathBuf;
 
@@ -37,18 +37,18 @@ fn the_rights_that_come_with_the_operator_are_enough() {
     let object = DEMO.replacen("spec:\n", more, 1).replacen("kafka:\n", sasl, 1);
     namespace.apply(&object);
     Node::new(&namespace).run("shipping-0", worker(&[0, 1, 2, 3]));
-    // It may read no Secret, which is said and stops nobody.
+    // It may not read Secrets, which is reported and does not stop anything.
     let object = namespace.until_ready("True", "Running");
     assert_eq!(condition(&object, "Degraded")["reason"], "SecretForbidden");
     let wanted = format!("/v1/namespaces/{}/workers/shipping-0", namespace.name);
     assert_eq!(operator.ask(&wanted), Some((200, r#"{"wanted":true}"#.to_owned())));
     assert_eq!(object["metadata"]["finalizers"], json!(["rollcall.dev/topics"]));
-    // Made anew, which needs the right to delete.
+    // Created again, which needs the permission to delete.
     namespace.apply(&DEMO.replacen("spec:\n", "spec:\n  storage: { size: 2Gi }\n", 1));
     let patch = r#"{"spec":{"console":null,"networkPolicy":null,"deletionPolicy":"Retain"}}"#;
     namespace.run(&["patch", "recon", "shipping", "--type=merge", "-p", patch]);
     namespace.until_gone("deploy/shipping-console");
-    namespace.until("sts/shipping", "it is made anew", |set| {
+    namespace.until("sts/shipping", "it is created again", |set| {
         let claim = &set["spec"]["volumeClaimTemplates"][0]["spec"];
         claim["resources"]["requests"]["storage"] == "2Gi"
     });

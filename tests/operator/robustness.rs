@@ -1,4 +1,4 @@
-//! Clusters that are not ready for an operator, and objects from another time.
+//! Clusters that are not ready for an operator, and objects from an earlier version.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::cluster::{Cluster, DEMO, WAIT_TIMEOUT, condition};
 use super::eventually::eventually;
 use super::operator::Operator;
 
-/// A definition that takes whatever it is given, as an early version of one might.
+/// A definition that accepts anything, as an early version might.
 const PERMISSIVE: &str = "
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -48,7 +48,7 @@ fn an_operator_waits_for_its_definition_and_minds_no_object_from_another_time() 
     let mistyped =
         DEMO.replace("name: shipping", "name: mistyped").replace("memory: 7d", "memory: 7");
     namespace.apply(&mistyped);
-    // It would refuse such objects; those that are stored are seen and spoken of all the same.
+    // It would reject such objects; stored ones are still found and reported.
     cluster.define();
     namespace.apply(DEMO);
     let operator = Operator::start(&namespace, "a");
@@ -61,7 +61,7 @@ fn an_operator_waits_for_its_definition_and_minds_no_object_from_another_time() 
     }
     operator.measures("rollcall_operator_objects 4");
     let selector = "reason=InvalidSpec,involvedObject.name=broken";
-    // This one takes no status at all.
+    // This one accepts no status at all.
     eventually("an Event says what is wrong with it", WAIT_TIMEOUT, || {
         let arguments = ["get", "events", "--field-selector", selector, "-o", "name"];
         namespace.attempt(&arguments).ok().filter(|events| !events.is_empty())
@@ -83,7 +83,7 @@ fn a_definition_that_goes_and_comes_is_no_trouble() {
     operator.measures("rollcall_operator_objects 0");
     cluster.define();
     namespace.apply(DEMO);
-    // What belonged to the object of before is cleaned up first, and not taken over.
+    // What belonged to the previous object is cleaned up first, and not taken over.
     let uid = namespace.get("recon/shipping").expect("it is there")["metadata"]["uid"].clone();
     namespace.until("sts/shipping", "it is that of the new object", |set| {
         set["metadata"]["ownerReferences"][0]["uid"] == uid

@@ -1,4 +1,4 @@
-//! What is said about an object, and what tools make of it.
+//! The status of an object, and how tools show it.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn an_object_whose_workers_run_is_ready_for_people_and_tools() {
     assert_eq!(rows.next().expect("a row")[..6], ["shipping", "True", "2", "4/4", "12", "20"]);
     operator.measures("rollcall_operator_ready{name=\"shipping\",namespace=\"ready\"} 1");
     operator.measures("rollcall_operator_objects 1");
-    // Each turn was an Event.
+    // Each change was an Event.
     for reason in ["Starting", "Restoring", "Running"] {
         let selector = format!("reason={reason},involvedObject.kind=Reconciliation");
         let events = namespace.run(&["get", "events", "--field-selector", &selector, "-o", "name"]);
@@ -84,7 +84,7 @@ fn an_object_is_scaled_by_its_scale_and_never_beyond_its_partitions() {
     }
     namespace.until_ready("True", "ReplicasExceedPartitions");
 
-    // A worker that is told to stop asks whether it is back.
+    // A worker that is told to stop asks whether it will be back.
     namespace.run(&["scale", "recon/shipping", "--replicas=2"]);
     namespace.until("sts/shipping", "it is scaled down", |set| set["spec"]["replicas"] == 2);
     let answer = |pod: &str| operator.ask(&format!("/v1/namespaces/scales/workers/{pod}"));

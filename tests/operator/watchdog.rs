@@ -1,14 +1,14 @@
-//! Sees to it that no process outlives the tests, however they end.
+//! Makes sure that no process outlives the tests, however they end.
 //!
-//! A shell of its own process group waits for the end of a pipe that only this process holds open,
-//! and then runs what it was told.
+//! A shell in a separate process group waits for the end of a pipe that only this process holds
+//! open, and then runs the given command.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// Has a shell command run when the tests are over.
+/// Registers a shell command to run when the tests are over.
 pub fn at_the_end(command: &str) {
     let mut shell = WATCHDOG.lock().unwrap_or_else(PoisonError::into_inner);
     let pipe = shell.stdin.as_mut().expect("it was asked for");

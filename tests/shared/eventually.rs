@@ -1,14 +1,14 @@
-//! Waiting for something to become true. No test sleeps in the hope that it is by then.
+//! Waits for a condition to become true. No test sleeps and hopes that it is true by then.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks `probe` until it has an answer and returns it.
+/// Calls `probe` until it returns a value, and returns that.
 ///
 /// # Panics
-/// When it has none after `patience`: much longer than it ever takes, so that only a hang ends
+/// When there is none after `patience`: much longer than it ever takes, so that only a hang ends
 /// here.
 #[track_caller]
 pub fn eventually<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {

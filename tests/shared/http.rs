@@ -1,4 +1,4 @@
-//! Asking a process over HTTP.
+//! Sends HTTP requests to a process.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Returns the status and the body of an answer, `None` when there is none.
+/// Returns the status and the body of a response, `None` if there is none.
 pub fn get(host: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&host, HTTP_TIMEOUT).ok()?;
     stream.set_read_timeout(Some(HTTP_TIMEOUT)).ok()?;
-    // By version 1.0 the answer comes in one piece.
+    // In version 1.0 the body is not chunked.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

@@ -1,4 +1,4 @@
-//! Ports for servers that are started by tests.
+//! Ports for servers that tests start.
 
 use std::{
     net::TcpListener,
@@ -8,8 +8,8 @@ use std::{
     },
 };
 
-/// Returns a port that is free, as is the one after it. Below those that the system hands out to
-/// clients, so that none of them takes it meanwhile.
+/// Returns a free port whose successor is free, too. It is below the ephemeral ports, so that no
+/// client connection takes it meanwhile.
 pub fn free_port() -> u16 {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
         let run = u16::try_from(std::process::id() % 100).expect("below 100");

@@ -1,4 +1,4 @@
-//! A real Prometheus, and what dashboards ask it.
+//! A real Prometheus, and the queries of dashboards.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use super::http::get;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Returns a program of Prometheus, if there is one.
+/// Returns the path of one of Prometheus's programs, if it is available.
 pub fn program(name: &str) -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -29,7 +29,7 @@ pub struct Prometheus<P> {
 }
 
 impl<P> Prometheus<P> {
-    /// Starts one that keeps its data in `dir` and answers at `http`; `start` runs the command.
+    /// Starts one with its data in `dir` and its API at `http`; `start` runs the command.
     pub fn start(
         program: &Path,
         dir: &Path,
@@ -56,7 +56,7 @@ impl<P> Prometheus<P> {
         Self { http, _process: start(&mut command) }
     }
 
-    /// Returns the data of an answer.
+    /// Returns the data of a response.
     pub fn ask(&self, path: &str) -> Option<Value> {
         let (status, body) = get(self.http, path)?;
         let answer: Value = serde_json::from_str(&body).ok()?;
@@ -64,7 +64,7 @@ impl<P> Prometheus<P> {
         (status == 200).then(|| answer["data"].clone())
     }
 
-    /// Returns how many series a query finds now.
+    /// Returns the number of series that a query currently finds.
     pub fn series(&self, query: &str) -> usize {
         let mut encoded = String::new();
         for byte in query.bytes() {
@@ -75,7 +75,7 @@ impl<P> Prometheus<P> {
     }
 }
 
-/// Returns the queries of a dashboard, with what Grafana would put in for its variables.
+/// Returns the queries of a dashboard, with values for Grafana's variables.
 fn queries(board: &str) -> Vec<(String, String)> {
     let path = Path::new(ROOT).join("charts/rollcall/dashboards").join(board);
     let text = std::fs::read_to_string(path).expect("the dashboard is there");
@@ -97,7 +97,7 @@ fn queries(board: &str) -> Vec<(String, String)> {
     panels.iter().flat_map(of).collect()
 }
 
-/// Fails for the queries that never return data while `meanwhile` keeps things moving.
+/// Fails for queries that never return data while `meanwhile` keeps things moving.
 pub fn assert_all_return_data<P>(
     prometheus: &Prometheus<P>,
     boards: &[&str],

@@ -1,4 +1,5 @@
-//! Who may know whom: the tables in docs/architecture.md, and what the pure folders never name.
+//! Which crates and folders may use which others: the tables in docs/architecture.md, and what the
+//! pure folders must not name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,10 +7,10 @@ use std::process::Command;
 
 use super::source::{assert_none, files, paths, read, root, rust_files, words};
 
-/// The one folder that calls librdkafka functions which the safe binding lacks.
+/// The only folder that calls librdkafka functions which the safe binding lacks.
 const UNSAFE_ALLOWED: &str = "src/kafka/native/";
 
-/// What is no pure computation.
+/// Names that are not pure computation.
 const IMPURE: [&str; 14] = [
     "rdkafka",
     "rocksdb",
@@ -27,20 +28,20 @@ const IMPURE: [&str; 14] = [
     "std::time::SystemTime",
 ];
 
-/// Folders that promise to compute only.
+/// Folders that promise pure computation.
 const PURE: [&str; 3] = ["src/core/matching/", "src/core/owner/", "src/core/record/"];
 
-/// What the core and the simulator are built and tested without.
+/// Dependencies that the core and the simulator are built and tested without.
 const HEAVY: [&str; 5] = ["rdkafka", "librocksdb-sys", "openssl", "openssl-sys", "tokio"];
 
-/// A row of a table of arrows: something, its folder, and what else of the table it may use.
+/// A row of a table of arrows: a name, its folder, and what else in the table it may use.
 struct Row {
     name: String,
     folder: String,
     uses: BTreeSet<String>,
 }
 
-/// Returns the rows of the table below this heading: name, folder, what it is for, what it uses.
+/// Returns the rows of the table below this heading: name, folder, purpose, uses.
 fn table(heading: &str) -> Vec<Row> {
     let page = read("docs/architecture.md");
     let (_, below) = page.split_once(&format!("\n{heading}\n")).expect("the heading exists");
@@ -127,12 +128,12 @@ fn parent(folder: &str) -> Option<&Path> {
     Path::new(folder).parent()
 }
 
-/// Tells whether a file holds tests alone, which may look at anything.
+/// Returns whether a file contains only tests, which may use anything.
 fn is_test(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
-/// Tells whether `path` is a path into the folder `name` of its own crate.
+/// Returns whether `path` is a path into the folder `name` of its own crate.
 fn is_below(path: &str, name: &str) -> bool {
     path.strip_prefix("crate::")
         .and_then(|rest| rest.strip_prefix(name))

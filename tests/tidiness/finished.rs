@@ -7,7 +7,7 @@ use super::source::{assert_none, files, is_rust, read, root, words};
 
 #[test]
 fn nothing_is_left_unfinished() {
-    // Put together, so that this file does not find itself.
+    // Concatenated, so that this file does not match itself.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
     let macros = [concat!("to", "do!"), concat!("unimple", "mented!"), concat!("db", "g!")];
     let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! The layout: every file is compiled and says what it is for.
+//! The layout: every file is compiled and states its purpose.
 
 use std::collections::BTreeSet;
 

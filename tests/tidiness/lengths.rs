@@ -50,7 +50,7 @@ fn no_line_is_too_long() {
     assert_none("a line of code has at most 100 columns", &findings);
 }
 
-/// Tells whether a file is written by hand in a language whose lines can be broken.
+/// Returns whether a file is hand-written in a language whose lines can be wrapped.
 fn is_source(path: &str) -> bool {
     match Path::new(path).extension().and_then(|extension| extension.to_str()) {
         Some("rs" | "js" | "mjs" | "css" | "html" | "sh") => true,

@@ -9,7 +9,7 @@ use super::source::{assert_none, files, root};
 const REFERRED: [&str; 7] =
     ["src/", "docs/", "scripts/", "charts/", "tests/", "bench/", "manifests/"];
 
-/// Returns what of a line is prose: all of a document's, the comment of another file's.
+/// Returns the prose in a line: all of a document's line, the comment in another file's.
 fn prose<'a>(path: &str, line: &'a str) -> &'a str {
     let after = |mark: &str| line.find(mark).map_or("", |at| &line[at..]);
     match Path::new(path).extension().and_then(|extension| extension.to_str()) {
@@ -19,13 +19,13 @@ fn prose<'a>(path: &str, line: &'a str) -> &'a str {
     }
 }
 
-/// Returns the paths in `text` that look like this tree's own. Patterns are none.
+/// Returns the paths in `text` that look like paths of this tree. Patterns do not count.
 fn references(text: &str) -> impl Iterator<Item = &str> {
     let in_path = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
     let in_word = move |c: char| in_path(c) || "*{}$<>~:@%".contains(c);
     text.split(move |c| !in_word(c))
         .map(|word| word.trim_end_matches(['.', ':']))
-        // A line in a file may follow.
+        // A line number may follow.
         .map(|word| word.split_once(':').map_or(word, |(path, _)| path))
         .filter(move |word| word.chars().all(in_path))
         .filter(|word| REFERRED.iter().any(|folder| word.starts_with(folder)))

@@ -1,4 +1,4 @@
-//! Source files as text: what is code in them, and which paths and functions it has.
+//! Source files as text: their code, paths and functions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,12 +52,12 @@ pub fn is_rust(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "rs")
 }
 
-/// Fails with all findings at once, one a line.
+/// Fails with all findings at once, one per line.
 pub fn assert_none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}:\n  {}", findings.join("\n  "));
 }
 
-/// Blanks comments, strings and characters; keeps the lines.
+/// Blanks comments, strings and characters; keeps the line breaks.
 fn without_comments_and_literals(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
@@ -76,7 +76,7 @@ fn without_comments_and_literals(text: &str) -> String {
     code
 }
 
-/// Returns how many bytes of a comment or literal `rest` begins with.
+/// Returns the length in bytes of the comment or literal that `rest` begins with.
 fn length_of_comment_or_literal(rest: &str, before: Option<char>) -> usize {
     let upto = |end: &str, from: usize| {
         rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len())
@@ -126,7 +126,7 @@ pub fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
 }
 
-/// Returns every path that `code` imports or spells out, with the trees of `use` written out.
+/// Returns every path that `code` imports or spells out, with `use` trees expanded.
 pub fn paths(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut rest = code;
@@ -145,7 +145,7 @@ pub fn paths(code: &str) -> BTreeSet<String> {
     found
 }
 
-/// Writes out one `use` tree, e.g. `std::{fs,io::{self,Read}}`.
+/// Expands one `use` tree, e.g. `std::{fs,io::{self,Read}}`.
 fn expand(prefix: &str, tree: &str, found: &mut BTreeSet<String>) {
     let Some(open) = tree.find('{') else {
         found.insert(format!("{prefix}{tree}"));
@@ -173,7 +173,8 @@ pub fn functions(source: &Source) -> Vec<(usize, &str, usize)> {
     named.filter_map(|(at, name)| Some((at + 1, name, length(&lines[at..])?))).collect()
 }
 
-/// Returns how many lines the function has that begins with the first of `lines`, if it has a body.
+/// Returns the number of lines of the function that begins at the first of `lines`, if it has a
+/// body.
 fn length(lines: &[&str]) -> Option<usize> {
     let indent = &lines[0][..lines[0].len() - lines[0].trim_start().len()];
     let head = lines.iter().position(|line| line.trim_end().ends_with(['{', '}', ';']))?;
