@@ -1,8 +1,8 @@
-//! Feeds a system that runs already, wherever that is, and judges what comes out of it.
+//! Feeds a running system, wherever it is, and judges its output.
 //!
-//! A backlog first, then a steady flow for as long as standard input is open. Each line that is
-//! read there is answered once more records have gone in and more completions have come out, so
-//! that whoever does something to the system meanwhile knows that it lives.
+//! A backlog first, then a steady flow until standard input ends. Each line read from standard
+//! input is answered once more records have been sent and more completions have come out, so that a
+//! script which disturbs the system meanwhile can check that it still works.
 
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::workload::Workload;
 
 /// Longer than any worker takes to come back.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
-/// How much has to flow before a line is answered.
+/// How many records must flow before a line is answered.
 const RECORDS_BETWEEN: i64 = 1_000;
 const POLL: Duration = Duration::from_millis(20);
 
@@ -37,14 +37,14 @@ pub(crate) struct Arguments {
     rate: u32,
 }
 
-/// Runs until standard input ends, and fails unless each order was completed once.
+/// Runs until standard input ends, and fails unless each order was completed exactly once.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { bootstrap, orders, manufactured, shipping, backlog, rate } = arguments;
     for topic in [orders, manufactured, shipping] {
         topics::wait_until_usable_at(bootstrap, topic)?;
     }
     let inputs = Inputs { orders: orders.clone(), manufactured: manufactured.clone() };
-    // Some stay open for ever: with them there is a state to lose.
+    // Some stay open for ever: with them there is state to lose.
     let workload =
         Workload { seed: 11, orders: *backlog, open: 2_000, items_max: 5, unfinished_percent: 5 };
     let judge = Judge::start(bootstrap, shipping, workload)?;
@@ -100,7 +100,7 @@ fn wait_until(judge: &Judge, completions: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints a line at once, also into a pipe.
+/// Prints a line at once, even into a pipe.
 fn say(line: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;

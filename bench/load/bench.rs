@@ -1,5 +1,5 @@
-//! What all scenarios share: one broker, one scratch directory, names never used twice, and the
-//! meter of what else the machine was doing.
+//! What all scenarios share: one broker, one scratch directory, names that are never reused, and
+//! the meter of other load on the machine.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,12 +16,12 @@ const POLL: Duration = Duration::from_millis(10);
 /// Numbers by name, in the order in which they were measured.
 pub(crate) type Measures = Vec<(&'static str, f64)>;
 
-/// Where the measuring takes place.
+/// The environment of the measurements.
 pub(crate) struct Bench {
     pub bootstrap: String,
     pub scratch: PathBuf,
     pub broker_pid: Option<u32>,
-    /// Sets this invocation's topics and groups apart from all others.
+    /// Separates this invocation's topics and groups from all others.
     pub prefix: String,
 }
 
@@ -60,7 +60,7 @@ impl Bench {
     }
 }
 
-/// Tells what the machine did beside the system under test.
+/// Measures what the machine did besides running the system under test.
 pub(crate) struct Meter {
     broker_pid: Option<u32>,
     started: Instant,
@@ -87,7 +87,7 @@ fn own() -> Usage {
     machine::usage(std::process::id())
 }
 
-/// Returns once `condition` holds; fails when it fails, or after `patience`.
+/// Returns once `condition` holds; fails if `condition` fails, or after `patience`.
 pub(crate) fn wait_until(
     what: &str,
     patience: Duration,
@@ -103,7 +103,7 @@ pub(crate) fn wait_until(
     Ok(())
 }
 
-/// Waits until as many completions are there as there should be.
+/// Waits until there are as many completions as expected.
 pub(crate) fn wait_for_completions(
     judge: &Judge,
     system: &mut System,

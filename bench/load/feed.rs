@@ -1,4 +1,4 @@
-//! Sends the records: a backlog as fast as the broker takes it, or a steady flow.
+//! Sends the records: a backlog as fast as the broker accepts it, or a steady flow.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ pub(crate) struct Sent {
     pub inputs: Inputs,
     pub workload: Workload,
     pub records: u64,
-    /// Orders `0..orders` were sent.
+    /// The orders `0..orders` were sent.
     pub orders: u32,
 }
 
@@ -41,14 +41,14 @@ pub(crate) fn load_backlog(
     Ok(Sent { inputs, workload, records, orders: workload.orders })
 }
 
-/// Sends the whole workload and returns how many records that were.
+/// Sends the whole workload and returns the number of records.
 pub(crate) fn send_all(
     bootstrap: &str,
     inputs: &Inputs,
     workload: Workload,
 ) -> Result<u64, Failure> {
     let arrivals = Arc::new(Arrivals::from(0));
-    // Large batches: the loader should take as little as possible from a shared machine.
+    // Large batches: the loader should use as little as possible of a shared machine.
     let mut sender = Sender::new(bootstrap, inputs, workload, "50", arrivals)?;
     let mut stream = Stream::new(workload, 0);
     let mut records = 0;
@@ -60,7 +60,7 @@ pub(crate) fn send_all(
     Ok(records)
 }
 
-/// When the broker appended the record that completed an order; also what went wrong.
+/// When the broker appended the record that completed each order; also the first error.
 pub(crate) struct Arrivals {
     first_order: u32,
     /// Milliseconds since the Unix epoch by order, from `first_order` on; 0 while unknown.
@@ -177,7 +177,7 @@ impl Sender {
     }
 }
 
-/// A steady flow of records, sent by a thread of its own until it is ended.
+/// A steady flow of records, sent by a separate thread until it is ended.
 pub(crate) struct Flow {
     thread: JoinHandle<Result<u32, Failure>>,
     winding_down: Arc<AtomicBool>,
@@ -218,7 +218,7 @@ impl Flow {
         &self.arrivals
     }
 
-    /// Sends what is left of the orders under way and returns the first order never begun.
+    /// Sends the remaining records of the orders under way and returns the first order never begun.
     pub(crate) fn end(self) -> Result<u32, Failure> {
         self.winding_down.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| "the feeding thread panicked")?

@@ -1,4 +1,4 @@
-//! When each partition's completions came, and how long none came.
+//! When each partition's completions came, and the longest gap between them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::system::System;
 use crate::topics::PARTITIONS;
 
 /// Waits until every partition has completed an order whose last record came after `since`, and
-/// returns when the last of them had.
+/// returns when the last partition did.
 pub(crate) fn wait_until_all_flow(
     judge: &Judge,
     flow: &Flow,

@@ -1,4 +1,4 @@
-//! What the broker knows about a consumer group: who holds which partition, how far it has come.
+//! What the broker knows about a consumer group: who holds which partition, and its progress.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::topics::{Inputs, PARTITIONS};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Looks at a group from outside, without joining it.
+/// Observes a group from outside, without joining it.
 pub(crate) struct Observer {
     consumer: BaseConsumer,
     group: String,
@@ -28,7 +28,7 @@ impl Observer {
             .set("bootstrap.servers", bootstrap)
             .set("group.id", group)
             .set("enable.auto.commit", "false")
-            // Otherwise the question waits while a transaction with offsets is open.
+            // Otherwise the query waits while a transaction with offsets is open.
             .set("isolation.level", "read_uncommitted")
             .create()?;
         Ok(Self { consumer, group: group.to_owned(), inputs: inputs.clone() })
@@ -89,7 +89,7 @@ impl Observer {
     }
 }
 
-/// Tells whether the cluster has not given the group its coordinator yet.
+/// Returns whether the cluster has not assigned a coordinator to the group yet.
 fn has_no_coordinator(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

@@ -1,4 +1,4 @@
-//! Two instances share the work and one goes: how long does whose work stand still?
+//! Two instances share the work and one goes: how long does the work of each stand still?
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::workload::Workload;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 const LOAD_PER_SECOND: u32 = 5_000;
-/// Undisturbed time before one goes; the JVM compiles its hot code meanwhile.
+/// Undisturbed time before one instance goes; the JVM compiles its hot code meanwhile.
 const SETTLE: Duration = Duration::from_secs(15);
-/// How long after all flows again there may still be a second interruption.
+/// How long after the recovery to watch for a second interruption.
 const AFTERMATH: Duration = Duration::from_secs(8);
 
-/// How one of the two goes.
+/// How one of the two instances goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parting {
     /// SIGTERM, as on a rollout.
@@ -30,7 +30,7 @@ pub(crate) enum Parting {
     Crash,
 }
 
-/// Runs two instances under a steady load and lets the second go.
+/// Runs two instances under a steady load and ends the second one.
 pub(crate) fn run(
     bench: &Bench,
     template: &Template,
@@ -88,7 +88,7 @@ pub(crate) fn run(
     Ok(measures)
 }
 
-/// Starts two instances and returns once each holds a part of the partitions.
+/// Starts two instances and returns once each holds some of the partitions.
 fn start_both(
     template: &Template,
     job: &Job,
@@ -106,7 +106,7 @@ fn start_both(
     Ok((a, b))
 }
 
-/// Returns what the members of an instance hold; a process may join with several members.
+/// Returns the partitions held by an instance's members; a process may join with several.
 fn partitions_of(holders: &BTreeMap<String, Vec<i32>>, instance: &str) -> Vec<i32> {
     let own = holders.iter().filter(|(member, _)| member.starts_with(&format!("{instance}-")));
     own.flat_map(|(_, partitions)| partitions.iter().copied()).collect()

@@ -1,5 +1,5 @@
-//! Reads the completions as a consumer of committed records does, and compares them with the
-//! known answer.
+//! Reads the completions as a consumer of committed records does, and compares them with the known
+//! answer.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ pub(crate) struct Seen {
     pub at: Micros,
 }
 
-/// What the completions were, compared with what they should have been.
+/// The completions compared with what they should have been.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub lost: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Verdict {
     pub unfounded: u64,
 }
 
-/// A reader of one topic of completions, on a thread of its own.
+/// A reader of a completions topic, on a separate thread.
 pub(crate) struct Judge {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Result<(), Failure>>>,
@@ -45,7 +45,7 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     unreadable: AtomicU64,
     stop: AtomicBool,
-    /// One bit a partition: it was read to its end.
+    /// One bit per partition: it was read to its end.
     at_end: AtomicU64,
 }
 
@@ -91,7 +91,7 @@ impl Judge {
         self.shared.seen.lock().expect("no holder panics").last().map(|seen| seen.at)
     }
 
-    /// Fails when the reader has ended, which it should not on its own.
+    /// Fails if the reader has ended, which it should not do by itself.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match &self.thread {
             Some(thread) if !thread.is_finished() => Ok(()),
@@ -99,10 +99,10 @@ impl Judge {
         }
     }
 
-    /// Reads on to the end, where nothing more can come, and compares: of the orders `0..orders`,
-    /// each that finishes must be there once.
+    /// Reads to the end, after which nothing more can come, and compares: of the orders
+    /// `0..orders`, each that finishes must have exactly one completion.
     pub(crate) fn verdict(mut self, orders: u32) -> Result<Verdict, Failure> {
-        // A fetch that was under way before the end of the last transaction may say "end" wrongly.
+        // A fetch that was under way before the last transaction ended may wrongly report the end.
         std::thread::sleep(Duration::from_millis(500));
         while self.shared.at_end.load(Ordering::Relaxed) != (1 << PARTITIONS) - 1 {
             self.check()?;

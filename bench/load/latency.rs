@@ -1,4 +1,4 @@
-//! From the arrival of the record that completes an order to its completion in a reader's hands.
+//! Time from the arrival of the record that completes an order to its completion at a reader.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::workload::Workload;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(180);
 const LOAD_PER_SECOND: u32 = 5_000;
-/// Time for a JVM to compile its hot code, which is not counted.
+/// Time for a JVM to compile its hot code; not measured.
 const WARM_UP: Duration = Duration::from_secs(15);
 const MEASURED: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,4 @@
-//! The machine: its clock, what its processors did, what a process used. Linux only.
+//! The machine: its clock, its processor time, and the resources of a process. Linux only.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,25 +6,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Microseconds since the Unix epoch.
 pub(crate) type Micros = i64;
 
-/// Linux reports processor time in hundredths of a second, whatever the kernel's own clock.
+/// Linux reports processor time in hundredths of a second, whatever the kernel's own tick rate.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Returns the wall clock, which the broker on this machine stamps records with too.
+/// Returns the wall clock, which the broker on this machine also uses for timestamps.
 pub(crate) fn now() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
     i64::try_from(since.as_micros()).expect("the clock is before the year 290000")
 }
 
-/// What a process has used since its start.
+/// Resources used by a process since its start.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
-    /// User and system time of all threads, also of those that have ended.
+    /// User and system time of all threads, including ended ones.
     pub cpu_seconds: f64,
-    /// The most memory it ever had resident.
+    /// The peak resident memory.
     pub rss_mib: f64,
 }
 
-/// Returns what the process has used, or nothing if it is gone.
+/// Returns the resources used by the process, or zeros if it is gone.
 pub(crate) fn usage(pid: u32) -> Usage {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name in parentheses may contain spaces; the fields after it do not.
@@ -40,7 +40,7 @@ pub(crate) fn usage(pid: u32) -> Usage {
 pub(crate) fn busy_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
-    // user nice system idle iowait irq softirq; the two that are no work are left out.
+    // user nice system idle iowait irq softirq; the two idle ones are left out.
     let busy: f64 = fields
         .take(7)
         .enumerate()
@@ -50,7 +50,7 @@ pub(crate) fn busy_seconds() -> f64 {
     busy / TICKS_PER_SECOND
 }
 
-/// Returns the machine in one line.
+/// Returns a one-line description of the machine.
 pub(crate) fn description() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus

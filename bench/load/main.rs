@@ -1,6 +1,6 @@
 //! Measures Rollcall, or anything that does the same job, from outside: it loads records with a
 //! known answer, runs the system as a process, reads the completions as a consumer would, and
-//! compares them one by one with the answer. A number without a right answer is not reported.
+//! compares them one by one with the answer. A measurement with a wrong answer is not reported.
 
 mod acceptance;
 mod bench;
@@ -30,7 +30,7 @@ use handover::Parting;
 use system::Template;
 use workload::Workload;
 
-/// Anything that ends a scenario; it is told to a person, so its text is all that counts.
+/// Any error that ends a scenario; it is shown to a person, so only its text matters.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
@@ -108,11 +108,12 @@ impl Scenario {
         self.to_possible_value().expect("no scenario is skipped").get_name().to_owned()
     }
 
-    /// Returns the backlog that all runs of all systems work off.
+    /// Returns the backlog that all runs of all systems process.
     fn backlog(self, records: u32) -> Option<Workload> {
         let of = |open: u32| Workload {
             seed: 3,
-            // An order has four records on average; when the last is begun, all are to be open.
+            // An order has four records on average; when the last order begins, `open` orders
+            // should be open.
             orders: (records / 4).max(open + open / 4),
             open: open as usize,
             items_max: 5,

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::bench::Measures;
 use crate::machine;
 
-/// Where results come from and go to.
+/// Where results are read from and written to.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// File with one JSON result a line.
@@ -29,7 +29,7 @@ struct Line {
     scenario: String,
     system: String,
     run: u32,
-    /// UTC, to the second.
+    /// UTC, in seconds.
     at: String,
     machine: String,
     measures: BTreeMap<String, f64>,
@@ -92,10 +92,10 @@ const TABLE: &[Shown] = &[
     ("– longest gap before", "failover", "gap_before_s", 2, " s"),
 ];
 
-/// What every result of a right answer has at 0.
+/// Measures that are 0 in every result with a right answer.
 const ERRORS: [&str; 3] = ["lost", "duplicated", "unfounded"];
 
-/// Appends a result, says it, and returns how many measurements failed: 1 for a wrong answer.
+/// Appends a result, prints it, and returns how many measurements failed: 1 for a wrong answer.
 pub(crate) fn append(
     results: &Path,
     scenario: &str,
@@ -187,7 +187,7 @@ fn cell(values: &[f64], decimals: usize, unit: &str) -> String {
     format!("{}{unit}{runs}", grouped(median, decimals))
 }
 
-/// Writes a number with commas between thousands.
+/// Formats a number with commas between thousands.
 fn grouped(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
     let (whole, fraction) =

@@ -1,4 +1,4 @@
-//! Coming back with a large state: after a crash, and after the state on disk was lost.
+//! Recovery with a large state: after a crash, and after the state on disk was lost.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use crate::workload::Workload;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(1200);
 const LOAD_PER_SECOND: u32 = 5_000;
-/// Only so many that every partition shows at once when it works again.
+/// Just enough that every partition shows at once when it works again.
 const PROBES_PER_SECOND: u32 = 400;
 /// Time under load before the crash.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// One life after another of the same job, and what was sent to it so far.
+/// Successive runs of the same job, and what has been sent to it so far.
 struct Lives<'a> {
     bench: &'a Bench,
     template: &'a Template,
@@ -27,7 +27,7 @@ struct Lives<'a> {
     sent: Sent,
 }
 
-/// Fills the state with `keys` rows, then measures both ways of coming back.
+/// Fills the state with `keys` rows, then measures both kinds of recovery.
 pub(crate) fn run(
     bench: &Bench,
     template: &Template,
@@ -37,7 +37,7 @@ pub(crate) fn run(
     // Three records a key on average, and half of the orders still open at the end.
     let workload =
         Workload { seed: 5, orders: keys, open: 100_000, items_max: 4, unfinished_percent: 50 };
-    // Not shared with other runs, since each adds what is sent while it is measured.
+    // Not shared with other runs, since each adds the records sent during its measurement.
     let topics = format!("{}-{name}-{}", bench.prefix, template.name);
     let sent = feed::load_backlog(&bench.bootstrap, &topics, workload)?;
     let job = bench.job(template, &sent.inputs, name)?;
@@ -80,7 +80,7 @@ impl Lives<'_> {
     fn lose_state(&mut self) -> Result<Measures, Failure> {
         let changelog = topics::changelog_offsets(&self.bench.bootstrap, &self.job.group)?;
         match std::fs::remove_dir_all(self.job.state_dir("a")) {
-            // A system that keeps its state in memory has nothing there.
+            // A system that keeps its state in memory has no directory there.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             removed => removed?,
         }
@@ -106,7 +106,7 @@ impl Lives<'_> {
         ])
     }
 
-    /// Begins to send orders on top of those sent so far.
+    /// Starts sending orders in addition to those sent so far.
     fn flow(&self, per_second: u32, open: usize) -> Result<Flow, Failure> {
         let orders = u32::MAX - self.sent.orders;
         let workload = Workload { orders, open, ..self.sent.workload };
@@ -119,7 +119,7 @@ impl Lives<'_> {
         )
     }
 
-    /// Ends the flow, waits for what is owed, stops the process.
+    /// Ends the flow, waits for outstanding completions, and stops the process.
     fn finish(&mut self, flow: Flow, mut system: System) -> Result<(), Failure> {
         self.sent.orders = flow.end()?;
         wait_for_completions(&self.judge, &mut system, &self.sent, WAIT_TIMEOUT)?;

@@ -1,4 +1,4 @@
-//! A system under test: a command line, run as a process and looked at only from outside.
+//! A system under test: a command line, run as a process and observed only from outside.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -12,10 +12,10 @@ use crate::machine::{self, Micros, Usage};
 use crate::topics::Inputs;
 
 const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The object that describes the job to Rollcall; a command that says `{spec}` gets a copy.
+/// The object that describes the job to Rollcall; a command with `{spec}` gets a copy.
 const SPEC: &str = include_str!("../shipping.yaml");
 
-/// How to start a system: `NAME=COMMAND ARGUMENT…`, with `{placeholders}` for what differs.
+/// How to start a system: `NAME=COMMAND ARGUMENT…`, with `{placeholders}` for what varies.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     pub name: String,
@@ -35,7 +35,7 @@ impl FromStr for Template {
     }
 }
 
-/// What one run gives to the instances that take part in it.
+/// The parameters that all instances of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub bootstrap: String,
@@ -103,7 +103,7 @@ impl System {
         machine::usage(self.child.id())
     }
 
-    /// Fails when the process has ended, which it should not on its own.
+    /// Fails if the process has ended, which it should not do by itself.
     pub(crate) fn check(&mut self) -> Result<(), Failure> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -149,8 +149,7 @@ impl System {
         self.wait()
     }
 
-    /// A JVM that was told to stop ends with 143, so another code than 0 is worth no more than a
-    /// word.
+    /// A JVM that was told to stop exits with 143, so an exit code other than 0 is only a warning.
     fn complain(&self, status: ExitStatus) {
         if !status.success() && status.code() != Some(143) {
             eprintln!("stopped with {status}; see {}", self.log.display());
@@ -159,7 +158,7 @@ impl System {
 }
 
 impl Drop for System {
-    /// A scenario that failed leaves nothing running behind.
+    /// A failed scenario leaves nothing running.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             let _ = self.child.kill();

@@ -1,4 +1,4 @@
-//! How fast a backlog is worked off, and what that costs.
+//! How fast a backlog is processed, and at what cost.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(
     let mut system = System::start(template, &job, "a")?;
     let started_at = system.started_at;
 
-    // The rate counts from the first commit: joining the group and starting a JVM are not work.
+    // The rate counts from the first commit: joining the group and starting a JVM are excluded.
     let mut flowing = (0, started_at);
     wait_until("the first commit", WAIT_TIMEOUT, || {
         system.check()?;

@@ -1,4 +1,4 @@
-//! The topics of a run. Names are never used twice, so that nothing has to be deleted.
+//! The topics of a run. Names are never reused, so that nothing has to be deleted.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Creates both topics. The broker stamps their records on arrival: latency is counted from
-    /// there.
+    /// Creates both topics. The broker sets their records' timestamps on arrival: latency is
+    /// counted from then.
     pub(crate) fn create(bootstrap: &str, name: &str) -> Result<Self, Failure> {
         let inputs =
             Self { orders: format!("{name}-orders"), manufactured: format!("{name}-manufactured") };
@@ -51,7 +51,7 @@ pub(crate) fn create(bootstrap: &str, names: &[&str]) -> Result<(), Failure> {
     names.iter().try_for_each(|name| wait_until_usable(&config, name))
 }
 
-/// Waits until the partitions of a topic that somebody else makes can be used.
+/// Waits until the partitions of a topic that another program creates can be used.
 pub(crate) fn wait_until_usable_at(bootstrap: &str, name: &str) -> Result<(), Failure> {
     wait_until_usable(&config(bootstrap), name)
 }
@@ -70,7 +70,7 @@ fn wait_until_usable(config: &ClientConfig, name: &str) -> Result<(), Failure> {
     Err(format!("topic {name} has no leaders after {} s", WAIT_TIMEOUT.as_secs()).into())
 }
 
-/// Returns the records and markers in the changelogs of a group, whatever they are called.
+/// Returns the number of records and markers in a group's changelogs, whatever their names.
 pub(crate) fn changelog_offsets(bootstrap: &str, group: &str) -> Result<i64, Failure> {
     let consumer: BaseConsumer = config(bootstrap).create()?;
     let metadata = consumer.fetch_metadata(None, WAIT_TIMEOUT)?;

@@ -1,33 +1,33 @@
-//! A stream of orders and manufactured products whose right answer is known.
+//! A stream of orders and manufactured products with a known answer.
 //!
-//! Everything about an order follows from the seed and the order's number, and the number can be
-//! read back from the order's id, so the judge needs no table of what was sent.
+//! Everything about an order is derived from the seed and the order's number, and the number can be
+//! recovered from the order's id, so the judge needs no table of what was sent.
 
 use std::io::Write;
 
 /// Length of an order id in bytes of text: a UUID.
 pub(crate) const ID_BYTES: usize = 36;
 
-/// One record in this many is sent twice.
+/// One in this many records is sent twice.
 const DUPLICATE_ONE_IN: u64 = 100;
-/// One order in this many is not announced before its products but somewhere among them.
+/// One in this many orders is sent among its products instead of before them.
 const SHUFFLED_ONE_IN: u64 = 8;
 /// Odd, so that multiplying by it permutes the 32-bit numbers.
 const SCRAMBLE: u32 = 0x9e37_79b1;
 /// `SCRAMBLE * UNSCRAMBLE == 1` in 32 bits.
 const UNSCRAMBLE: u32 = 0x0e8b_2f51;
 
-/// What a stream of orders looks like.
+/// The shape of a stream of orders.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Workload {
     pub seed: u64,
-    /// How many orders are begun before the stream runs dry.
+    /// How many orders are begun before the stream ends.
     pub orders: u32,
-    /// How many orders are under way at a time.
+    /// How many orders are under way at the same time.
     pub open: usize,
     /// Orders have 1 to this many items, all equally likely.
     pub items_max: u64,
-    /// Per cent of the orders whose last record is withheld, so that they stay open.
+    /// Percentage of orders whose last record is withheld, so that they stay open.
     pub unfinished_percent: u64,
 }
 
@@ -35,24 +35,24 @@ pub(crate) struct Workload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record {
     pub order: u32,
-    /// `None` is the order itself, `Some(n)` its n-th product, manufactured.
+    /// `None` for the order itself, `Some(n)` for its n-th manufactured product.
     pub product: Option<u8>,
-    /// The last record of an order of which none is withheld.
+    /// This is the last record of an order without withheld records.
     pub completes: bool,
 }
 
-/// What the seed says about one order.
+/// The properties of one order that the seed determines.
 #[derive(Debug, Clone, Copy)]
 struct Plan {
     items: u8,
-    /// How many of its products come before the order itself.
+    /// How many of its products are sent before the order itself.
     announced_after: u8,
     first_product: u64,
     unfinished: bool,
 }
 
 impl Workload {
-    /// Tells whether the order gets all of its records.
+    /// Returns whether the order gets all of its records.
     pub(crate) fn finishes(&self, order: u32) -> bool {
         !self.plan(order).unfinished
     }
@@ -75,7 +75,7 @@ impl Workload {
         hex(u64::from(scrambled), &mut id[28..36]);
     }
 
-    /// Returns the number of the order with this id, or `None` if this workload has none such.
+    /// Returns the number of the order with this id, or `None` if this workload has no such order.
     pub(crate) fn order_of(&self, id: &[u8]) -> Option<u32> {
         let tail = std::str::from_utf8(id.get(ID_BYTES - 8..)?).ok()?;
         let scrambled = u32::from_str_radix(tail, 16).ok()? ^ low_half(self.seed);
@@ -116,7 +116,7 @@ impl Workload {
     }
 }
 
-/// The records of a workload in the order in which they are sent.
+/// The records of a workload in sending order.
 pub(crate) struct Stream {
     workload: Workload,
     next_order: u32,
@@ -145,7 +145,7 @@ impl Stream {
         self.next_order
     }
 
-    /// Begins no further orders: the stream ends once those under way are done.
+    /// Begins no more orders: the stream ends once those under way are done.
     pub(crate) fn wind_down(&mut self) {
         self.end = self.next_order;
     }
@@ -155,8 +155,8 @@ impl Stream {
         mix(self.dice)
     }
 
-    /// While orders are being opened, three records of four open one, so that all of them are
-    /// open soon; then an order is begun whenever one has ended.
+    /// While orders are being opened, three records out of four open one, so that all of them are
+    /// open soon; after that an order is begun whenever one has ended.
     fn choose(&mut self, roll: u64) -> Option<usize> {
         let room = self.under_way.len() < self.workload.open && self.next_order < self.end;
         if room && (self.under_way.is_empty() || roll % 4 < 3) {

@@ -32,7 +32,7 @@ public final class Shipping {
             given.put(args[i], args[i + 1]);
         }
         KafkaStreams streams = new KafkaStreams(topology(given), settings(given));
-        // A thread that was fenced starts anew, as any production service would have it.
+        // A thread that was fenced starts again, as in any production service.
         streams.setUncaughtExceptionHandler(error -> StreamThreadExceptionResponse.REPLACE_THREAD);
         // Leaving the group hands the tasks over at once; a static member would otherwise keep them
         // until its session ends.
