@@ -1,18 +1,18 @@
-//! The commits of one shard that runs, one after the other.
+//! The successive commits of a running shard.
 
 use std::time::Duration;
 
 use super::{Now, Stay};
 use crate::shard::Error;
 
-/// A commit that was refused because the group had moved on is sent again after this.
+/// How long to wait before a commit is sent again that was rejected because the group had moved on.
 const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
-/// After that long without an assignment that holds the shard, it is opened again.
+/// After this long without an assignment that holds the shard, it is opened again.
 const OUTDATED_MAX: Duration = Duration::from_secs(60);
-/// librdkafka can forget a time-out when a coordinator goes away: such a shard is opened again.
+/// librdkafka can forget a timeout when a coordinator goes away: such a shard is opened again.
 pub const STUCK_AFTER: Duration = Duration::from_secs(90);
 
-/// Where the commits of a shard stand, from its opening to its release.
+/// The state of a shard's commits, from its opening to its release.
 #[derive(Debug)]
 pub struct Cycle {
     stay: Stay,
@@ -30,17 +30,17 @@ enum Phase {
     Committing {
         first: Now,
     },
-    /// It was refused under an outdated assignment, and certainly aborted.
+    /// It was rejected under an outdated assignment, and certainly aborted.
     Refused {
         first: Now,
         again: Now,
     },
 }
 
-/// What follows from the end of a commit.
+/// The consequence of the end of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It is in. `first` says whether it is the first one of the stay.
+    /// It succeeded. `first` tells whether it is the first one of the stay.
     Committed { first: bool },
     /// It is kept, and sent again when [`Cycle::due`] says so.
     Refused,
@@ -52,32 +52,32 @@ pub enum Ended {
     Stale,
 }
 
-/// What a shard that is to be given up still has to do.
+/// What a shard that is to be given up must still do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
-    /// Commit what it holds, if anything. It leaves when that has ended.
+    /// Commit what it holds, if anything. It leaves when that commit has ended.
     Commit,
     /// Wait for the commit that is under way.
     Wait,
-    /// Leave now. A commit that was refused is not sent again: that the group has moved on may well
-    /// be the reason for giving the shard up.
+    /// Leave now. A rejected commit is not sent again: the group's moving on may well be why the
+    /// shard is given up.
     Leave,
 }
 
-/// What is due by the passing of time.
+/// What is due because of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     Nothing,
-    /// Send the commit that was refused again.
+    /// Send the rejected commit again.
     Again,
-    /// The shard is opened again: no assignment has held it for long.
+    /// The shard is opened again: no assignment has held it for too long.
     Abandoned,
     /// The shard is opened again: its commit does not return.
     Stuck,
 }
 
 impl Cycle {
-    /// Begins with a shard that was opened in this stay.
+    /// Starts the commits of a shard that was opened in this stay.
     pub fn new(stay: Stay, now: Now) -> Self {
         let (phase, releasing, has_committed) = (Phase::Idle, false, false);
         Self { stay, phase, releasing, has_committed, sent_at: now }
@@ -87,7 +87,8 @@ impl Cycle {
         self.stay
     }
 
-    /// Returns whether records may be processed: what is being given up would be processed twice.
+    /// Returns whether records may be processed: those of a shard being given up would be processed
+    /// twice.
     pub fn processes(&self) -> bool {
         !self.releasing
     }
@@ -97,7 +98,7 @@ impl Cycle {
         self.phase == Phase::Idle && !self.releasing
     }
 
-    /// Returns whether a commit is under way or waits to be sent again.
+    /// Returns whether a commit is under way or waiting to be sent again.
     pub fn is_committing(&self) -> bool {
         self.phase != Phase::Idle
     }
@@ -107,7 +108,7 @@ impl Cycle {
         self.sent_at
     }
 
-    /// Notes that a commit was sent.
+    /// Records that a commit was sent.
     ///
     /// # Panics
     /// When another one has not ended.
@@ -117,7 +118,7 @@ impl Cycle {
         self.sent_at = now;
     }
 
-    /// Notes how the commit of a stay has ended.
+    /// Records how the commit of a stay ended.
     pub fn ended(&mut self, stay: Stay, result: Result<(), &Error>, now: Now) -> Ended {
         let Phase::Committing { first } = self.phase else { return Ended::Stale };
         if stay != self.stay {
@@ -138,7 +139,7 @@ impl Cycle {
         }
     }
 
-    /// Returns what is due, and notes that it is done.
+    /// Returns what is due, and marks it as done.
     pub fn due(&mut self, now: Now) -> Due {
         match self.phase {
             Phase::Refused { first, .. } if now.saturating_sub(first) > OUTDATED_MAX => {
@@ -156,7 +157,7 @@ impl Cycle {
         }
     }
 
-    /// Begins to give the shard up, or says what is left of that.
+    /// Starts giving up the shard, and returns what remains to be done.
     pub fn release(&mut self) -> Release {
         self.releasing = true;
         match self.phase {

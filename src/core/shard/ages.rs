@@ -1,14 +1,14 @@
-//! Since when open keys wait, in bounded memory: how many there are, by spans of time.
+//! Since when open keys have been waiting, in bounded memory: the number of keys by time span.
 //!
 //! ```text
 //!  expected at  ──■────────────■■■──■■■■■──■■■■■■■■──►   ■ spans with open keys
 //!                 ▲ the oldest key was expected in here
 //! ```
 //!
-//! Promise: every open key lies in a span, and each span knows how many do, so the first one that
-//! is not empty holds the oldest key, whatever completes in between. Spans that lie closest to each
-//! other become one when there are too many, so that none becomes wider than a sixteenth of the
-//! time which they stretch over then; a few old keys keep spans of their own.
+//! Promise: every open key is in a span, and each span knows its number of keys, so the first
+//! non-empty span holds the oldest key, whatever completes in between. If there are too many spans,
+//! those closest to each other are merged, so that none becomes wider than a sixteenth of the time
+//! which they cover then; a few old keys keep separate spans.
 
 use std::{fmt, str::FromStr};
 
@@ -17,12 +17,12 @@ use crate::{
     record::Timestamp,
 };
 
-/// Spans that are kept; as text they take a tenth of what a broker accepts beside an offset.
+/// Number of spans; as text they take a tenth of what a broker accepts as an offset's metadata.
 const SPANS_MAX: usize = 32;
-/// Keys that come this close to each other share a span.
+/// Keys this close to each other share a span.
 const GRAIN_MS: Timestamp = 1_000;
 
-/// Since when open keys wait, see the module.
+/// Since when open keys have been waiting, see the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ages {
     /// Ascending, disjoint, none empty.
@@ -38,14 +38,14 @@ struct Span {
 }
 
 impl Ages {
-    /// Returns since when a row waits to be completed, if it does.
+    /// Returns since when a row has been waiting to be completed, if it has.
     #[inline]
     pub fn since(row: &Row) -> Option<Timestamp> {
         (row.phase == Phase::Open && row.expected).then_some(row.expected_at)
     }
 
-    /// Notes that a key waited since `from`, and now does since `to`; `false` when none waited
-    /// then.
+    /// Replaces the time since when a key has been waiting, `from`, with `to`; returns `false` if
+    /// no key had been waiting since `from`.
     #[inline]
     #[must_use]
     pub fn moved(&mut self, from: Option<Timestamp>, to: Option<Timestamp>) -> bool {
@@ -59,19 +59,19 @@ impl Ages {
         was_there
     }
 
-    /// Returns a time at which the oldest open key was waiting already: it is at most the width of
-    /// its span older.
+    /// Returns a time at which the oldest open key was already waiting: that key is older by at
+    /// most the width of its span.
     pub fn oldest(&self) -> Option<Timestamp> {
         self.spans.first().map(|span| span.last_ms)
     }
 
-    /// Returns the earliest time that the first span holds: that of the oldest key as long as keys
-    /// were only added.
+    /// Returns the earliest time in the first span: that of the oldest key as long as keys were
+    /// only added.
     pub fn earliest(&self) -> Option<Timestamp> {
         self.spans.first().map(|span| span.first_ms)
     }
 
-    /// Tells whether the oldest of open keys may be one that waits since `at`.
+    /// Returns whether the oldest open key may be one that has been waiting since `at`.
     pub fn may_begin_at(&self, at: Option<Timestamp>) -> bool {
         match (self.spans.first(), at) {
             (None, None) => true,
@@ -80,12 +80,12 @@ impl Ages {
         }
     }
 
-    /// Returns how many keys wait.
+    /// Returns how many keys are waiting.
     pub fn keys(&self) -> u64 {
         self.spans.iter().map(|span| span.keys).sum()
     }
 
-    /// Notes that a key waits since `at`.
+    /// Adds a key that has been waiting since `at`.
     pub fn add(&mut self, at: Timestamp) {
         let after = self.spans.partition_point(|span| span.first_ms <= at);
         if let Some(span) = self.spans[..after].last_mut()
@@ -135,12 +135,12 @@ impl fmt::Display for Ages {
             write!(f, "{comma}{:x}+{length:x}*{keys:x}", first_ms.wrapping_sub(end))?;
             end = last_ms;
         }
-        // Not nothing: that is what says nothing of them.
+        // Not empty: an empty text would mean that the ages are unknown.
         if self.spans.is_empty() { f.write_str("-") } else { Ok(()) }
     }
 }
 
-/// The text is not what [`Ages`] write.
+/// The text is not in the format of [`Ages`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unreadable;
 

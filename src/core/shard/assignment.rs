@@ -1,4 +1,4 @@
-//! What the group says we own, together with the proof of it.
+//! The group's assignment, with the proof of it.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -6,8 +6,8 @@ use crate::record::ShardId;
 
 /// The shards of one group generation and the proof of that generation, as one value.
 ///
-/// a commit uses the authority of an assignment that still holds the shard. Taking the two
-/// apart would let a shard that was given away commit under the generation that took it.
+/// a commit uses the authority of an assignment that still holds the shard. Separating the two
+/// would let a shard that was given away commit under the generation that took it away.
 #[derive(Debug)]
 pub struct Assignment<A> {
     pub generation: i32,

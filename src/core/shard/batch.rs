@@ -14,7 +14,7 @@ struct Span {
     value: u32,
 }
 
-/// A key in a [`Batch`], whether it has a value there or not.
+/// A key in a [`Batch`], with or without a value there.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRef {
     start: usize,
@@ -30,7 +30,7 @@ impl Batch {
         named
     }
 
-    /// Adds an entry whose key and value follow each other in `bytes`.
+    /// Adds an entry whose key and value are adjacent in `bytes`.
     pub fn push_joined(&mut self, bytes: &[u8], key_bytes: usize) -> KeyRef {
         let (key, value) = bytes.split_at(key_bytes);
         let start = self.arena.len();
@@ -39,7 +39,7 @@ impl Batch {
         KeyRef { start, length: length(key) }
     }
 
-    /// Keeps a key without making it an entry.
+    /// Stores a key without making it an entry.
     pub fn name(&mut self, key: &[u8]) -> KeyRef {
         let start = self.arena.len();
         self.arena.extend_from_slice(key);
@@ -59,12 +59,12 @@ impl Batch {
         self.spans.is_empty()
     }
 
-    /// Returns the bytes of all keys and values.
+    /// Returns the size of all keys and values.
     pub fn bytes(&self) -> usize {
         self.arena.len()
     }
 
-    /// Makes room for `entries` that take `bytes` together.
+    /// Reserves room for `entries` of `bytes` in total.
     pub fn reserve(&mut self, entries: usize, bytes: usize) {
         self.spans.reserve_exact(entries);
         self.arena.reserve_exact(bytes);
@@ -90,7 +90,7 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("keys and rows are bounded")
 }
 
-/// An empty value in a [`Batch`] stands for a forgotten key: no row encodes to nothing.
+/// An empty value in a [`Batch`] stands for a forgotten key: no row has an empty encoding.
 pub fn row_of(value: &[u8]) -> Option<&[u8]> {
     (!value.is_empty()).then_some(value)
 }

@@ -1,13 +1,12 @@
-//! The rows in memory: a write-back cache over the store, and the overlay of what is not yet
-//! committed.
+//! The rows in memory: a write-back cache over the store, with the overlay of uncommitted changes.
 //!
-//! A row is changed in place. What the running overlay has changed goes into the next
-//! transaction; what changed since the last spill is *dirty* and goes into the next spill, which
-//! is applied only after that transaction has committed. A failed commit drops the whole
-//! cache with its shard: the store and the changelog's tail bring the committed rows back.
+//! A row is changed in place. The changes of the running overlay go into the next transaction; what
+//! has changed since the last spill is *dirty* and goes into the next spill, which is applied only
+//! after that transaction has committed. A failed commit drops the whole cache with its
+//! shard: the store and the changelog's tail restore the committed rows.
 //!
-//! Rows are kept in their changelog encoding, in one piece with their key: an open order takes
-//! about 130 bytes that way, half of what its fields would, and writing it is a copy.
+//! Rows are kept in their changelog encoding, together with their key: an open order takes about
+//! 130 bytes that way, half of what its fields would, and writing it is a copy.
 
 mod peek;
 mod slots;
@@ -30,7 +29,7 @@ pub use slots::SlotId;
 
 /// A slot's share of the table.
 const TABLE_BYTES: usize = 7;
-/// No deadline of the row stands in the index on disk, as far as we know.
+/// As far as we know, the index on disk has no deadline of the row.
 const NOT_INDEXED: Timestamp = Timestamp::MIN;
 
 /// Rows in memory, see the module.
@@ -42,12 +41,12 @@ pub struct Cache {
     bytes: usize,
     /// Slots changed by the running overlay.
     changed: Vec<SlotId>,
-    /// What the keys and rows of these take.
+    /// Size of their keys and rows.
     changed_bytes: usize,
     /// Slots changed since the last spill was taken.
     dirty: Vec<SlotId>,
     due: DueSlots,
-    /// Slots and deadlines of the spill that is under way.
+    /// Slots and deadlines of the spill under way.
     spilling: Option<(Vec<SlotId>, DueSlots)>,
     /// Spills taken so far.
     spills: u32,
@@ -61,7 +60,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Returns the slot of `key`; `Err` with a new slot of an absent row when it was not cached.
+    /// Returns the slot of `key`; if it was not cached, `Err` with a new slot for an absent row.
     #[inline]
     pub fn find_or_insert(&mut self, key: &[u8]) -> Result<SlotId, SlotId> {
         let hash = self.hash(key);
@@ -95,10 +94,10 @@ impl Cache {
         self.slots[id].key()
     }
 
-    /// Makes `row` the slot's row, in the memory that its items have.
+    /// Decodes the slot's row into `row`, reusing the memory of its items.
     ///
     /// # Errors
-    /// When the bytes that were loaded are no row.
+    /// When the loaded bytes are not a row.
     #[inline]
     pub fn read(&self, id: SlotId, row: &mut Row) -> Result<(), RowError> {
         match self.slots[id].row() {
@@ -151,10 +150,10 @@ impl Cache {
         self.bytes += slot.bytes();
     }
 
-    /// Fills a new slot with the row that the store has.
+    /// Fills a new slot with the row from the store.
     ///
     /// # Errors
-    /// When the bytes are no row.
+    /// When the bytes are not a row.
     pub fn load(&mut self, id: SlotId, bytes: &[u8], rules: &Rules) -> Result<(), RowError> {
         let due = row::outline(bytes)?.due(rules);
         self.set_row(id, bytes);
@@ -162,11 +161,11 @@ impl Cache {
         Ok(())
     }
 
-    /// Sets a row from the changelog, `None` when its key was forgotten: committed, but not in the
-    /// store. At the end of the restore, [`Self::list_dirty`] has to follow.
+    /// Sets a row from the changelog, or `None` if its key was forgotten: it is committed, but not
+    /// in the store. [`Self::list_dirty`] must be called at the end of the restore.
     ///
     /// # Errors
-    /// When the bytes are no row.
+    /// When the bytes are not a row.
     pub fn restore(&mut self, key: &[u8], bytes: Option<&[u8]>) -> Result<(), RowError> {
         if let Some(bytes) = bytes {
             row::outline(bytes)?;
@@ -181,7 +180,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Lists the deadlines of all dirty rows; most rows of a restore were spilled meanwhile.
+    /// Lists the deadlines of all dirty rows. Called once, since a restore spills most rows
+    /// meanwhile.
     pub fn list_dirty(&mut self, rules: &Rules) {
         for &id in &self.dirty {
             if let Some(due) = self.slots[id].due(rules) {
@@ -195,7 +195,7 @@ impl Cache {
         self.changed.len()
     }
 
-    /// Returns the bytes of their keys and rows.
+    /// Returns the size of their keys and rows.
     pub fn changed_bytes(&self) -> usize {
         self.changed_bytes
     }
@@ -222,23 +222,24 @@ impl Cache {
         self.dirty.len()
     }
 
-    /// Returns the bytes that the rows take.
+    /// Returns the memory that the rows take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Tells whether a spill was taken and not yet [`Self::spilled`].
+    /// Returns whether a spill was taken and [`Self::spilled`] has not been called yet.
     pub fn is_spilling(&self) -> bool {
         self.spilling.is_some()
     }
 
-    /// Tells whether all dirty rows belong to transactions, and no other spill is under way.
+    /// Returns whether all dirty rows belong to transactions and no spill is under way.
     pub fn may_spill(&self) -> bool {
         self.changed.is_empty() && self.spilling.is_none()
     }
 
-    /// Returns all dirty rows, unsorted, for the store. Must follow [`Self::take_changes`]
-    /// directly, so that all of them belong to transactions that commit before the spill lands.
+    /// Returns all dirty rows, unsorted, for the store. Must directly follow
+    /// [`Self::take_changes`], so that all of them belong to transactions that commit before the
+    /// spill is applied.
     pub fn take_spill(&mut self, rules: &Rules) -> Spill {
         let dirty = std::mem::take(&mut self.dirty);
         let mut spill = Spill::default();
@@ -265,7 +266,7 @@ impl Cache {
         spill
     }
 
-    /// Notes that the store now has the rows of the last spill.
+    /// Records that the store now has the rows of the last spill.
     pub fn spilled(&mut self) {
         let (slots, _) = self.spilling.take().expect("a spill was taken before it is acknowledged");
         for id in slots {
@@ -273,7 +274,7 @@ impl Cache {
         }
     }
 
-    /// Adds about `limit` slots to `into` whose deadline may have passed and which are dirty.
+    /// Adds about `limit` dirty slots to `into` whose deadline may have passed.
     pub fn pop_due(&mut self, now_ms: Timestamp, limit: usize, into: &mut Vec<SlotId>) {
         if let Some((_, due)) = &mut self.spilling {
             due.pop(now_ms, limit, into);
@@ -281,20 +282,20 @@ impl Cache {
         self.due.pop(now_ms, limit, into);
     }
 
-    /// Notes that the index on disk lists a deadline which the row does not have.
+    /// Records that the index on disk has a deadline which the row does not have.
     pub fn stale_index_entry(&mut self, id: SlotId, entry: Due) {
         if self.slots[id].indexed_ms != entry.at_ms {
             self.stale.push(entry);
         }
     }
 
-    /// Notes under which deadline the index on disk lists the row.
+    /// Records the deadline under which the index on disk has the row.
     pub fn indexed_at(&mut self, id: SlotId, at_ms: Timestamp) {
         self.slots[id].indexed_ms = at_ms;
     }
 
-    /// Drops clean rows until the cache takes at most `target` bytes or has none left: finished
-    /// rows first, then those not used since the last time.
+    /// Evicts clean rows until the cache takes at most `target` bytes or has no clean rows left:
+    /// finished rows first, then those not used since the last call.
     pub fn evict(&mut self, target: usize) {
         for sweep in 0..3 {
             for _ in 0..self.slots.len() {
@@ -324,7 +325,7 @@ impl Cache {
     }
 }
 
-/// Spreads a hash over the bits that the table looks at.
+/// Spreads a hash over the bits that the table uses.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

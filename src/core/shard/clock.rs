@@ -1,18 +1,18 @@
-//! Shard time: how far the shard's inputs have come.
+//! Shard time: the progress of a shard's inputs.
 
 use crate::record::InputIndex;
 use crate::record::Timestamp;
 
-/// Tells shard time: the minimum, over the inputs, of wall time where the input is read to its
-/// end and of its last record's timestamp where it is not.
+/// Computes shard time: the minimum over the inputs of the wall time, if the input has been read to
+/// its end, or otherwise the timestamp of its last record.
 ///
-/// So an idle shard still reports on time, and one that catches up after days does not call every
-/// order overdue whose items stand further on in the backlog. Shard time never runs backwards.
+/// So an idle shard still reports on time, and a shard that catches up after days does not report
+/// orders as overdue whose items come later in the backlog. Shard time never goes backwards.
 ///
-/// An input that goes on behind what can be read is not at its end: its records are hidden by an
-/// open transaction, and shard time stands still until they are not.
+/// An input whose log continues past what can be read is not at its end: its next records are
+/// hidden by an open transaction, and shard time stands still until they become visible.
 ///
-/// Records whose timestamps cannot be used (S30) say nothing of how far their input has come.
+/// Records with unusable timestamps (S30) say nothing about the progress of their input.
 #[derive(Debug)]
 pub struct Clock {
     inputs: Vec<Reading>,
@@ -23,10 +23,10 @@ pub struct Clock {
 enum Reading {
     /// Nothing is known of the input yet.
     Unknown,
-    /// Records follow; the last one had this timestamp.
+    /// More records follow; the last one had this timestamp.
     Behind(Timestamp),
     AtEnd,
-    /// As [`Self::AtEnd`], but the log goes on since this wall time.
+    /// As [`Self::AtEnd`], but the log has continued since this wall time.
     Hidden(Timestamp),
 }
 
@@ -35,8 +35,8 @@ impl Clock {
         Self { inputs: vec![Reading::Unknown; inputs], now_ms: None }
     }
 
-    /// Notes a processed record; `None` if its timestamp cannot be used. Then shard time stands
-    /// still until the input's end, or another record, tells more.
+    /// Takes in a processed record; `None` if its timestamp cannot be used. Shard time then stands
+    /// still until the input's end or another record gives more information.
     pub fn record(&mut self, input: InputIndex, timestamp_ms: Option<Timestamp>) {
         match (timestamp_ms, &mut self.inputs[input]) {
             (Some(timestamp_ms), reading) => *reading = Reading::Behind(timestamp_ms),
@@ -45,20 +45,20 @@ impl Clock {
         }
     }
 
-    /// Notes that every record of the input was processed.
+    /// Records that every record of the input has been processed.
     pub fn reached_end(&mut self, input: InputIndex) {
         self.inputs[input] = Reading::AtEnd;
     }
 
-    /// Notes whether the log goes on behind what could be read of an input that is read to its end,
-    /// and since which wall time.
+    /// Records whether the log continues past what could be read of an input that is read to its
+    /// end, and since which wall time.
     pub fn goes_on(&mut self, input: InputIndex, since_ms: Option<Timestamp>) {
         if let reading @ (Reading::AtEnd | Reading::Hidden(_)) = &mut self.inputs[input] {
             *reading = since_ms.map_or(Reading::AtEnd, Reading::Hidden);
         }
     }
 
-    /// Tells since which wall time the log of an input goes on behind what can be read of it.
+    /// Returns since which wall time the log of an input has continued past what can be read.
     pub fn hidden_since(&self, input: InputIndex) -> Option<Timestamp> {
         match self.inputs[input] {
             Reading::Hidden(since_ms) => Some(since_ms),
@@ -66,7 +66,7 @@ impl Clock {
         }
     }
 
-    /// Notes that the end of the inputs is out of sight, as when no broker answers.
+    /// Records that the ends of the inputs are unknown, for example when no broker answers.
     pub fn lost_sight(&mut self) {
         for reading in &mut self.inputs {
             if matches!(reading, Reading::AtEnd) {
@@ -75,13 +75,13 @@ impl Clock {
         }
     }
 
-    /// Tells whether every input is read to its end.
+    /// Returns whether every input has been read to its end.
     pub fn at_end(&self) -> bool {
         self.inputs.iter().all(|reading| matches!(reading, Reading::AtEnd))
     }
 
-    /// Returns how old the last record of each input is: 0 where the input is read to its end,
-    /// `None` where nothing is known of it; where the rest is hidden, for how long it is.
+    /// Returns the age of the last record of each input: 0 if the input has been read to its end,
+    /// `None` if nothing is known about it; if the rest is hidden, for how long it has been.
     pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {
         let lag = |reading: &Reading| match *reading {
             Reading::Unknown => None,
@@ -93,7 +93,8 @@ impl Clock {
         self.inputs.iter().map(lag).collect()
     }
 
-    /// Returns shard time, or `None` while an input has shown neither a record nor its end.
+    /// Returns shard time, or `None` while the clock has seen neither a record nor the end of some
+    /// input.
     pub fn now(&mut self, wall_ms: Timestamp) -> Option<Timestamp> {
         let mut now = wall_ms;
         for reading in &self.inputs {

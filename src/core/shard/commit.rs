@@ -3,17 +3,17 @@
 use super::{Producer, Result, Spill, Store, Transaction};
 use crate::record::Offset;
 
-/// A transaction, and what follows when it has committed.
+/// A transaction, and what to do after it has committed.
 #[derive(Debug)]
 pub struct Commit {
     pub transaction: Transaction,
-    /// Rows up to and including this transaction.
+    /// Rows up to and including this transaction's.
     pub spill: Option<Spill>,
-    /// Where the changelog ends for us if the transaction holds no change.
+    /// The end of the changelog for us if the transaction contains no change.
     pub changelog_next: Offset,
 }
 
-/// A transaction is in; its shard may take the next one.
+/// The result of a successful commit; its shard may take the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
     /// First changelog offset that the shard's rows do not contain.
@@ -25,8 +25,8 @@ impl Commit {
     /// Commits the transaction, then applies the spill.
     ///
     /// # Errors
-    /// After [`super::Error::Outdated`] the same commit may be run again under a newer
-    /// assignment; after any other error its shard has to be dropped.
+    /// After [`super::Error::Outdated`] the same commit may be run again under a newer assignment;
+    /// after any other error its shard must be dropped.
     pub fn run<P: Producer, S: Store>(
         &mut self,
         producer: &mut P,

@@ -1,4 +1,5 @@
-//! What a shard has done since it was opened: counted when it is committed, not when it is tried.
+//! What a shard has done since it was opened: counted when it is committed, not when it is
+//! attempted.
 
 use crate::record::InputIndex;
 use crate::{
@@ -23,27 +24,28 @@ static COMPLETION_BOUNDS_MS: [u64; 12] = [
     604_800_000,
 ];
 
-/// What was done in some time; see [`Ledger`].
+/// Counts for some period of time; see [`Ledger`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counters {
     /// Records taken from each input.
     pub records: Vec<u64>,
-    /// Those of them whose timestamp cannot be used (S30), by input.
+    /// Those of them with an unusable timestamp (S30), by input.
     pub unusable_times: Vec<u64>,
     /// By outcome, in the order of [`OUTCOMES`].
     pub outcomes: [u64; OUTCOMES.len()],
     /// By reason, in the order of [`REASONS`].
     pub dead_letters: [u64; REASONS.len()],
-    /// The same of each input.
+    /// The same for each input.
     pub refused: Vec<[u64; REASONS.len()]>,
     pub completions: u64,
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,
-    /// From the expectation to the completion, by the records' timestamps.
+    /// Time from the expectation to the completion, by the records' timestamps.
     pub completion_ms: Histogram<12>,
     /// Input records that were deleted before they were read.
     pub lost_records: u64,
-    /// Input partitions whose topic was found deleted and made again, and read from its start.
+    /// Input partitions whose topic was found deleted and recreated, and which are read from the
+    /// start.
     pub recreated_inputs: u64,
     /// Keys looked up in memory; those of them that had to be looked up in the store; those that
     /// were known to be new.
@@ -71,7 +73,7 @@ impl Counters {
         }
     }
 
-    /// Returns the sums of both.
+    /// Returns the sum of both.
     pub fn plus(&self, other: &Self) -> Self {
         let mut sum = self.clone();
         sum.add(other);
@@ -102,7 +104,7 @@ impl Counters {
         self.outcomes[outcome as usize] += 1;
     }
 
-    /// Counts what was emitted at `at`. Clocks that disagree make a completion take no time.
+    /// Counts what was emitted at `at`. If clocks disagree, a completion counts as taking no time.
     pub fn emitted(&mut self, emitted: &Emitted, at: Timestamp) {
         if let Emitted::Completion { late, expected_at } = emitted {
             self.completions += 1;
@@ -118,7 +120,7 @@ impl Counters {
     }
 }
 
-/// What is counted of a shard, by how far it has come. What does not commit is dropped with its
+/// The counts of a shard, by how far they have progressed. What does not commit is dropped with its
 /// shard and never counted: it is done again.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -131,26 +133,25 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Begins with what opening the shard has found, which the first commit settles.
+    /// Starts with what was found while opening the shard, which the first commit settles.
     pub fn new(found: Counters) -> Self {
         let none = Counters::new(found.records.len());
         Self { committed: none.clone(), taken: none, running: found }
     }
 
-    /// Tells whether a record of the input has had a timestamp that cannot be used, committed or
-    /// not.
+    /// Returns whether a record of the input has had an unusable timestamp, committed or not.
     pub fn has_unusable_times(&self, input: InputIndex) -> bool {
         let all = [&self.committed, &self.taken, &self.running];
         all.iter().any(|counters| counters.unusable_times[input] > 0)
     }
 
-    /// Ends the running overlay, which is to be committed.
+    /// Ends the running overlay, which is about to be committed.
     pub fn take(&mut self) {
         let none = Counters::new(self.running.records.len());
         self.taken = std::mem::replace(&mut self.running, none);
     }
 
-    /// Counts what was taken: it is in.
+    /// Counts what was taken: it has been committed.
     pub fn commit(&mut self) {
         self.committed.add(&self.taken);
         self.taken = Counters::new(self.running.records.len());

@@ -1,9 +1,9 @@
-//! Deadlines that have passed: those of dirty rows are listed in memory, all others on disk.
+//! Fires deadlines that have passed: those of dirty rows are in memory, all others on disk.
 
 use super::{Due, Result, Running, Store, cache::SlotId};
 use crate::{codec::output::Time, matching::Event, record::Timestamp};
 
-/// How often the index of deadlines on disk is looked at, in shard time.
+/// How often the deadline index on disk is read, in shard time.
 const DUE_INTERVAL_MS: Timestamp = 1_000;
 
 impl<S: Store> Running<S> {
@@ -11,7 +11,7 @@ impl<S: Store> Running<S> {
     /// is full.
     ///
     /// # Errors
-    /// When rows cannot be read; the shard has to be dropped then.
+    /// When rows cannot be read; the shard must be dropped then.
     pub fn tick(&mut self, wall_ms: Timestamp) -> Result<()> {
         if !self.cache.is_spilling() {
             self.key_filter.start_over();
@@ -21,7 +21,7 @@ impl<S: Store> Running<S> {
             return Ok(());
         }
         let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
-        // Each makes a row and an output, and the index on disk may bring as many again.
+        // Each causes a row and an output, and the index on disk may add as many again.
         let limit = self.limits.deadlines_max.min((self.room() / 4).max(1));
         let mut slots = std::mem::take(&mut self.slots);
         slots.clear();
@@ -44,13 +44,13 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    /// Tells whether the index on disk goes on behind what was looked at so far: [`Self::tick`] has
-    /// more to do.
+    /// Returns whether the index on disk continues past what has been read so far: [`Self::tick`]
+    /// has more to do.
     pub fn has_more_due(&self) -> bool {
         self.due_goes_on
     }
 
-    /// Returns the next entries of the index on disk, which is asked about once a second.
+    /// Returns the next entries of the index on disk, which is read once a second.
     fn list_due(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Due>> {
         if !self.stored || now < self.due_listed_until.saturating_add(DUE_INTERVAL_MS) {
             return Ok(Vec::new());
@@ -63,7 +63,7 @@ impl<S: Store> Running<S> {
         Ok(listed)
     }
 
-    /// Fires every deadline of the row that is due.
+    /// Fires every due deadline of the row.
     fn fire(&mut self, slot: SlotId, now: Timestamp) -> Result<()> {
         while self.cache.due(slot, &self.plan.rules).is_some_and(|due| due <= now) {
             self.step(slot, Event::Tick, Time::of(now), None)?;

@@ -1,14 +1,14 @@
-//! Deadlines of the rows that the store does not know yet.
+//! Deadlines of rows that are not in the store yet.
 
 use std::collections::BTreeMap;
 
 use crate::record::Timestamp;
 
-/// Deadlines are kept by buckets of about a second, so they fire up to that late.
+/// Deadlines are grouped into buckets of about a second, so they fire up to a second late.
 const BUCKET_BITS: u32 = 10;
 
-/// Slots of dirty rows by their deadline. Like the index on disk it is a hint: a slot may be
-/// listed under a deadline that its row no longer has, never the other way round.
+/// Slots of dirty rows by their deadline. Like the index on disk it is a hint: a slot may be listed
+/// under a deadline that its row no longer has, but no deadline is missing.
 #[derive(Debug, Default)]
 pub struct DueSlots {
     buckets: BTreeMap<Timestamp, Vec<u32>>,

@@ -1,35 +1,35 @@
-//! Whose shard it is, and what must not change under its rows.
+//! Whom a shard belongs to, and what must not change under its rows.
 //!
-//! It is committed beside the offsets, so that a worker with another object, or with one whose
-//! rules the rows were not made by, is refused before it does anything. In Kubernetes the API
-//! server refuses such a change already; this is the lock where nobody else looks.
+//! It is committed with the offsets, so that a worker with another object, or with different rules
+//! than those that made the rows, is rejected before it does anything. In Kubernetes the API server
+//! already rejects such a change; this protects all other cases.
 
 use std::{fmt, num::NonZeroU32};
 
 use crate::matching::Counting;
 
-/// Topics that take more than this as text are told apart by a hash: a broker accepts 4,096 bytes
-/// beside an offset, of which positions and ages need half.
+/// Topics that take more than this as text are identified by a hash: a broker accepts 4,096 bytes
+/// of metadata with an offset, of which positions and ages need half.
 const TOPICS_BYTES_MAX: usize = 1_000;
 
-/// Whose shard it is, and what must not change under its rows.
+/// Whom a shard belongs to, and what must not change under its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// `None` outside of Kubernetes.
     pub namespace: Option<String>,
     /// The object's name.
     pub name: String,
-    /// As Kubernetes numbers objects. An object that is made again goes on with the state of the
-    /// one before, so this one is only told.
+    /// The object's uid in Kubernetes. A recreated object continues with the state of the previous
+    /// one, so this is for information only.
     pub uid: Option<String>,
     pub counting: Counting,
     /// The expected topic, then the observed ones by name.
     pub topics: Topics,
-    /// How many partitions the inputs have; `None` where an older version has committed.
+    /// The number of partitions of the inputs; `None` if an older version has committed.
     pub partitions: Option<NonZeroU32>,
 }
 
-/// Input topics, by name or, where those are long, by a hash of their names.
+/// Input topics, by name or, if the names are long, by a hash of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topics {
     Named(Vec<String>),
@@ -37,7 +37,7 @@ pub enum Topics {
 }
 
 impl Topics {
-    /// Returns the topics, by name where they are short enough.
+    /// Returns the topics, by name if they are short enough.
     pub fn of(names: &[String]) -> Self {
         let text = names.join(",");
         if text.len() <= TOPICS_BYTES_MAX {
@@ -55,7 +55,7 @@ impl Topics {
     }
 }
 
-/// What is committed says that the shard is not for this object. Each field as text.
+/// The committed identity shows that the shard is not for this object. Each field as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     pub field: &'static str,
@@ -93,7 +93,7 @@ impl fmt::Display for Mismatch {
 }
 
 impl Identity {
-    /// Returns the object's namespace and name as people write them.
+    /// Returns the object's namespace and name in readable form.
     pub fn object(&self) -> String {
         match &self.namespace {
             Some(namespace) => format!("{namespace}/{}", self.name),
@@ -101,10 +101,10 @@ impl Identity {
         }
     }
 
-    /// Returns the first field in which what is committed differs from ours.
+    /// Returns the first field in which the committed identity differs from ours.
     ///
-    /// Namespaces are compared where both are known: an object may move from a file into a cluster.
-    /// So are numbers of partitions, which older versions have not committed.
+    /// Namespaces are compared only if both are known: an object may move from a file into a
+    /// cluster. The same goes for numbers of partitions, which older versions do not commit.
     pub fn mismatch(&self, committed: &Self) -> Option<Mismatch> {
         let elsewhere = match (&self.namespace, &committed.namespace) {
             (Some(ours), Some(theirs)) => ours != theirs,
@@ -141,7 +141,7 @@ impl Identity {
         })
     }
 
-    /// Returns what is written beside an offset: words without spaces of their own.
+    /// Returns the text to write with an offset: words that contain no spaces.
     pub(super) fn words(&self) -> impl Iterator<Item = String> {
         let namespace = self.namespace.as_deref().unwrap_or("-");
         let topics = match &self.topics {
@@ -159,7 +159,7 @@ impl Identity {
         .flatten()
     }
 
-    /// Reads what [`Self::words`] has written; `None` where something is missing or unknown.
+    /// Parses what [`Self::words`] has written; `None` if something is missing or unknown.
     pub(super) fn read<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
         let (mut object, mut uid, mut counting, mut topics) = (None, None, None, None);
         let mut partitions = None;

@@ -2,7 +2,7 @@
 
 use super::Error;
 
-/// What always holds of a shard; `docs/architecture.md` says more of each.
+/// The invariants of a shard; `docs/architecture.md` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Invariant {
@@ -39,13 +39,13 @@ impl Invariant {
         }
     }
 
-    /// Says that it does not hold.
+    /// Returns the error for its violation.
     pub fn violated(self, what: String) -> Error {
         Error::Violated { invariant: self, what }
     }
 }
 
-/// Returns an [`Error::Violated`] from the function around it when a condition does not hold; in
+/// Returns an [`Error::Violated`] from the enclosing function if a condition does not hold; in
 /// every build: `check!(R2, end >= start, "shard {shard} ends at {end}")`.
 #[macro_export]
 macro_rules! check {

@@ -1,8 +1,8 @@
-//! Which keys the store may hold. Most keys that are not in memory are new, and this says so
-//! without asking the store.
+//! Which keys the store may contain. Most keys that are not in memory are new, and this filter
+//! recognizes them without a look-up in the store.
 //!
-//! Promise: a key that the store holds is never called new. Ban: nothing is read from it but that;
-//! it forgets nothing, so a key that was forgotten only costs a look-up.
+//! Promise: a key in the store is never reported as new. Ban: nothing else is concluded from it; it
+//! never removes a key, so a key that was forgotten only costs a look-up.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -11,11 +11,11 @@ use foldhash::fast::FixedState;
 
 use super::{Batch, Result, Store, row_of};
 
-/// 1 % of new keys are looked up by mistake.
+/// With this, 1 % of new keys are looked up needlessly.
 const BITS_PER_KEY: usize = 10;
 /// Keys of the first layer; each further one holds four times as many.
 const FIRST_LAYER_KEYS: usize = 1 << 14;
-/// Keys that are read from the store at a time, so that records are not held up for long.
+/// Keys read from the store at a time, so that records are not delayed for long.
 const SCANNED_MAX: usize = 5_000;
 
 /// A set of keys that grows by layers, within a bound.
@@ -33,40 +33,40 @@ struct Layer {
     keys_max: usize,
 }
 
-/// How far it is known what the store holds.
+/// How much is known about the content of the store.
 enum State {
-    /// Up to this key, in the store's order, and whatever was spilled since.
+    /// Everything up to this key, in the store's order, and everything spilled since.
     Scanning(Option<Vec<u8>>),
     Complete,
     /// There was no room for more keys, but many of them may have been forgotten since.
     Overflowed,
-    /// The store holds more keys than the memory is for.
+    /// The store contains more keys than the memory allows for.
     TooMany,
 }
 
 impl KeyFilter {
-    /// Returns the set of an empty store.
+    /// Returns the filter of an empty store.
     pub fn of_empty_store(bytes_max: usize) -> Self {
         let (state, hasher) = (State::Complete, FixedState::default());
         Self { layers: Vec::new(), bytes_max, state, has_overflowed: false, hasher }
     }
 
-    /// Returns the set of a store that has to be looked through first; see [`Self::scan`].
+    /// Returns the filter of a store that has to be scanned first; see [`Self::scan`].
     pub fn of_filled_store(bytes_max: usize) -> Self {
         Self { state: State::Scanning(None), ..Self::of_empty_store(bytes_max) }
     }
 
-    /// Sets how much memory it may take.
+    /// Sets how much memory it may use.
     pub fn set_bytes_max(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max;
     }
 
-    /// Returns the memory that it takes.
+    /// Returns the memory that it uses.
     pub fn bytes(&self) -> usize {
         self.layers.iter().map(|layer| layer.filter.num_bits() / 8).sum()
     }
 
-    /// Tells whether the store may hold the key.
+    /// Returns whether the store may contain the key.
     #[inline]
     pub fn may_hold(&self, key: &[u8]) -> bool {
         if !matches!(self.state, State::Complete) {
@@ -77,7 +77,7 @@ impl KeyFilter {
         self.layers.iter().rev().any(|layer| layer.filter.contains_hash(hash))
     }
 
-    /// Notes the keys of a spill; before it lands, so that the store never holds more.
+    /// Adds the keys of a spill; before it is applied, so that the store never contains more.
     pub fn add(&mut self, rows: &Batch) {
         for (key, value) in rows.iter() {
             if row_of(value).is_some() {
@@ -86,7 +86,7 @@ impl KeyFilter {
         }
     }
 
-    /// Reads the next keys of the store, until it is known what the store holds.
+    /// Reads the next keys of the store, until its content is known.
     ///
     /// # Errors
     /// As [`Store::scan`].
@@ -104,7 +104,7 @@ impl KeyFilter {
             self.state = if shown == SCANNED_MAX {
                 State::Scanning(last)
             } else if self.has_overflowed && self.keys() > self.keys_max() / 2 {
-                // It would overflow again soon, and again be read for little.
+                // It would soon overflow again, and the scan would be repeated for little benefit.
                 State::TooMany
             } else {
                 State::Complete
@@ -113,7 +113,7 @@ impl KeyFilter {
         Ok(())
     }
 
-    /// Begins anew after an overflow. Only while no spill is under way: its keys would be missed.
+    /// Starts again after an overflow. Only while no spill is under way: its keys would be missed.
     pub fn start_over(&mut self) {
         if matches!(self.state, State::Overflowed) {
             self.layers.clear();
@@ -146,7 +146,7 @@ impl KeyFilter {
         }
     }
 
-    /// Adds a layer, or frees them all where there is no room for it.
+    /// Adds a layer, or frees all layers if there is no room for it.
     fn grow(&mut self) {
         let keys_max = self.layers.last().map_or(FIRST_LAYER_KEYS, |layer| layer.keys_max * 4);
         if self.bytes() + keys_max * BITS_PER_KEY / 8 > self.bytes_max {

@@ -1,20 +1,20 @@
-//! Rows of many items, kept as they are while a batch is processed: to read, search and write such
-//! a row for each of its records would cost the square of its items.
+//! Rows with many items, kept decoded while a batch is processed: reading, searching and writing
+//! such a row for each of its records would have a cost quadratic in its items.
 
 use std::collections::BTreeMap;
 
 use super::cache::{Cache, SlotId};
 use crate::matching::{Counting, Row};
 
-/// Bytes of rows that are kept beside each other.
+/// Maximum total size of the rows that are kept.
 const KEPT_BYTES_MAX: usize = 8 << 20;
 
-/// The large rows of a batch, by their place in the cache, which has them as they were before it.
+/// The large rows of a batch, by cache slot; the cache has them as they were before the batch.
 #[derive(Debug, Default)]
 pub struct LargeRows {
     rows: BTreeMap<SlotId, Kept>,
     bytes: usize,
-    /// Those of rows that differ from what the cache has.
+    /// Size of the rows that differ from the cache.
     changed_bytes: usize,
 }
 
@@ -28,7 +28,7 @@ struct Kept {
 /// What has happened to a row in this batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Past {
-    /// It differs from what the cache has.
+    /// It differs from the row in the cache.
     pub changed: bool,
     pub uses: u32,
 }
@@ -40,7 +40,7 @@ impl Past {
 }
 
 impl LargeRows {
-    /// Returns the bytes of the rows that have changed and that the cache does not have yet.
+    /// Returns the size of the changed rows that the cache does not have yet.
     pub fn changed_bytes(&self) -> usize {
         self.changed_bytes
     }
@@ -57,8 +57,8 @@ impl LargeRows {
         Some((row, past))
     }
 
-    /// Keeps a row, with an index of its items if they are counted by `index`, and writes others
-    /// back if they become too many.
+    /// Keeps a row, with an index of its items if they are counted by `index`, and writes other
+    /// rows back if there are too many.
     pub fn keep(
         &mut self,
         slot: SlotId,
@@ -79,7 +79,7 @@ impl LargeRows {
         self.rows.insert(slot, Kept { row, bytes, past });
     }
 
-    /// Writes all rows that have changed to the cache, and keeps none.
+    /// Writes all changed rows to the cache, and keeps none.
     pub fn write_back(&mut self, cache: &mut Cache) {
         (self.bytes, self.changed_bytes) = (0, 0);
         for (slot, mut kept) in std::mem::take(&mut self.rows) {

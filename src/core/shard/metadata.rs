@@ -1,11 +1,11 @@
-//! What is committed beside each input offset, as its metadata.
+//! The metadata that is committed with each input offset.
 //!
 //! ```text
 //! <topic id of the changelog> [<open>,<overdue>,<unexpected>,<finished> [<ages> [<name>=<value>
 //! …]]]
 //! ```
 //!
-//! The first three words are those of older versions, which read what they know of the rest.
+//! The first three words are those of older versions, which read as much of the rest as they know.
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
@@ -13,7 +13,7 @@ use super::{Ages, Identity, RowCounts};
 use crate::codec::Partitioner;
 use crate::record::Offset;
 
-/// What is committed beside each input offset, and with the rows: all are of the same moment.
+/// The metadata committed with each input offset, and with the rows: all from the same moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// The changelog that holds the rows of everything before the offset; see
@@ -21,31 +21,31 @@ pub struct Metadata {
     pub changelog_id: String,
     /// The shard's rows; `None` when another tool has set the offset.
     pub rows: Option<RowCounts>,
-    /// Since when its open keys wait; `None` beside all inputs but the first.
+    /// Since when its open keys have been waiting; `None` for all inputs except the first.
     pub ages: Option<Ages>,
-    /// Where every input stands, in their order, so that one offset which a broker still has brings
-    /// the others back. Empty when an older version or another tool has set the offset.
+    /// The position of every input, in order, so that a single offset which a broker still has
+    /// restores the others. Empty if an older version or another tool has set the offset.
     pub positions: Vec<Position>,
-    /// Whose shard it is; `None` when an older version or another tool has set the offset, and
-    /// beside all inputs but the first.
+    /// Whom the shard belongs to; `None` if an older version or another tool has set the offset,
+    /// and for all inputs except the first.
     pub identity: Option<Identity>,
-    /// How the inputs are partitioned, as their records have shown; `None` while that is not known
-    /// or not asked for, and beside all inputs but the first.
+    /// The inputs' partitioner, as their records have shown; `None` while it is unknown or not
+    /// needed, and for all inputs except the first.
     pub partitioner: Option<Partitioner>,
 }
 
-/// Where an input stands.
+/// The position of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// Which incarnation of the topic it is: one that is made again has another id. Empty where the
-    /// brokers number none.
+    /// Identifies the incarnation of the topic: a recreated one has another id. Empty if the
+    /// brokers do not assign ids.
     pub topic_id: String,
     /// First offset not yet processed.
     pub next: Offset,
 }
 
 impl Metadata {
-    /// Returns what is committed beside the inputs but the first: once is enough for the rest.
+    /// Returns the metadata for the inputs except the first: the rest is needed only once.
     pub fn brief(&self) -> Self {
         let (changelog_id, positions) = (self.changelog_id.clone(), self.positions.clone());
         Self { changelog_id, rows: self.rows, positions, ..Self::default() }
@@ -74,7 +74,7 @@ impl fmt::Display for Metadata {
 impl FromStr for Metadata {
     type Err = Infallible;
 
-    /// Reads what is there: whatever another tool has written carries no counts.
+    /// Parses the metadata: whatever another tool has written contains no counts.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let mut words = text.split(' ');
         let changelog_id = words.next().unwrap_or_default().to_owned();

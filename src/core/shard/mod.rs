@@ -1,8 +1,8 @@
-//! One shard: what is known of its keys, and how a batch of records becomes one transaction.
+//! One shard: the state of its keys, and how a batch of records becomes one transaction.
 //!
 //! Promise: committed output, rows and offsets are those of the pure core run over the committed
-//! input, whatever crashes in between. Ban: no Kafka client and no RocksDB here; both are ports,
-//! so that the simulator runs this very code.
+//! input, whatever crashes in between. Ban: no Kafka client and no RocksDB here; both are ports, so
+//! that the simulator runs exactly this code.
 
 mod ages;
 mod assignment;

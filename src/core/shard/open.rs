@@ -1,5 +1,4 @@
-//! How a shard comes up: each state consumes the last, so processing before restoring does not
-//! compile.
+//! Opens a shard: each state consumes the last, so processing before restoring does not compile.
 //!
 //! ```text
 //!  Opening ──fence──► Fenced ──locate──► Located ──restore──► Running
@@ -20,15 +19,15 @@ use super::{
 use crate::record::{Offset, ShardId};
 use crate::{codec::input::Scratch, matching::Row, record::Timestamp};
 
-/// Reads in a row that may bring a restore no further before it is given up.
+/// Consecutive reads without progress after which a restore is given up.
 const STALLED_READS_MAX: u32 = 60;
 
-/// What opening a shard takes besides Kafka and the store.
+/// What opening a shard needs besides Kafka and the store.
 pub struct Opening<'a> {
     pub plan: &'a Arc<Plan>,
     pub shard: ShardId,
     pub limits: Limits,
-    /// Returns wall time in milliseconds, for the age of the store: opening may take long.
+    /// Returns the wall time in milliseconds, for the age of the store: opening may take long.
     pub wall_ms: &'a dyn Fn() -> Timestamp,
     pub progress: &'a Progress,
 }
@@ -39,12 +38,12 @@ struct Fenced<'a, P> {
     producer: P,
 }
 
-/// It is known where input and changelog have to be read from and to.
+/// It is known from where to where input and changelog must be read.
 struct Located<'a, P, C> {
     opening: Opening<'a>,
     producer: P,
     changelog: C,
-    /// Where the inputs go on.
+    /// Where the inputs continue.
     start: Start,
     /// What was committed when the shard was taken over, by input.
     committed: Vec<Option<CommittedOffset>>,
@@ -71,8 +70,8 @@ impl<'a> Opening<'a> {
 }
 
 impl<'a, P> Fenced<'a, P> {
-    /// R-5: first the stable committed offsets, then the changelog's end. The other way round, a
-    /// transaction that ends in between would be in the offsets and not in the rows.
+    /// R-5: first the stable committed offsets, then the changelog's end. In the opposite order, a
+    /// transaction that ends in between would be in the offsets but not in the rows.
     fn locate<B: Broker>(self, broker: &B) -> Result<Located<'a, P, B::Changelog>> {
         let Self { opening, producer } = self;
         opening.enter(Phase::Locate);
@@ -82,8 +81,8 @@ impl<'a, P> Fenced<'a, P> {
         let bounds = changelog.bounds()?;
         let inputs = broker.inputs(opening.shard)?;
         let start = opening.start(&committed, inputs, &changelog.topic_id(), bounds);
-        // An owner that was overtaken meanwhile sees what others have processed gone, and rows that
-        // belong to offsets which it has not seen.
+        // An owner that was overtaken meanwhile finds that input which others have processed is
+        // gone, and rows that belong to offsets which it has not seen.
         if start.is_err() && broker.committed(opening.shard)? != committed {
             return Err(overtaken());
         }
@@ -92,7 +91,7 @@ impl<'a, P> Fenced<'a, P> {
     }
 }
 
-/// Says that a newer owner has committed while this one opened the shard.
+/// Returns the error that a newer owner has committed while this one opened the shard.
 fn overtaken() -> Error {
     Error::Fenced("offsets were committed since the shard was taken over".to_owned())
 }
@@ -102,7 +101,7 @@ impl Opening<'_> {
         self.progress.enter(phase, (self.wall_ms)());
     }
 
-    /// Returns where the inputs go on, if what is committed belongs to what is there.
+    /// Returns where the inputs continue, if the committed offsets match the existing topics.
     fn start(
         &self,
         committed: &[Option<CommittedOffset>],
@@ -116,7 +115,7 @@ impl Opening<'_> {
         Start::find(self, committed, inputs, changelog)
     }
 
-    /// Refuses a changelog that is not the one which the committed offsets belong to.
+    /// Rejects a changelog other than the one that the committed offsets belong to.
     fn check_changelog(&self, committed: &[Option<CommittedOffset>], topic_id: &str) -> Result<()> {
         let other = committed.iter().flatten().map(|offset| &offset.metadata.changelog_id);
         match other.into_iter().find(|id| !id.is_empty() && *id != topic_id) {
@@ -131,7 +130,7 @@ impl Opening<'_> {
         }
     }
 
-    /// Takes over what an earlier owner has learnt of how the inputs are partitioned.
+    /// Takes over what an earlier owner has learnt about the inputs' partitioner.
     fn remember_partitioner(&self, committed: &[Option<CommittedOffset>]) {
         let offsets = committed.iter().flatten();
         if let Some(learnt) = { offsets }.find_map(|offset| offset.metadata.partitioner) {
@@ -139,7 +138,7 @@ impl Opening<'_> {
         }
     }
 
-    /// Refuses to go on with what another object, or one of other rules, has committed.
+    /// Rejects what another object, or one with different rules, has committed.
     fn check_identity(&self, committed: &[Option<CommittedOffset>]) -> Result<()> {
         let identities = committed.iter().flatten().filter_map(|offset| {
             let theirs = offset.metadata.identity.as_ref()?;
@@ -153,8 +152,8 @@ impl Opening<'_> {
         }
     }
 
-    /// Returns where in the changelog the store stands, and since when tombstones matter to it;
-    /// wipes a store that cannot be trusted.
+    /// Returns the store's position in the changelog, and since when tombstones matter to it; wipes
+    /// a store that cannot be trusted.
     fn resume<S: Store>(
         &self,
         store: &mut S,
@@ -189,7 +188,7 @@ impl Opening<'_> {
         Ok((bounds.start, now_ms))
     }
 
-    /// Tells whether tombstones written after `since_ms` may be gone.
+    /// Returns whether tombstones written after `since_ms` may be gone.
     fn is_outdated(&self, since_ms: Timestamp) -> bool {
         let kept_ms = i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX);
         (self.wall_ms)() - since_ms > kept_ms
@@ -259,9 +258,9 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             let why = "restoring took longer than the changelog keeps tombstones";
             return Err(Error::Corrupt(why.to_owned()));
         }
-        // R-5: rows and offsets are of the same moment. An owner that was overtaken meanwhile may
-        // have read rows that a newer one has committed since, beside the offsets and counts of
-        // before. Whoever commits rows commits offsets with them, so equal offsets rule that out.
+        // R-5: rows and offsets are from the same moment. An owner that was overtaken meanwhile may
+        // have read rows that a newer one has committed since, with the offsets and counts from
+        // before. Rows are always committed together with offsets, so equal offsets rule that out.
         if broker.committed(self.opening.shard)? != self.committed {
             return Err(overtaken());
         }
@@ -273,8 +272,8 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         Ok((shard, self.producer))
     }
 
-    /// Returns the rows up to the changelog's end, and since when they wait, if the committed
-    /// offsets tell.
+    /// Returns the counts of the rows up to the changelog's end, and since when they have been
+    /// waiting, if the committed offsets contain that.
     fn counts(&self) -> Option<(RowCounts, Ages)> {
         self.committed.iter().flatten().find_map(|offset| {
             let metadata = &offset.metadata;
@@ -288,7 +287,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         if shard.changelog_next < self.bounds.end {
             self.changelog.seek(shard.changelog_next)?;
         }
-        // By position, not by the last change seen: markers and holes hold no change.
+        // By position, not by the last change seen: markers and gaps contain no change.
         while shard.changelog_next < self.bounds.end {
             let (cache, id) = (&mut shard.cache, shard.id);
             let mut failed = None;

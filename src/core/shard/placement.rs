@@ -1,9 +1,9 @@
-//! Whether records lie in the partition that their key belongs to (S28).
+//! Checks whether records are in the partition that their key belongs to (S28).
 //!
-//! Promise: a partitioner is taken for an input's own only on the evidence of many keys, and for
-//! the reconciliation's only when all inputs have the same; until then no record is refused.
-//! Shared by all shards of a process, since one shard sees one partition; once it is known, a
-//! record costs one hash of its key.
+//! Promise: a partitioner is attributed to an input only on the evidence of many keys, and to the
+//! reconciliation only if all inputs have the same; until then no record is rejected. Shared by all
+//! shards of a process, since one shard sees one partition; once the partitioner is known, a record
+//! costs one hash of its key.
 
 use std::{
     fmt::Write,
@@ -18,15 +18,15 @@ use super::{Error, Result, query::key_hash};
 use crate::codec::Partitioner;
 use crate::record::{InputIndex, ShardId};
 
-/// Keys that have to fit before a partitioner is believed to be an input's.
+/// Number of matching keys before a partitioner is attributed to an input.
 const KEYS_MIN: usize = 32;
-/// Keys that are looked at before an input is believed to have no partitioner that is known here,
-/// or to have one though only one of its partitions was seen.
+/// Number of keys that are examined before an input is considered to have no known partitioner, or
+/// to have one although only one of its partitions was seen.
 const KEYS_MAX: usize = 64;
-/// One key in so many may be elsewhere, as one that was sent by hand.
+/// One in this many keys may be misplaced, for example if it was sent by hand.
 const STRAY_SHARE: usize = 32;
 
-/// How the partition of a key is to be known.
+/// How the partition of a key is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitioning {
     /// From the records.
@@ -36,21 +36,21 @@ pub enum Partitioning {
     Unchecked,
 }
 
-/// Where a record should be that is elsewhere.
+/// Where a misplaced record should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Misplaced {
     pub belongs: u32,
     pub partitioner: Partitioner,
 }
 
-/// What is known of how the inputs are partitioned; see the module.
+/// What is known about the inputs' partitioner; see the module.
 #[derive(Debug)]
 pub struct Placement {
     partitioning: Partitioning,
     partitions: NonZeroU32,
     /// In the order of their numbers.
     topics: Vec<String>,
-    /// What holds for every record; a [`code`], or [`UNKNOWN`], [`ALL_FIT`], [`CONFLICT`].
+    /// The rule for every record; a [`code`], or [`UNKNOWN`], [`ALL_FIT`], [`CONFLICT`].
     rule: AtomicU8,
     inputs: Vec<Input>,
     conflict: OnceLock<String>,
@@ -59,7 +59,7 @@ pub struct Placement {
 const UNKNOWN: u8 = 0;
 const ALL_FIT: u8 = 254;
 const CONFLICT: u8 = 255;
-/// Of an input: it has none of the partitioners.
+/// For an input: none of the partitioners fits.
 const NONE_FITS: u8 = 255;
 
 fn code(partitioner: Partitioner) -> u8 {
@@ -81,7 +81,7 @@ struct Input {
     evidence: Mutex<Evidence>,
 }
 
-/// The different keys of an input that were looked at.
+/// The different keys of an input that were examined.
 #[derive(Debug, Default)]
 struct Evidence {
     hashes: Vec<u64>,
@@ -92,7 +92,7 @@ struct Evidence {
 }
 
 impl Placement {
-    /// Returns what is known before any record: what `partitioning` says.
+    /// Returns what is known before any record, according to `partitioning`.
     pub fn new(partitioning: Partitioning, topics: Vec<String>, partitions: NonZeroU32) -> Self {
         let rule = match partitioning {
             // All keys belong to the only partition there is.
@@ -106,12 +106,12 @@ impl Placement {
         Self { partitioning, partitions, topics, rule: AtomicU8::new(rule), inputs, conflict }
     }
 
-    /// Returns the placement of inputs that nobody checks.
+    /// Returns the placement of inputs that are not checked.
     pub fn unchecked() -> Self {
         Self::new(Partitioning::Unchecked, Vec::new(), NonZeroU32::MIN)
     }
 
-    /// Returns the partitioner, if it is known; see [`Self::learnt`] for where from.
+    /// Returns the partitioner, if it is known; see [`Self::learnt`] for its source.
     pub fn partitioner(&self) -> Option<Partitioner> {
         match self.partitioning {
             Partitioning::Named(partitioner) => Some(partitioner),
@@ -124,12 +124,13 @@ impl Placement {
         self.partitioning
     }
 
-    /// Returns the partitioner that the records have shown, to be committed beside the offsets.
+    /// Returns the partitioner learnt from the records, to be committed with the offsets.
     pub fn learnt(&self) -> Option<Partitioner> {
         self.partitioner().filter(|_| self.partitioning == Partitioning::Auto)
     }
 
-    /// Takes over what an earlier process has learnt and committed, if nothing else is known.
+    /// Takes over the partitioner that an earlier process has learnt and committed, if none is
+    /// known yet.
     pub fn remember(&self, learnt: Partitioner) {
         if self.partitioning == Partitioning::Auto {
             self.decide(code(learnt));
@@ -141,16 +142,16 @@ impl Placement {
         self.conflict.get().map(String::as_str)
     }
 
-    /// Refuses to go on when the inputs cannot be reconciled.
+    /// Fails if the inputs cannot be reconciled.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] with each topic, what it uses, and the remedy.
+    /// [`Error::Misconfigured`] with each topic, its partitioner, and the remedy.
     pub fn agreed(&self) -> Result<()> {
         self.conflict().map_or(Ok(()), |why| Err(Error::Misconfigured(why.to_owned())))
     }
 
-    /// Returns where a record of `input` in `shard` should be, `None` when it is there or that is
-    /// not known.
+    /// Returns where a record of `input` in `shard` should be; `None` if it is there, or that is
+    /// unknown.
     ///
     /// # Errors
     /// As [`Self::agreed`].
@@ -172,7 +173,7 @@ impl Placement {
         self.agreed().map(|()| None)
     }
 
-    /// Adds a record to the evidence. A lane that finds another one at it does not wait.
+    /// Adds a record to the evidence. If another lane is doing so, this one does not wait.
     fn learn(&self, input: InputIndex, shard: ShardId, key: &[u8]) {
         let input = &self.inputs[input];
         if input.finding.load(Ordering::Acquire) != UNKNOWN {
@@ -201,7 +202,7 @@ impl Placement {
     }
 
     fn decide(&self, rule: u8) {
-        // What was decided first stays.
+        // The first decision stands.
         let _ = self.rule.compare_exchange(UNKNOWN, rule, Ordering::AcqRel, Ordering::Acquire);
     }
 
@@ -239,7 +240,7 @@ impl Evidence {
         }
     }
 
-    /// Returns what the keys show; `None` while that is not certain.
+    /// Returns what the keys show; `None` while that is uncertain.
     fn finding(&self) -> Option<u8> {
         let keys = self.hashes.len();
         if keys < KEYS_MIN || (keys < KEYS_MAX && !self.several_shards) {
@@ -253,7 +254,7 @@ impl Evidence {
             .map(|(_, partitioner)| partitioner);
         match (fitting.next(), fitting.next()) {
             (Some(only), None) => Some(code(only)),
-            // By chance, as a short while of tossed coins may: the next keys tell.
+            // A coincidence, as with a few coin tosses: more keys will decide.
             (Some(_), Some(_)) => None,
             (None, _) => (keys >= KEYS_MAX).then_some(NONE_FITS),
         }

@@ -1,4 +1,5 @@
-//! A reconciliation as a shard needs it: compiled once, shared by all shards of the process.
+//! A reconciliation in the form that shards need: compiled once, shared by all shards of the
+//! process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,34 +15,34 @@ use crate::{
 pub struct Plan {
     /// Name of the reconciliation, for headers and logs.
     pub name: String,
-    /// Whose shards they are, and what must not change under their rows.
+    /// Whom the shards belong to, and what must not change under their rows.
     pub identity: Identity,
     pub rules: Rules,
-    /// Which timestamps of records can be used.
+    /// Which record timestamps can be used.
     pub times: Times,
     /// The expected topic's decoder, then those of the observed topics by name.
     pub inputs: Vec<Decoder>,
     /// The input topics' names, in the same order.
     pub topics: Vec<String>,
     pub outputs: Outputs,
-    /// Longest record key, in bytes; longer ones are refused before they cost memory.
+    /// Longest record key, in bytes; longer ones are rejected before they cost memory.
     pub key_bytes_max: usize,
-    /// Whether records lie where their keys belong.
+    /// Whether records are in the partitions that their keys belong to.
     pub placement: Arc<Placement>,
     pub start_from: StartFrom,
     pub on_truncation: OnTruncation,
-    /// Names the durations that shape the index of deadlines; when they change, the local store
-    /// is rebuilt.
+    /// The durations that shape the deadline index, as text; when they change, the local store is
+    /// rebuilt.
     pub deadlines: String,
-    /// How often the offsets of an idle shard are committed again, so that brokers do not take them
-    /// for those of a group that is gone.
+    /// How often the offsets of an idle shard are committed again, so that brokers do not drop them
+    /// as those of a dead group.
     pub offsets_renewed_every: Duration,
-    /// How long the changelog keeps tombstones: a store that was away longer is rebuilt.
+    /// How long the changelog keeps tombstones: a store that was unused for longer is rebuilt.
     pub tombstones_kept: Duration,
-    /// Tell each step of a key in the log, for demonstrations: it costs more than the work.
+    /// Log each step of a key, for demonstrations: it costs more than the actual work.
     pub log_records: bool,
     /// Makes completions spans of the traces that their records belong to; see
-    /// [`crate::record::trace::span_id`]. `None` where spans are not told of.
+    /// [`crate::record::trace::span_id`]. `None` if spans are not reported.
     pub span_seed: Option<u64>,
 }
 
@@ -52,10 +53,10 @@ pub enum StartFrom {
     Latest,
 }
 
-/// What happens when input was deleted before it was read.
+/// What happens if input was deleted before it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnTruncation {
-    /// The shard stops and says so.
+    /// The shard stops and reports it.
     Stop,
     /// The loss is accepted and counted.
     Continue,
@@ -64,19 +65,20 @@ pub enum OnTruncation {
 /// How much a shard takes in before it spills and commits.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes of rows in memory above which clean rows are evicted and dirty ones spilled.
+    /// Size of the rows in memory above which clean rows are evicted and dirty ones spilled.
     pub cache_bytes: usize,
-    /// Dirty rows above which they are spilled: bounds the changelog's tail that a crash replays.
+    /// Number of dirty rows above which they are spilled: bounds the changelog's tail that is
+    /// replayed after a crash.
     pub dirty_rows_max: usize,
-    /// Rows and outputs that a transaction may hold, give or take what one record brings.
+    /// Rows and outputs that a transaction may contain, plus or minus the effect of one record.
     pub transaction_records_max: usize,
-    /// Bytes that a transaction may hold, likewise.
+    /// Bytes that a transaction may contain, with the same tolerance.
     pub transaction_bytes_max: usize,
-    /// Time after which dirty rows are spilled, however few.
+    /// Time after which dirty rows are spilled, however few there are.
     pub spill_interval: Duration,
     /// Deadlines fired at a time.
     pub deadlines_max: usize,
-    /// Bytes of items above which a row stays as it is throughout a batch.
+    /// Size of the items above which a row stays decoded throughout a batch.
     pub large_items_bytes: usize,
     /// Records of a batch after which such a row gets an index of its items.
     pub indexed_uses: u32,
@@ -102,11 +104,11 @@ impl Default for Limits {
 pub struct Record<'a> {
     pub input: InputIndex,
     pub offset: Offset,
-    /// As it came, usable or not; −1 where there is none.
+    /// As received, usable or not; −1 if there is none.
     pub timestamp_ms: Timestamp,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    /// Parsed only when asked for; `None` for a record that has none for certain.
+    /// Parsed only on demand; `None` for a record that certainly has none.
     pub headers: Option<&'a dyn Headers>,
     /// Wall time when it was read.
     pub read_at_ms: Timestamp,

@@ -1,11 +1,11 @@
-//! What a shard needs from the world: Kafka and a store, as values going in and out.
+//! What a shard needs from its environment: Kafka and a store, as values going in and out.
 //!
 //! `kafka/` and `store/` implement these for production, `sim/` for the simulator.
 
 use super::{Error, Metadata, Result, Spill, Transaction};
 use crate::record::{Offset, ShardId};
 
-/// A shard's way to Kafka while it opens. Every call may block for seconds.
+/// A shard's access to Kafka while it opens. Every call may block for seconds.
 pub trait Broker {
     type Producer: Producer;
     type Changelog: ChangelogReader;
@@ -13,35 +13,35 @@ pub trait Broker {
     /// Takes the shard over: fences every older owner and settles its open transaction.
     fn fence(&self, shard: ShardId) -> Result<Self::Producer>;
 
-    /// Returns what is committed for each input, by transactions that have ended.
-    /// `None` where nothing was ever committed.
+    /// Returns what ended transactions have committed for each input.
+    /// `None` if nothing was ever committed.
     fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>>;
 
-    /// Returns the inputs as they are now.
+    /// Returns the current state of the inputs.
     fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>>;
 
     /// Returns a reader of the shard's changelog partition.
     fn changelog(&self, shard: ShardId) -> Result<Self::Changelog>;
 }
 
-/// An input's offset as the group has it.
+/// An input's offset as committed by the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedOffset {
     /// First offset not yet processed.
     pub next: Offset,
-    /// What was committed beside it.
+    /// The metadata committed with it.
     pub metadata: Metadata,
 }
 
 /// A partition of an input topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputLog {
-    /// Which incarnation of the topic it is; see [`super::Position::topic_id`].
+    /// Identifies the incarnation of the topic; see [`super::Position::topic_id`].
     pub topic_id: String,
     pub bounds: Bounds,
 }
 
-/// The first offset still there and the one after the last.
+/// The first offset that still exists and the one after the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     pub start: Offset,
@@ -50,7 +50,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Tells whether a reader can go on at `offset`.
+    /// Returns whether a reader can continue at `offset`.
     pub fn contains(&self, offset: Offset) -> bool {
         (self.start..=self.end).contains(&offset)
     }
@@ -58,12 +58,12 @@ impl Bounds {
 
 /// Commits a shard's transactions.
 pub trait Producer {
-    /// Proof of an assignment: the group metadata taken when it was made.
+    /// Proof of an assignment: the group metadata taken when the assignment was made.
     type Authority;
 
     /// Commits everything in `transaction`, or nothing.
     ///
-    /// Returns the changelog offset after the last change, `None` when it holds no change.
+    /// Returns the changelog offset after the last change, `None` if there is no change.
     ///
     /// # Errors
     /// [`Error::Outdated`] only if the transaction was certainly aborted; any doubt is
@@ -77,27 +77,27 @@ pub trait Producer {
 
 /// Reads one changelog partition in order, committed records only.
 pub trait ChangelogReader {
-    /// Returns which incarnation of the topic this is; a recreated topic has another one.
+    /// Identifies the incarnation of the topic; a recreated topic has another id.
     fn topic_id(&self) -> String;
 
     fn bounds(&mut self) -> Result<Bounds>;
 
-    /// Starts at `from`; to be called before [`Self::read`].
+    /// Starts at `from`; must be called before [`Self::read`].
     fn seek(&mut self, from: Offset) -> Result<()>;
 
-    /// Hands over the next changes, waiting a bounded time for some, and returns the reader's
-    /// position, which also passes over markers and holes that hold no change.
+    /// Calls `change` with the next changes, waiting a bounded time for some, and returns the
+    /// reader's position, which also advances past markers and gaps that contain no change.
     fn read(&mut self, change: &mut dyn FnMut(Change<'_>)) -> Result<Offset>;
 }
 
-/// One changelog record: the key's new row, or that it was forgotten.
+/// One changelog record: the key's new row, or that the key was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change<'a> {
     pub key: &'a [u8],
     pub row: Option<&'a [u8]>,
 }
 
-/// Where a store stands, and whose it is.
+/// A store's position in the changelog, and what the store belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Checkpoint {
     /// First changelog offset that the store does not contain. R-2: at most the changelog's end.
@@ -105,27 +105,27 @@ pub struct Checkpoint {
     /// See [`ChangelogReader::topic_id`].
     pub topic_id: String,
     /// Wall time, in milliseconds, when the changelog was last known to end at `changelog_next`.
-    /// Tombstones written since may be gone once the changelog keeps them no longer, so that a
-    /// store which is older than that may hold rows that no longer exist.
+    /// Tombstones written since then may be gone once the changelog no longer keeps them, so a
+    /// store which is older than that may contain rows that no longer exist.
     pub spilled_at_ms: i64,
-    /// The deadlines in force when the index of due rows was written.
+    /// The deadlines in force when the deadline index was written.
     pub deadlines: String,
 }
 
 /// Rows on disk, behind the cache. Only committed rows ever reach it.
 pub trait Store: Send {
     /// Writes a whole spill and its checkpoint atomically: after a crash all of it is there or
-    /// none.
+    /// nothing.
     fn apply(&self, spill: &Spill) -> Result<()>;
 
     /// Returns the checkpoint of the last applied spill; `None` for a new store.
     fn checkpoint(&self) -> Result<Option<Checkpoint>>;
 
-    /// Looks all keys up; the result has their order.
+    /// Looks up all keys; the results are in the same order.
     fn get_many(&self, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>>;
 
-    /// Shows up to `limit` keys and rows that come after the key `after`, in the order of the
-    /// keys, and returns how many there were.
+    /// Calls the callback with up to `limit` keys and rows after the key `after`, in key order, and
+    /// returns how many there were.
     fn scan(
         &self,
         after: Option<&[u8]>,
@@ -133,15 +133,15 @@ pub trait Store: Send {
         row: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<usize>;
 
-    /// Returns up to `limit` entries of the due index that come after `after` and are due at or
-    /// before `until_ms`, in order.
+    /// Returns up to `limit` entries of the deadline index after `after` that are due at or before
+    /// `until_ms`, in order.
     fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Result<Vec<Due>>;
 
     /// Deletes everything in the store, which stays open and usable.
     fn wipe(&mut self) -> Result<()>;
 }
 
-/// An entry of the index of deadlines. It is a hint: the row decides whether it is due.
+/// An entry of the deadline index. It is a hint: the row decides whether it is due.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     pub at_ms: i64,
@@ -149,7 +149,7 @@ pub struct Due {
 }
 
 impl Error {
-    /// Wraps a failure of the local store, which says nothing about the changelog.
+    /// Wraps a failure of the local store, which does not affect the changelog.
     pub fn store(error: impl std::fmt::Display) -> Self {
         Self::Interrupted(format!("local store: {error}"))
     }

@@ -1,13 +1,13 @@
-//! Counting rows one by one: where nothing tells how many there are, and to check what does.
+//! Counts rows one by one: if the counts are unknown, and to verify them.
 
 use super::{Ages, Cache, Error, Result, RowCounts, Running, Store, running};
 use crate::record::ShardId;
 use crate::{codec::row, matching::Row};
 
-/// Rows that are counted at a time.
+/// Rows counted at a time.
 const COUNTED_MAX: usize = 10_000;
 
-/// The rows of a shard, counted one by one: those in memory first, then those of the store that
+/// A count of a shard's rows, one by one: those in memory first, then those of the store that
 /// memory does not hide.
 pub struct Recount<'a> {
     shard: ShardId,
@@ -41,7 +41,7 @@ impl Recount<'_> {
         }
     }
 
-    /// Returns how many rows there are, and since when those that are open wait.
+    /// Returns the number of rows, and since when the open ones have been waiting.
     ///
     /// # Errors
     /// When a row is of another version of the program.
@@ -51,7 +51,7 @@ impl Recount<'_> {
 }
 
 impl<S: Store> Running<S> {
-    /// Begins to count: what is in memory is counted already.
+    /// Starts a count: the rows in memory have been counted already.
     pub fn recount(&self) -> Recount<'_> {
         let (counts, ages) = <(RowCounts, Ages)>::default();
         let mut recount =
@@ -60,8 +60,8 @@ impl<S: Store> Running<S> {
         recount
     }
 
-    /// Counts all rows: only where the committed offsets do not tell, as when another tool has set
-    /// them, or an older version has written them.
+    /// Counts all rows: only if the committed offsets do not contain the counts, for example if
+    /// another tool or an older version has written them.
     pub(super) fn count_rows(&self) -> Result<(RowCounts, Ages)> {
         let mut recount = self.recount();
         let mut last: Option<Vec<u8>> = None;
@@ -79,7 +79,7 @@ impl<S: Store> Running<S> {
         }
     }
 
-    /// Compares the numbers that are kept with the rows, counted one by one.
+    /// Compares the maintained counts with the rows, counted one by one.
     ///
     /// # Errors
     /// [`Error::Violated`] when they differ.

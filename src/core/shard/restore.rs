@@ -1,4 +1,4 @@
-//! How far a restore has come, for those who wait for it.
+//! The progress of a restore.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::record::Timestamp;
 
-/// How far a restore has come; shared between the thread that opens a shard and those who ask.
+/// The progress of a restore; shared between the thread that opens a shard and observers.
 #[derive(Debug, Default)]
 pub struct Progress {
     remaining: AtomicI64,
@@ -18,11 +18,11 @@ pub struct Progress {
     began: OnceLock<(Instant, i64)>,
     /// Counts the changes applied by all restores.
     sum: Option<Arc<AtomicU64>>,
-    /// When each phase began; 0 for one that was not come to.
+    /// When each phase began; 0 for one that has not been reached.
     phases: [AtomicI64; 3],
 }
 
-/// What there is to opening a shard, in order.
+/// The phases of opening a shard, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Fence,
@@ -43,17 +43,17 @@ impl Phase {
 }
 
 impl Progress {
-    /// Returns the progress of a restore whose changes are counted in `sum` too, as it goes.
+    /// Returns the progress of a restore whose changes are also added to `sum`.
     pub fn adding_to(sum: Arc<AtomicU64>) -> Self {
         Self { sum: Some(sum), ..Self::default() }
     }
 
-    /// Returns the changelog offsets still to read: at least as many as records.
+    /// Returns the number of changelog offsets still to read: at least the number of records.
     pub fn remaining(&self) -> i64 {
         self.remaining.load(Ordering::Relaxed)
     }
 
-    /// Returns the changes applied.
+    /// Returns the number of changes applied.
     pub fn restored(&self) -> u64 {
         self.restored.load(Ordering::Relaxed)
     }
@@ -71,7 +71,7 @@ impl Progress {
         (per_second > 0).then(|| self.remaining() / per_second)
     }
 
-    /// Returns the phases that were come to, and the wall time in milliseconds when each began.
+    /// Returns the phases that were reached, and the wall time in milliseconds when each began.
     pub fn phases(&self) -> impl Iterator<Item = (Phase, Timestamp)> {
         let began = |phase| (phase, self.phases[phase as usize].load(Ordering::Relaxed));
         Phase::ALL.into_iter().map(began).filter(|(_, began_ms)| *began_ms != 0)

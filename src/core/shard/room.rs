@@ -1,14 +1,14 @@
-//! How much a transaction holds, and whether the running overlay has room for more.
+//! The size of transactions, and whether the running overlay has room for more.
 
 use super::{Running, Store, Transaction};
 use crate::record::Output;
 
-/// How much a transaction holds, or may hold at most.
+/// The size of a transaction, or a limit on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// Rows, and records for the output topics.
+    /// Number of rows and of records for the output topics.
     pub records: usize,
-    /// Keys and values of both, and the outputs' headers.
+    /// Size of keys and values of both, and of the outputs' headers.
     pub bytes: usize,
 }
 
@@ -19,7 +19,7 @@ pub(super) fn bound(most: usize) -> usize {
 }
 
 impl Transaction {
-    /// Returns how much the transaction holds.
+    /// Returns the size of the transaction.
     pub fn size(&self) -> Size {
         Size {
             records: self.changes.len() + self.outputs.len(),
@@ -29,7 +29,7 @@ impl Transaction {
 }
 
 impl Output {
-    /// Returns the bytes of key, value and headers.
+    /// Returns the size of key, value and headers.
     pub fn bytes(&self) -> usize {
         let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let headers = self.all_headers().map(|(name, value)| name.len() + length(value));
@@ -38,22 +38,22 @@ impl Output {
 }
 
 impl<S: Store> Running<S> {
-    /// Sets how much a transaction may hold from now on, see [`super::Limits`].
+    /// Sets how large a transaction may be from now on, see [`super::Limits`].
     pub fn set_transaction_max(&mut self, most: Size) {
         self.overlay_max = self.overlay_max.max(most.records);
         self.limits.transaction_records_max = most.records;
         self.limits.transaction_bytes_max = most.bytes;
     }
 
-    /// Tells whether the shard has to wait for its commit before it takes more records:
-    /// what it holds cannot be evicted yet, or the next transaction is as large as it may be.
+    /// Returns whether the shard must wait for its commit before it accepts more records:
+    /// what it holds cannot be evicted yet, or the next transaction is as large as allowed.
     pub fn is_full(&self) -> bool {
         self.claiming
             || self.committing
                 && (self.cache_bytes() > self.limits.cache_bytes * 2 || self.fills_transaction())
     }
 
-    /// Tells whether the running overlay is as much as a transaction may hold.
+    /// Returns whether the running overlay is as large as a transaction may be.
     pub fn fills_transaction(&self) -> bool {
         self.room() == 0 || self.overlay_bytes() >= self.limits.transaction_bytes_max
     }

@@ -1,7 +1,7 @@
-//! How many rows a shard has, by what they wait for.
+//! How many rows a shard has, by state.
 //!
-//! The numbers are committed with every transaction, as part of the offsets' metadata: they are
-//! exact whatever crashes, and opening a shard counts nothing.
+//! The counts are committed with every transaction, as part of the offsets' metadata: they are
+//! exact whatever crashes, and opening a shard needs no counting.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,13 @@ use crate::matching::{Phase, Row};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RowCounts {
-    /// Expected and not complete.
+    /// Expected but not complete.
     pub open: u64,
     /// Those of `open` that were reported as overdue.
     pub overdue: u64,
-    /// Observed and not expected yet.
+    /// Observed but not expected yet.
     pub unexpected: u64,
-    /// Completed or cancelled, and remembered.
+    /// Completed or cancelled, and still remembered.
     pub finished: u64,
 }
 
@@ -38,7 +38,7 @@ impl RowCounts {
         counts
     }
 
-    /// Adds what `other` counts.
+    /// Adds the counts of `other`.
     #[inline]
     pub fn add(&mut self, other: Self) {
         self.open += other.open;
@@ -47,7 +47,7 @@ impl RowCounts {
         self.finished += other.finished;
     }
 
-    /// Takes away what `other` counts; `None` when it was never added.
+    /// Subtracts the counts of `other`; `None` if they were never added.
     #[inline]
     #[must_use]
     pub fn without(self, other: Self) -> Option<Self> {

@@ -14,9 +14,9 @@ use crate::{
     record::Timestamp,
 };
 
-/// The part of the memory for rows that telling new keys may take.
+/// The fraction of the row memory that the filter of known keys may use.
 pub(super) const KNOWN_SHARE: usize = 8;
-/// Marks a record that has no row: it has no usable key.
+/// Marks a record without a row: it has no usable key.
 pub(super) const NO_SLOT: SlotId = SlotId::MAX;
 
 /// A shard that is restored and processes records.
@@ -28,10 +28,10 @@ pub struct Running<S> {
     pub(super) plan: Arc<Plan>,
     pub(super) store: Arc<S>,
     pub(super) cache: Cache,
-    /// Tells new keys from those that have to be looked up in the store.
+    /// Distinguishes new keys from those that have to be looked up in the store.
     pub(super) key_filter: KeyFilter,
     pub(super) clock: Clock,
-    /// Where the rest of each input is hidden, or was last, and since which wall time.
+    /// Where the rest of each input is or was last hidden, and since which wall time.
     pub(super) hidden: Vec<Option<Hidden>>,
     /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
@@ -40,15 +40,15 @@ pub struct Running<S> {
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,
     pub(super) outputs: Vec<Output>,
-    /// What the outputs take.
+    /// Size of the outputs.
     pub(super) output_bytes: usize,
     /// The most rows and outputs that the running overlay was ever allowed to hold.
     pub(super) overlay_max: usize,
-    /// The rows as they are, the running overlay's changes included.
+    /// The counts of the rows, including the running overlay's changes.
     pub(super) rows: RowCounts,
-    /// Since when the open ones of them wait.
+    /// Since when the open rows have been waiting.
     pub(super) ages: Ages,
-    /// Which incarnations of the input topics are read.
+    /// The incarnations of the input topics that are read.
     pub(super) input_ids: Vec<String>,
     pub(super) changelog_id: String,
     /// First changelog offset after everything that is committed.
@@ -60,34 +60,34 @@ pub struct Running<S> {
     pub(super) known_end_ms: Timestamp,
     /// Wall time when the commit under way was taken.
     pub(super) taken_at_ms: Timestamp,
-    /// A commit was taken and not yet acknowledged.
+    /// A commit was taken and has not been acknowledged yet.
     pub(super) committing: bool,
     /// Nothing was ever committed for the shard, and nothing is processed before its first offsets
-    /// are: so a changelog that was written to always has offsets beside it.
+    /// are committed: so a changelog that was written to always has committed offsets.
     pub(super) claiming: bool,
     pub(super) ledger: Ledger,
-    /// Index entries on disk up to this one were looked at.
+    /// Index entries on disk up to this one have been read.
     pub(super) due_cursor: Option<Due>,
-    /// Shard time up to which the index on disk was looked through.
+    /// Shard time up to which the index on disk has been read.
     pub(super) due_listed_until: Timestamp,
-    /// The last look at it has not come to the end of what is due.
+    /// The last read of it has not reached the end of what is due.
     pub(super) due_goes_on: bool,
-    /// The store holds rows, and with them deadlines.
+    /// The store contains rows, and with them deadlines.
     pub(super) stored: bool,
     pub(super) scratch: Scratch,
     pub(super) slots: Vec<SlotId>,
-    /// Memory for the row that is stepped.
+    /// Memory for the row that is being stepped.
     pub(super) row: Row,
-    /// Only while a batch is processed.
+    /// Non-empty only while a batch is processed.
     pub(super) large: LargeRows,
 }
 
-/// The rest of an input that cannot be read, since a transaction is open on it.
+/// The rest of an input that cannot be read because of an open transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hidden {
     /// First offset that cannot be read.
     pub from: Offset,
-    /// Wall time, in milliseconds, since when more is known to be there.
+    /// Wall time, in milliseconds, since when more is known to exist.
     pub since_ms: Timestamp,
 }
 
@@ -101,38 +101,39 @@ impl<S: Store> Running<S> {
         &self.next
     }
 
-    /// Returns what was committed since the shard was opened.
+    /// Returns the counts of what was committed since the shard was opened.
     pub fn counters(&self) -> &Counters {
         &self.ledger.committed
     }
 
-    /// Returns how many rows there are, those of the running overlay included.
+    /// Returns the counts of the rows, including those of the running overlay.
     pub fn rows(&self) -> RowCounts {
         self.rows
     }
 
-    /// Returns a time since when at least one key waits to be completed; see [`Ages::oldest`].
+    /// Returns a time since when at least one key has been waiting to be completed; see
+    /// [`Ages::oldest`].
     pub fn oldest_open_ms(&self) -> Option<Timestamp> {
         self.ages.oldest()
     }
 
-    /// Returns how many rows are in memory, by how far they have gone.
+    /// Returns how many rows are in memory, by how far they have progressed.
     pub fn cached_rows(&self) -> CachedRows {
         self.cache.rows()
     }
 
-    /// Returns how old the last record processed from each input is, in milliseconds: 0 at the
-    /// input's end, `None` while nothing is known of it.
+    /// Returns the age of the last record processed from each input, in milliseconds: 0 at the
+    /// input's end, `None` while nothing is known about it.
     pub fn lag_ms(&self, wall_ms: Timestamp) -> Vec<Option<i64>> {
         self.clock.lag_ms(wall_ms)
     }
 
-    /// Returns the bytes that the rows in memory take.
+    /// Returns the memory that the cached rows take.
     pub fn cache_bytes(&self) -> usize {
         self.cache.bytes() + self.key_filter.bytes()
     }
 
-    /// Returns the store, to apply a commit's spill to.
+    /// Returns the store, for applying a commit's spill.
     pub fn store(&self) -> &Arc<S> {
         &self.store
     }
@@ -146,14 +147,14 @@ impl<S: Store> Running<S> {
     /// Processes records, in offset order per input (R-6). Records of earlier batches, which a
     /// reconnected consumer may hand over again, are skipped.
     ///
-    /// Returns how many of them are done with: the others have to be handed over again once the
-    /// running overlay, which is as much as a transaction may hold, is taken.
+    /// Returns how many of them are done: the others must be passed again after the running
+    /// overlay, which is then as large as a transaction may be, has been taken.
     ///
     /// # Errors
-    /// When rows cannot be read or records are out of order; the shard has to be dropped then.
+    /// When rows cannot be read or records are out of order; the shard must be dropped then.
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<usize> {
         self.batch_from.clone_from(&self.next);
-        // One record at least, of which any is too much for an overlay that has none.
+        // At least one record: an empty overlay accepts any record, however large.
         let most =
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
         let records = &records[..records.len().min(most)];
@@ -217,11 +218,11 @@ impl<S: Store> Running<S> {
         self.outputs.push(output);
     }
 
-    /// Notes that every record of `input` before `position` was handed over, and no other is
-    /// there. The position may lie past transaction markers, which count as lag elsewhere.
+    /// Records that every record of `input` before `position` was passed, and that there is no
+    /// other. The position may be past transaction markers, which count as lag elsewhere.
     pub fn reached_end(&mut self, input: InputIndex, position: Offset) {
         if position < self.next[input] {
-            // Records that came since were handed over in the same batch.
+            // Newer records were passed in the same batch.
             return;
         }
         self.clock.reached_end(input);
@@ -231,12 +232,12 @@ impl<S: Store> Running<S> {
         }
     }
 
-    /// Notes where the log of an input ends, read or not. Where that is behind the place up to
+    /// Records where the log of an input ends, readable or not. If that is past the position up to
     /// which it can be read, an open transaction hides the rest: shard time waits for it.
     pub fn ends_at(&mut self, input: InputIndex, end: Offset, wall_ms: Timestamp) {
         let from = self.next[input];
         let hidden = (end > from).then(|| {
-            // Its end may have been told again meanwhile, as after an outage.
+            // Its end may have been reported again meanwhile, for example after an outage.
             let same = self.hidden[input].filter(|hidden| hidden.from == from);
             same.unwrap_or(Hidden { from, since_ms: wall_ms })
         });
@@ -244,7 +245,7 @@ impl<S: Store> Running<S> {
         self.clock.goes_on(input, hidden.map(|hidden| hidden.since_ms));
     }
 
-    /// Returns for each input where and since when an open transaction hides what follows, if one
+    /// Returns for each input where, and since when, an open transaction hides the rest, if one
     /// does.
     pub fn hidden(&self) -> Vec<Option<Hidden>> {
         let known = |(input, hidden): (InputIndex, &Option<Hidden>)| {
@@ -253,24 +254,24 @@ impl<S: Store> Running<S> {
         self.hidden.iter().enumerate().map(known).collect()
     }
 
-    /// Notes that the ends of the inputs are out of sight, as when no broker answers.
+    /// Records that the ends of the inputs are unknown, for example when no broker answers.
     pub fn lost_sight(&mut self) {
         self.clock.lost_sight();
     }
 
-    /// Sees to it that a shard which is read to its end and has nothing to commit commits all the
-    /// same: its offsets once more, which shows whether commits are taken again.
+    /// Makes a shard which is read to its end and has nothing to commit commit its offsets once
+    /// more, which shows whether commits succeed again.
     pub fn prove(&mut self) {
         self.moved |= self.clock.at_end();
     }
 
-    /// Tells whether [`Self::take`] would return a transaction.
+    /// Returns whether [`Self::take`] would return a transaction.
     pub fn has_work(&self) -> bool {
         self.moved || self.cache.changed_rows() > 0 || !self.outputs.is_empty()
     }
 
-    /// Ends the running overlay and returns it as a commit, with a spill when one is called for;
-    /// the next overlay starts. `None` while a commit is under way or when there is nothing.
+    /// Ends the running overlay and returns it as a commit, with a spill if one is needed; the next
+    /// overlay starts. `None` while a commit is under way or if there is nothing to commit.
     ///
     /// # Errors
     /// [`Error::Violated`] when rows would be spilled that are not part of a transaction (R-1), or
@@ -330,14 +331,14 @@ impl<S: Store> Running<S> {
         }
     }
 
-    /// Tells whether the offsets are to be committed again though they are the same: brokers drop
-    /// those of topics that no member of the group subscribes to after a while.
+    /// Returns whether the offsets must be committed again although they have not changed: after a
+    /// while, brokers drop the offsets of topics that no member of the group subscribes to.
     fn wants_renewal(&self, wall_ms: Timestamp) -> bool {
         let every = self.plan.offsets_renewed_every.as_millis();
         wall_ms - self.taken_at_ms >= i64::try_from(every).unwrap_or(i64::MAX)
     }
 
-    /// Notes that the commit that was taken is in.
+    /// Records that the commit that was taken has succeeded.
     ///
     /// # Errors
     /// [`Error::Violated`] when the changelog has become shorter (R-2).
@@ -352,7 +353,7 @@ impl<S: Store> Running<S> {
         if done.spilled {
             self.stored = true;
             self.cache.spilled();
-            // The spill may list deadlines before those already looked at, and has removed those.
+            // The spill may add deadlines before those already read, and has removed those.
             self.due_cursor = None;
             self.due_listed_until = Timestamp::MIN;
         }
@@ -363,12 +364,12 @@ impl<S: Store> Running<S> {
     }
 }
 
-/// Says that the numbers of rows are not those of the rows.
+/// Returns the error that the maintained counts differ from the rows.
 pub(super) fn miscounted(shard: ShardId, what: &str) -> Error {
     Invariant::R3.violated(format!("shard {shard}, counts: {what}"))
 }
 
-/// Says that bytes of the changelog or the store are no row that this version knows.
+/// Returns the error that bytes of the changelog or the store are not a row of a known version.
 pub(super) fn unreadable(shard: ShardId, error: codec::row::RowError) -> Error {
     Error::Misconfigured(format!(
         "shard {shard}: a row cannot be read: {error}; run the version of rollcall that wrote it, \

@@ -5,10 +5,10 @@ use std::cmp::Ordering;
 use super::{Batch, Checkpoint, Due, batch::KeyRef};
 use crate::record::Timestamp;
 
-/// Committed rows on their way to the store, with what the index of deadlines needs.
+/// Committed rows on their way to the store, with the changes of the deadline index.
 ///
-/// The entries of the index name keys of `rows` instead of copying them: a spill has as many of
-/// them as rows.
+/// The index entries refer to keys of `rows` instead of copying them: a spill has as many of them
+/// as rows.
 #[derive(Debug, Clone, Default)]
 pub struct Spill {
     pub checkpoint: Option<Checkpoint>,
@@ -25,34 +25,34 @@ struct Entry {
 }
 
 impl Spill {
-    /// Returns a spill of rows that have no deadlines.
+    /// Returns a spill of rows without deadlines.
     pub fn new(checkpoint: Option<Checkpoint>, rows: Batch) -> Self {
         Self { checkpoint, rows, ..Self::default() }
     }
 
-    /// Adds an entry to the index of deadlines.
+    /// Adds an entry to the deadline index.
     pub(super) fn list(&mut self, at_ms: Timestamp, key: KeyRef) {
         self.due.push(Entry { at_ms, key });
     }
 
-    /// Removes an entry from the index of deadlines.
+    /// Removes an entry from the deadline index.
     pub(super) fn unlist(&mut self, at_ms: Timestamp, key: KeyRef) {
         self.not_due.push(Entry { at_ms, key });
     }
 
-    /// Adds an entry to the index of deadlines, of a row that need not be in this spill.
+    /// Adds an entry to the deadline index, for a row that need not be in this spill.
     pub fn add_due(&mut self, due: &Due) {
         let key = self.rows.name(&due.key);
         self.list(due.at_ms, key);
     }
 
-    /// Removes an entry from the index of deadlines, of a row that need not be in this spill.
+    /// Removes an entry from the deadline index, for a row that need not be in this spill.
     pub fn remove_due(&mut self, due: &Due) {
         let key = self.rows.name(&due.key);
         self.unlist(due.at_ms, key);
     }
 
-    /// Tells whether applying it would change nothing.
+    /// Returns whether applying it would change nothing.
     pub fn is_empty(&self) -> bool {
         self.checkpoint.is_none()
             && self.rows.is_empty()
@@ -60,18 +60,18 @@ impl Spill {
             && self.not_due.is_empty()
     }
 
-    /// Returns the index entries to add, sorted once [`Self::sort`] was called.
+    /// Returns the index entries to add; sorted after [`Self::sort`].
     pub fn due(&self) -> impl Iterator<Item = (Timestamp, &[u8])> {
         self.due.iter().map(|entry| (entry.at_ms, self.rows.key(entry.key)))
     }
 
-    /// Returns the index entries to remove, none of which is to be added, sorted once
-    /// [`Self::sort`] was called.
+    /// Returns the index entries to remove, without those that are to be added; sorted after
+    /// [`Self::sort`].
     pub fn not_due(&self) -> impl Iterator<Item = (Timestamp, &[u8])> {
         self.not_due.iter().map(|entry| (entry.at_ms, self.rows.key(entry.key)))
     }
 
-    /// Sorts everything as [`Store::apply`](super::Store::apply) wants it.
+    /// Sorts everything as [`Store::apply`](super::Store::apply) requires.
     pub fn sort(&mut self) {
         self.rows.sort();
         let rows = &self.rows;
@@ -81,7 +81,7 @@ impl Spill {
         self.due.sort_unstable_by(order);
         self.not_due.sort_unstable_by(order);
         self.not_due.dedup_by(|a, b| order(a, b).is_eq());
-        // A deadline that a row has again stays listed.
+        // A deadline that a row has again stays in the index.
         let due = &self.due;
         self.not_due.retain(|entry| due.binary_search_by(|listed| order(listed, entry)).is_err());
     }

@@ -1,4 +1,4 @@
-//! When rows go to the store, and with which checkpoint.
+//! Decides when rows go to the store, and with which checkpoint.
 
 use super::{Checkpoint, Result, Running, Spill, Store, check};
 use crate::record::Timestamp;
@@ -25,7 +25,7 @@ impl<S: Store> Running<S> {
 
     /// Spills and evicts while the shard restores, so that memory stays bounded.
     pub(super) fn make_room(&mut self) -> Result<()> {
-        // Half of it, since the spill is a copy of what is dirty, which is nearly everything.
+        // Half of the limit, since the spill copies what is dirty, which is nearly everything.
         if self.cache_bytes() > self.limits.cache_bytes / 2 {
             self.spill_now()?;
             self.evict(self.limits.cache_bytes / 4);
@@ -33,10 +33,10 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    /// Spills all dirty rows; only while all of them are committed.
+    /// Spills all dirty rows; only allowed while all of them are committed.
     pub(super) fn spill_now(&mut self) -> Result<()> {
         let mut spill = self.take_spill()?;
-        // Not the time of the spill: what has happened since is not known.
+        // Not the time of the spill: what has happened since is unknown.
         spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
         spill.land(&*self.store, self.changelog_next)?;
         self.stored = true;
@@ -44,12 +44,12 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    /// Ends the shard: everything still dirty goes to the store, which makes coming back cheap.
-    /// Only rows that are committed: with an overlay running or a commit under way it does
+    /// Ends the shard: everything still dirty goes to the store, which makes it cheap to open the
+    /// shard again. Only committed rows: with a running overlay or a commit under way it does
     /// nothing.
     ///
     /// # Errors
-    /// As [`Store::apply`]; nothing is lost then but the time to restore.
+    /// As [`Store::apply`]; only the time for a restore is lost then.
     pub fn close(mut self) -> Result<()> {
         if self.committing || self.has_work() || self.cache.dirty_rows() == 0 {
             return Ok(());
@@ -57,7 +57,7 @@ impl<S: Store> Running<S> {
         self.spill_now()
     }
 
-    /// Takes all dirty rows, and notes that the store is going to hold them.
+    /// Takes all dirty rows, and records that the store is going to contain them.
     ///
     /// # Errors
     /// [`super::Error::Violated`] when some of them are not part of a transaction yet.
@@ -69,7 +69,7 @@ impl<S: Store> Running<S> {
         Ok(spill)
     }
 
-    /// Drops clean rows until what is in memory takes at most `target` bytes.
+    /// Evicts clean rows until the memory used is at most `target` bytes.
     pub(super) fn evict(&mut self, target: usize) {
         self.cache.evict(target.saturating_sub(self.key_filter.bytes()));
     }

@@ -1,41 +1,41 @@
-//! Where the inputs of a shard go on: at the committed offsets, as long as they belong to what is
-//! there.
+//! Where the inputs of a shard continue: at the committed offsets, if they match the existing
+//! topics.
 //!
-//! Promise: nothing is skipped or read again without a word. Offsets that are missing are those of
-//! a new group only if the shard has never been at work.
+//! Promise: nothing is silently skipped or read again. Missing offsets are those of a new group
+//! only if the shard has never processed anything.
 
 use super::{
     Bounds, CommittedOffset, Error, InputLog, OnTruncation, Opening, Position, Result, StartFrom,
 };
 use crate::record::Offset;
 
-/// Where the inputs go on.
+/// Where the inputs continue.
 pub(super) struct Start {
     /// First offset to process, by input.
     pub next: Vec<Offset>,
-    /// Which incarnations of the input topics are there, by input.
+    /// The incarnations of the existing input topics, by input.
     pub topic_ids: Vec<String>,
     /// Input records that were deleted before they were read.
     pub lost_records: u64,
-    /// Inputs whose topic was made again since.
+    /// Inputs whose topic has been recreated since.
     pub recreated_inputs: u64,
-    /// It is not what is committed.
+    /// It differs from what is committed.
     pub differs: bool,
 }
 
 impl Start {
-    /// Finds where to go on; `changelog` tells whether the shard has ever been at work.
+    /// Finds where to continue; `changelog` tells whether the shard has ever processed anything.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] for input that is gone, topics that were made again, and offsets
-    /// that are missing, with the remedy.
+    /// [`Error::Misconfigured`] for input that is gone, recreated topics, and missing offsets, with
+    /// the remedy.
     pub fn find(
         opening: &Opening<'_>,
         committed: &[Option<CommittedOffset>],
         inputs: Vec<InputLog>,
         changelog: Bounds,
     ) -> Result<Self> {
-        // Of one moment wherever they stand, so the first that tells will do.
+        // All of them are from the same moment, so the first that has positions will do.
         let told = committed.iter().flatten().map(|offset| &offset.metadata.positions);
         let positions = told.into_iter().find(|told| told.len() == inputs.len());
         let is_new = committed.iter().all(Option::is_none) && changelog.end == 0;
@@ -64,7 +64,7 @@ impl Start {
     }
 }
 
-/// One input's partition, as far as its start is concerned.
+/// One input's partition, as far as its start position is concerned.
 struct Partition<'a> {
     opening: &'a Opening<'a>,
     topic: &'a str,
@@ -72,7 +72,7 @@ struct Partition<'a> {
 }
 
 impl Partition<'_> {
-    /// Returns where a new group begins.
+    /// Returns where a new group starts.
     fn first(&self) -> Offset {
         match self.opening.plan.start_from {
             StartFrom::Earliest => self.log.bounds.start,
@@ -160,7 +160,7 @@ impl Partition<'_> {
     }
 }
 
-/// Tells whether two ids are of different topics; brokers before 2.8 number none.
+/// Returns whether two ids belong to different topics; brokers before 2.8 do not assign ids.
 fn is_another(committed: &str, there: &str) -> bool {
     !committed.is_empty() && !there.is_empty() && committed != there
 }

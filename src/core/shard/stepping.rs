@@ -1,4 +1,4 @@
-//! What one record, or one deadline, does to its row, and what comes out of it.
+//! Applies one record or deadline to its row, and creates the resulting outputs.
 
 use std::sync::Arc;
 
@@ -69,8 +69,8 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    /// Returns when a record happened, and lets it move shard time if its timestamp can be used
-    /// (S30). The time that counts becomes part of the row, so it is fixed once that is committed.
+    /// Returns the time of a record, and advances shard time if the record's timestamp can be used
+    /// (S30). The time used becomes part of the row, so it is final once that is committed.
     fn time_of(&mut self, record: &Record<'_>) -> Time {
         let Record { input, timestamp_ms: source_ms, read_at_ms, .. } = *record;
         let usable = self.plan.times.usable(source_ms, read_at_ms);
@@ -116,7 +116,7 @@ impl<S: Store> Running<S> {
             told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
         }
         if changed {
-            // All of a large row at every step would cost the square of its items.
+            // Processing all of a large row at every step would have a cost quadratic in its items.
             let is_large = row.items.size() >= LARGE_ITEMS_BYTES;
             let of_row = if is_large { invariants::check_outline } else { invariants::check };
             of_row(&row).map_err(|statement| {
@@ -130,7 +130,7 @@ impl<S: Store> Running<S> {
                 return Err(miscounted(self.id, &format!("no key waits since {since:?}")));
             }
         }
-        // Deadlines fire between batches, and look at the cache.
+        // Deadlines fire between batches and read the cache.
         if origin.is_some() && row.items.size() > self.limits.large_items_bytes {
             let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
             let counting = self.plan.rules.counting;
@@ -165,7 +165,7 @@ impl<S: Store> Running<S> {
         self.put_out(output);
     }
 
-    /// Makes the outputs from `first` on part of the trace that their record belongs to.
+    /// Makes the outputs from `first` on part of their record's trace.
     fn carry_trace(&mut self, record: &Record<'_>, first: usize) {
         let Some(context) = record.headers.and_then(TraceContext::of) else { return };
         let (parent, offset) = (context.parent, record.offset);
@@ -184,7 +184,7 @@ impl<S: Store> Running<S> {
         }
     }
 
-    /// Returns the reason that a record is not where its key belongs, if it is not (S28).
+    /// Returns why a record is not in the partition that its key belongs to, if so (S28).
     fn misplaced(&self, record: &Record<'_>) -> Result<Option<Reason>> {
         let Some(key) = record.key else { return Ok(None) };
         let misplaced = self.plan.placement.check(record.input, self.id, key)?;
@@ -211,7 +211,7 @@ impl<S: Store> Running<S> {
     }
 }
 
-/// Returns an input's number as rows have it.
+/// Returns an input's number as stored in rows.
 fn input_number(input: InputIndex) -> u8 {
     u8::try_from(input).expect("a reconciliation has at most 17 inputs")
 }

@@ -1,10 +1,10 @@
-//! The steps of a key told in the log, in the words that users of the original demo know.
+//! Logs the steps of a key in the words that users of the original demo know.
 
 use tracing::info;
 
 use crate::matching::{Emitted, Event, Outcome, Row};
 
-/// What has to be known before a step to tell it afterwards.
+/// What must be remembered before a step in order to log it afterwards.
 pub(super) struct Told {
     listed: Option<(usize, usize)>,
 }

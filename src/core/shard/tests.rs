@@ -1,5 +1,5 @@
-//! A shard on ten-line ports: how it is wired up. What it decides is shown by the tests of
-//! `matching/`, what it survives by the simulator.
+//! Tests of a shard on minimal ports: how it is wired up. The tests of `matching/` cover what it
+//! decides, and the simulator what it survives.
 
 mod commits;
 mod large;
@@ -32,7 +32,7 @@ const RULES: Rules = Rules {
 const ORDERS: InputIndex = 0;
 const MANUFACTURED: InputIndex = 1;
 
-/// Kafka with these offsets committed and nothing in the changelog.
+/// A Kafka with these committed offsets and an empty changelog.
 struct Kafka(Vec<Option<CommittedOffset>>);
 
 impl Broker for Kafka {
@@ -90,7 +90,7 @@ impl ChangelogReader for Empty {
     }
 }
 
-/// A store in memory that counts the keys it is asked for.
+/// An in-memory store that counts the keys it is asked for.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Contents>>);
 
@@ -176,7 +176,7 @@ fn record<'a>(
     Record { input, offset, timestamp_ms: at, key, value, headers: None, read_at_ms: at }
 }
 
-/// Commits what the shard holds and returns it.
+/// Commits what the shard holds and returns the transaction.
 fn commit(shard: &mut Running<Memory>, wall_ms: i64) -> Transaction {
     let mut commit =
         shard.take(wall_ms).expect("nothing is wrong").expect("there is something to commit");
@@ -224,7 +224,7 @@ fn how_many_rows_there_are_is_committed_with_them() {
     assert_eq!(shard.oldest_open_ms(), None);
 }
 
-/// A store with one open order in it.
+/// A store that contains one open order.
 fn filled() -> Memory {
     let store = Memory::default();
     let mut shard = open(&Kafka(vec![None, None]), &store);
@@ -259,7 +259,7 @@ fn rows_are_counted_when_another_tool_has_set_the_offsets() {
 fn the_store_is_not_asked_for_new_keys() {
     let store = filled();
     let mut shard = open(&committed(None), &store);
-    // Looks through the store, and so learns what it holds.
+    // Scans the store, and so learns its content.
     shard.tick(10).expect("ticked");
     let before = store.lock().asked;
     let next = ORDER.replace("\"a\"", "\"b\"");

@@ -5,15 +5,15 @@ use crate::record::{InputIndex, Offset, Output, ShardId};
 
 /// Everything that one commit makes visible: all of it or nothing.
 ///
-/// It does not change once made, so committing it again after a certain abort is safe.
+/// It does not change once created, so committing it again after a certain abort is safe.
 #[derive(Debug, Clone)]
 pub struct Transaction {
     pub shard: ShardId,
-    /// For the changelog: each changed key once, with its last row; empty when forgotten.
+    /// For the changelog: each changed key once, with its latest row; empty if forgotten.
     pub changes: Batch,
     pub outputs: Vec<Output>,
     /// The next offset of every input that has one.
     pub offsets: Vec<(InputIndex, Offset)>,
-    /// Goes with each of the offsets.
+    /// Committed with each of the offsets.
     pub metadata: Metadata,
 }

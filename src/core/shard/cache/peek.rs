@@ -1,30 +1,30 @@
-//! Looks at the cache that leave it as it is.
+//! Reads the cache without changing it.
 
 use super::{Cache, SlotId, spread};
 
-/// Where a walk over the dirty rows has come.
+/// The position of a walk over the dirty rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DirtyCursor {
-    /// How many spills had been taken when the rows being walked over became dirty.
+    /// The number of spills taken when the current rows of the walk became dirty.
     period: u32,
     position: usize,
-    /// The period in which the walk began: later ones hold only what changed meanwhile.
+    /// The period in which the walk began: later ones contain only what has changed since.
     last: u32,
 }
 
 /// Rows in memory, each counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CachedRows {
-    /// Changed by what is not committed yet.
+    /// Changed by records that are not committed yet.
     pub overlay: usize,
     /// Changed since the last spill, and committed or being committed.
     pub dirty: usize,
-    /// The store has them too, or gets them with the spill that is under way.
+    /// In the store as well, or in the spill under way.
     pub clean: usize,
 }
 
 impl CachedRows {
-    /// Returns the sums of both.
+    /// Returns the sum of both.
     pub fn plus(self, other: Self) -> Self {
         Self {
             overlay: self.overlay + other.overlay,
@@ -45,8 +45,7 @@ impl Cache {
         }
     }
 
-    /// Returns the row of `key` in its encoding if it is in memory; nothing of a key that is
-    /// known not to be there.
+    /// Returns the encoded row of `key` if it is in memory; empty if the key is known not to exist.
     pub fn peek(&self, key: &[u8]) -> Option<&[u8]> {
         let hash = self.hash(key);
         let is_it = |&id: &SlotId| {
@@ -56,8 +55,8 @@ impl Cache {
         self.table.find(spread(hash), is_it).map(|&id| self.slots[id].row())
     }
 
-    /// Shows every key in memory with its row in its encoding; nothing of a key that is known not
-    /// to be there.
+    /// Calls `show` with every key in memory and its encoded row; the row is empty if the key is
+    /// known not to exist.
     pub fn each(&self, mut show: impl FnMut(&[u8], &[u8])) {
         for &id in &self.table {
             show(self.slots[id].key(), self.slots[id].row());
@@ -71,9 +70,9 @@ impl Cache {
         DirtyCursor { period, position: 0, last }
     }
 
-    /// Shows up to `limit` dirty keys and rows, and returns where to go on.
+    /// Calls `show` with up to `limit` dirty keys and rows, and returns where to continue.
     ///
-    /// Rows of a period whose spill has landed since are passed over: the store has them.
+    /// Skips rows of a period whose spill has been applied since: the store has them.
     pub fn dirty(
         &self,
         from: DirtyCursor,

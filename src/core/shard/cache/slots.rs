@@ -1,11 +1,11 @@
-//! The places of rows in memory: numbered, in chunks, so that they neither move nor leave half of
-//! an array unused when they grow.
+//! The slots of rows in memory: numbered and allocated in chunks, so that growth neither moves them
+//! nor leaves half of an array unused.
 
 use std::ops::{Index, IndexMut};
 
 use crate::{codec::row, matching::Rules, record::Timestamp};
 
-/// A row's place in the cache; valid until the row is evicted.
+/// The number of a row's slot in the cache; valid until the row is evicted.
 pub type SlotId = u32;
 
 /// The running overlay has changed the row.
@@ -14,16 +14,16 @@ pub const CHANGED: u8 = 1;
 pub const DIRTY: u8 = 2;
 /// The row is in the spill that is under way.
 pub const SPILLING: u8 = 4;
-/// The row was used since the eviction hand last passed.
+/// The row was used since the eviction hand last passed it.
 pub const USED: u8 = 8;
 const OCCUPIED: u8 = 16;
 
-/// One row and what is known of it.
+/// One row and its state in the cache.
 #[derive(Default)]
 pub struct Slot {
-    /// The key, then the row's encoding; an absent row has none.
+    /// The key, then the row's encoding, which is empty for an absent row.
     joined: Box<[u8]>,
-    /// The deadline under which the index on disk lists the row, or `NOT_INDEXED`.
+    /// The deadline under which the index on disk has the row, or `NOT_INDEXED`.
     pub indexed_ms: Timestamp,
     pub hash: u32,
     key_bytes: u16,
@@ -31,10 +31,10 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Makes a slot of an absent row.
+    /// Creates the slot of an absent row.
     ///
     /// # Panics
-    /// When the key is longer than 64 KiB; longer ones are refused before.
+    /// When the key is longer than 64 KiB; longer ones are rejected earlier.
     pub fn new(hash: u32, key: &[u8], indexed_ms: Timestamp) -> Self {
         let key_bytes = u16::try_from(key.len()).expect("keys are bounded");
         Self { joined: key.into(), indexed_ms, hash, key_bytes, flags: USED | OCCUPIED }
@@ -52,12 +52,12 @@ impl Slot {
         &self.joined[..self.key_bytes()]
     }
 
-    /// Returns the row's encoding; nothing when the row is absent.
+    /// Returns the row's encoding; empty when the row is absent.
     pub fn row(&self) -> &[u8] {
         &self.joined[self.key_bytes()..]
     }
 
-    /// Returns key and row in one piece.
+    /// Returns key and row, joined.
     pub fn joined(&self) -> &[u8] {
         &self.joined
     }
@@ -73,7 +73,7 @@ impl Slot {
     /// Sets the row's encoding.
     pub fn set_row(&mut self, bytes: &[u8]) {
         let key_bytes = self.key_bytes();
-        // An item that arrives seldom changes the length.
+        // A new item rarely changes the length.
         if self.joined.len() == key_bytes + bytes.len() {
             self.joined[key_bytes..].copy_from_slice(bytes);
             return;
@@ -84,7 +84,7 @@ impl Slot {
         self.joined = joined.into_boxed_slice();
     }
 
-    /// Returns the memory that the slot takes, the allocator's own included.
+    /// Returns the memory that the slot takes, including the allocator's overhead.
     pub fn bytes(&self) -> usize {
         const HEADER: usize = 8;
         const GRAIN: usize = 16;
@@ -104,7 +104,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// Returns the number after the highest that was ever used.
+    /// Returns the number after the highest one ever used.
     pub fn len(&self) -> SlotId {
         let last = self.chunks.last().map_or(0, Vec::len);
         let full = self.chunks.len().saturating_sub(1) << CHUNK_BITS;

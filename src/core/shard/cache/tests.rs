@@ -1,4 +1,4 @@
-//! What goes into transactions and spills, and what may be evicted.
+//! Tests of what goes into transactions and spills, and what may be evicted.
 
 use super::*;
 use crate::matching::Counting;

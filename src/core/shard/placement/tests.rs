@@ -1,4 +1,4 @@
-//! Keys as producers spread them, and what is made of them.
+//! Tests with keys as producers distribute them, and the conclusions drawn from them.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn shard(number: u32) -> ShardId {
     ShardId(i32::try_from(number).expect("a small number"))
 }
 
-/// Shows `keys` keys of a producer's to an input, from `first` on.
+/// Shows `keys` of a producer's keys to an input, starting with `first`.
 fn show(placement: &Placement, input: InputIndex, by: Partitioner, first: usize, keys: usize) {
     for key in first..first + keys {
         let key = format!("order-{key}");

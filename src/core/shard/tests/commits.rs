@@ -1,4 +1,4 @@
-//! What is counted when, and how much a transaction holds.
+//! Tests of what is counted when, and of the size of transactions.
 
 use super::*;
 use crate::shard::Size;

@@ -1,4 +1,4 @@
-//! Keys of very many items.
+//! Tests of keys with very many items.
 
 use super::*;
 use crate::shard::Size;
@@ -10,7 +10,7 @@ fn large(counting: Counting) -> Running<Memory> {
     open_plan(plan(rules, 1), &Kafka(vec![None, None]), &Memory::default())
 }
 
-/// Returns an order of so many items and the arrival of each, two of them between those of others.
+/// Returns an order of `items` items and the arrival of each, with two arrivals out of order.
 fn values(items: usize) -> (String, Vec<(String, String)>) {
     let list: Vec<String> = (0..items).map(|item| format!("{{\"id\":{item}}}")).collect();
     let order = format!("{{\"id\":\"a\",\"items\":[{}]}}", list.join(","));
@@ -30,14 +30,14 @@ fn values(items: usize) -> (String, Vec<(String, String)>) {
     (order, arrivals)
 }
 
-/// What comes of an order and its arrivals.
+/// The result of an order and its arrivals.
 #[derive(PartialEq)]
 struct Done {
     rows: BTreeMap<Vec<u8>, Vec<u8>>,
     outputs: Vec<Output>,
 }
 
-/// Processes an order and its arrivals in batches of this many records, and returns what is
+/// Processes an order and its arrivals in batches of `batch` records, and returns what is
 /// committed, with the number of rows that were encoded for it.
 fn run(shard: &mut Running<Memory>, items: usize, batch: usize) -> (Done, u64) {
     let (order, arrivals) = values(items);
@@ -72,7 +72,8 @@ fn a_batch_does_to_a_key_of_many_items_what_its_records_do_one_by_one() {
 fn a_key_of_many_items_is_written_once_a_batch_and_not_for_each_of_them() {
     let mut shard = large(Counting::Distinct);
     let (_, writes) = run(&mut shard, 3_000, 500);
-    // Of 5,000 records; the other key is written for each of its first 740, until it is large, too.
+    // Out of 5,000 records; the other key is written for each of its first 740, until it is large,
+    // too.
     assert!(writes < 900, "{writes} writes");
 }
 

@@ -1,4 +1,4 @@
-//! What completions and dead letters carry on of the records that they come from.
+//! Tests of what completions and dead letters carry over from the records that caused them.
 
 use super::*;
 use crate::record::trace::{TraceParent, span_id};
@@ -18,7 +18,7 @@ fn headers(flags: &str) -> Vec<Header> {
     ]
 }
 
-/// Headers of a record that nothing comes of.
+/// Headers of a record that causes no output.
 #[derive(Debug)]
 struct Unasked;
 
