@@ -1,4 +1,4 @@
-//! Faults planted into the processes: a simulator that does not find them finds nothing.
+//! Faults planted in the processes: a simulator that does not find them proves nothing.
 
 mod owner;
 mod running;
@@ -16,7 +16,7 @@ use rollcall_core::{
     },
 };
 
-/// Hands calls of a broker on to the client that it wraps.
+/// Passes calls of a broker on to the wrapped client.
 macro_rules! hand_on {
     (fence) => {
         fn fence(&self, shard: ShardId) -> Result<client::Producer> {
@@ -40,10 +40,10 @@ macro_rules! hand_on {
     };
 }
 
-/// Schedules in which a planted fault has to show.
+/// Number of schedules within which a planted fault must show.
 const SEEDS: u64 = 300;
 
-/// Returns what the simulator finds first, and makes sure that it is the fault's doing.
+/// Returns the first failure that the simulator finds, and checks that the fault is its cause.
 fn found<W: Wiring>(wiring: &W) -> String {
     for seed in 0..SEEDS {
         if let Err(failure) = run_with(wiring, seed, Tracing::Off) {
@@ -275,7 +275,8 @@ struct NothingRemembered;
 impl Wiring for NothingRemembered {
     faithful_broker!();
 
-    /// What is learnt of the partitions is lost whenever a shard is opened, and not committed.
+    /// What was learnt about the partitioner is lost whenever a shard is opened, and is not
+    /// committed.
     fn commit(
         &self,
         _client: &Client,
@@ -298,7 +299,7 @@ struct FenceLate;
 
 struct LateBroker(Client);
 
-/// Fences older owners only when it commits for the first time.
+/// Fences older owners only when it first commits.
 struct LateProducer {
     client: Client,
     inner: Option<client::Producer>,

@@ -1,8 +1,8 @@
-//! A worker process: it follows its membership and runs the shards that it was given, as [`owner`]
-//! decides, which the real worker asks, too.
+//! A worker process: it follows its membership and runs the shards assigned to it, as decided by
+//! [`owner`], which the real worker uses, too.
 //!
-//! What the worker does on other threads takes its time here as well: what was opened arrives
-//! later, and commits are run and handed back at a later turn, whatever has become of their shards.
+//! What the worker does on other threads takes time here as well: an opened shard arrives later,
+//! and commits are run and handed back at a later turn, whatever has happened to their shards.
 //!
 //! [`owner`]: rollcall_core::owner
 
@@ -32,9 +32,9 @@ pub struct Process<'w, W: Wiring> {
     shards: Shards,
     /// Openings that have ended, which the process has not noticed yet.
     arriving: Vec<Arriving<W>>,
-    /// The shards that run, those that are being given up included.
+    /// The shards that run, including those that are being given up.
     open: BTreeMap<ShardId, Open<W>>,
-    /// What the committers have, also of shards that were let go.
+    /// The jobs of the committers, including those of shards that were dropped.
     jobs: Vec<Job<W>>,
 }
 
@@ -43,11 +43,11 @@ struct Arriving<W: Wiring> {
     result: Result<(Running<Disk>, W::Producer)>,
 }
 
-/// Whether there was something to do. The most of several counts.
+/// Whether there was something to do. Of several, the maximum counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     Nothing,
-    /// It was not looked for.
+    /// It was not checked.
     Unknown,
     Work,
 }
@@ -95,7 +95,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         }
     }
 
-    /// Returns whether to do something this time; always, once there are no more faults.
+    /// Returns whether to act this time; always true once there are no more faults.
     fn does(&self, per_mille: u32) -> bool {
         does(&mut self.client.stage.world(), per_mille)
     }
@@ -104,7 +104,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         now(&self.client.stage.world())
     }
 
-    /// Learns what the group says: gives up what was lost, then takes what was given.
+    /// Follows the group: gives up what was lost, then accepts what was assigned.
     fn follow_membership(&mut self) -> Found {
         let assigned = {
             let mut world = self.client.stage.turn(self.client.process);
@@ -114,7 +114,7 @@ impl<'w, W: Wiring> Process<'w, W> {
             world.cluster.group.assigned(self.member)
         };
         let Some(assigned) = assigned else {
-            // The session has ended: someone else may have the shards already.
+            // The session has ended: another process may have the shards already.
             let lost = std::mem::take(&mut self.assignment.shards);
             self.give_up(&lost);
             self.member = join(&self.client);
@@ -145,8 +145,8 @@ impl<'w, W: Wiring> Process<'w, W> {
         Found::Work
     }
 
-    /// Gives shards up. What they hold is committed, unless that takes too long: then it goes on
-    /// behind the back of whoever has them next.
+    /// Gives up shards. What they hold is committed, unless that takes too long: then the commit
+    /// continues without the knowledge of the next owner.
     fn give_up(&mut self, lost: &BTreeSet<ShardId>) {
         for shard in self.shards.losing(lost) {
             self.wind_up(shard);
@@ -161,7 +161,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         }
     }
 
-    /// Commits what a shard that is given up still holds, then lets it go.
+    /// Commits what a shard being given up still holds, then drops it.
     fn wind_up(&mut self, shard: ShardId) {
         let Some(open) = self.open.get_mut(&shard) else { return };
         let leaves = match self.wiring.release(&mut open.cycle) {
@@ -184,7 +184,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         }
     }
 
-    /// Lets a shard go that was given up: nothing of it is committed any more (O-2).
+    /// Drops a shard that was given up: nothing of it is committed any more (O-2).
     fn leave(&mut self, shard: ShardId) {
         let Some(open) = self.open.remove(&shard) else { return };
         let mut world = self.client.stage.world();
@@ -193,7 +193,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         open.close(&self.client, &mut self.jobs, self.wiring);
     }
 
-    /// Notices what was opened, and opens what is due.
+    /// Takes in opened shards, and opens what is due.
     fn open_shards(&mut self) -> Found {
         let mut found = Found::Nothing;
         for arriving in std::mem::take(&mut self.arriving) {
@@ -216,7 +216,7 @@ impl<'w, W: Wiring> Process<'w, W> {
 
     fn open_shard(&self, next: Next) -> Result<(Running<Disk>, W::Producer)> {
         let shard = next.shard;
-        // A process opens a store once at a time.
+        // A process opens a store only once at a time.
         if self.open.contains_key(&shard) || self.jobs.iter().any(|job| job.shard == shard) {
             return Err(Error::Interrupted("the store is still in use".to_owned()));
         }
@@ -262,7 +262,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         open.audit(&self.client)?;
         let has_work = open.has_work();
         let now = now(&self.client.stage.world());
-        // A commit that has ended is no more stuck: the real one's end is noticed at once.
+        // A commit that has ended is no longer stuck: the real worker notices its end at once.
         let stay = open.cycle.stay();
         let has_ended = self.jobs.iter().any(|job| job.stay == stay && job.result.is_some());
         let due = if has_ended { Due::Nothing } else { open.cycle.due(now) };
@@ -298,7 +298,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         found
     }
 
-    /// Commits under the newest assignment, if it holds the shard.
+    /// Commits under the newest assignment if it contains the shard.
     fn commit(&self, job: &mut Job<W>) -> Result<Committed> {
         let process = self.client.process;
         {
@@ -355,7 +355,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         }
     }
 
-    /// Lets a shard go that has failed; it is opened again.
+    /// Drops a shard that has failed; it is opened again.
     fn drop_shard(&mut self, shard: ShardId, error: &Error, cause: Cause) {
         self.note(shard, error);
         let Some(open) = self.open.remove(&shard) else { return };
@@ -364,7 +364,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         open.close(&self.client, &mut self.jobs, self.wiring);
     }
 
-    /// Takes note of a failure.
+    /// Records a failure.
     fn note(&self, shard: ShardId, error: &Error) {
         let client = &self.client;
         let mut world = client.stage.turn(client.process);
@@ -379,12 +379,12 @@ impl<'w, W: Wiring> Process<'w, W> {
     }
 }
 
-/// Returns whether to do something this time; always, once there are no more faults.
+/// Returns whether to act this time; always true once there are no more faults.
 fn does(world: &mut World, per_mille: u32) -> bool {
     world.is_calm || world.random.chance(per_mille)
 }
 
-/// Returns what a member has before the group has given it anything.
+/// Returns the empty assignment that a member has before its first one.
 fn nothing(member: MemberId) -> Assignment<Authority> {
     let authority = Arc::new(Authority { member, generation: -1 });
     Assignment { generation: -1, shards: [].into(), authority }

@@ -35,9 +35,9 @@ use rollcall_core::{
 use rollcall_kafka::{DataConsumer, Input, ShardProducer};
 use rollcall_store::RocksStore;
 
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
-/// A lane without records sleeps that long for commands.
+/// How long a lane without records sleeps while waiting for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
 /// What all lanes share.
@@ -73,7 +73,7 @@ struct Lane {
     shared: Shared,
     own: Sender<Command>,
     shards: BTreeMap<ShardId, Shard>,
-    /// The shards that have not done with the batch, since their transactions were full.
+    /// The shards that have not finished the batch, because their transactions were full.
     held: BTreeSet<ShardId>,
     cache_bytes: usize,
     began: Instant,
@@ -105,9 +105,9 @@ impl Lane {
                 self.process();
             }
             if self.shards.is_empty() {
-                self.data.poll(Duration::ZERO); // what librdkafka has to tell
+                self.data.poll(Duration::ZERO); // handles librdkafka's reports
             }
-            // Also of a full shard: its commit may have been refused, or be stuck.
+            // Even for a full shard: its commit may have been rejected, or be stuck.
             self.tick();
             self.commit();
         }
@@ -138,7 +138,7 @@ impl Lane {
                     self.drop_shard(id, Error::Interrupted(why.clone()), Cause::Other);
                 });
             }
-            // All shards were given up before.
+            // All shards were given up before this.
             Command::Reconnect(data) => self.data = *data,
             Command::Stop => unreachable!("the loop ends at a stop"),
         }
@@ -169,7 +169,7 @@ impl Lane {
         self.shards.insert(id, Shard::new(stay, running, producer, standing, self.now()));
     }
 
-    /// Takes the next batch and hands it to the shards; or hands what is left of the last one to
+    /// Takes the next batch and passes it to the shards; or passes the rest of the last one to
     /// those whose transactions had no room for it.
     fn process(&mut self) {
         let held = std::mem::take(&mut self.held);
@@ -214,10 +214,10 @@ impl Lane {
         }
     }
 
-    /// Takes the next batch and tells whether there is anything in it.
+    /// Takes the next batch and returns whether it contains anything.
     fn poll(&mut self) -> bool {
         let busy = self.shards.values().any(Shard::is_busy);
-        // With a commit due or under way there is no time to wait for the first record.
+        // With a commit due or under way, do not wait for the first record.
         let wait = if busy { Duration::from_millis(1) } else { IDLE_WAIT };
         self.data.poll(wait) > 0
     }
@@ -231,7 +231,7 @@ impl Lane {
         let (now, mut failed) = (self.now(), Vec::new());
         for (id, shard) in &mut self.shards {
             if lost {
-                // Until the ends are told again: what was produced meanwhile has to be seen before
+                // Until the ends are reported again: records produced meanwhile must be seen before
                 // a deadline fires.
                 shard.running.lost_sight();
                 self.held.remove(id);
@@ -350,7 +350,7 @@ impl Lane {
         }
     }
 
-    /// Commits what a shard that is given up still holds, then lets it go.
+    /// Commits what a shard being given up still holds, then drops it.
     fn wind_up(&mut self, id: ShardId) {
         let now = self.now();
         let Some(shard) = self.shards.get_mut(&id) else { return };
@@ -370,7 +370,7 @@ impl Lane {
         }
     }
 
-    /// Lets a shard go that has failed.
+    /// Drops a shard that has failed.
     fn drop_shard(&mut self, id: ShardId, error: Error, cause: Cause) {
         if let Some((stay, pace)) = self.remove(id) {
             let left = Left { pace, cause };
@@ -378,7 +378,7 @@ impl Lane {
         }
     }
 
-    /// Takes a shard off the lane. From here on it cannot commit, so its release is done.
+    /// Removes a shard from the lane. From here on it cannot commit, so its release is done.
     fn remove(&mut self, id: ShardId) -> Option<(Stay, Pace)> {
         let shard = self.shards.remove(&id)?;
         self.held.remove(&id);

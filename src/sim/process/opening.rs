@@ -17,7 +17,7 @@ pub fn open<W: Wiring>(
     let shard = next.shard;
     if next.store == Trust::Lost {
         let mut disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
-        // A store that cannot be wiped is found corrupt again.
+        // A store that cannot be wiped will be found corrupt again.
         let _wiped = disk.wipe();
     }
     let disk = Disk::new(Arc::clone(&client.stage), client.process, shard);

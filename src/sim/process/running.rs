@@ -1,4 +1,4 @@
-//! A shard that runs in a process, and its commits on their way.
+//! A running shard of a process, and its commits under way.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,15 +14,15 @@ use rollcall_core::{
     shard::{Commit, Committed, Record, Result, Running, Size},
 };
 
-/// Returns the time that pauses are counted in: a second for each step, so that they are neither
-/// nothing nor all there is.
+/// Returns the time that pauses are measured in: a second for each step, so that pauses are neither
+/// negligible nor dominant.
 pub fn now(world: &World) -> Now {
     Duration::from_secs(world.step)
 }
 
 /// A record on its way into a shard.
 type Fetched = (InputIndex, Offset, Arc<Message>);
-/// An input that is read to its end, at this position.
+/// An input that has been read to its end, at this position.
 type End = (InputIndex, Offset);
 
 pub struct Open<W: Wiring> {
@@ -30,9 +30,9 @@ pub struct Open<W: Wiring> {
     pub cycle: Cycle,
     /// With the committers while a commit is under way.
     pub producer: Option<W::Producer>,
-    /// A commit that was refused, to be sent again.
+    /// A commit that was rejected, to be sent again.
     pub refused: Option<Job<W>>,
-    /// First offset of each input not yet fetched.
+    /// First offset of each input that has not been fetched yet.
     pub cursor: Vec<Offset>,
     pub pace: Pace,
 }
@@ -109,7 +109,7 @@ impl<W: Wiring> Open<W> {
         client.stage.world().note_read(self.running.id(), &records);
         let done = self.running.process(&records)?;
         if done < records.len() {
-            // The rest is fetched again once the overlay is taken.
+            // The rest is fetched again after the overlay has been taken.
             self.cursor.copy_from_slice(self.running.next_offsets());
             return Ok(Found::Work);
         }
@@ -123,15 +123,15 @@ impl<W: Wiring> Open<W> {
         Ok(if all_read { Found::Nothing } else { Found::Work })
     }
 
-    /// Returns records in the order of each partition, the partitions mixed, and the inputs that
-    /// end there; `None` when no broker answers.
+    /// Returns records, in order within each partition but with partitions mixed, and the inputs
+    /// that end there; `None` if no broker answers.
     fn poll(&mut self, client: &Client) -> Option<(Vec<Fetched>, Vec<End>)> {
         let shard = self.running.id();
         let mut world = client.stage.turn(client.process);
         world.reach_broker().ok()?;
         let inputs = self.cursor.len();
         if world.random.chance(20) {
-            // A reconnected consumer may hand over again what it has handed over before.
+            // A reconnected consumer may deliver records again that it has delivered before.
             let input = world.random.below(inputs);
             self.cursor[input] -= world.random.between(0, self.cursor[input].min(3));
         }
@@ -158,7 +158,7 @@ impl<W: Wiring> Open<W> {
         Some((fetched, ends))
     }
 
-    /// Returns where the logs of the inputs end, whether all of it may be read or not.
+    /// Returns where the logs of the inputs end, readable or not.
     fn log_ends(&self, client: &Client) -> Vec<Offset> {
         let (mut world, shard) = (client.stage.world(), self.running.id());
         let log_end = |input| {
@@ -187,7 +187,7 @@ impl<W: Wiring> Open<W> {
         Ok(Some(Job { shard, stay, commit, producer, was_refused, result: None }))
     }
 
-    /// Counts the rows one by one and compares them with the numbers that are kept.
+    /// Counts the rows one by one and compares the result with the maintained counts.
     pub fn audit(&self, client: &Client) -> Result<()> {
         let world = client.stage.world();
         let mut recount = self.running.recount();
@@ -197,13 +197,13 @@ impl<W: Wiring> Open<W> {
         self.running.audit(recount)
     }
 
-    /// Ends the shard; now and then it comes to that too late.
+    /// Ends the shard; sometimes that happens too late.
     pub fn close(self, client: &Client, jobs: &mut Vec<Job<W>>, wiring: &W) {
         if wiring.resurrects() {
             jobs.extend(self.refused);
         }
         if client.stage.world().random.chance(700) {
-            // Nothing is lost when the store fails; the changelog has it all.
+            // Nothing is lost if the store fails: the changelog has everything.
             let _closed = self.running.close();
         }
     }
