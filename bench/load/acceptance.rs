@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// Orders of the backlog.
     #[arg(long, default_value_t = 10_000)]
     backlog: u32,
-    /// Records a second of the flow after it.
+    /// Records per second of the flow after it.
     #[arg(long, default_value_t = 500)]
     rate: u32,
 }

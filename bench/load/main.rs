@@ -60,7 +60,7 @@ struct RunArguments {
     /// How often everything is repeated; the systems take turns.
     #[arg(long, default_value_t = 1)]
     runs: u32,
-    /// Records of a backlog. More where so many orders must be open at a time.
+    /// Records of a backlog. More are used if a scenario needs that many open orders.
     #[arg(long, default_value_t = 2_000_000)]
     records: u32,
     /// Keys in the state that is lost and restored.
@@ -72,7 +72,7 @@ struct RunArguments {
     /// File to which results are appended.
     #[arg(long)]
     results: PathBuf,
-    /// The broker's process, to tell its work from noise.
+    /// The broker's process, to distinguish its work from noise.
     #[arg(long)]
     broker_pid: Option<u32>,
     #[arg(required = true)]

@@ -29,7 +29,7 @@ struct Line {
     scenario: String,
     system: String,
     run: u32,
-    /// UTC, in seconds.
+    /// UTC, with a resolution of one second.
     at: String,
     machine: String,
     measures: BTreeMap<String, f64>,

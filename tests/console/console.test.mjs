@@ -77,7 +77,7 @@ checked("keys of any characters are opened, and shown such that all of them is s
   }
   await page.goto(`http://${shop.address}/#/key?key=`);
   await seen(page.getByText("Not known"));
-  // An address of an older version, which is none of a URL's.
+  // An address of an older version, which is not a valid URL encoding.
   await page.goto(`http://${shop.address}/#/key/100%`);
   await seen(page.getByText("It waits for one more item."));
   await page.getByRole("searchbox").fill(" nobody ");
@@ -219,7 +219,7 @@ checked("a topic is looked through for a text, and followed", async (t) => {
   await shop.record("orders", "needle-1", "{");
   await shop.record("orders", "hay-1", "{");
   const page = await shop.page(t);
-  // The first look is still under way when the search begins, and must not keep it from going out.
+  // The first look-up is still under way when the search begins, and must not block it.
   let goOn;
   const searched = new Promise((resolve) => {
     goOn = resolve;

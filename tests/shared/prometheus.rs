@@ -87,7 +87,7 @@ fn queries(board: &str) -> Vec<(String, String)> {
         targets.into_iter().map(move |target| {
             let query = target["expr"].as_str().unwrap_or_default();
             let query = query.replace("$__rate_interval", "10s").replace("$__range", "5m");
-            // A Prometheus without a label `cluster`, as Grafana asks it.
+            // What Grafana sends to a Prometheus without a `cluster` label.
             let query = query.replace("$cluster", "");
             let names = ["namespace", "reconciliation", "worker", "topic"];
             let all = |query: String, name: &&str| query.replace(&format!("${name}"), ".*");

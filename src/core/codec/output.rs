@@ -14,8 +14,8 @@
 //! the key's last change; all that was observed is then unexpected). The totals count different
 //! items; the lists hold the first [`LISTED_MAX`] of them at most.
 //!
-//! All records of a transaction bear the time of its commit, see [`Outputs::stamp`]: topics delete
-//! by timestamp, so one that bore an old record's time would be gone before it is read.
+//! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
+//! delete by timestamp, so an output with an old record's time would be gone before it is read.
 
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
@@ -33,7 +33,7 @@ pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 /// The header that says what the record's own timestamp was, in milliseconds since the epoch.
 const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
 
-/// Fields that an overdue record or a completion with facts has beside the key's.
+/// Fields of an overdue record, or of a completion with facts, in addition to the key field.
 pub const RESERVED_FIELDS: [&str; 9] = [
     "reason",
     "since",

@@ -3,7 +3,7 @@
 use super::{Items, Origin, Rules};
 use crate::record::Timestamp;
 
-/// Where a key stands.
+/// The state of a key.
 ///
 /// ```text
 ///           expectation / observation              all items there

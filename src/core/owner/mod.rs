@@ -1,4 +1,4 @@
-//! Decides where each shard of a process stands, and how to react to every event.
+//! Tracks the state of each shard of a process, and decides how to react to every event.
 //!
 //! Promise: pure. Its callers report events and it returns what to do; it starts no thread, reads
 //! no clock and knows neither Kafka nor disks. So the worker's threads and the simulator run

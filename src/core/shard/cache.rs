@@ -180,8 +180,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Lists the deadlines of all dirty rows. Called once, since a restore spills most rows
-    /// meanwhile.
+    /// Lists the deadlines of all dirty rows; a restore has spilled most rows by then.
     pub fn list_dirty(&mut self, rules: &Rules) {
         for &id in &self.dirty {
             if let Some(due) = self.slots[id].due(rules) {

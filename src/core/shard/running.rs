@@ -35,7 +35,7 @@ pub struct Running<S> {
     pub(super) hidden: Vec<Option<Hidden>>,
     /// First offset of each input that is not yet processed. Known for all once opened.
     pub(super) next: Vec<Offset>,
-    /// The same when the batch at hand began.
+    /// The same at the start of the current batch.
     pub(super) batch_from: Vec<Offset>,
     /// The offsets differ from the committed ones.
     pub(super) moved: bool,

@@ -67,7 +67,7 @@ impl<C: ConsumerContext> Queue<C> {
         }
         self.messages[0] = message;
         let rest = &mut self.messages[1..];
-        // SAFETY: the buffer has room for as many pointers as the call is told.
+        // SAFETY: the buffer has room for the number of pointers passed to the call.
         let got = unsafe {
             sys::rd_kafka_consume_batch_queue(
                 self.queue,

@@ -156,7 +156,7 @@ unsafe extern "C" fn on_statistics(
     length: usize,
     opaque: *mut c_void,
 ) -> c_int {
-    // SAFETY: librdkafka passes so many bytes, and the opaque of the client, which is a
+    // SAFETY: librdkafka passes this many bytes, and the opaque of the client, which is a
     // `Deliveries` that outlives it.
     let (json, deliveries) = unsafe {
         (std::slice::from_raw_parts(json.cast::<u8>(), length), &*opaque.cast::<Deliveries>())

@@ -101,7 +101,7 @@ impl NativeProducer {
             )
         };
         if !metadata.is_null() {
-            // SAFETY: it was made by the call above and is used by nobody.
+            // SAFETY: it was made by the call above and is not used elsewhere.
             unsafe { sys::rd_kafka_metadata_destroy(metadata) };
         }
         Failure::of_code(code)
@@ -268,7 +268,7 @@ impl NativeProducer {
             )
         };
         Failure::of_code(code)?;
-        // SAFETY: a call that has succeeded has made it, and told how many topics there are; it is
+        // SAFETY: a successful call has made it, with the number of its topics; it is
         // destroyed once, after its last use.
         let code = unsafe {
             let topics = &*metadata;
@@ -343,7 +343,7 @@ impl NativeProducer {
     /// Returns the error that made the client unusable, if any.
     pub fn fatal_error(&self) -> Option<Failure> {
         let mut text = [0; 512];
-        // SAFETY: the client is live and the buffer as long as the call is told.
+        // SAFETY: the client is live and the buffer has the length passed to the call.
         let (code, text) = unsafe {
             let code = sys::rd_kafka_fatal_error(self.client, text.as_mut_ptr(), text.len());
             (code, CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned())

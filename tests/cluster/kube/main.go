@@ -1,5 +1,5 @@
 // Command kube holds every Kubernetes program of the test cluster and etcd, and runs the one
-// that it is called as: one link instead of seven, and one file of 160 MB instead of 600.
+// whose name it is called by: one link instead of seven, and one file of 160 MB instead of 600.
 package main
 
 import (
