@@ -1,7 +1,7 @@
 //! The console: one page that shows what all workers of a reconciliation know.
 //!
 //! ```text
-//!  browser ──► /api/… ──┬─► directory: every worker's status, every two seconds
+//!  browser ──► /api/… ──┬─► directory: every worker's status, every second
 //!                       ├─► ask: keys, missing items, last outputs, from the workers that know
 //!                       └─► records: the topics' last records, from Kafka
 //! ```

@@ -31,12 +31,12 @@ const WAITING_MAX: usize = 16;
 const KAFKA_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long reading one page may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
-/// Records fetched for one page, over all partitions.
+/// How many records are fetched for one page at most, over all partitions.
 const FETCHED_MAX: usize = 2_000;
 const VALUE_BYTES_MAX: usize = 16 << 10;
 const KEY_BYTES_MAX: usize = 1 << 10;
 const HEADERS_MAX: usize = 50;
-/// Most bytes of all headers of a record, names included.
+/// Maximum total size of a record's headers, names included.
 const HEADERS_BYTES_MAX: usize = 8 << 10;
 /// How many bytes of a value are shown in hexadecimal.
 const HEX_BYTES_MAX: usize = 1 << 10;
@@ -48,7 +48,7 @@ pub struct Topics {
     readers: Turns,
 }
 
-/// A topic and what it is for.
+/// A topic and its purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Topic {
@@ -137,7 +137,7 @@ impl Topics {
         Self { connection, topics, readers: Turns::new(READERS_MAX, WAITING_MAX) }
     }
 
-    /// Returns the topics that may be looked at.
+    /// Returns the topics whose records may be shown.
     pub fn all(&self) -> &[Topic] {
         &self.topics
     }

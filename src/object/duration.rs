@@ -1,4 +1,4 @@
-//! Durations as the object writes them: `100ms`, `72h`, `7d`, `1h30m`.
+//! Durations in the object's notation: `100ms`, `72h`, `7d`, `1h30m`.
 
 use std::fmt::Write;
 use std::time::Duration;

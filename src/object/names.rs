@@ -1,4 +1,4 @@
-//! Names as Kafka and Kubernetes accept them.
+//! Names that Kafka and Kubernetes accept.
 
 use super::bounds::{GROUP_LENGTH_MAX, NAME_LENGTH_MAX, TOPIC_LENGTH_MAX};
 

@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Map,
 }
 
-/// The definition of the object.
+/// The schema of the object.
 pub(super) struct Definition(JSONSchemaProps);
 
 impl Definition {

@@ -44,7 +44,7 @@ pub struct Settings {
     pub partitioning: Partitioning,
     pub topics: Topics,
     pub limits: Limits,
-    /// Bytes that one worker may use; `None` when it follows from the container's limit.
+    /// Bytes that one worker may use; `None` if derived from the container's limit.
     pub memory_budget_bytes: Option<u64>,
     /// Whether each step of each record is logged.
     pub log_records: bool,
@@ -100,9 +100,9 @@ pub struct Topics {
     pub manage: bool,
     /// Also creates missing inputs.
     pub create_inputs: bool,
-    /// Partitions when no input exists yet; `None` for the broker's default.
+    /// Partitions if no input exists yet; `None` for the broker's default.
     pub partitions: Option<i32>,
-    /// Copies of each partition; `None` for the broker's default.
+    /// Replication factor; `None` for the broker's default.
     pub replication_factor: Option<i32>,
     /// How long the changelog keeps tombstones.
     pub changelog_delete_retention: Duration,
@@ -125,7 +125,7 @@ pub struct Limits {
 pub struct Tracing {
     /// Base URL; `None` if only the command line or the environment may set one.
     pub endpoint: Option<String>,
-    /// HTTP headers to send along, as `name=value,name=value`.
+    /// HTTP headers to send, as `name=value,name=value`.
     pub headers: Option<Secret>,
     pub keys: Keys,
 }

@@ -21,7 +21,7 @@ pub struct Content {
     pub field: SecretField,
     /// The Secret's uid, which only those who may read the Secret know.
     pub uid: String,
-    /// By entry.
+    /// The contents, by entry.
     pub entries: BTreeMap<String, Vec<u8>>,
 }
 
@@ -36,7 +36,7 @@ pub struct Missing {
 /// What an object refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referred {
-    /// In the order of the fields.
+    /// In the order of [`SecretField::ALL`].
     pub secrets: Vec<Content>,
     /// The first Secret that is missing and that workers need.
     pub missing: Option<Missing>,
@@ -47,7 +47,7 @@ pub struct Referred {
     pub monitoring: Monitoring,
 }
 
-/// Whether PodMonitors are made.
+/// Whether to create PodMonitors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PodMonitors {
     /// Where the cluster has that kind.

@@ -5,7 +5,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec}
 use super::queue::Key;
 use rollcall_service::metrics::{Metric, Process, Registry, catalogue::operator};
 
-/// What the operator counts. Cloning shares the counters.
+/// The operator's metrics. Clones share the counters.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,

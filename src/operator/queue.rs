@@ -24,7 +24,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// Why an object is looked at.
+/// Why to look at an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// Time has passed, or pods have changed.

@@ -30,7 +30,7 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging, at the level that `RUST_LOG` says, or `info`.
+/// Starts logging, at the level set by `RUST_LOG`, or `info`.
 ///
 /// # Panics
 /// When called twice.

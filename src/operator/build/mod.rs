@@ -35,7 +35,7 @@ pub struct Image {
     pub pull_policy: Option<String>,
 }
 
-/// Whether the cluster knows PodMonitors.
+/// Whether the cluster has the kind PodMonitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Monitoring {
     PodMonitors,
@@ -49,10 +49,10 @@ pub struct Hashes {
     pub console: String,
 }
 
-/// What the children of an object are made from.
+/// The input from which an object's children are built.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
-    /// With the metadata that the API server gave it.
+    /// The object, with the metadata from the API server.
     pub object: &'a Validated,
     pub image: &'a Image,
     /// Where workers reach an operator; `None` when they do not ask it.
@@ -135,7 +135,7 @@ pub struct Children {
     pub absent: Vec<Absent>,
 }
 
-/// Returns the kinds of children that an operator watches.
+/// Returns the kinds of children that the operator watches.
 pub fn watched() -> Vec<ApiResource> {
     use k8s_openapi::api::{apps, core, networking, policy};
     vec![

@@ -20,7 +20,7 @@ use rollcall_object::resource::ReconciliationStatus;
 
 pub use verdict::{Phase, Verdict};
 
-/// What was found out about an object.
+/// What is known about an object.
 #[derive(Debug, Clone)]
 pub enum Observation<'a> {
     /// The object cannot be parsed, or is invalid.

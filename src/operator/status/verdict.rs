@@ -24,7 +24,7 @@ pub enum Phase {
     Stalled,
 }
 
-/// What to say about an object.
+/// What to report about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub ready: bool,

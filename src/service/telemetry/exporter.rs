@@ -1,4 +1,4 @@
-//! The one task that sends spans.
+//! The only task that sends spans.
 
 use std::{
     sync::{Arc, atomic::Ordering},
