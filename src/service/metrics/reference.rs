@@ -1,4 +1,4 @@
-//! `docs/metrics.md`, made from the catalogue, so that it cannot be stale.
+//! Generates `docs/metrics.md` from the catalogue, so that it stays current.
 
 use std::fmt::Write;
 
@@ -46,6 +46,6 @@ mod tests {
     #[test]
     fn the_page_in_docs_is_the_one_that_the_catalogue_makes() {
         let page = include_str!("../../../docs/metrics.md");
-        assert!(page == markdown(), "write it anew: rollcall metrics > docs/metrics.md");
+        assert!(page == markdown(), "write it again: rollcall metrics > docs/metrics.md");
     }
 }

@@ -1,15 +1,15 @@
-//! The way to the brokers.
+//! Requests to the brokers.
 
 use super::Group;
 use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Client",
-    about: "The way to the brokers, as librdkafka measures it every ten seconds. The group's \
+    about: "Requests to the brokers, as librdkafka measures them every ten seconds. The group's \
             `member` fetches nothing: its round trips are those of small requests that a broker \
-            answers at once. Those of `producer` are what a commit waits for, replication \
-            included; those of `data` and `reader` contain up to 20 ms that a broker waits for \
-            records. A `reader` is there while a shard is restored.",
+            answers at once. Those of `producer` are what a commit waits for, including \
+            replication; those of `data` and `reader` contain up to 20 ms that a broker waits for \
+            records. A `reader` exists while a shard is restored.",
     metrics: &[&ROUND_TRIP, &RETRIES, &TIMEOUTS, &ERRORS],
 };
 

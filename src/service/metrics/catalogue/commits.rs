@@ -21,7 +21,7 @@ pub static GROUP: Group = Group {
 pub static SECONDS: Metric = Metric::histogram(
     "rollcall_commit_seconds",
     "seconds",
-    "Time that a transaction took on Kafka, and its spill to the store if it had one",
+    "Duration of a transaction on Kafka, including its spill to the store if it had one",
 );
 
 pub static FAILURES: Metric = Metric::counter(
@@ -49,8 +49,8 @@ pub static BYTES: Metric = Metric::counter(
 pub static LARGE_ROWS: Metric = Metric::counter(
     "rollcall_large_rows_total",
     "records",
-    "Rows of more than 64 KiB committed: keys with very many items",
+    "Committed rows of more than 64 KiB: keys with very many items",
 );
 
 pub static LARGE_ROW_BYTES: Metric =
-    Metric::counter("rollcall_large_row_bytes_total", "bytes", "What those rows took");
+    Metric::counter("rollcall_large_row_bytes_total", "bytes", "Size of those rows");

@@ -1,13 +1,13 @@
-//! How far the input is processed, and what of it could not be used.
+//! Progress on the input, and records that could not be used.
 
 use super::{Group, SHARD, TOPIC};
 use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Input",
-    about: "How far the input is processed. Lag in seconds is the age of the newest record that \
-            was processed, while there is more to read; where all is read it is 0, and \
-            where an open transaction hides the rest it is the time since that began.",
+    about: "Progress on the input. Lag in seconds is the age of the newest record that was \
+            processed, while there is more to read. It is 0 once everything is read; if an open \
+            transaction hides the rest, it is the time since that transaction began.",
     metrics: &[
         &RECORDS,
         &NEXT_OFFSET,
@@ -27,11 +27,11 @@ pub static RECORDS: Metric =
         .by(&[SHARD, TOPIC]);
 
 pub static NEXT_OFFSET: Metric =
-    Metric::gauge("rollcall_next_offset", "offset", "First input offset not processed")
+    Metric::gauge("rollcall_next_offset", "offset", "First input offset not yet processed")
         .by(&[SHARD, TOPIC]);
 
 pub static LAG_RECORDS: Metric =
-    Metric::gauge("rollcall_lag_records", "offsets", "Input offsets still to read")
+    Metric::gauge("rollcall_lag_records", "offsets", "Input offsets still to be read")
         .by(&[SHARD, TOPIC]);
 
 pub static LAG_SECONDS: Metric = Metric::gauge(
@@ -44,7 +44,7 @@ pub static LAG_SECONDS: Metric = Metric::gauge(
 pub static OPEN_TRANSACTION_SECONDS: Metric = Metric::gauge(
     "rollcall_open_transaction_seconds",
     "seconds",
-    "Time for which an open transaction of a producer has hidden what follows in the input, else 0",
+    "Time for which an open transaction of a producer has hidden later input, else 0",
 )
 .by(&[SHARD, TOPIC]);
 
@@ -52,7 +52,7 @@ pub static UNUSABLE_TIMES: Metric = Metric::counter(
     "rollcall_records_unusable_time_total",
     "records",
     "Input records without a timestamp, or with one outside of `spec.limits`: the wall clock \
-     counts for them",
+     is used for them",
 )
 .by(&[TOPIC]);
 
@@ -66,7 +66,7 @@ pub static DEAD_LETTERS: Metric = Metric::counter(
 pub static WRONG_PARTITION: Metric = Metric::counter(
     "rollcall_wrong_partition_records_total",
     "records",
-    "Those of the dead letters that are in another partition than their key belongs to",
+    "Dead letters that were in another partition than their key belongs to",
 )
 .by(&[TOPIC]);
 
@@ -79,5 +79,5 @@ pub static LOST: Metric = Metric::counter(
 pub static RECREATED: Metric = Metric::counter(
     "rollcall_inputs_recreated_total",
     "partitions",
-    "Input partitions that were read from the start because their topic was made again",
+    "Input partitions that were read from the start because their topic was recreated",
 );

@@ -1,4 +1,4 @@
-//! Every metric there is, by what it is about.
+//! All metrics, grouped by subject.
 //!
 //! Promise: names and labels are a contract with dashboards, alerts and users: they are added,
 //! never renamed.
@@ -16,23 +16,23 @@ pub mod tracing;
 
 use super::{Label, Metric};
 
-/// Metrics about one thing.
+/// Metrics about one subject.
 #[derive(Debug)]
 pub struct Group {
     pub title: &'static str,
-    /// What to know before reading them, as Markdown.
+    /// An introduction, as Markdown.
     pub about: &'static str,
     pub metrics: &'static [&'static Metric],
 }
 
 impl Group {
-    /// Tells whether every process that has metrics exposes these, the operator too.
+    /// Returns whether every process that has metrics exposes these, including the operator.
     pub fn is_of_every_process(&self) -> bool {
         std::ptr::eq(self, &process::GROUP)
     }
 }
 
-/// What a worker exposes.
+/// The metrics of a worker.
 pub static WORKER: [&Group; 9] = [
     &business::GROUP,
     &input::GROUP,
@@ -45,7 +45,7 @@ pub static WORKER: [&Group; 9] = [
     &process::GROUP,
 ];
 
-/// What the operator exposes, beside the metrics of its process.
+/// The metrics of the operator, in addition to those of its process.
 pub static OPERATOR: [&Group; 1] = [&operator::GROUP];
 
 const SHARD: Label = Label { name: "shard", values: "the partition's number" };

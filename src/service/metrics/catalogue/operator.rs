@@ -5,14 +5,14 @@ use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Operator",
-    about: "What `rollcall operator` exposes, beside the metrics of its process.",
+    about: "What `rollcall operator` exposes, in addition to the metrics of its process.",
     metrics: &[&RECONCILES, &ERRORS, &SECONDS, &QUEUE, &LEADER, &READY, &OBJECTS],
 };
 
 pub static RECONCILES: Metric = Metric::counter(
     "rollcall_operator_reconciles_total",
     "reconciles",
-    "Objects looked at and brought to what they ask for",
+    "Reconciles of objects, by result",
 )
 .by(&[Label { name: "result", values: "`ok`, `error`" }]);
 
@@ -23,11 +23,8 @@ pub static ERRORS: Metric = Metric::counter(
 )
 .by(&[Label { name: "reason", values: "the reasons of the object's conditions" }]);
 
-pub static SECONDS: Metric = Metric::histogram(
-    "rollcall_operator_reconcile_seconds",
-    "seconds",
-    "Time that a reconcile took",
-);
+pub static SECONDS: Metric =
+    Metric::histogram("rollcall_operator_reconcile_seconds", "seconds", "Duration of a reconcile");
 
 pub static QUEUE: Metric = Metric::gauge(
     "rollcall_operator_queue_length",
@@ -38,7 +35,7 @@ pub static QUEUE: Metric = Metric::gauge(
 pub static LEADER: Metric = Metric::gauge(
     "rollcall_operator_leader",
     "boolean",
-    "1 for the replica that acts, 0 for those that stand by",
+    "1 for the leader, 0 for replicas that stand by",
 );
 
 pub static READY: Metric = Metric::gauge(

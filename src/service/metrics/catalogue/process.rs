@@ -5,8 +5,8 @@ use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Process",
-    about: "The process itself, a worker's as the operator's. `process_…` are named as in every \
-            other Prometheus client.",
+    about: "The process itself, both for workers and the operator. `process_…` have the same names \
+            as in every other Prometheus client.",
     metrics: &[
         &BUILD_INFO,
         &CPU_SECONDS,
@@ -20,7 +20,7 @@ pub static GROUP: Group = Group {
 };
 
 pub static BUILD_INFO: Metric =
-    Metric::gauge("rollcall_build_info", "boolean", "1, with the version that runs")
+    Metric::gauge("rollcall_build_info", "boolean", "1, labelled with the running version")
         .by(&[Label { name: "version", values: "one" }]);
 
 pub static CPU_SECONDS: Metric =
@@ -38,10 +38,10 @@ pub static OPEN_FDS: Metric =
     Metric::gauge("process_open_fds", "descriptors", "Open file descriptors");
 
 pub static MAX_FDS: Metric =
-    Metric::gauge("process_max_fds", "descriptors", "Most file descriptors that may be open");
+    Metric::gauge("process_max_fds", "descriptors", "Maximum number of open file descriptors");
 
 pub static START_TIME: Metric = Metric::gauge(
     "process_start_time_seconds",
     "seconds",
-    "When the process was started, since the epoch",
+    "Start time of the process, since the epoch",
 );

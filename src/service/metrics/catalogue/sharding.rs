@@ -5,9 +5,9 @@ use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Sharding",
-    about: "Which worker has which shard: the label `worker` of `rollcall_shard_state` tells. A \
-            shard without a series has no owner. A thread's stall is how long ago it came round; \
-            one that waits for work has none.",
+    about: "Which worker has which shard: see the label `worker` of `rollcall_shard_state`. A \
+            shard without a series has no owner. A thread's stall is the time since its last \
+            progress; a thread that waits for work is not stalled.",
     metrics: &[
         &PARTITIONS,
         &JOINED,
@@ -26,23 +26,23 @@ pub static GROUP: Group = Group {
 pub static PARTITIONS: Metric = Metric::gauge(
     "rollcall_partitions",
     "shards",
-    "Partitions of every input topic, which all workers together have to own",
+    "Partitions of every input topic; the workers together have to own all of them",
 );
 
 pub static JOINED: Metric =
-    Metric::gauge("rollcall_joined", "boolean", "1 while the group has this worker as a member");
+    Metric::gauge("rollcall_joined", "boolean", "1 while this worker is a member of the group");
 
 pub static TROUBLE: Metric = Metric::gauge(
     "rollcall_trouble",
     "boolean",
-    "1 for each reason that keeps this worker as a whole from its work or needs a look",
+    "1 for each problem that keeps this worker as a whole from working, or that needs attention",
 )
 .by(&[Label { name: "reason", values: "as in the `Ready` condition: `BrokerUnreachable`, …" }]);
 
 pub static SHARD_ROOM: Metric = Metric::gauge(
     "rollcall_shard_room",
     "shards",
-    "Further shards that the system's limits of threads and open files leave room for",
+    "Further shards that the system's limits on threads and open files allow",
 );
 
 pub static SHARD_STATE: Metric = Metric::gauge(
@@ -62,41 +62,40 @@ pub static SHARD_FAILURES: Metric = Metric::counter(
 pub static INVARIANT_VIOLATIONS: Metric = Metric::counter(
     "rollcall_invariant_violations_total",
     "violations",
-    "Times that what always holds did not: faults of Rollcall, after which a shard was opened \
-     again",
+    "Violations of invariants: bugs in Rollcall, after which a shard was opened again",
 )
 .by(&[Label { name: "invariant", values: "`R-1` to `R-7` of docs/architecture.md" }]);
 
 pub static REBALANCES: Metric = Metric::counter(
     "rollcall_rebalances_total",
     "rebalances",
-    "Generations of the group that this worker has seen, by what they brought it",
+    "Generations of the group that this worker has seen, by effect on the worker",
 )
 .by(&[Label {
     name: "reason",
-    values: "`joined`: it came; `gained`: shards; `others`: nothing, others came or went",
+    values: "`joined`: it joined; `gained`: it gained shards; `others`: other workers came or went",
 }]);
 
 pub static REVOCATIONS: Metric = Metric::counter(
     "rollcall_revocations_total",
     "revocations",
-    "Times that the group took shards from this worker",
+    "How often the group took shards from this worker",
 )
 .by(&[Label {
     name: "reason",
     values: "`rebalance`: others get them; `lost`: its session has ended; `refused`: another \
-             process has its name; `stopping`: it leaves",
+             process has its name; `stopping`: it leaves the group",
 }]);
 
 pub static REVOCATION_SECONDS: Metric = Metric::counter(
     "rollcall_revocation_seconds_total",
     "seconds",
-    "Time spent giving up shards, which holds up the group's rebalance",
+    "Time spent giving up shards, which delays the group's rebalance",
 );
 
 pub static THREAD_STALLED: Metric = Metric::gauge(
     "rollcall_thread_stalled_seconds",
     "seconds",
-    "Time since a thread with work to do last came round",
+    "Time since a thread with work to do last made progress",
 )
 .by(&[Label { name: "thread", values: "`membership`, `supervisor`, `lane-N`, `commit-N`" }]);

@@ -5,11 +5,11 @@ use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
     title: "Store",
-    about: "Rows in memory and on disk, of all shards of the worker. A row is looked for in three \
-            tiers: among the rows in memory, which answer `rollcall_row_lookups_total` minus the \
-            misses and the new keys; then among the keys that the store is known not to have, \
-            `rollcall_row_new_keys_total`; what is left, `rollcall_row_misses_total`, is looked up \
-            in the store, whose blocks are in memory or on disk, \
+    about: "Rows in memory and on disk, of all shards of the worker. A row is looked up in three \
+            steps: first among the rows in memory, which answer `rollcall_row_lookups_total` minus \
+            the misses and the new keys; then among the keys known not to be in the store, \
+            `rollcall_row_new_keys_total`; the rest, `rollcall_row_misses_total`, is looked up in \
+            the store, whose blocks are in memory or on disk, \
             `rollcall_block_cache_lookups_total`.",
     metrics: &[
         &MEMORY_BUDGET,
@@ -36,7 +36,7 @@ pub static GROUP: Group = Group {
 pub static MEMORY_BUDGET: Metric = Metric::gauge(
     "rollcall_memory_budget_bytes",
     "bytes",
-    "What the process gives to rows, blocks, fetched records and transactions",
+    "Memory for rows, blocks, fetched records and transactions",
 );
 
 pub static ROW_CACHE_BYTES: Metric =
@@ -45,11 +45,11 @@ pub static ROW_CACHE_BYTES: Metric =
 pub static CACHED_ROWS: Metric = Metric::gauge(
     "rollcall_cached_rows",
     "keys",
-    "Rows in memory, by how far they have gone",
+    "Rows in memory, by stage",
 )
 .by(&[Label {
     name: "tier",
-    values: "`overlay`: not committed; `dirty`: not in the store yet; `clean`: in the store too",
+    values: "`overlay`: not committed; `dirty`: not in the store yet; `clean`: also in the store",
 }]);
 
 pub static ROW_LOOKUPS: Metric =
@@ -70,14 +70,14 @@ pub static ROW_NEW_KEYS: Metric = Metric::counter(
 pub static BLOCK_CACHE_LOOKUPS: Metric = Metric::counter(
     "rollcall_block_cache_lookups_total",
     "look-ups",
-    "Blocks of the local stores that were looked for in memory, as RocksDB counts",
+    "Blocks of the local stores that were looked up in memory, as RocksDB counts them",
 )
 .by(&[Label { name: "result", values: "`hit`, `miss`: read from disk" }]);
 
 pub static STORE_ROWS: Metric = Metric::gauge(
     "rollcall_store_entries",
     "entries",
-    "Entries of the local stores, as RocksDB estimates: rows, and their deadlines",
+    "Entries of the local stores, as RocksDB estimates: rows and their deadlines",
 );
 
 pub static STORE_BYTES: Metric =
@@ -89,7 +89,7 @@ pub static BLOCK_CACHE_BYTES: Metric =
 pub static UNMERGED_FILES: Metric = Metric::gauge(
     "rollcall_store_unmerged_files",
     "files",
-    "Spilled files not yet merged, of the shard that has the most",
+    "Spilled files not yet merged, for the shard that has the most",
 );
 
 pub static STALL_SECONDS: Metric = Metric::counter(
@@ -101,28 +101,28 @@ pub static STALL_SECONDS: Metric = Metric::counter(
 pub static WRITE_STALL_SECONDS: Metric = Metric::counter(
     "rollcall_store_write_stall_seconds_total",
     "seconds",
-    "Time for which RocksDB itself held writes up",
+    "Time for which RocksDB itself stalled writes",
 );
 
 pub static WRITES_STOPPED: Metric = Metric::gauge(
     "rollcall_store_writes_stopped",
     "stores",
-    "Stores whose writes RocksDB holds up now",
+    "Stores whose writes RocksDB currently stops",
 );
 
 pub static BACKGROUND_ERRORS: Metric = Metric::gauge(
     "rollcall_store_background_errors",
     "errors",
-    "Errors of RocksDB's background threads in the stores that are open",
+    "Errors of RocksDB's background threads in open stores",
 );
 
 pub static BACKGROUND_FAILURES: Metric = Metric::counter(
     "rollcall_store_background_failures_total",
     "errors",
-    "Errors of RocksDB's background threads since the start, those of stores that were closed too",
+    "Errors of RocksDB's background threads since the start, including stores closed since",
 );
 
-const VOLUME: Label = Label { name: "volume", values: "`state`: where `--state-dir` lies" };
+const VOLUME: Label = Label { name: "volume", values: "`state`: the one with `--state-dir`" };
 
 pub static VOLUME_BYTES: Metric =
     Metric::gauge("rollcall_volume_size_bytes", "bytes", "Size of the file system").by(&[VOLUME]);
@@ -130,6 +130,6 @@ pub static VOLUME_BYTES: Metric =
 pub static VOLUME_FREE_BYTES: Metric = Metric::gauge(
     "rollcall_volume_free_bytes",
     "bytes",
-    "Room on the file system that this process may use",
+    "Space on the file system that this process may still use",
 )
 .by(&[VOLUME]);
