@@ -13,13 +13,13 @@ use super::{Reconciliation, duration, instant, names};
 const INTRODUCTION: &str = "\
 # The Reconciliation object
 
-This page is made from the types by `rollcall crd --reference`; change the descriptions there.
+This page is generated from the types by `rollcall crd --reference`; change the descriptions there.
 
 To start from an example, see [Your own topics in ten minutes](your-own-topics.md).
 
 One object configures everything: `kubectl apply -f shipping.yaml` and
 `rollcall worker -f shipping.yaml` read the same file. `rollcall validate -f shipping.yaml` checks
-it and tells every mistake with its path and its remedy. Fields that are not listed here are
+it and reports every mistake with its path and its fix. Fields that are not listed here are
 refused.
 
 ```yaml
@@ -31,22 +31,22 @@ Notation:
 
 - A **duration** is one or more numbers with the units `ms`, `s`, `m`, `h`, `d` or `w`, such as
   `90s`, `1h30m` or `7d`.
-- An **instant** is a day and a time in UTC as RFC 3339 writes them: `2000-01-01T00:00:00Z`.
-- **Bytes** are written as Kubernetes does: `512Ki`, `64Mi`, `1.5Gi`, `1048576`.
+- An **instant** is a date and a time in UTC, in RFC 3339 format: `2000-01-01T00:00:00Z`.
+- **Bytes** use Kubernetes' notation: `512Ki`, `64Mi`, `1.5Gi`, `1048576`.
 - A **JSON path** says where in a record's value something is. It starts with `$`, the whole value;
-  `.name` or `['name']` goes into the field of that name, `[0]` to the first element of a list, and
-  `[*]` or `.*`, where several places are meant, to all of them: `$.order.id`, `$.items[*].id`,
-  `$['order id']`. Of RFC 9535 that is all: no `..`, slices, filters, negative indices or several
-  names at once.
+  `.name` or `['name']` selects the field of that name, `[0]` the first element of a list, and
+  `[*]` or `.*`, in paths that may select several values, all elements or fields: `$.order.id`,
+  `$.items[*].id`, `$['order id']`. The rest of RFC 9535 is not supported: no `..`, slices,
+  filters, negative indices or several names at once.
 - **Kafka topics and consumer groups** have at most 249 and 239 characters of `a-z`, `A-Z`, `0-9`,
   `.`, `_` and `-`. Every topic serves one purpose, so all of them differ.
 
 `metadata.name` has at most 52 characters of `a-z`, `0-9` and `-`, and begins with a letter. It is
-the consumer group unless `spec.kafka.groupId` says otherwise. From the group follow the changelog
-topic, `<group>-changelog`, and the transactional ids, `<group>-<partition>`: an operator of the
-Kafka cluster has to allow these names.
+the consumer group unless `spec.kafka.groupId` says otherwise. The names of the changelog topic,
+`<group>-changelog`, and the transactional ids, `<group>-<partition>`, are derived from the group;
+the administrator of the Kafka cluster has to allow these names.
 
-Secrets never stand in the object. In Kubernetes it names Secrets, which are mounted below
+The object never contains secrets. In Kubernetes it names Secrets, which are mounted below
 `/etc/rollcall/secrets`; elsewhere it names files or environment variables.
 
 ";

@@ -1,4 +1,4 @@
-//! How the Kafka cluster is reached.
+//! How to reach the Kafka cluster.
 
 use std::collections::BTreeMap;
 
@@ -8,29 +8,30 @@ use serde::{Deserialize, Serialize};
 use super::oauth::OauthSpec;
 use crate::{bounds, cel, names};
 
-/// How the Kafka cluster is reached.
+/// How to reach the Kafka cluster.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::kafka_rules()))]
 pub struct KafkaSpec {
-    /// Brokers to ask first, as `host:port`, separated by commas.
+    /// Brokers to connect to first, as `host:port`, separated by commas.
     #[schemars(length(min = 1, max = 4096))]
     pub bootstrap_servers: String,
-    /// Consumer group; the changelog topic and the transactional ids begin with it, so it is
-    /// unique in the Kafka cluster. Left out, it is the object's name. A change is refused, since
-    /// another group would start without this one's state and complete keys a second time: make an
-    /// object with another name instead.
+    /// Consumer group; the names of the changelog topic and the transactional ids begin with it, so
+    /// it must be unique in the Kafka cluster. Left out, it is the object's name. Changes are
+    /// refused, because another group would start without this one's state and complete keys a
+    /// second time: create an object with another name instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::GROUP_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub group_id: Option<String>,
-    /// How workers agree on who does what. `classic`: the protocol that every broker speaks; a
-    /// worker that was killed and is back within 10s is not missed, and what a dead one had moves
-    /// after that. `consumer`: the protocol of KIP-848, for brokers from 4.0 on; the smoothest when
-    /// workers come and go, and what a killed one had moves after the session that the brokers set,
-    /// 45s unless told otherwise. A group speaks one protocol at a time: change it while `paused`.
+    /// How workers divide the partitions among themselves. `classic`: the protocol that every
+    /// broker speaks; a worker that was killed and is back within 10s keeps its partitions,
+    /// otherwise they move after that time. `consumer`: the protocol of KIP-848, for brokers from
+    /// 4.0 on; it disturbs the group least when workers come and go, and the partitions of a killed
+    /// worker move after the session timeout that the brokers set, 45s by default. A group speaks
+    /// one protocol at a time: change it while `paused`.
     #[serde(default)]
     pub group_protocol: GroupProtocol,
-    /// Encrypts the connection. Left out, it is not encrypted; empty, the system's certificate
+    /// Encrypts the connection. Left out, it is not encrypted; if empty, the system's certificate
     /// authorities are trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsSpec>,
@@ -38,14 +39,14 @@ pub struct KafkaSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasl: Option<SaslSpec>,
     /// Further settings of the Kafka client (librdkafka), by name; they override Rollcall's own.
-    /// Those that would break exactly-once, or that have a field of their own, are refused. At
-    /// most 100.
+    /// Settings that would break exactly-once, or that have their own field, are refused. At most
+    /// 100.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = bounds::PROPERTIES_MAX))]
     pub properties: BTreeMap<String, String>,
 }
 
-/// How workers agree on who does what.
+/// How workers divide the partitions among themselves.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum GroupProtocol {
@@ -116,8 +117,8 @@ pub struct CertificateSecretRef {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::sasl_rules()))]
 pub struct SaslSpec {
-    /// How to log in. `PLAIN` sends the password and `OAUTHBEARER` the token as it is, so use
-    /// them together with `tls` only. `OAUTHBEARER` takes `oauth` and nothing else; the others a
+    /// How to log in. `PLAIN` sends the password and `OAUTHBEARER` the token unencrypted, so use
+    /// them only together with `tls`. `OAUTHBEARER` requires `oauth` and nothing else; the others a
     /// user name and a password.
     pub mechanism: SaslMechanism,
     /// Secret with the user name and the password, in Kubernetes.
@@ -147,16 +148,16 @@ pub struct SaslSpec {
 /// How to log in.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SaslMechanism {
-    /// With the password as it is; only sensible together with `tls`.
+    /// Sends the password itself; only safe together with `tls`.
     #[serde(rename = "PLAIN")]
     Plain,
-    /// With the password, by a salted challenge with SHA-256.
+    /// Proves the password by a salted challenge with SHA-256.
     #[serde(rename = "SCRAM-SHA-256")]
     ScramSha256,
-    /// With the password, by a salted challenge with SHA-512.
+    /// Proves the password by a salted challenge with SHA-512.
     #[serde(rename = "SCRAM-SHA-512")]
     ScramSha512,
-    /// With a token of an OAuth 2.0 server; only sensible together with `tls`.
+    /// Sends a token of an OAuth 2.0 server; only safe together with `tls`.
     #[serde(rename = "OAUTHBEARER")]
     OauthBearer,
 }

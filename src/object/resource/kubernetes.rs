@@ -1,4 +1,4 @@
-//! What only Kubernetes needs to know: pods, console, who may reach them.
+//! Fields that only Kubernetes needs: pods, console, network policy.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,11 @@ pub struct PodSpec {
     /// Labels that a node must have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that do not keep the pods away.
+    /// Tolerations of the pods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// Which nodes and which other pods to be near to or far from, as in a pod of Kubernetes.
-    /// Left out, workers are spread over nodes and zones where that is possible.
+    /// Affinity to nodes and to other pods, as in a pod of Kubernetes. Left out, workers are spread
+    /// over nodes and zones if possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "as_in_a_pod")]
     pub affinity: Option<Affinity>,
@@ -36,7 +36,7 @@ pub struct PodSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
-    /// Secrets with the logins for the image's registry.
+    /// Secrets with the credentials for the image's registry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 }
@@ -48,13 +48,13 @@ pub struct ConsoleSpec {
     /// How many pods serve it. Between 0 and 10.
     #[schemars(range(min = bounds::CONSOLES.min, max = bounds::CONSOLES.max))]
     pub replicas: i32,
-    /// Secret with the token that users have to give. Left out, whoever reaches the console may
-    /// read it.
+    /// Secret with the token that users have to enter. Left out, everyone who reaches the console
+    /// may read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<TokenSecretRef>,
-    /// Names that the page may be asked by where no token is asked for, such as an Ingress's host;
-    /// `*.example.com` stands for all names below, `*` for any. Addresses, localhost and the names
-    /// of Services need not be listed.
+    /// Host names that requests to the page may use if no token is required, such as that of an
+    /// Ingress; `*.example.com` stands for all names below it, `*` for any name. Addresses,
+    /// localhost and the names of Services need not be listed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
     pub allowed_hosts: Vec<String>,
@@ -86,14 +86,14 @@ pub struct TokenSecretRef {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NetworkPolicySpec {
-    /// Who may connect beside Rollcall's own pods, such as Prometheus and whoever uses the
+    /// Who may connect in addition to Rollcall's own pods, such as Prometheus and the users of the
     /// console. At most 50.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub from: Vec<NetworkPolicyPeer>,
 }
 
-/// The whole schema would make the definition several times as large.
+/// Including the whole schema would make the definition several times as large.
 fn as_in_a_pod(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
 }

@@ -1,8 +1,8 @@
-//! The `Reconciliation` object as it is written: what serde reads and the API server stores.
+//! The `Reconciliation` object as written by users: what serde reads and the API server stores.
 //!
 //! Promise: every field has its description, default and bounds here, and the custom resource
-//! definition and `docs/reconciliation.md` are made from them. Ban: nothing here decides whether
-//! the values make sense together; see [`super::Validated`].
+//! definition and `docs/reconciliation.md` are generated from them. Ban: nothing here decides
+//! whether values make sense together; see [`super::Validated`].
 
 mod connection;
 mod kubernetes;
@@ -58,7 +58,7 @@ use super::{bounds, cel};
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "What the object asks for is the case"
+        description = "Whether the object is in the state that it asks for"
     ),
     printcolumn(
         name = "Replicas",
@@ -70,7 +70,7 @@ use super::{bounds, cel};
         name = "Shards",
         type_ = "string",
         json_path = ".status.shards",
-        description = "Shards that run, of all"
+        description = "Running shards, out of all"
     ),
     printcolumn(
         name = "Open",
@@ -103,7 +103,7 @@ use super::{bounds, cel};
         name = "Message",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
-        description = "What is the case, and what to do about it",
+        description = "The current state, and what to do about it",
         priority = 1
     ),
     validation = cel::name_rule(),
@@ -113,13 +113,13 @@ use super::{bounds, cel};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::spec_rules()))]
 pub struct ReconciliationSpec {
-    /// How the Kafka cluster is reached.
+    /// How to reach the Kafka cluster.
     pub kafka: KafkaSpec,
     /// The records that say which items a key needs.
     pub expected: ExpectedSpec,
-    /// The records that say which items have arrived. At least 1 topic, at most 16, each once. To
-    /// add, remove or rename a topic is refused, since offsets and state belong to it: make an
-    /// object with another name instead. Their paths may change.
+    /// The records that say which items have arrived. At least 1 topic, at most 16, each only once.
+    /// Adding, removing or renaming a topic is refused, because offsets and state belong to it:
+    /// create an object with another name instead. Their paths may change.
     #[schemars(
         length(min = 1, max = bounds::OBSERVED_MAX),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["topic"])
@@ -137,25 +137,26 @@ pub struct ReconciliationSpec {
     /// key stays open until it completes or is cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire: Option<ExpireSpec>,
-    /// Where records go that cannot be used.
+    /// What happens to records that cannot be used.
     #[serde(default)]
     pub dead_letter: DeadLetterSpec,
-    /// How long a finished key is remembered. Within it no replay can complete the key again, so
-    /// choose it longer than the longest replay. Between 1s and 3650d.
+    /// How long a finished key is remembered. During this time no replay can complete the key
+    /// again, so choose it longer than the longest replay. Between 1s and 3650d.
     #[serde(default = "default_memory")]
     #[schemars(extend("pattern" = super::duration::PATTERN, "maxLength" = 32))]
     pub memory: String,
     /// How often an item has to be observed. `distinct`: once, however often it is listed or
-    /// arrives. `quantity`: as often as it is listed, or as its quantity says. A change is refused,
-    /// since what has arrived was counted by it: make an object with another name instead.
+    /// arrives. `quantity`: as often as it is listed, or as its quantity says. Changes are refused,
+    /// because arrived items were already counted this way: create an object with another name
+    /// instead.
     #[serde(default)]
     pub counting: CountingSpec,
-    /// How many workers share the partitions, in Kubernetes. Between 0 and 1000; workers beyond
-    /// the number of partitions stand by.
+    /// How many workers divide the partitions among themselves, in Kubernetes. Between 0 and 1000;
+    /// workers beyond the number of partitions stand by.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = bounds::REPLICAS.min, max = bounds::REPLICAS.max))]
     pub replicas: i32,
-    /// Longest time from processing a record to committing its effects. Shorter means less
+    /// Maximum time from processing a record to committing its effects. A shorter time means less
     /// latency and more work for the broker. Between 1ms and 10s.
     #[serde(default = "default_commit_interval")]
     #[schemars(extend("pattern" = super::duration::PATTERN, "maxLength" = 32))]
@@ -164,72 +165,73 @@ pub struct ReconciliationSpec {
     /// that Kafka still has. `latest`: with the first record that arrives from then on.
     #[serde(default)]
     pub start_from: StartFrom,
-    /// What to do when Kafka has deleted input that was not processed yet. `stop`: stop the
-    /// partition and say so, since completions may be missing. `continue`: accept the loss, count
-    /// it, and go on with the oldest record that is left.
+    /// What to do if Kafka has deleted input that was not processed yet. `stop`: stop the partition
+    /// and report it, because completions may be missing. `continue`: accept the loss, count it,
+    /// and go on with the oldest record that is left.
     #[serde(default)]
     pub on_truncation: OnTruncation,
-    /// Which timestamp completions, overdue records and dead letters bear, by which Kafka deletes
-    /// them. `commit`: the time of the commit; a header `rollcall-source-timestamp` has the
-    /// timestamp of the record that they come from. `source`: that timestamp itself, as before
-    /// there was a choice; with old input they may be deleted before they are read.
+    /// The timestamp of completions, overdue records and dead letters, which decides when Kafka
+    /// deletes them. `commit`: the time of the commit; the timestamp of the record from which they
+    /// result is in a header `rollcall-source-timestamp`. `source`: that timestamp itself, as in
+    /// versions before this field existed; with old input, records may be deleted before they are
+    /// read.
     #[serde(default)]
     pub output_timestamp: OutputTimestamp,
-    /// How producers choose the partition of a record key, which has to be the same for all inputs:
-    /// the records of a key meet only where they have the same partition number. `murmur2`: as
-    /// Java's producer and all that agree with it. `crc32`: as librdkafka by default (Python, Go,
-    /// .NET, Rust, kcat). `fnv1a`: as Sarama by default. `auto`: one of these, as the records show.
-    /// Records in another partition than their key belongs to become dead letters. `unchecked`: by
-    /// a rule of their own, which nobody checks.
+    /// How producers choose the partition of a record key. It must be the same for all inputs,
+    /// because the records of a key meet only if they have the same partition number. `murmur2`:
+    /// like the Java producer and all compatible ones. `crc32`: like librdkafka by default (Python,
+    /// Go, .NET, Rust, kcat). `fnv1a`: like Sarama by default. `auto`: one of these, detected from
+    /// the records. Records in another partition than their key belongs to become dead letters.
+    /// `unchecked`: a custom rule, which is not checked.
     #[serde(default)]
     pub partitioner: PartitionerSpec,
-    /// How topics are made.
+    /// How topics are created.
     #[serde(default)]
     pub topics: TopicsSpec,
-    /// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
-    /// count.
+    /// Sizes beyond which a record is a dead letter, and times beyond which its timestamp is
+    /// ignored.
     #[serde(default)]
     pub limits: LimitsSpec,
-    /// Memory that one worker may use, such as 512Mi. Left out, it follows from the container's
+    /// Memory that one worker may use, such as 512Mi. Left out, it is derived from the container's
     /// memory limit. Between 16Mi and 1Ti.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_budget: Option<Quantity>,
-    /// Tells each step of each record in the log. It costs more than the processing, so it is for
-    /// demonstrations.
+    /// Logs each step of each record. This costs more than the processing itself, so it is meant
+    /// for demonstrations.
     #[serde(default)]
     pub log_records: bool,
-    /// While true no record is processed: in Kubernetes no worker runs, and a worker started by
-    /// hand owns nothing and waits until it is stopped. Topics, state and offsets stay as they
+    /// While true, no record is processed: in Kubernetes no worker runs, and a worker started
+    /// elsewhere owns nothing and waits until it is stopped. Topics, state and offsets stay as they
     /// are.
     #[serde(default)]
     pub paused: bool,
     /// CPU and memory of each worker, in Kubernetes. Left out, the container has no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<ResourceRequirements>,
-    /// A volume for each worker's state, in Kubernetes. Left out, the state lives as long as the
-    /// pod and is restored from the changelog after it.
+    /// A volume for each worker's state, in Kubernetes. Left out, the state is lost with the pod
+    /// and is then restored from the changelog.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageSpec>,
     /// Where and how the workers' pods run, in Kubernetes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pod: PodSpec,
     /// A web page that shows keys, shards and dead letters, in Kubernetes: the Service
-    /// `<name>-console`. Left out, there is none; `{}` is enough for one.
+    /// `<name>-console`. Left out, there is none; `{}` is enough to get one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub console: Option<ConsoleSpec>,
-    /// Lets nobody but Rollcall's own pods, and those named here, connect to workers and console,
-    /// in Kubernetes. Left out, the network decides.
+    /// Allows connections to workers and console only from Rollcall's own pods and from those
+    /// listed here, in Kubernetes. Left out, connections are not restricted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<NetworkPolicySpec>,
-    /// Tells what workers do as spans to an OpenTelemetry collector, by OTLP over HTTP. Left out,
-    /// nothing is told, unless the workers' environment says so. Whether or not, completions carry
-    /// on the trace context of their records.
+    /// Exports what workers do as spans to an OpenTelemetry collector, by OTLP over HTTP. Left out,
+    /// nothing is exported, unless the workers' environment says so. In either case, completions
+    /// continue the trace context of their records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing: Option<TracingSpec>,
-    /// What becomes of the changelog topic and the consumer group when the object is deleted.
-    /// `Retain`: they stay, and an object of the same name goes on where this one stopped.
-    /// `DeleteTopics`: they are deleted, and with them all memory of what was completed. Inputs
-    /// and outputs are never deleted.
+    /// What happens to the changelog topic and the consumer group when the object is deleted.
+    /// `Retain`: they are kept, and a new object of the same name continues where this one stopped.
+    /// `DeleteTopics`: they are deleted, and with them all memory of what was completed. Inputs and
+    /// outputs are never deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }

@@ -8,26 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::connection::CaSecretRef;
 use crate::{bounds, cel};
 
-/// Where tokens for `OAUTHBEARER` come from: an OAuth 2.0 server that gives them for a client id
-/// and its secret (client credentials). A token is renewed before it expires.
+/// Where tokens for `OAUTHBEARER` come from: an OAuth 2.0 server that issues them for a client id
+/// and a client secret (client credentials). A token is renewed before it expires.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::oauth_rules()))]
 pub struct OauthSpec {
     /// URL of the server's token endpoint, such as `https://login.example.com/oauth2/token`. With
-    /// `http` the client secret is sent as it is.
+    /// `http` the client secret is sent unencrypted.
     #[schemars(length(min = 1, max = 2048), extend("pattern" = "^https?://"))]
     pub token_endpoint: String,
-    /// What the token is to be good for, where the server wants it said; several scopes are
-    /// separated by spaces.
+    /// Scope of the token, if the server requires one; several scopes are separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub scope: Option<String>,
-    /// Whom the token is for, where the server wants it said.
+    /// Audience of the token, if the server requires one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub audience: Option<String>,
-    /// SASL extensions that brokers want beside the token, by name, such as `logicalCluster`. At
+    /// SASL extensions that brokers require beside the token, by name, such as `logicalCluster`. At
     /// most 20.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = bounds::EXTENSIONS_MAX))]
@@ -51,8 +50,9 @@ pub struct OauthSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub client_secret_file: Option<String>,
-    /// Secret with the certificate authority to trust at the token endpoint, in Kubernetes. Left
-    /// out, as `caFile`, the system's are trusted; that of `kafka.tls` is not.
+    /// Secret with the certificate authority to trust at the token endpoint, in Kubernetes. If
+    /// neither this nor `caFile` is set, the system's authorities are trusted; that of `kafka.tls`
+    /// is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_secret_ref: Option<CaSecretRef>,
     /// PEM file with the certificate authority to trust at the token endpoint.

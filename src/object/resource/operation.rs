@@ -1,4 +1,4 @@
-//! How a reconciliation is run: where it starts, how topics are made, what it may use.
+//! How a reconciliation is run: where it starts, how topics are created, and its limits.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use schemars::JsonSchema;
@@ -21,67 +21,66 @@ pub enum StartFrom {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum PartitionerSpec {
-    /// As the records show.
+    /// Detects it from the records.
     #[default]
     Auto,
-    /// As Java's producer does.
+    /// Like the Java producer.
     Murmur2,
-    /// As librdkafka does by default.
+    /// Like librdkafka by default.
     Crc32,
-    /// As Sarama does by default.
+    /// Like Sarama by default.
     Fnv1a,
-    /// By a rule of their own, the same for all inputs.
+    /// By a custom rule, which must be the same for all inputs.
     Unchecked,
 }
 
-/// What to do when Kafka has deleted input that was not processed yet.
+/// What to do if Kafka has deleted input that was not processed yet.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum OnTruncation {
-    /// Stop the partition and say so: completions may be missing.
+    /// Stop the partition and report it, because completions may be missing.
     #[default]
     Stop,
     /// Accept the loss, count it, and go on with the oldest record that is left.
     Continue,
 }
 
-/// Which timestamp the records that Rollcall writes bear.
+/// The timestamp of the records that Rollcall writes.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum OutputTimestamp {
     /// The time of the commit.
     #[default]
     Commit,
-    /// That of the record which they come from.
+    /// That of the record from which they result.
     Source,
 }
 
-/// What becomes of the changelog topic and the consumer group when the object is deleted.
+/// What happens to the changelog topic and the consumer group when the object is deleted.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletionPolicy {
-    /// They stay, and an object of the same name goes on where this one stopped.
+    /// They are kept, and a new object of the same name continues where this one stopped.
     #[default]
     Retain,
     /// They are deleted, and with them all memory of what was completed.
     DeleteTopics,
 }
 
-/// How topics are made.
+/// How topics are created.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TopicsSpec {
-    /// Makes the topics of outputs and state that are missing. When false, they are only checked.
+    /// Creates missing output and state topics. When false, they are only checked.
     pub manage: bool,
-    /// Makes the input topics that are missing, too. When false, they have to be there: a name that
-    /// is misspelt would become an empty topic, which is waited at for ever.
+    /// Also creates missing input topics. When false, they must already exist: otherwise a misspelt
+    /// name would become an empty topic, and Rollcall would wait for its records forever.
     pub create_inputs: bool,
-    /// Number of partitions of topics that are made, if none of the inputs exists yet; otherwise
-    /// they get as many as the inputs have. Left out, the broker's default. Between 1 and 10000.
+    /// Number of partitions of created topics, if none of the inputs exists yet; otherwise they get
+    /// as many as the inputs have. Left out, the broker's default. Between 1 and 10000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = bounds::PARTITIONS.min, max = bounds::PARTITIONS.max))]
     pub partitions: Option<i32>,
-    /// Copies of each partition of topics that are made. Left out, the broker's default. Between
-    /// 1 and 100.
+    /// Replication factor of created topics. Left out, the broker's default. Between 1 and 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = bounds::REPLICATION.min, max = bounds::REPLICATION.max))]
     pub replication_factor: Option<i32>,
@@ -105,13 +104,13 @@ impl Default for TopicsSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChangelogSpec {
-    /// How long the changelog keeps the news that a key was forgotten (Kafka's
-    /// `delete.retention.ms`). A worker's local state that was away for longer is restored from
-    /// nothing. Between 1h and 90d.
+    /// How long the changelog keeps the tombstones of forgotten keys (Kafka's
+    /// `delete.retention.ms`). Local state that was out of use for longer is discarded and restored
+    /// from scratch. Between 1h and 90d.
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub delete_retention: String,
-    /// Size of the changelog's segment files (Kafka's `segment.bytes`). Kafka compacts closed
-    /// segments only, so smaller ones make restoring shorter. Between 1Mi and 1Gi.
+    /// Size of the changelog's segment files (Kafka's `segment.bytes`). Kafka compacts only closed
+    /// segments, so smaller segments make restoring faster. Between 1Mi and 1Gi.
     #[schemars(extend("nullable" = false))]
     pub segment_bytes: Quantity,
 }
@@ -122,28 +121,28 @@ impl Default for ChangelogSpec {
     }
 }
 
-/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp does not
-/// count.
+/// Sizes beyond which a record is a dead letter, and times beyond which its timestamp is ignored.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LimitsSpec {
-    /// Largest state of one key. Between 1Ki and 16Mi; it has to fit into a Kafka message.
+    /// Maximum size of the state of one key. Between 1Ki and 16Mi; it has to fit into a Kafka
+    /// message.
     #[schemars(extend("nullable" = false))]
     pub row_bytes: Quantity,
-    /// Most items in one expectation. Between 1 and 1000000.
+    /// Maximum number of items in one expectation. Between 1 and 1000000.
     #[schemars(range(min = bounds::ITEMS.min, max = bounds::ITEMS.max))]
     pub items_per_expectation: i32,
-    /// Longest key. Between 16 and 32Ki.
+    /// Maximum length of a key. Between 16 and 32Ki.
     #[schemars(extend("nullable" = false))]
     pub key_bytes: Quantity,
-    /// Earliest timestamp of a record that can be meant, as RFC 3339 in UTC. The wall clock counts
-    /// for records with an earlier one or none, and they are counted. Between 1970-01-01T00:00:00Z
-    /// and 2100-01-01T00:00:00Z.
+    /// Earliest plausible timestamp of a record, as RFC 3339 in UTC. For records with an earlier
+    /// timestamp or none, the wall clock is used, and they are counted. Between
+    /// 1970-01-01T00:00:00Z and 2100-01-01T00:00:00Z.
     #[schemars(extend("pattern" = instant::PATTERN, "maxLength" = 32))]
     pub timestamp_min: String,
-    /// How far ahead of the worker's clock a record's timestamp may be. The wall clock counts for
-    /// records that are further ahead, such as those in microseconds, and they are counted.
-    /// Between 1s and 3650d.
+    /// How far ahead of the worker's clock a record's timestamp may be. For records that are
+    /// further ahead, such as those with timestamps in microseconds, the wall clock is used, and
+    /// they are counted. Between 1s and 3650d.
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub timestamp_ahead: String,
 }

@@ -1,4 +1,4 @@
-//! What goes in and what comes out: topics, paths, deadlines.
+//! Input and output records: topics, paths, deadlines.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,13 @@ use crate::{bounds, cel, duration, names};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("x-kubernetes-validations" = cel::expected_rules()))]
 pub struct ExpectedSpec {
-    /// Topic of the expectations; a null value cancels its key. All other topics have to have as
-    /// many partitions as this one, and workers share its partitions among themselves. A change is
-    /// refused, since offsets and state belong to the topic: make an object with another name for
-    /// another topic.
+    /// Topic of the expectations; a null value cancels its key. All other topics must have as many
+    /// partitions as this one, and workers divide its partitions among themselves. Changes are
+    /// refused, because offsets and state belong to the topic: create an object with another name
+    /// for another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// JSON path of the key within the value, to be checked against the record key. Left out,
+    /// JSON path of the key within the value, which is checked against the record key. Left out,
     /// the record key alone counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
@@ -24,12 +24,12 @@ pub struct ExpectedSpec {
     /// JSON path of the items within the value, such as `$.items[*].id`.
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub items: String,
-    /// JSON path of how often each item is needed, beside the item, such as
-    /// `$.items[*].quantity`. Only with `counting: quantity`; left out, each listing counts one.
+    /// JSON path of how often each item is needed, next to the item, such as `$.items[*].quantity`.
+    /// Only with `counting: quantity`; left out, each listing counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
-    /// Completes a key that expects no items at once, instead of refusing the record.
+    /// Completes a key at once if its expectation lists no items, instead of refusing the record.
     #[serde(default)]
     pub allow_empty: bool,
 }
@@ -41,7 +41,7 @@ pub struct ObservedSpec {
     /// Topic of the observations.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// JSON path of the key within the value, to be checked against the record key. Left out,
+    /// JSON path of the key within the value, which is checked against the record key. Left out,
     /// the record key alone counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
@@ -49,8 +49,8 @@ pub struct ObservedSpec {
     /// JSON path of the item within the value, such as `$.productId`.
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub item: String,
-    /// JSON path of how many arrived at once, such as `$.count`. Only with `counting: quantity`;
-    /// left out, each record counts one.
+    /// JSON path of how many units arrived, such as `$.count`. Only with `counting: quantity`; left
+    /// out, each record counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
@@ -63,26 +63,27 @@ pub struct CompletedSpec {
     /// Topic of the completions.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// Name of the field that carries the key in the JSON values of completions and overdue
-    /// records.
+    /// Name of the field that holds the key in the JSON values of completions and overdue records.
     #[serde(default = "default_key_field")]
     #[schemars(length(min = 1, max = 255))]
     pub key_field: String,
-    /// Where a completion tells more than its key. `lateHeader`: a header `rollcall-late` on those
-    /// that had been reported as overdue. `headers`: `rollcall-expected-at` as well, on all.
-    /// `value`: fields `expectedAt` and `late` in the value.
+    /// Where a completion carries more than its key. `lateHeader`: a header `rollcall-late` on
+    /// completions of keys that had been reported as overdue. `headers`: also
+    /// `rollcall-expected-at`, on all completions. `value`: fields `expectedAt` and `late` in the
+    /// value.
     #[serde(default)]
     pub facts: FactsSpec,
 }
 
-/// Where a completion tells more than its key.
+/// Where a completion carries more than its key.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum FactsSpec {
-    /// A header `rollcall-late` on those that had been reported as overdue, nothing on the others.
+    /// A header `rollcall-late` on completions of keys that had been reported as overdue, none on
+    /// others.
     #[default]
     LateHeader,
-    /// Headers `rollcall-expected-at` and, on those that had been reported as overdue,
+    /// Headers `rollcall-expected-at` and, for keys that had been reported as overdue,
     /// `rollcall-late`.
     Headers,
     /// Fields `expectedAt` and `late` in the value.
@@ -99,7 +100,7 @@ pub struct OverdueSpec {
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: Option<String>,
     /// How long after its expectation an incomplete key is reported; it stays open and can still
-    /// complete. Left out, no key is ever overdue. Between 1s and 3650d.
+    /// complete. Left out, keys never become overdue. Between 1s and 3650d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub after: Option<String>,
@@ -109,8 +110,8 @@ pub struct OverdueSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct OrphansSpec {
-    /// How long after its last observation a key without expectation is reported to the overdue
-    /// topic and forgotten. An expectation that comes later finds nothing of it. Between 1s and
+    /// How long after its last observation a key without an expectation is reported to the overdue
+    /// topic and forgotten. An expectation that arrives later starts from nothing. Between 1s and
     /// 3650d.
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub after: String,
@@ -132,18 +133,18 @@ pub struct ExpireSpec {
     pub after: String,
 }
 
-/// Where records go that cannot be used.
+/// What happens to records that cannot be used.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeadLetterSpec {
-    /// Topic of the dead letters: the records as they came, with the reason in the headers. Left
-    /// out, it is the object's name followed by `-dead-letter`.
+    /// Topic of the dead letters: the unchanged records, with the reason in the headers. Left out,
+    /// it is the object's name followed by `-dead-letter`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: Option<String>,
 }
 
-/// Whether an item has to be observed once or as often as it is expected.
+/// Whether an item has to be observed once, or as often as it is expected.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum CountingSpec {

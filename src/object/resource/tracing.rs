@@ -1,4 +1,4 @@
-//! What workers tell an OpenTelemetry collector.
+//! What workers export to an OpenTelemetry collector.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,30 +6,29 @@ use serde::{Deserialize, Serialize};
 /// Pattern of `tracing.endpoint`.
 const URL_PATTERN: &str = r"^https?://[^/\s]+(/\S*)?$";
 
-/// Tells what workers do as spans to an OpenTelemetry collector, by OTLP over HTTP. A completion
-/// becomes a span of the trace that its record belongs to, if that is sampled.
+/// Exports what workers do as spans to an OpenTelemetry collector, by OTLP over HTTP. A completion
+/// becomes a span in the trace of its record, if that trace is sampled.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TracingSpec {
     /// Base URL of the collector, such as `http://otel-collector.observability:4318`; `/v1/traces`
-    /// is appended. A worker's `--otlp-endpoint` and the variables of OpenTelemetry win. Left out,
-    /// only these say where spans are sent; without them, none are.
+    /// is appended. A worker's `--otlp-endpoint` and OpenTelemetry's environment variables take
+    /// precedence. Left out, only these set the collector; if they do not, no spans are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), extend("pattern" = URL_PATTERN))]
     pub endpoint: Option<String>,
-    /// Secret with HTTP headers to send along, such as a token, in Kubernetes.
+    /// Secret with HTTP headers to send, such as a token, in Kubernetes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers_secret_ref: Option<HeadersSecretRef>,
-    /// Environment variable with HTTP headers to send along, as `name=value,name=value`.
+    /// Environment variable with HTTP headers to send, as `name=value,name=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub headers_env: Option<String>,
-    /// File with HTTP headers to send along, as `name=value,name=value`.
+    /// File with HTTP headers to send, as `name=value,name=value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub headers_file: Option<String>,
-    /// Names the key of a completion in its span. Left out, no content of a record leaves Kafka
-    /// this way.
+    /// Includes the key of a completion in its span. When false, spans have no content of records.
     pub include_keys: bool,
 }
 
