@@ -1,6 +1,6 @@
 //! Errors, named by the reaction they demand.
 
-use super::Invariant;
+use crate::shard::Invariant;
 
 /// What went wrong with a shard, named by the reaction it demands. Undecodable input is not an
 /// error: it is data, and goes to the dead-letter topic.

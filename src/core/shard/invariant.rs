@@ -1,6 +1,6 @@
 //! The invariants of a shard, by the names that code, simulator, metrics and docs share.
 
-use super::Error;
+use crate::shard::Error;
 
 /// The invariants of a shard; `docs/architecture.md` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

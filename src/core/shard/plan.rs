@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Identity, Placement};
 use crate::record::{Headers, InputIndex, Offset, Timestamp};
+use crate::shard::{Identity, Placement};
 use crate::{
     codec::{Decoder, Outputs},
     matching::{LARGE_ITEMS_BYTES, Rules, Times},

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::*;
+use crate::shard::*;
 use crate::{
     matching::{Counting, Rules},
     record::*,

@@ -1,6 +1,6 @@
 //! Fires deadlines that have passed: those of dirty rows are in memory, all others on disk.
 
-use super::{Due, Result, Running, Store, cache::SlotId};
+use crate::shard::{Due, Result, Running, Store, rows::cache::SlotId};
 use crate::{codec::output::Time, matching::Event, record::Timestamp};
 
 /// How often the deadline index on disk is read, in shard time.

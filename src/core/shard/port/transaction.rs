@@ -1,7 +1,7 @@
 //! Everything that one commit makes visible, as one value.
 
-use super::{Batch, Metadata};
 use crate::record::{InputIndex, Offset, Output, ShardId};
+use crate::shard::{Batch, Metadata};
 
 /// Everything that one commit makes visible: all of it or nothing.
 ///

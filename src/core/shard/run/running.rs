@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, KeyFilter,
-    Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction,
-    cache::SlotId, check, large::LargeRows, room::bound,
-};
 use crate::record::{InputIndex, Offset, Output, ShardId};
+use crate::shard::{
+    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, KeyFilter,
+    Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction, check,
+    rows::{cache::SlotId, large::LargeRows},
+    run::room::bound,
+};
 use crate::{
     codec::{self, input::Scratch},
     matching::Row,
@@ -15,71 +16,71 @@ use crate::{
 };
 
 /// The fraction of the row memory that the filter of known keys may use.
-pub(super) const KNOWN_SHARE: usize = 8;
+pub(in crate::shard) const KNOWN_SHARE: usize = 8;
 /// Marks a record without a row: it has no usable key.
-pub(super) const NO_SLOT: SlotId = SlotId::MAX;
+pub(in crate::shard) const NO_SLOT: SlotId = SlotId::MAX;
 
 /// A shard that is restored and processes records.
 ///
 /// Everything since the last [`Running::take`] is the running overlay; dropping the shard is the
 /// rollback, since neither the store nor Kafka has seen any of it.
 pub struct Running<S> {
-    pub(super) id: ShardId,
-    pub(super) plan: Arc<Plan>,
-    pub(super) store: Arc<S>,
-    pub(super) cache: Cache,
+    pub(in crate::shard) id: ShardId,
+    pub(in crate::shard) plan: Arc<Plan>,
+    pub(in crate::shard) store: Arc<S>,
+    pub(in crate::shard) cache: Cache,
     /// Distinguishes new keys from those that have to be looked up in the store.
-    pub(super) key_filter: KeyFilter,
-    pub(super) clock: Clock,
+    pub(in crate::shard) key_filter: KeyFilter,
+    pub(in crate::shard) clock: Clock,
     /// Where the rest of each input is or was last hidden, and since which wall time.
-    pub(super) hidden: Vec<Option<Hidden>>,
+    pub(in crate::shard) hidden: Vec<Option<Hidden>>,
     /// First offset of each input that is not yet processed. Known for all once opened.
-    pub(super) next: Vec<Offset>,
+    pub(in crate::shard) next: Vec<Offset>,
     /// The same at the start of the current batch.
-    pub(super) batch_from: Vec<Offset>,
+    pub(in crate::shard) batch_from: Vec<Offset>,
     /// The offsets differ from the committed ones.
-    pub(super) moved: bool,
-    pub(super) outputs: Vec<Output>,
+    pub(in crate::shard) moved: bool,
+    pub(in crate::shard) outputs: Vec<Output>,
     /// Size of the outputs.
-    pub(super) output_bytes: usize,
+    pub(in crate::shard) output_bytes: usize,
     /// The most rows and outputs that the running overlay was ever allowed to hold.
-    pub(super) overlay_max: usize,
+    pub(in crate::shard) overlay_max: usize,
     /// The counts of the rows, including the running overlay's changes.
-    pub(super) rows: RowCounts,
+    pub(in crate::shard) rows: RowCounts,
     /// Since when the open rows have been waiting.
-    pub(super) ages: Ages,
+    pub(in crate::shard) ages: Ages,
     /// The incarnations of the input topics that are read.
-    pub(super) input_ids: Vec<String>,
-    pub(super) changelog_id: String,
+    pub(in crate::shard) input_ids: Vec<String>,
+    pub(in crate::shard) changelog_id: String,
     /// First changelog offset after everything that is committed.
-    pub(super) changelog_next: Offset,
-    pub(super) limits: Limits,
-    pub(super) spilled_at_ms: Timestamp,
+    pub(in crate::shard) changelog_next: Offset,
+    pub(in crate::shard) limits: Limits,
+    pub(in crate::shard) spilled_at_ms: Timestamp,
     /// Wall time when the changelog was last known to end at `changelog_next`; see
     /// [`Checkpoint::spilled_at_ms`].
-    pub(super) known_end_ms: Timestamp,
+    pub(in crate::shard) known_end_ms: Timestamp,
     /// Wall time when the commit under way was taken.
-    pub(super) taken_at_ms: Timestamp,
+    pub(in crate::shard) taken_at_ms: Timestamp,
     /// A commit was taken and has not been acknowledged yet.
-    pub(super) committing: bool,
+    pub(in crate::shard) committing: bool,
     /// Nothing was ever committed for the shard, and nothing is processed before its first offsets
     /// are committed: so a changelog that was written to always has committed offsets.
-    pub(super) claiming: bool,
-    pub(super) ledger: Ledger,
+    pub(in crate::shard) claiming: bool,
+    pub(in crate::shard) ledger: Ledger,
     /// Index entries on disk up to this one have been read.
-    pub(super) due_cursor: Option<Due>,
+    pub(in crate::shard) due_cursor: Option<Due>,
     /// Shard time up to which the index on disk has been read.
-    pub(super) due_listed_until: Timestamp,
+    pub(in crate::shard) due_listed_until: Timestamp,
     /// The last read of it has not reached the end of what is due.
-    pub(super) due_goes_on: bool,
+    pub(in crate::shard) due_goes_on: bool,
     /// The store contains rows, and with them deadlines.
-    pub(super) stored: bool,
-    pub(super) scratch: Scratch,
-    pub(super) slots: Vec<SlotId>,
+    pub(in crate::shard) stored: bool,
+    pub(in crate::shard) scratch: Scratch,
+    pub(in crate::shard) slots: Vec<SlotId>,
     /// Memory for the row that is being stepped.
-    pub(super) row: Row,
+    pub(in crate::shard) row: Row,
     /// Non-empty only while a batch is processed.
-    pub(super) large: LargeRows,
+    pub(in crate::shard) large: LargeRows,
 }
 
 /// The rest of an input that cannot be read because of an open transaction.
@@ -175,7 +176,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Finds the slots of all keys, reading those that are only in the store with one call.
-    pub(super) fn load<'k>(
+    pub(in crate::shard) fn load<'k>(
         &mut self,
         keys: impl Iterator<Item = Option<&'k [u8]>>,
         slots: &mut Vec<SlotId>,
@@ -213,7 +214,7 @@ impl<S: Store> Running<S> {
         Ok(())
     }
 
-    pub(super) fn put_out(&mut self, output: Output) {
+    pub(in crate::shard) fn put_out(&mut self, output: Output) {
         self.output_bytes += output.bytes();
         self.outputs.push(output);
     }
@@ -365,12 +366,12 @@ impl<S: Store> Running<S> {
 }
 
 /// Returns the error that the maintained counts differ from the rows.
-pub(super) fn miscounted(shard: ShardId, what: &str) -> Error {
+pub(in crate::shard) fn miscounted(shard: ShardId, what: &str) -> Error {
     Invariant::R3.violated(format!("shard {shard}, counts: {what}"))
 }
 
 /// Returns the error that bytes of the changelog or the store are not a row of a known version.
-pub(super) fn unreadable(shard: ShardId, error: codec::row::RowError) -> Error {
+pub(in crate::shard) fn unreadable(shard: ShardId, error: codec::row::RowError) -> Error {
     Error::Misconfigured(format!(
         "shard {shard}: a row cannot be read: {error}; run the version of rollcall that wrote it, \
          or a newer one"

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{
-    Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store,
-    cache::SlotId,
-    check,
-    large::Past,
-    running::{NO_SLOT, miscounted, unreadable},
-    story,
-};
 use crate::record::{Carried, InputIndex, Span};
+use crate::shard::{
+    Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store, check,
+    rows::{cache::SlotId, large::Past},
+    run::{
+        running::{NO_SLOT, miscounted, unreadable},
+        story,
+    },
+};
 use crate::{
     codec::{
         Reason,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl<S: Store> Running<S> {
-    pub(super) fn record(
+    pub(in crate::shard) fn record(
         &mut self,
         record: &Record<'_>,
         slot: SlotId,
@@ -92,7 +92,7 @@ impl<S: Store> Running<S> {
         Time { at_ms: usable.unwrap_or(read_at_ms), source_ms }
     }
 
-    pub(super) fn step(
+    pub(in crate::shard) fn step(
         &mut self,
         slot: SlotId,
         event: Event<'_>,

@@ -17,7 +17,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use self::slots::{CHANGED, DIRTY, SPILLING, Slot, Slots, USED};
-use super::{Batch, Due, Spill, due::DueSlots};
+use crate::shard::{Batch, Due, Spill, rows::due::DueSlots};
 use crate::{
     codec::row::{self, RowError},
     matching::{Phase, Row, Rules},

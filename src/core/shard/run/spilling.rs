@@ -1,10 +1,10 @@
 //! Decides when rows go to the store, and with which checkpoint.
 
-use super::{Checkpoint, Result, Running, Spill, Store, check};
 use crate::record::Timestamp;
+use crate::shard::{Checkpoint, Result, Running, Spill, Store, check};
 
 impl<S: Store> Running<S> {
-    pub(super) fn wants_spill(&self, wall_ms: Timestamp) -> bool {
+    pub(in crate::shard) fn wants_spill(&self, wall_ms: Timestamp) -> bool {
         let dirty = self.cache.dirty_rows();
         let waited = i64::try_from(self.limits.spill_interval.as_millis()).unwrap_or(i64::MAX);
         !self.cache.is_spilling()
@@ -14,7 +14,7 @@ impl<S: Store> Running<S> {
                 || wall_ms - self.spilled_at_ms > waited)
     }
 
-    pub(super) fn checkpoint(&self, known_end_ms: Timestamp) -> Checkpoint {
+    pub(in crate::shard) fn checkpoint(&self, known_end_ms: Timestamp) -> Checkpoint {
         Checkpoint {
             changelog_next: self.changelog_next,
             topic_id: self.changelog_id.clone(),
@@ -24,7 +24,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Spills and evicts while the shard restores, so that memory stays bounded.
-    pub(super) fn make_room(&mut self) -> Result<()> {
+    pub(in crate::shard) fn make_room(&mut self) -> Result<()> {
         // Half of the limit, since the spill copies what is dirty, which is nearly everything.
         if self.cache_bytes() > self.limits.cache_bytes / 2 {
             self.spill_now()?;
@@ -34,7 +34,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Spills all dirty rows; only allowed while all of them are committed.
-    pub(super) fn spill_now(&mut self) -> Result<()> {
+    pub(in crate::shard) fn spill_now(&mut self) -> Result<()> {
         let mut spill = self.take_spill()?;
         // Not the time of the spill: what has happened since is unknown.
         spill.checkpoint = Some(self.checkpoint(self.known_end_ms));
@@ -60,8 +60,8 @@ impl<S: Store> Running<S> {
     /// Takes all dirty rows, and records that the store is going to contain them.
     ///
     /// # Errors
-    /// [`super::Error::Violated`] when some of them are not part of a transaction yet.
-    pub(super) fn take_spill(&mut self) -> Result<Spill> {
+    /// [`crate::shard::Error::Violated`] when some of them are not part of a transaction yet.
+    pub(in crate::shard) fn take_spill(&mut self) -> Result<Spill> {
         let shard = self.id;
         check!(R1, self.cache.may_spill(), "rows of shard {shard} that no transaction holds");
         let spill = self.cache.take_spill(&self.plan.rules);
@@ -70,7 +70,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Evicts clean rows until the memory used is at most `target` bytes.
-    pub(super) fn evict(&mut self, target: usize) {
+    pub(in crate::shard) fn evict(&mut self, target: usize) {
         self.cache.evict(target.saturating_sub(self.key_filter.bytes()));
     }
 }

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use fastbloom::BloomFilter;
 use foldhash::fast::FixedState;
 
-use super::{Batch, Result, Store, row_of};
+use crate::shard::{Batch, Result, Store, row_of};
 
 /// With this, 1 % of new keys are looked up needlessly.
 const BITS_PER_KEY: usize = 10;

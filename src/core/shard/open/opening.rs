@@ -8,15 +8,15 @@
 
 use std::sync::Arc;
 
-use super::{
+use crate::record::{Offset, ShardId};
+use crate::shard::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
     InputLog, KeyFilter, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
     check,
-    large::LargeRows,
-    running::{KNOWN_SHARE, unreadable},
-    start::Start,
+    open::start::Start,
+    rows::large::LargeRows,
+    run::running::{KNOWN_SHARE, unreadable},
 };
-use crate::record::{Offset, ShardId};
 use crate::{codec::input::Scratch, matching::Row, record::Timestamp};
 
 /// Consecutive reads without progress after which a restore is given up.

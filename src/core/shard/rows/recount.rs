@@ -1,7 +1,7 @@
 //! Counts rows one by one: if the counts are unknown, and to verify them.
 
-use super::{Ages, Cache, Error, Result, RowCounts, Running, Store, running};
 use crate::record::ShardId;
+use crate::shard::{Ages, Cache, Error, Result, RowCounts, Running, Store, run::running};
 use crate::{codec::row, matching::Row};
 
 /// Rows counted at a time.
@@ -62,7 +62,7 @@ impl<S: Store> Running<S> {
 
     /// Counts all rows: only if the committed offsets do not contain the counts, for example if
     /// another tool or an older version has written them.
-    pub(super) fn count_rows(&self) -> Result<(RowCounts, Ages)> {
+    pub(in crate::shard) fn count_rows(&self) -> Result<(RowCounts, Ages)> {
         let mut recount = self.recount();
         let mut last: Option<Vec<u8>> = None;
         loop {

@@ -9,15 +9,15 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-use super::{Ages, Identity, RowCounts};
 use crate::codec::Partitioner;
 use crate::record::Offset;
+use crate::shard::{Ages, Identity, RowCounts};
 
 /// The metadata committed with each input offset, and with the rows: all from the same moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// The changelog that holds the rows of everything before the offset; see
-    /// [`super::ChangelogReader::topic_id`]. Empty when another tool has set the offset.
+    /// [`crate::shard::ChangelogReader::topic_id`]. Empty when another tool has set the offset.
     pub changelog_id: String,
     /// The shard's rows; `None` when another tool has set the offset.
     pub rows: Option<RowCounts>,
@@ -114,7 +114,7 @@ fn read_positions(text: &str) -> Option<Vec<Position>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::identity::tests::shipping;
+    use crate::shard::port::identity::tests::shipping;
 
     fn read(text: &str) -> Metadata {
         text.parse().expect("any text is read")

@@ -14,9 +14,9 @@ use std::{
     },
 };
 
-use super::{Error, Result, query::key_hash};
 use crate::codec::Partitioner;
 use crate::record::{InputIndex, ShardId};
+use crate::shard::{Error, Result, run::query::key_hash};
 
 /// Number of matching keys before a partitioner is attributed to an input.
 const KEYS_MIN: usize = 32;

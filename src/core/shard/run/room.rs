@@ -1,7 +1,7 @@
 //! The size of transactions, and whether the running overlay has room for more.
 
-use super::{Running, Store, Transaction};
 use crate::record::Output;
+use crate::shard::{Running, Store, Transaction};
 
 /// The size of a transaction, or a limit on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Size {
 
 /// Returns how many rows and outputs a transaction may have at most if `most` of them fill an
 /// overlay: the last record, or the last deadlines, add a few.
-pub(super) fn bound(most: usize) -> usize {
+pub(in crate::shard) fn bound(most: usize) -> usize {
     most.max(1).saturating_mul(2).saturating_add(8)
 }
 
@@ -38,7 +38,7 @@ impl Output {
 }
 
 impl<S: Store> Running<S> {
-    /// Sets how large a transaction may be from now on, see [`super::Limits`].
+    /// Sets how large a transaction may be from now on, see [`crate::shard::Limits`].
     pub fn set_transaction_max(&mut self, most: Size) {
         self.overlay_max = self.overlay_max.max(most.records);
         self.limits.transaction_records_max = most.records;
@@ -59,7 +59,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Returns how many more rows and outputs the running overlay may have.
-    pub(super) fn room(&self) -> usize {
+    pub(in crate::shard) fn room(&self) -> usize {
         let records = self.outputs.len() + self.cache.changed_rows();
         self.limits.transaction_records_max.max(1).saturating_sub(records)
     }

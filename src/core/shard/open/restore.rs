@@ -81,7 +81,7 @@ impl Progress {
         self.phases[phase as usize].store(wall_ms, Ordering::Relaxed);
     }
 
-    pub(super) fn set(&self, remaining: i64, restored: u64) {
+    pub(in crate::shard) fn set(&self, remaining: i64, restored: u64) {
         self.began.get_or_init(|| (Instant::now(), remaining));
         self.remaining.store(remaining, Ordering::Relaxed);
         let before = self.restored.swap(restored, Ordering::Relaxed);

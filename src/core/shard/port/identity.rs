@@ -142,7 +142,7 @@ impl Identity {
     }
 
     /// Returns the text to write with an offset: words that contain no spaces.
-    pub(super) fn words(&self) -> impl Iterator<Item = String> {
+    pub(in crate::shard) fn words(&self) -> impl Iterator<Item = String> {
         let namespace = self.namespace.as_deref().unwrap_or("-");
         let topics = match &self.topics {
             Topics::Named(names) => names.join(","),
@@ -160,7 +160,9 @@ impl Identity {
     }
 
     /// Parses what [`Self::words`] has written; `None` if something is missing or unknown.
-    pub(super) fn read<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+    pub(in crate::shard) fn read<'a>(
+        words: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Option<Self> {
         let (mut object, mut uid, mut counting, mut topics) = (None, None, None, None);
         let mut partitions = None;
         for (name, value) in words {
@@ -212,7 +214,7 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::shard) mod tests {
     use super::*;
 
     pub fn shipping() -> Identity {

@@ -2,8 +2,8 @@
 //!
 //! `kafka/` and `store/` implement these for production, `sim/` for the simulator.
 
-use super::{Error, Metadata, Result, Spill, Transaction};
 use crate::record::{Offset, ShardId};
+use crate::shard::{Error, Metadata, Result, Spill, Transaction};
 
 /// A shard's access to Kafka while it opens. Every call may block for seconds.
 pub trait Broker {
@@ -36,7 +36,7 @@ pub struct CommittedOffset {
 /// A partition of an input topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputLog {
-    /// Identifies the incarnation of the topic; see [`super::Position::topic_id`].
+    /// Identifies the incarnation of the topic; see [`crate::shard::Position::topic_id`].
     pub topic_id: String,
     pub bounds: Bounds,
 }

@@ -5,12 +5,12 @@ use tracing::info;
 use crate::matching::{Emitted, Event, Outcome, Row};
 
 /// What must be remembered before a step in order to log it afterwards.
-pub(super) struct Told {
+pub(in crate::shard) struct Told {
     listed: Option<(usize, usize)>,
 }
 
 impl Told {
-    pub(super) fn before(row: &Row, event: &Event<'_>) -> Self {
+    pub(in crate::shard) fn before(row: &Row, event: &Event<'_>) -> Self {
         let mut row = row.clone();
         match event {
             Event::Expectation(items) => {
@@ -30,7 +30,13 @@ impl Told {
         Self { listed: row.expected.then(|| (made, needed().count())) }
     }
 
-    pub(super) fn tell(self, key: &[u8], row: &Row, outcome: Outcome, emitted: Option<&Emitted>) {
+    pub(in crate::shard) fn tell(
+        self,
+        key: &[u8],
+        row: &Row,
+        outcome: Outcome,
+        emitted: Option<&Emitted>,
+    ) {
         let id = String::from_utf8_lossy(key);
         let moved = matches!(
             outcome,

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cache::{Cache, SlotId};
 use crate::matching::{Counting, Row};
+use crate::shard::rows::cache::{Cache, SlotId};
 
 /// Maximum total size of the rows that are kept.
 const KEPT_BYTES_MAX: usize = 8 << 20;

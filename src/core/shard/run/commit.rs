@@ -1,7 +1,7 @@
 //! One commit: a transaction, and the rows that may go to the store once it has succeeded.
 
-use super::{Producer, Result, Spill, Store, Transaction};
 use crate::record::Offset;
+use crate::shard::{Producer, Result, Spill, Store, Transaction};
 
 /// A transaction, and what to do after it has committed.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ impl Commit {
     /// Commits the transaction, then applies the spill.
     ///
     /// # Errors
-    /// After [`super::Error::Outdated`] the same commit may be run again under a newer assignment;
-    /// after any other error its shard must be dropped.
+    /// After [`crate::shard::Error::Outdated`] the same commit may be run again under a newer
+    /// assignment; after any other error its shard must be dropped.
     pub fn run<P: Producer, S: Store>(
         &mut self,
         producer: &mut P,

@@ -7,8 +7,8 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use super::{Result, Running, Store, cache::DirtyCursor, running::unreadable};
 use crate::record::ShardId;
+use crate::shard::{Result, Running, Store, rows::cache::DirtyCursor, run::running::unreadable};
 use crate::{codec::row, matching::Row};
 
 /// Some of the rows that the store does not have yet.
@@ -34,7 +34,7 @@ pub fn key_hash(key: &[u8]) -> u64 {
 /// Decodes a row; empty bytes are the row of an unknown key.
 ///
 /// # Errors
-/// [`super::Error::Misconfigured`] for a row of another version of the program.
+/// [`crate::shard::Error::Misconfigured`] for a row of another version of the program.
 pub fn decode_row(shard: ShardId, bytes: &[u8]) -> Result<Row> {
     match bytes {
         [] => Ok(Row::default()),

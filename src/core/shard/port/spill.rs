@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Batch, Checkpoint, Due, batch::KeyRef};
 use crate::record::Timestamp;
+use crate::shard::{Batch, Checkpoint, Due, port::batch::KeyRef};
 
 /// Committed rows on their way to the store, with the changes of the deadline index.
 ///
@@ -31,12 +31,12 @@ impl Spill {
     }
 
     /// Adds an entry to the deadline index.
-    pub(super) fn list(&mut self, at_ms: Timestamp, key: KeyRef) {
+    pub(in crate::shard) fn list(&mut self, at_ms: Timestamp, key: KeyRef) {
         self.due.push(Entry { at_ms, key });
     }
 
     /// Removes an entry from the deadline index.
-    pub(super) fn unlist(&mut self, at_ms: Timestamp, key: KeyRef) {
+    pub(in crate::shard) fn unlist(&mut self, at_ms: Timestamp, key: KeyRef) {
         self.not_due.push(Entry { at_ms, key });
     }
 
@@ -71,7 +71,7 @@ impl Spill {
         self.not_due.iter().map(|entry| (entry.at_ms, self.rows.key(entry.key)))
     }
 
-    /// Sorts everything as [`Store::apply`](super::Store::apply) requires.
+    /// Sorts everything as [`Store::apply`](crate::shard::Store::apply) requires.
     pub fn sort(&mut self) {
         self.rows.sort();
         let rows = &self.rows;

@@ -4,13 +4,13 @@
 //! Promise: nothing is silently skipped or read again. Missing offsets are those of a new group
 //! only if the shard has never processed anything.
 
-use super::{
+use crate::record::Offset;
+use crate::shard::{
     Bounds, CommittedOffset, Error, InputLog, OnTruncation, Opening, Position, Result, StartFrom,
 };
-use crate::record::Offset;
 
 /// Where the inputs continue.
-pub(super) struct Start {
+pub(in crate::shard) struct Start {
     /// First offset to process, by input.
     pub next: Vec<Offset>,
     /// The incarnations of the existing input topics, by input.
