@@ -11,3 +11,4 @@ mod layout;
 mod lengths;
 mod references;
 mod source;
+mod words;

@@ -156,8 +156,9 @@ pub struct ReconciliationSpec {
     #[serde(default = "default_replicas")]
     #[schemars(range(min = bounds::REPLICAS.min, max = bounds::REPLICAS.max))]
     pub replicas: i32,
-    /// Maximum time from processing a record to committing its effects. A shorter time means less
-    /// latency and more work for the broker. Between 1ms and 10s.
+    /// How long a partition with a backlog waits between two commits. A longer time means fewer and
+    /// larger transactions while it catches up. A partition that keeps up commits sooner, every
+    /// 10ms to 40ms with few partitions. Between 1ms and 10s.
     #[serde(default = "default_commit_interval")]
     #[schemars(extend("pattern" = super::duration::PATTERN, "maxLength" = 32))]
     pub commit_interval: String,
