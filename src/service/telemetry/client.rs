@@ -8,12 +8,9 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT},
 };
 
-use super::Endpoint;
+use super::{Endpoint, Error};
 use crate::http::client::{Client, Trusted};
-use rollcall_core::{
-    shard::{Error, Result},
-    text::plain::sentence,
-};
+use rollcall_core::text::plain::sentence;
 
 /// A longer answer cannot come from a collector.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -29,12 +26,11 @@ impl Http {
     ///
     /// # Errors
     /// A certificate that cannot be read, or an invalid header.
-    pub(super) fn new(endpoint: &Endpoint) -> Result<Self> {
+    pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Error> {
         let client = |trusted| Client::new(trusted, endpoint.timeout, ANSWER_BYTES_MAX);
         let client = match &endpoint.certificate {
-            None => client(Trusted::System).map_err(|failure| {
-                Error::Misconfigured(format!("TLS cannot be used: {failure}"))
-            })?,
+            None => client(Trusted::System)
+                .map_err(|failure| Error(format!("TLS cannot be used: {failure}")))?,
             Some(file) => {
                 let pem =
                     fs::read_to_string(file).map_err(|error| unusable(file, &sentence(&error)))?;
@@ -49,7 +45,7 @@ impl Http {
     ///
     /// # Errors
     /// Why it was not accepted, as text.
-    pub(super) async fn post(&self, body: Vec<u8>) -> std::result::Result<(), String> {
+    pub(super) async fn post(&self, body: Vec<u8>) -> Result<(), String> {
         let request = Request::post(&self.url).body(Full::from(body));
         let mut request = request.map_err(|error| error.to_string())?;
         request.headers_mut().clone_from(&self.headers);
@@ -59,7 +55,7 @@ impl Http {
     }
 }
 
-fn headers(given: &HashMap<String, String>) -> Result<HeaderMap> {
+fn headers(given: &HashMap<String, String>) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let agent = concat!("rollcall/", env!("CARGO_PKG_VERSION"));
@@ -68,7 +64,7 @@ fn headers(given: &HashMap<String, String>) -> Result<HeaderMap> {
         let (Ok(known), Ok(mut value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>())
         else {
             // The value is left out: it is a secret.
-            return Err(Error::Misconfigured(format!(
+            return Err(Error(format!(
                 "the header {name:?} for the collector is none: write name=value,name=value"
             )));
         };
@@ -79,7 +75,7 @@ fn headers(given: &HashMap<String, String>) -> Result<HeaderMap> {
 }
 
 fn unusable(file: &str, cause: &dyn Display) -> Error {
-    Error::Misconfigured(format!(
+    Error(format!(
         "OTEL_EXPORTER_OTLP_CERTIFICATE: {file} cannot be used: {cause}: name a PEM file with the \
          certificate authority"
     ))

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use hyper::Uri;
 
-use rollcall_core::shard::{Error, Result};
+use super::Error;
 use rollcall_object::{Keys, Tracing};
 
 /// Appended to the base URL of a collector.
@@ -35,7 +35,7 @@ impl Endpoint {
         given: Option<&str>,
         wanted: &Tracing,
         env: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Option<Self>, Error> {
         let env = |name: &str| {
             env(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
         };
@@ -64,7 +64,7 @@ impl Endpoint {
         check(source, &url)?;
         for name in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
             if let Some(protocol) = env(name).filter(|protocol| protocol == "grpc") {
-                return Err(Error::Misconfigured(format!(
+                return Err(Error(format!(
                     "{name}: {protocol} is not spoken, only OTLP over HTTP: unset it, and name the \
                      collector's port for that, which is 4318 by default"
                 )));
@@ -73,8 +73,7 @@ impl Endpoint {
         let mut all = match &wanted.headers {
             Some(secret) => {
                 let path = "spec.tracing";
-                let text =
-                    secret.read(path).map_err(|error| Error::Misconfigured(error.to_string()))?;
+                let text = secret.read(path).map_err(|error| Error(error.to_string()))?;
                 headers(path, &text)?
             }
             None => HashMap::new(),
@@ -102,7 +101,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-fn check(source: &str, url: &str) -> Result<()> {
+fn check(source: &str, url: &str) -> Result<(), Error> {
     let uri = url.parse::<Uri>().ok();
     let fits = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
@@ -111,20 +110,20 @@ fn check(source: &str, url: &str) -> Result<()> {
         return Ok(());
     }
     // The URL itself is left out: it may hold a password.
-    Err(Error::Misconfigured(format!(
+    Err(Error(format!(
         "{source}: is not the URL of an OTLP receiver over HTTP: write such as \
          http://otel-collector:4318"
     )))
 }
 
 /// Reads `name=value,name=value`, the format of headers in OpenTelemetry's environment.
-fn headers(source: &str, text: &str) -> Result<HashMap<String, String>> {
+fn headers(source: &str, text: &str) -> Result<HashMap<String, String>, Error> {
     let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| {
             let (name, value) = entry.split_once('=').ok_or_else(|| {
                 // The text itself is left out: it is a secret.
-                Error::Misconfigured(format!(
+                Error(format!(
                     "{source}: the headers are not name=value, separated by commas: write such as \
                      authorization=Bearer TOKEN"
                 ))

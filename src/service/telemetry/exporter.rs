@@ -12,8 +12,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Endpoint, Figures, SpanEvent, Tracer, Who, client::Http, span::SpanEncoder};
-use rollcall_core::shard::Result;
+use super::{Endpoint, Error, Figures, SpanEvent, Tracer, Who, client::Http, span::SpanEncoder};
 
 /// How many events are sent in one request.
 const BATCH_MAX: usize = 512;
@@ -40,7 +39,7 @@ impl Exporter {
     ///
     /// # Errors
     /// Invalid settings.
-    pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer)> {
+    pub fn start(endpoint: &Endpoint, who: Who) -> Result<(Self, Tracer), Error> {
         let http = Http::new(endpoint)?;
         let encoder = SpanEncoder::new(who, endpoint.keys, |name| std::env::var(name).ok());
         let figures = Arc::<Figures>::default();

@@ -29,8 +29,19 @@ pub use exporter::Exporter;
 
 use rollcall_core::{
     record::{Output, ShardId, Sink, Span},
-    shard::Progress,
+    shard::{self, Progress},
 };
+
+/// Why spans cannot be exported, with the fix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(String);
+
+impl From<Error> for shard::Error {
+    fn from(Error(reason): Error) -> Self {
+        Self::Misconfigured(reason)
+    }
+}
 
 /// How many spans may wait for the exporter; further ones are dropped.
 const QUEUE_MAX: usize = 4_096;
