@@ -35,7 +35,7 @@ pub struct Gathered<T> {
 pub async fn key(directory: &WorkerDirectory, key: &str) -> Result<KeyStory, Problem> {
     let partitions = directory.partitions().and_then(NonZeroU32::new);
     let partitions = partitions.ok_or_else(|| {
-        problem(503, "NoWorker", "no worker has told yet how many partitions there are", None)
+        Problem::new(503, "NoWorker", "no worker has told yet how many partitions there are", None)
     })?;
     let partitioner = directory.partitioner();
     let belongs = partitioner.map(|partitioner| partitioner.partition(key.as_bytes(), partitions));
@@ -55,7 +55,7 @@ pub async fn key(directory: &WorkerDirectory, key: &str) -> Result<KeyStory, Pro
                 Err(Failure::Refused(problem)) => refusals.push(problem),
                 Err(failure) => {
                     let detail = format!("{} does not answer: {failure}", status.instance);
-                    refusals.push(problem(502, "NoAnswer", &detail, belongs));
+                    refusals.push(Problem::new(502, "NoAnswer", &detail, belongs));
                 }
             }
         }
@@ -75,7 +75,7 @@ fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool)
     }
     if known || (belongs.is_none() && whole()) {
         let detail = "nothing is known of the key: it was never seen, or it is forgotten";
-        return problem(404, "UnknownKey", detail, belongs);
+        return Problem::new(404, "UnknownKey", detail, belongs);
     }
     let detail = match belongs {
         Some(shard) => {
@@ -85,7 +85,7 @@ fn refusal(refusals: &[Problem], belongs: Option<u32>, whole: impl Fn() -> bool)
                  their way: ask again"
             .to_owned(),
     };
-    problem(503, "NoOwner", &detail, belongs)
+    Problem::new(503, "NoOwner", &detail, belongs)
 }
 
 async fn ask_about(address: SocketAddr, key: &str) -> Result<KeyStory, Failure> {
@@ -127,7 +127,7 @@ pub async fn recent(
 ) -> Result<Gathered<RecentPage>, Problem> {
     let (pages, unanswered) = all::<RecentPage>(directory, &format!("/v1/recent?{query}")).await?;
     let page = merge::recent(pages, limit);
-    let page = page.ok_or_else(|| problem(503, "NoWorker", "no worker answers", None))?;
+    let page = page.ok_or_else(|| Problem::new(503, "NoWorker", "no worker answers", None))?;
     Ok(Gathered { page, unanswered })
 }
 
@@ -154,11 +154,7 @@ async fn all<T: DeserializeOwned>(
             [] => "no worker answers".to_owned(),
             all => all.join("; "),
         };
-        return Err(problem(503, "NoWorker", &detail, None));
+        return Err(Problem::new(503, "NoWorker", &detail, None));
     }
     Ok((pages, unanswered))
-}
-
-pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
-    Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
 }

@@ -17,7 +17,6 @@ use rdkafka::{
 };
 use serde::Serialize;
 
-use super::ask::problem;
 use rollcall_core::text::escape;
 use rollcall_kafka::Connection;
 use rollcall_object::Settings;
@@ -145,17 +144,22 @@ impl Topics {
     /// Returns the records of a topic that `wanted` asks for.
     pub async fn page(&self, topic: &str, wanted: Wanted) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
-            return Err(problem(404, "UnknownTopic", "it is none of the reconciliation's", None));
+            return Err(Problem::new(
+                404,
+                "UnknownTopic",
+                "it is none of the reconciliation's",
+                None,
+            ));
         }
         let (connection, topic) = (self.connection.clone(), topic.to_owned());
         let read = self.readers.run(move |gone| {
             // The request has waited for its turn.
             if gone.is_gone() {
-                return Err(problem(503, "Busy", "nobody waits for it any more", None));
+                return Err(Problem::new(503, "Busy", "nobody waits for it any more", None));
             }
             let config = connection.reader();
             // The client's log says nothing that its errors do not say.
-            let unavailable = |error: String| problem(502, "KafkaUnavailable", &error, None);
+            let unavailable = |error: String| Problem::new(502, "KafkaUnavailable", &error, None);
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
                 .map_err(|error| unavailable(error.to_string()))?;
@@ -163,8 +167,8 @@ impl Topics {
             page.map_err(|error| unavailable(error.to_string()))
         });
         read.await.map_err(|error| match error {
-            NoTurn::Busy => problem(503, "Busy", &error.to_string(), None),
-            NoTurn::Failed(why) => problem(500, "Failed", &why, None),
+            NoTurn::Busy => Problem::new(503, "Busy", &error.to_string(), None),
+            NoTurn::Failed(why) => Problem::new(500, "Failed", &why, None),
         })?
     }
 }

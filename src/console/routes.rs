@@ -16,7 +16,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ask::{self, Gathered, problem},
+    ask::{self, Gathered},
     assets,
     history::Rates,
     records::{Page, Place, Topic, Topics, Wanted},
@@ -93,7 +93,7 @@ async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         }
         Verdict::Unusable(why) => (503, "TokenUnusable", why, (RETRY_AFTER, "10")),
     };
-    let mut refused = problem(status, title, &detail, None).into_response();
+    let mut refused = Problem::new(status, title, &detail, None).into_response();
     refused.headers_mut().insert(header.0, HeaderValue::from_static(header.1));
     refused
 }
@@ -217,7 +217,7 @@ async fn records(
         (Some(partition), None) => Place::LastOf(partition),
         (Some(partition), Some(offset)) => Place::From(partition, offset),
         (None, Some(_)) => {
-            return Err(problem(400, "BadRequest", "an offset needs its partition", None));
+            return Err(Problem::new(400, "BadRequest", "an offset needs its partition", None));
         }
     };
     let text = text.filter(|text| !text.is_empty());
@@ -227,7 +227,7 @@ async fn records(
 
 fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {
     query.map_err(|error| {
-        problem(StatusCode::BAD_REQUEST.as_u16(), "BadRequest", &error.body_text(), None)
+        Problem::new(StatusCode::BAD_REQUEST.as_u16(), "BadRequest", &error.body_text(), None)
     })
 }
 

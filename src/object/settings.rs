@@ -11,7 +11,7 @@ use super::secret::Secret;
 use rollcall_core::codec::input::{ExpectedPaths, ObservedPaths};
 use rollcall_core::{
     matching::{Counting, Rules, Times},
-    record::Timestamp,
+    record::{Timestamp, millis},
 };
 use rollcall_core::{
     record::{InputIndex, ShardId, Sink},
@@ -227,8 +227,4 @@ impl Settings {
 
 pub(super) fn changelog_topic(group_id: &str) -> String {
     format!("{group_id}-changelog")
-}
-
-fn millis(duration: Duration) -> Timestamp {
-    Timestamp::try_from(duration.as_millis()).expect("durations are bounded by years")
 }

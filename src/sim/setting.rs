@@ -11,7 +11,7 @@ use super::{
 use rollcall_core::{
     codec::output::Stamp,
     matching::{Counting, Rules, Times},
-    record::{ShardId, Timestamp},
+    record::{ShardId, Timestamp, millis},
     shard::{Limits, OnTruncation, Partitioning, Plan},
 };
 
@@ -180,7 +180,7 @@ impl Setting {
 
     /// Returns how long the changelog is said to keep tombstones.
     pub fn tombstones_kept_ms(&self) -> Timestamp {
-        i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX)
+        millis(self.plan.tombstones_kept)
     }
 }
 

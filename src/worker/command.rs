@@ -28,6 +28,11 @@ pub enum Command {
     Stop,
 }
 
+/// Returns which of `lanes` lanes has the shard.
+pub fn lane_of(shard: ShardId, lanes: usize) -> usize {
+    usize::try_from(shard.0).unwrap_or(0) % lanes
+}
+
 /// The handle of a lane.
 pub struct Handle {
     pub commands: Sender<Command>,

@@ -12,7 +12,7 @@ use std::{
 use super::{command::Command, spawn, view::View};
 use rollcall_core::{
     owner::Stay,
-    record::ShardId,
+    record::{ShardId, Timestamp, millis},
     shard::{Commit, Committed, Error, Result, Running},
 };
 use rollcall_kafka::{Current, ShardProducer};
@@ -129,7 +129,6 @@ fn commit(pending: &mut Pending, current: &Current) -> Result<Committed> {
 }
 
 /// Returns the wall time in milliseconds.
-pub fn wall_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+pub fn wall_ms() -> Timestamp {
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }

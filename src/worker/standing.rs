@@ -15,6 +15,7 @@ use super::{
     troubles::{Concern, Severity},
     view::View,
 };
+use rollcall_core::record::millis;
 use rollcall_kafka::{
     Brokers, Connection, Failed, Login, NOT_A_MEMBER, NoLogin, Refused, Standing,
 };
@@ -170,7 +171,7 @@ impl<'a> Watch<'a> {
 
 /// Returns the time that was this long ago.
 fn time_ago(for_: Duration) -> String {
-    time(wall_ms() - i64::try_from(for_.as_millis()).unwrap_or_default())
+    time(wall_ms() - millis(for_))
 }
 
 #[cfg(test)]

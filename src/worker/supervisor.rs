@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    command::{Command, Handle},
+    command::{Command, Handle, lane_of},
     committer::wall_ms,
     inputs,
     opener::{Opened, Opener},
@@ -153,7 +153,7 @@ impl Supervisor {
     }
 
     fn tell(&self, shard: ShardId, command: Command) {
-        let lane = usize::try_from(shard.0).unwrap_or(0) % self.lanes.len();
+        let lane = lane_of(shard, self.lanes.len());
         let _ = self.lanes[lane].commands.send(command);
     }
 

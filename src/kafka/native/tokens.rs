@@ -18,6 +18,7 @@ use rdkafka::{
 
 use super::Failure;
 use crate::files::Password;
+use rollcall_core::record;
 
 /// A token as librdkafka takes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -188,7 +189,7 @@ fn set(handle: Handle, token: &Token) -> Result<(), String> {
     let extensions = extensions.map(|part| text(part)).collect::<Result<Vec<_>, _>>()?;
     let mut pointers: Vec<*const c_char> = extensions.iter().map(|part| part.as_ptr()).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let expires_ms = i64::try_from((now + token.lifetime).as_millis()).unwrap_or(i64::MAX);
+    let expires_ms = record::millis(now + token.lifetime);
     let mut reason = [0; 512];
     // SAFETY: the handle's client is live: it is in the list of clients or held by the caller. All
     // texts outlive the call, which copies them; lengths are those of the buffers.

@@ -22,6 +22,12 @@ pub struct Problem {
     pub shard: Option<u32>,
 }
 
+impl Problem {
+    pub fn new(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Self {
+        Self { title: title.to_owned(), status, detail: detail.to_owned(), shard }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

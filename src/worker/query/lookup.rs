@@ -6,7 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::{
-    state_reader::{StateReader, not_running, problem},
+    state_reader::{StateReader, not_running},
     story,
 };
 use rollcall_core::{matching::Row, record::ShardId, shard::Placement};
@@ -18,7 +18,7 @@ impl StateReader {
         let partitions = self.view.partitions().and_then(NonZeroU32::new);
         let partitions = partitions.ok_or_else(|| {
             let detail = "the worker has not seen its topics yet: see /v1/status";
-            problem(503, "NotStarted", detail, None)
+            Problem::new(503, "NotStarted", detail, None)
         })?;
         let partitioner = self.view.placement().and_then(Placement::partitioner);
         let belongs = partitioner.map(|partitioner| partitioner.partition(key, partitions));
@@ -63,7 +63,7 @@ impl StateReader {
 
 fn unknown(shard: Option<u32>) -> Problem {
     let detail = "nothing is known of the key: it was never seen, or it is forgotten";
-    problem(404, "UnknownKey", detail, shard)
+    Problem::new(404, "UnknownKey", detail, shard)
 }
 
 fn misdirected(shard: Option<u32>) -> Problem {
@@ -75,5 +75,5 @@ fn misdirected(shard: Option<u32>) -> Problem {
                  not known: ask the other workers, too"
             .to_owned(),
     };
-    problem(421, "Misdirected", &detail, shard)
+    Problem::new(421, "Misdirected", &detail, shard)
 }

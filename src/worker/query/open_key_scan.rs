@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::{
     scan_totals::{List, Place, ScanTotals, Totals},
-    state_reader::{StateReader, problem},
+    state_reader::StateReader,
     story::time,
 };
 use crate::committer::wall_ms;
@@ -111,7 +111,8 @@ impl StateReader {
         state: KeyState,
         after: Option<Place>,
     ) -> Result<Arc<OpenKeyScan>, Problem> {
-        let busy = |_| problem(503, "Busy", "too many wait for a list already: ask again", None);
+        let busy =
+            |_| Problem::new(503, "Busy", "too many wait for a list already: ask again", None);
         let _turn = self.scans.waiting.try_acquire().map_err(busy)?;
         let mut scans = Arc::clone(&self.scans.kept).lock_owned().await;
         scans.retain(|scan| scan.is_fresh());
@@ -127,7 +128,7 @@ impl StateReader {
             scans.push(Arc::clone(&taken));
             taken
         });
-        taken.await.map_err(|error| problem(500, "Unreadable", &error.to_string(), None))
+        taken.await.map_err(|error| Problem::new(500, "Unreadable", &error.to_string(), None))
     }
 }
 

@@ -9,12 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{
-    recent::Payload,
-    scan_totals::Place,
-    state_reader::{StateReader, problem},
-    story,
-};
+use super::{recent::Payload, scan_totals::Place, state_reader::StateReader, story};
 use rollcall_service::http;
 use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage,
@@ -188,7 +183,7 @@ fn limit_of(limit: Option<usize>, limit_max: usize) -> Result<usize, Problem> {
 }
 
 fn bad_request(detail: &str) -> Problem {
-    problem(400, "BadRequest", detail, None)
+    Problem::new(400, "BadRequest", detail, None)
 }
 
 fn rejected(error: &QueryRejection) -> Problem {

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{open_key_scan::OpenKeyScans, recent::Recent};
 use crate::{
-    command::Command,
+    command::{Command, lane_of},
     view::{State, View},
 };
 use rollcall_core::{
@@ -156,7 +156,7 @@ impl StateReader {
 
     fn send(&self, shard: ShardId, question: Question) -> Result<(), Problem> {
         let lanes = self.lanes.get().ok_or_else(|| gone(shard))?;
-        let lane = usize::try_from(shard.0).unwrap_or(0) % lanes.len();
+        let lane = lane_of(shard, lanes.len());
         lanes[lane].send(Command::Ask(shard, question)).map_err(|_| gone(shard))
     }
 
@@ -180,14 +180,9 @@ impl StateReader {
     }
 }
 
-/// Returns the problem document for a failed request.
-pub fn problem(status: u16, title: &str, detail: &str, shard: Option<u32>) -> Problem {
-    Problem { title: title.to_owned(), status, detail: detail.to_owned(), shard }
-}
-
 pub(super) fn not_running(shard: u32, why: &str) -> Problem {
     let detail = format!("shard {shard} is not running: {why}");
-    problem(503, "NotRunning", &detail, Some(shard))
+    Problem::new(503, "NotRunning", &detail, Some(shard))
 }
 
 fn gone(shard: ShardId) -> Problem {
@@ -196,5 +191,5 @@ fn gone(shard: ShardId) -> Problem {
 
 fn failed(shard: ShardId, error: &impl std::fmt::Display) -> Problem {
     let shard = shard.0.unsigned_abs();
-    problem(500, "Unreadable", &format!("shard {shard}: {error}"), Some(shard))
+    Problem::new(500, "Unreadable", &format!("shard {shard}: {error}"), Some(shard))
 }

@@ -17,7 +17,11 @@ use crate::shard::{
     rows::large::LargeRows,
     run::running::{KNOWN_SHARE, unreadable},
 };
-use crate::{codec::input::Scratch, matching::Row, record::Timestamp};
+use crate::{
+    codec::input::Scratch,
+    matching::Row,
+    record::{Timestamp, millis},
+};
 
 /// Consecutive reads without progress after which a restore is given up.
 const STALLED_READS_MAX: u32 = 60;
@@ -190,8 +194,7 @@ impl Opening<'_> {
 
     /// Returns whether tombstones written after `since_ms` may be gone.
     fn is_outdated(&self, since_ms: Timestamp) -> bool {
-        let kept_ms = i64::try_from(self.plan.tombstones_kept.as_millis()).unwrap_or(i64::MAX);
-        (self.wall_ms)() - since_ms > kept_ms
+        (self.wall_ms)() - since_ms > millis(self.plan.tombstones_kept)
     }
 
     fn wipe<S: Store>(&self, store: &mut S, why: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crate::record::Timestamp;
+use crate::record::{Timestamp, millis};
 
 /// The progress of a restore; shared between the thread that opens a shard and observers.
 #[derive(Debug, Default)]
@@ -61,8 +61,8 @@ impl Progress {
     /// Returns the offsets passed per second, on average since the restore began.
     pub fn per_second(&self) -> i64 {
         let Some((began, at_first)) = self.began.get() else { return 0 };
-        let millis = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX).max(1);
-        (at_first - self.remaining()).saturating_mul(1_000) / millis
+        let took_ms = millis(began.elapsed()).max(1);
+        (at_first - self.remaining()).saturating_mul(1_000) / took_ms
     }
 
     /// Returns how many seconds the rest takes at the rate so far; `None` before it is known.

@@ -12,7 +12,7 @@ use crate::shard::{
 use crate::{
     codec::{self, input::Scratch},
     matching::Row,
-    record::Timestamp,
+    record::{Timestamp, millis},
 };
 
 /// The fraction of the row memory that the filter of known keys may use.
@@ -335,8 +335,7 @@ impl<S: Store> Running<S> {
     /// Returns whether the offsets must be committed again although they have not changed: after a
     /// while, brokers drop the offsets of topics that no member of the group subscribes to.
     fn wants_renewal(&self, wall_ms: Timestamp) -> bool {
-        let every = self.plan.offsets_renewed_every.as_millis();
-        wall_ms - self.taken_at_ms >= i64::try_from(every).unwrap_or(i64::MAX)
+        wall_ms - self.taken_at_ms >= millis(self.plan.offsets_renewed_every)
     }
 
     /// Records that the commit that was taken has succeeded.

@@ -1,12 +1,12 @@
 //! Decides when rows go to the store, and with which checkpoint.
 
-use crate::record::Timestamp;
+use crate::record::{Timestamp, millis};
 use crate::shard::{Checkpoint, Result, Running, Spill, Store, check};
 
 impl<S: Store> Running<S> {
     pub(in crate::shard) fn wants_spill(&self, wall_ms: Timestamp) -> bool {
         let dirty = self.cache.dirty_rows();
-        let waited = i64::try_from(self.limits.spill_interval.as_millis()).unwrap_or(i64::MAX);
+        let waited = millis(self.limits.spill_interval);
         !self.cache.is_spilling()
             && dirty > 0
             && (dirty > self.limits.dirty_rows_max
