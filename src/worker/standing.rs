@@ -53,6 +53,8 @@ struct Outside {
     told: String,
     /// The group's last rejection.
     refused: Option<Refused>,
+    /// No broker answered for a while meanwhile.
+    was_cut_off: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -84,6 +86,7 @@ impl<'a> Watch<'a> {
                     since: Instant::now(),
                     told: time_ago(Duration::ZERO),
                     refused: None,
+                    was_cut_off: false,
                 });
                 if refused.is_some() {
                     outside.refused = refused;
@@ -102,6 +105,9 @@ impl<'a> Watch<'a> {
         let silence = contact.answered().map_or(self.since, |at| at.max(self.since)).elapsed();
         self.silent =
             (silence >= SILENCE).then(|| self.silent.take().unwrap_or_else(|| time_ago(silence)));
+        if let Some(outside) = &mut self.outside {
+            outside.was_cut_off |= self.silent.is_some();
+        }
         let login = self.login().or_else(|| self.refused_login(failed.as_ref()));
         // A rejected login explains it.
         let silent = self.silent.as_ref().filter(|_| login.is_none());
@@ -154,9 +160,11 @@ impl<'a> Watch<'a> {
     }
 
     fn not_a_member(&self, outside: &Outside) -> Option<Trouble> {
-        let Outside { since, told, refused } = outside;
-        let told_at_once = refused.is_some() && !self.view.has_joined();
-        if since.elapsed() < GRACE && !told_at_once {
+        let Outside { since, told, refused, was_cut_off } = outside;
+        let is_refused = refused.is_some() && !self.view.has_joined();
+        // Once the brokers answer again, it has to be a member again to be ready.
+        let is_back = *was_cut_off && self.silent.is_none();
+        if since.elapsed() < GRACE && !is_refused && !is_back {
             return None;
         }
         let (reason, why) = match refused {
@@ -257,6 +265,25 @@ mod tests {
         assert_eq!(trouble.reason, "BrokerUnreachable");
         assert!(trouble.message.contains("no broker at k:9092"), "{}", trouble.message);
         watch.since = Instant::now();
+        watch.looked_at = None;
+        watch.look(Standing::Member);
+        assert_eq!(view.unready(), None);
+    }
+
+    #[test]
+    fn a_worker_that_was_cut_off_is_ready_again_only_as_a_member() {
+        let (view, connection) = (View::default(), connection());
+        let mut watch = Watch::new(&view, &connection);
+        watch.look(Standing::Member);
+        view.joined(Change::Gained);
+        pass(&mut watch, SILENCE);
+        watch.look(Standing::Outside(None));
+        assert_eq!(view.troubles.unready().expect("it lasts").reason, "BrokerUnreachable");
+        // A broker answers, and the group has not yet let the worker in.
+        watch.since = Instant::now();
+        watch.looked_at = None;
+        watch.look(Standing::Outside(None));
+        assert_eq!(view.troubles.unready().expect("it is outside").reason, "NotAMember");
         watch.looked_at = None;
         watch.look(Standing::Member);
         assert_eq!(view.unready(), None);
