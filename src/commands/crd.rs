@@ -65,7 +65,7 @@ mod tests {
         let topic = definition.pointer(&format!("{spec}/expected/properties/topic/description"));
         let topic = topic.and_then(Value::as_str).expect("a description");
         assert!(
-            topic.contains("as many partitions as this one, and workers share its partitions"),
+            topic.contains("as many partitions as this one, and workers divide its partitions"),
             "{topic}"
         );
     }
