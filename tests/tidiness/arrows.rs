@@ -158,7 +158,7 @@ fn pure_folders_name_nothing_impure() {
 fn core_and_simulator_are_built_without_kafka_client_database_and_tls() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let tree = Command::new(cargo)
-        .args(["tree", "--locked", "--offline", "--prefix", "none", "--edges", "normal,build,dev"])
+        .args(["tree", "--locked", "--prefix", "none", "--edges", "normal,build,dev"])
         .args(["-p", "rollcall-core", "-p", "rollcall-sim"])
         .current_dir(root())
         .output()
