@@ -31,6 +31,7 @@ mod secret_field;
 mod settings;
 mod shape;
 mod suggest;
+mod unknown;
 mod validate;
 mod validated;
 

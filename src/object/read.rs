@@ -13,8 +13,8 @@ impl Reconciliation {
     /// Reads an object from YAML (or JSON, which is also YAML).
     ///
     /// # Errors
-    /// Every field that is unknown or has a number where a text belongs, and the first field that
-    /// is missing or has another wrong type.
+    /// Every field that is unknown or has a number where a text belongs, and either the first field
+    /// that has another wrong type or the fields that are missing in the first incomplete object.
     pub fn from_yaml(text: &str) -> Result<Self, Vec<Problem>> {
         let (object, problems) = read(text);
         object.filter(|_| problems.is_empty()).ok_or(problems)
@@ -159,9 +159,17 @@ mod tests {
         let text = format!("{HEAD}spec:\n  kafka: {{ bootstrapServers: kafka }}\n");
         assert_eq!(
             problems(&text),
-            ["spec.expected: is missing\n    \
-              add it; what belongs there: The records that say which items a key needs. \
-              docs/reconciliation.md has an example"]
+            [
+                "spec.completed: is missing\n    \
+                 add it; what belongs there: The record emitted once per key, when every expected \
+                 item was observed. docs/reconciliation.md has an example",
+                "spec.expected: is missing\n    \
+                 add it; what belongs there: The records that say which items a key needs. \
+                 docs/reconciliation.md has an example",
+                "spec.observed: is missing\n    \
+                 add it; what belongs there: The records that say which items have arrived. \
+                 docs/reconciliation.md has an example",
+            ]
         );
         assert!(problems(HEAD)[0].starts_with("spec: is missing"));
     }

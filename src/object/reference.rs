@@ -8,6 +8,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
+use super::schema::{is_of_kubernetes, is_required, kubernetes_type, required_first};
 use super::{Reconciliation, duration, instant, names};
 
 const INTRODUCTION: &str = "\
@@ -95,33 +96,11 @@ fn fields(page: &mut String, path: &str, object: &JSONSchemaProps, level: usize)
             Some(JSONSchemaPropsOrArray::Schema(item)) => (format!("{path}.{name}[]"), &**item),
             _ => (format!("{path}.{name}"), field),
         };
-        if below.properties.is_some() && kubernetes_type(name).is_none() {
+        if below.properties.is_some() && !is_of_kubernetes(name) {
             line(page, String::new());
             fields(page, &path, below, level + 1);
         }
     }
-}
-
-fn required_first(object: &JSONSchemaProps) -> Vec<(&String, &JSONSchemaProps)> {
-    let mut fields: Vec<_> = object.properties.iter().flatten().collect();
-    fields.sort_by_key(|(name, _)| !is_required(object, name));
-    fields
-}
-
-fn is_required(object: &JSONSchemaProps, name: &str) -> bool {
-    object.required.iter().flatten().any(|required| required == name)
-}
-
-/// Returns the type of a field that Kubernetes defines and documents.
-fn kubernetes_type(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "resources" => "`ResourceRequirements` of Kubernetes",
-        "tolerations" => "list of `Toleration` of Kubernetes",
-        "affinity" => "`Affinity` of Kubernetes",
-        "imagePullSecrets" => "list of `LocalObjectReference` of Kubernetes",
-        "from" => "list of `NetworkPolicyPeer` of Kubernetes",
-        _ => return None,
-    })
 }
 
 fn type_of(name: &str, field: &JSONSchemaProps) -> String {

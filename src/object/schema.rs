@@ -5,6 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 use serde_path_to_error::Segment;
+use serde_yaml::Value;
 
 use super::{Reconciliation, duration, instant};
 
@@ -52,12 +53,27 @@ impl Definition {
             ("integer", _) => Kind::Integer,
             ("boolean", _) => Kind::Boolean,
             ("array", _) => Kind::List,
-            ("object", _) => field
-                .properties
-                .as_ref()
-                .map_or(Kind::Map, |properties| Kind::Fields(properties.keys().cloned().collect())),
+            ("object", _) => {
+                field.properties.as_ref().map_or(Kind::Map, |_| Kind::Fields(names(field)))
+            }
             _ => return None,
         })
+    }
+
+    /// Returns the fields that are required in the object `found` at `path` and are not there.
+    /// Nothing stands for an object without fields.
+    pub fn missing<'a>(&self, path: impl Iterator<Item = &'a Segment>, found: &Value) -> Vec<&str> {
+        let Some(object) = self.field(path) else { return Vec::new() };
+        if !(found.is_mapping() || found.is_null()) {
+            return Vec::new();
+        }
+        let required = object.required.iter().flatten().map(String::as_str);
+        required.filter(|name| found.get(name).is_none()).collect()
+    }
+
+    /// Returns what the definition says about `spec`.
+    pub fn spec(&self) -> Option<&JSONSchemaProps> {
+        self.0.properties.as_ref()?.get("spec")
     }
 
     /// Returns the first sentence that describes the field at `path`, without its full stop.
@@ -70,7 +86,7 @@ impl Definition {
     /// Returns the paths of all fields of this name, such as `spec.kafka.groupId`.
     pub fn places(&self, name: &str) -> Vec<String> {
         let mut places = Vec::new();
-        if let Some(spec) = self.0.properties.as_ref().and_then(|fields| fields.get("spec")) {
+        if let Some(spec) = self.spec() {
             find("spec", spec, name, &mut places);
         }
         places
@@ -92,6 +108,45 @@ impl Definition {
             Segment::Enum { .. } | Segment::Unknown => None,
         })
     }
+}
+
+/// Returns the fields of an object in the order of `docs/reconciliation.md`: the required ones
+/// first, each group by name.
+pub(super) fn required_first(
+    object: &JSONSchemaProps,
+) -> impl Iterator<Item = (&str, &JSONSchemaProps)> {
+    let (required, others): (Vec<_>, Vec<_>) = object
+        .properties
+        .iter()
+        .flatten()
+        .map(|(name, field)| (name.as_str(), field))
+        .partition(|(name, _)| is_required(object, name));
+    required.into_iter().chain(others)
+}
+
+pub(super) fn is_required(object: &JSONSchemaProps, name: &str) -> bool {
+    object.required.iter().flatten().any(|required| required == name)
+}
+
+fn names(object: &JSONSchemaProps) -> Vec<String> {
+    required_first(object).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Returns whether Kubernetes defines and documents the type of this field.
+pub(super) fn is_of_kubernetes(name: &str) -> bool {
+    kubernetes_type(name).is_some()
+}
+
+/// Returns the type of a field that Kubernetes defines and documents.
+pub(super) fn kubernetes_type(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "resources" => "`ResourceRequirements` of Kubernetes",
+        "tolerations" => "list of `Toleration` of Kubernetes",
+        "affinity" => "`Affinity` of Kubernetes",
+        "imagePullSecrets" => "list of `LocalObjectReference` of Kubernetes",
+        "from" => "list of `NetworkPolicyPeer` of Kubernetes",
+        _ => return None,
+    })
 }
 
 fn find(path: &str, field: &JSONSchemaProps, name: &str, places: &mut Vec<String>) {

@@ -1,4 +1,8 @@
 //! Checks that a document has the object's shape: known fields, of the right types.
+//!
+//! The definition says which fields are unknown, and serde which values it cannot read. Why it
+//! cannot is derived from the definition and the value there, not from the text of serde's error,
+//! which is shown only if the two do not explain it.
 
 use serde_path_to_error::{Path, Segment};
 use serde_yaml::Value;
@@ -6,34 +10,31 @@ use serde_yaml::Value;
 use super::Reconciliation;
 use super::problem::Problems;
 use super::schema::{Definition, Kind};
-use super::suggest;
+use super::{suggest, unknown};
 use rollcall_core::text::near::nearest;
 
 /// How many places are listed at most for a field in the wrong place.
 const PLACES_MAX: usize = 3;
 
-/// Reads the document. Unknown fields are removed one by one, and numbers that should be text
-/// become text, so that all of them are reported. Returns `None` after anything but unknown fields.
+/// Reads the document. Unknown fields are removed, and numbers that should be text become text, so
+/// that all of them are reported. Returns `None` after anything but unknown fields.
 pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Reconciliation> {
     let definition = Definition::new();
+    for field in unknown::remove(&mut document, &definition) {
+        let places = definition.places(&field.name);
+        let places = if places.len() > PLACES_MAX { &[][..] } else { &places };
+        let remedy = remedy_for_unknown(&field.name, &field.known, places);
+        problems.add(field.path, "is an unknown field", remedy);
+    }
     let mut is_readable = true;
     loop {
-        let error = match serde_path_to_error::deserialize(document.clone()) {
+        let (path, message) = match deserialize(&document) {
             Ok(object) => return Some(object).filter(|_| is_readable),
-            Err(error) => error,
+            Err(error) => (error.path().clone(), error.into_inner().to_string()),
         };
-        let path = error.path().clone();
-        let message = error.into_inner().to_string();
-        let wrong = Wrong { path: &path, message: &message, definition: &definition };
-        if message.starts_with("unknown field") {
-            wrong.report_unknown(problems);
-            if !take_out(&mut document, &path, &message) {
-                return None;
-            }
-            continue;
-        }
         is_readable = false;
-        let needs_text = wrong.report(at(&mut document, path.iter()).as_deref(), problems);
+        let wrong = Wrong { path: &path, message: &message, definition: &definition };
+        let needs_text = wrong.report(&mut document, problems);
         match at(&mut document, path.iter()) {
             Some(value) if needs_text && (value.is_number() || value.is_bool()) => {
                 *value = text_of(value).into();
@@ -41,6 +42,12 @@ pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Recon
             _ => return None,
         }
     }
+}
+
+type Error = serde_path_to_error::Error<serde_yaml::Error>;
+
+fn deserialize(document: &Value) -> Result<Reconciliation, Error> {
+    serde_path_to_error::deserialize(document.clone())
 }
 
 /// Returns the remedy for an unknown field.
@@ -58,7 +65,7 @@ pub(super) fn remedy_for_unknown(field: &str, known: &[&str], places: &[String])
     }
 }
 
-/// A problem that serde has found.
+/// A value that serde cannot read.
 struct Wrong<'a> {
     path: &'a Path,
     message: &'a str,
@@ -66,58 +73,76 @@ struct Wrong<'a> {
 }
 
 impl Wrong<'_> {
-    /// Returns the names that serde quotes in its message.
-    fn named(&self) -> Vec<&str> {
-        self.message.split('`').skip(1).step_by(2).collect()
-    }
-
-    fn report_unknown(&self, problems: &mut Problems) {
-        let named = self.named();
-        let Some((field, known)) = named.split_first() else { return };
-        let places = self.definition.places(field);
-        let places = if places.len() > PLACES_MAX { &[][..] } else { &places };
-        let remedy = remedy_for_unknown(field, known, places);
-        problems.add(self.path.to_string(), "is an unknown field", remedy);
-    }
-
-    /// Adds any problem except an unknown field; `found` is the value there. Returns whether any
-    /// text would have the right type.
-    fn report(&self, found: Option<&Value>, problems: &mut Problems) -> bool {
+    /// Adds the problem. Returns whether any text would have the right type.
+    fn report(&self, document: &mut Value, problems: &mut Problems) -> bool {
+        let found = at(document, self.path.iter()).cloned().unwrap_or_default();
+        let missing = self.definition.missing(self.path.iter(), &found);
+        if !missing.is_empty() {
+            for field in missing {
+                self.report_missing(field, problems);
+            }
+            return false;
+        }
         let place = self.path.to_string();
-        if let Some(field) = self.message.strip_prefix("missing field") {
-            let field = field.trim_matches([' ', '`']);
-            let inner = Segment::Map { key: field.to_owned() };
-            let is_root = place == ".";
-            let path = self.path.iter().filter(|_| !is_root).chain([&inner]);
-            let remedy = match self.definition.meaning(path) {
-                Some(meaning) => format!(
-                    "add it; what belongs there: {meaning}. docs/reconciliation.md has an example"
-                ),
-                None => "add it; docs/reconciliation.md has an example".to_owned(),
-            };
-            let place = if is_root { field.to_owned() } else { format!("{place}.{field}") };
-            problems.add(place, "is missing", remedy);
-            return false;
-        }
-        if self.message.starts_with("unknown variant") {
-            let named = self.named();
-            let Some((found, known)) = named.split_first() else { return false };
-            let near = nearest(found, known.iter().copied());
-            let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-            let message = format!("\"{found}\" is not known");
-            problems.add(place, message, format!("{near}write {}", known.join(" or ")));
-            return false;
-        }
         let kind = self.definition.kind(self.path.iter());
-        let kind =
-            kind.or_else(|| self.message.ends_with("expected a string").then_some(Kind::Text));
-        let (Some(kind), Some(found)) = (kind, found) else {
-            problems.add(place, self.message, "see docs/reconciliation.md");
+        let kind = kind.or_else(|| self.takes_text(document).then_some(Kind::Text));
+        match (kind, &found) {
+            (Some(Kind::Choice(known)), Value::String(found)) if !known.contains(found) => {
+                let near = nearest(found, known.iter().map(String::as_str));
+                let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+                let message = format!("\"{found}\" is not known");
+                problems.add(place, message, format!("{near}write {}", known.join(" or ")));
+                false
+            }
+            (Some(kind), found) if !is_of(&kind, found) => {
+                let message = format!("{} where {} is needed", described(found), name(&kind));
+                problems.add(place, message, remedy(&kind, found));
+                matches!(kind, Kind::Duration | Kind::Instant | Kind::Text)
+            }
+            _ => {
+                problems.add(place, self.message, "see docs/reconciliation.md");
+                false
+            }
+        }
+    }
+
+    fn report_missing(&self, field: &str, problems: &mut Problems) {
+        let inner = Segment::Map { key: field.to_owned() };
+        let remedy = match self.definition.meaning(self.path.iter().chain([&inner])) {
+            Some(meaning) => format!(
+                "add it; what belongs there: {meaning}. docs/reconciliation.md has an example"
+            ),
+            None => "add it; docs/reconciliation.md has an example".to_owned(),
+        };
+        let is_root = self.path.iter().next().is_none();
+        let place = if is_root { field.to_owned() } else { format!("{}.{field}", self.path) };
+        problems.add(place, "is missing", remedy);
+    }
+
+    /// Returns whether a text at this path would be read. This is asked where the definition says
+    /// nothing: in `metadata`.
+    fn takes_text(&self, document: &mut Value) -> bool {
+        let Some(value) = at(document, self.path.iter()).filter(|value| !value.is_string()) else {
             return false;
         };
-        let message = format!("{} where {} is needed", described(found), name(&kind));
-        problems.add(place, message, remedy(&kind, found));
-        matches!(kind, Kind::Duration | Kind::Instant | Kind::Text)
+        let found = std::mem::replace(value, String::new().into());
+        let error = deserialize(document).err();
+        if let Some(value) = at(document, self.path.iter()) {
+            *value = found;
+        }
+        error.is_none_or(|error| error.path().to_string() != self.path.to_string())
+    }
+}
+
+/// Returns whether a value has the type that is needed.
+fn is_of(kind: &Kind, found: &Value) -> bool {
+    match kind {
+        Kind::Duration | Kind::Instant | Kind::Text | Kind::Choice(_) => found.is_string(),
+        Kind::Bytes => found.is_string() || found.is_number(),
+        Kind::Integer => found.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+        Kind::Boolean => found.is_bool(),
+        Kind::List => found.is_sequence(),
+        Kind::Fields(_) | Kind::Map => found.is_mapping(),
     }
 }
 
@@ -189,17 +214,6 @@ fn at<'a, 'b>(
         Segment::Seq { index } => place.get_mut(*index),
         Segment::Enum { .. } | Segment::Unknown => None,
     })
-}
-
-/// Removes the unknown field; returns whether it was there.
-fn take_out(document: &mut Value, path: &Path, message: &str) -> bool {
-    let mut segments: Vec<&Segment> = path.iter().collect();
-    let Some(field) = message.split('`').nth(1) else { return false };
-    if matches!(segments.last(), Some(Segment::Map { key }) if key == field) {
-        segments.pop();
-    }
-    let object = at(document, segments).and_then(Value::as_mapping_mut);
-    object.is_some_and(|mapping| mapping.remove(field).is_some())
 }
 
 #[cfg(test)]
@@ -279,15 +293,48 @@ mod tests {
             "  kafka: { bootstrapServers: k, properties: { linger.ms: 5, debug: true } }\n",
         );
         assert!(found[0].ends_with("write \"5\", with the quotes") || found[0].contains("true"));
-        assert_eq!(found.len(), 3, "the two, and what is missing: {found:?}");
+        let missing = found.iter().filter(|problem| problem.contains("is missing")).count();
+        assert_eq!((found.len(), missing), (5, 3), "the two, and what is missing: {found:?}");
+    }
+
+    #[test]
+    fn what_kubernetes_defines_is_checked_by_its_type() {
+        let read = |metadata: &str| {
+            let text = format!(
+                "apiVersion: rollcall.dev/v1alpha1\nkind: Reconciliation\nmetadata: {metadata}\n\
+                 spec:\n  kafka: {{ bootstrapServers: k }}\n  \
+                 expected: {{ topic: a, items: $.a }}\n  \
+                 observed: [{{ topic: b, item: $.b }}]\n  completed: {{ topic: c }}\n"
+            );
+            let problems = Reconciliation::from_yaml(&text).expect_err("a broken object");
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read("{ name: 7, namespace: true }"),
+            [
+                "metadata.name: is the number 7 where text is needed\n    \
+                 write \"7\", with the quotes",
+                "metadata.namespace: is the boolean true where text is needed\n    \
+                 write \"true\", with the quotes",
+            ]
+        );
+        assert_eq!(
+            read("{ name: [a] }"),
+            ["metadata.name: is a list where text is needed\n    write a text there"]
+        );
+        assert_eq!(
+            read("{ name: a, generation: text }"),
+            ["metadata.generation: invalid type: string \"text\", expected i64\n    \
+              see docs/reconciliation.md"]
+        );
     }
 
     #[test]
     fn a_misspelt_or_misplaced_field_is_named_as_it_was_meant() {
         for (more, remedy) in [
-            ("memmory: 7d", "did you mean memory? If not, remove it; known are: kafka, expected"),
+            ("memmory: 7d", "did you mean memory? If not, remove it; known are: completed, "),
             ("groupId: a", "write it as spec.kafka.groupId, or remove it"),
-            ("bootstrapservers: a", "remove it, or write one of: kafka"),
+            ("bootstrapservers: a", "remove it, or write one of: completed, "),
         ] {
             let found = problems_beside(more);
             assert!(found[0].contains(remedy), "{found:?}");

@@ -160,10 +160,10 @@ fn every_mistake_is_told_at_once() {
         problems(&text),
         [
             "spec.memmory: is an unknown field\n    did you mean memory? If not, remove it; known \
-             are: kafka, expected, observed, completed, overdue, orphans, expire, deadLetter, \
-             memory, counting, replicas, commitInterval, startFrom, onTruncation, outputTimestamp, \
-             partitioner, topics, limits, memoryBudget, logRecords, paused, resources, storage, \
-             pod, console, networkPolicy, tracing, deletionPolicy",
+             are: completed, expected, kafka, observed, commitInterval, console, counting, \
+             deadLetter, deletionPolicy, expire, limits, logRecords, memory, memoryBudget, \
+             networkPolicy, onTruncation, orphans, outputTimestamp, overdue, partitioner, paused, \
+             pod, replicas, resources, startFrom, storage, topics, tracing",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -, such as \
              shipping",
