@@ -2,7 +2,7 @@
 //!
 //! Promise: standard error, one line for each event, the same fields in both formats; untrusted
 //! text can neither break a line nor send control sequences to a terminal. Ban: the content of a
-//! record is never logged, unless `spec.logRecords` asks for the demo's story of each key.
+//! record is never logged, unless `spec.logRecords` asks for the steps of each key.
 
 use std::{
     error::Error,

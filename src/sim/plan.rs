@@ -52,7 +52,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         start_from: StartFrom::Earliest,
         on_truncation: OnTruncation::Stop,
         tombstones_kept: Duration::from_secs(60),
-        log_records: false,
+        on_step: None,
         span_seed: None,
     }
 }

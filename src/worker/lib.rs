@@ -30,6 +30,7 @@ mod shutdown;
 mod standing;
 mod start;
 mod status;
+mod step_log;
 mod stop;
 mod supervisor;
 mod topic_watch;

@@ -8,7 +8,7 @@ use rollcall_core::{
         input::Limits,
         output::{Facts, OutputSettings, Stamp},
     },
-    shard::{self, Identity, OnTruncation, Placement, Plan, StartFrom},
+    shard::{self, Identity, OnStep, OnTruncation, Placement, Plan, StartFrom},
 };
 use rollcall_kafka::{Topics, Wanted};
 use rollcall_object::{
@@ -16,6 +16,8 @@ use rollcall_object::{
     resource::{self, FactsSpec, OutputTimestamp},
 };
 use rollcall_service::telemetry::Who;
+
+use super::step_log;
 
 /// Bounds of the time after which idle shards commit their offsets again.
 const RENEWAL_MIN: Duration = Duration::from_secs(5);
@@ -84,7 +86,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         deadlines: settings.deadlines_fingerprint(),
         offsets_renewed_every: renewal(topics.offsets_retention),
         tombstones_kept: topics.tombstones_kept.saturating_sub(grace(topics.tombstones_kept)),
-        log_records: settings.log_records,
+        on_step: settings.log_records.then(|| Arc::new(step_log::log) as OnStep),
         span_seed: None,
     }
 }

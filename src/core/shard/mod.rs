@@ -40,6 +40,7 @@ pub use run::commit::{Commit, Committed};
 pub use run::counters::{Counters, Ledger};
 pub use run::placement::{Misplaced, Partitioning, Placement};
 pub use run::query::{Portion, PortionCursor, decode_row, key_hash};
+pub use run::report::{OnStep, Satisfied, StepReport};
 pub use run::room::Size;
 pub use run::running::{Hidden, Running};
 

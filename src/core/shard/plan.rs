@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::record::{Headers, InputIndex, Offset, Timestamp};
-use crate::shard::{Identity, Placement};
+use crate::shard::{Identity, OnStep, Placement};
 use crate::{
     codec::{Decoder, Outputs},
     matching::{LARGE_ITEMS_BYTES, Rules, Times},
@@ -39,8 +39,9 @@ pub struct Plan {
     pub offsets_renewed_every: Duration,
     /// How long the changelog keeps tombstones: a store that was unused for longer is rebuilt.
     pub tombstones_kept: Duration,
-    /// Log each step of a key, for demonstrations: it costs more than the actual work.
-    pub log_records: bool,
+    /// Receives a report of each step of a key, for demonstrations: it costs more than the actual
+    /// work.
+    pub on_step: Option<OnStep>,
     /// Makes completions spans of the traces that their records belong to; see
     /// [`crate::record::trace::span_id`]. `None` if spans are not reported.
     pub span_seed: Option<u64>,

@@ -5,6 +5,7 @@ mod commits;
 mod large;
 #[path = "../../sim/plan.rs"]
 mod plan;
+mod reports;
 mod trace;
 
 use std::{

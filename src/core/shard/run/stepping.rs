@@ -7,8 +7,8 @@ use crate::shard::{
     Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store, check,
     rows::{cache::SlotId, large::Past},
     run::{
+        report::{Satisfied, StepReport},
         running::{NO_SLOT, miscounted, unreadable},
-        story,
     },
 };
 use crate::{
@@ -108,13 +108,13 @@ impl<S: Store> Running<S> {
             }
         };
         let (before, since) = (RowCounts::of(&row), Ages::since(&row));
-        let told = self.plan.log_records.then(|| story::Told::before(&row, &event));
-        let at = time.at_ms;
-        let Step { mut row, outcome, changed, emitted } = step(&self.plan.rules, row, event, at);
-        self.ledger.running.outcome(outcome);
-        if let Some(told) = told {
-            told.tell(self.cache.key(slot), &row, outcome, emitted.as_ref());
+        let satisfied = self.plan.on_step.as_ref().map(|_| Satisfied::after(&row, &event));
+        let step = step(&self.plan.rules, row, event, time.at_ms);
+        if let (Some(on_step), Some(satisfied)) = (&self.plan.on_step, satisfied) {
+            on_step(&StepReport::new(self.cache.key(slot), satisfied, &step));
         }
+        let Step { mut row, outcome, changed, emitted } = step;
+        self.ledger.running.outcome(outcome);
         if changed {
             // Processing all of a large row at every step would have a cost quadratic in its items.
             let is_large = row.items.size() >= LARGE_ITEMS_BYTES;
