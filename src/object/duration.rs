@@ -1,4 +1,10 @@
 //! Durations in the object's notation: `100ms`, `72h`, `7d`, `1h30m`.
+//!
+//! `humantime`, which reads the durations of the command line, cannot read exactly this: it also
+//! accepts spaces, fractions, `us`, `1y` and `1M` (months and years are not of one length), and
+//! any of them would pass `rollcall validate` but not the API server, which has only [`PATTERN`] to
+//! check. Restricting it to these six units first is the whole parser. It also writes `1h 30m`,
+//! which the pattern refuses. A duration of the object means the same on the command line.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -71,6 +77,19 @@ mod tests {
         for text in ["", "7", "d", "7 d", "7D", "1.5h", "-1s", "1y", "1M", "99999999999999999999d"]
         {
             assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_duration_of_the_object_means_the_same_on_the_command_line() {
+        for (unit, _) in UNITS {
+            for text in [format!("0{unit}"), format!("007{unit}"), format!("90{unit}1{unit}2s")] {
+                assert_eq!(parse(&text), humantime::parse_duration(&text).ok(), "{text}");
+            }
+        }
+        for text in ["1h 30m", "1.5h", "5us", "1y", "1M", "3 days", " 7d"] {
+            humantime::parse_duration(text).expect("humantime takes it");
+            assert_eq!(parse(text), None, "{text}");
         }
     }
 
