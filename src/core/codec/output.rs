@@ -17,12 +17,11 @@
 //! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
 //! delete by timestamp, so an output with an old record's time would be gone before it is read.
 
+mod value;
+
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
-use crate::{
-    matching::{Emitted, Item, Items, OverdueReason},
-    record::Timestamp,
-};
+use crate::{matching::Emitted, record::Timestamp};
 
 /// Most items in each list of an overdue record.
 pub const LISTED_MAX: usize = 100;
@@ -155,7 +154,9 @@ impl Outputs {
                 (Sink::Completed, value)
             }
             Emitted::Overdue { reason, since, items } => {
-                (Sink::Overdue, self.overdue_value(key, *reason, *since, items))
+                let mut value = self.start(key);
+                value::end_overdue(&mut value, *reason, *since, items);
+                (Sink::Overdue, value)
             }
         };
         let (key, value) = (Some(key.to_vec()), Some(value));
@@ -182,44 +183,16 @@ impl Outputs {
     ) -> Vec<u8> {
         let late = lateness == Lateness::Late;
         let mut value = self.start(key);
-        match self.settings.facts {
-            Facts::LateHeader => {}
-            Facts::Headers => headers.push(("rollcall-expected-at", expected_at.to_string())),
-            Facts::Value => {
-                push_field(&mut value, "expectedAt", &iso(expected_at));
-                value.extend_from_slice(if late { b",\"late\":true" } else { b",\"late\":false" });
-            }
+        if self.settings.facts == Facts::Value {
+            value::end_completion(&mut value, expected_at, lateness);
+            return value;
         }
-        if late && self.settings.facts != Facts::Value {
+        if self.settings.facts == Facts::Headers {
+            headers.push(("rollcall-expected-at", expected_at.to_string()));
+        }
+        if late {
             headers.push(("rollcall-late", "true".to_owned()));
         }
-        value.push(b'}');
-        value
-    }
-
-    fn overdue_value(
-        &self,
-        key: &[u8],
-        reason: OverdueReason,
-        since: Timestamp,
-        items: &Items,
-    ) -> Vec<u8> {
-        let mut value = self.start(key);
-        push_field(&mut value, "reason", reason_name(reason));
-        push_field(&mut value, "since", &iso(since));
-        let expected = items.iter().filter(|item| item.need > 0).count();
-        push_count(&mut value, "expectedTotal", expected);
-        let missing = || items.iter().filter(|item| item.missing() > 0);
-        push_count(&mut value, "missingTotal", missing().count());
-        push_list(&mut value, "missing", missing(), |value, item| {
-            push_member(value, "missing", item.missing());
-            push_member(value, "needed", item.need);
-        });
-        let unexpected = || items.iter().filter(|item| item.need == 0);
-        push_count(&mut value, "unexpectedTotal", unexpected().count());
-        push_list(&mut value, "unexpected", unexpected(), |value, item| {
-            push_member(value, "observed", item.have);
-        });
         value.push(b'}');
         value
     }
@@ -313,66 +286,8 @@ fn header_bytes(name: &str, value: Option<&[u8]>) -> usize {
     name.len() + value.map_or(0, <[u8]>::len) + LENGTHS
 }
 
-fn reason_name(reason: OverdueReason) -> &'static str {
-    match reason {
-        OverdueReason::Overdue => "overdue",
-        OverdueReason::Orphan => "orphan",
-        OverdueReason::Expired => "expired",
-    }
-}
-
-/// Returns the instant as ISO 8601 in UTC; outside of the calendar, the nearest representable one.
-fn iso(at: Timestamp) -> String {
-    let end = if at < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-    jiff::Timestamp::from_millisecond(at).unwrap_or(end).to_string()
-}
-
 fn push_text(out: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(out, text).expect("a Vec takes every text");
-}
-
-fn push_name(out: &mut Vec<u8>, name: &str) {
-    out.push(b',');
-    push_text(out, name);
-    out.push(b':');
-}
-
-fn push_field(out: &mut Vec<u8>, name: &str, text: &str) {
-    push_name(out, name);
-    push_text(out, text);
-}
-
-fn push_count(out: &mut Vec<u8>, name: &str, count: usize) {
-    push_name(out, name);
-    out.extend_from_slice(count.to_string().as_bytes());
-}
-
-fn push_member(out: &mut Vec<u8>, name: &str, count: u32) {
-    push_count(out, name, count as usize);
-}
-
-fn push_list<'a>(
-    out: &mut Vec<u8>,
-    name: &str,
-    items: impl Iterator<Item = Item<'a>>,
-    push_counts: impl Fn(&mut Vec<u8>, Item<'a>),
-) {
-    push_name(out, name);
-    out.push(b'[');
-    let start = out.len();
-    for item in items.take(LISTED_MAX) {
-        if out.len() > LISTED_BYTES_MAX {
-            break;
-        }
-        if out.len() > start {
-            out.push(b',');
-        }
-        out.extend_from_slice(b"{\"item\":");
-        push_text(out, item.text);
-        push_counts(out, item);
-        out.push(b'}');
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::matching::{Items, OverdueReason};
 
 fn outputs(facts: Facts) -> Outputs {
     Outputs::new(OutputSettings {
@@ -171,6 +172,24 @@ fn an_overdue_record_stays_small_and_tells_the_total() {
     let output = overdue(OverdueReason::Overdue, 0, items);
     assert!(value_of(&output).len() < LISTED_BYTES_MAX + 2_000, "{}", value_of(&output).len());
     assert_eq!(parsed(&output)["missingTotal"], 500);
+}
+
+#[test]
+fn a_list_ends_with_the_entry_that_exceeds_the_size() {
+    // Each takes 1,500 bytes and more, so that the size ends the list before the count does.
+    let mut items = Items::default();
+    for index in 0..1000 {
+        items.push(&format!("{index:03}{}", "\u{1}".repeat(252)), index % 2, 1 - index % 2);
+    }
+    let output = overdue(OverdueReason::Overdue, 0, items);
+    let (value, fields) = (value_of(&output), parsed(&output));
+    let listed = fields["missing"].as_array().map_or(0, Vec::len);
+    assert!(listed > 10 && listed < LISTED_MAX, "{listed}");
+    let last_at = value.rfind("{\"item\"").expect("an entry");
+    let end_at = value.find("],\"unexpectedTotal\"").expect("the end of the list");
+    assert!(last_at - 1 <= LISTED_BYTES_MAX, "{last_at}: there was room");
+    assert!(end_at > LISTED_BYTES_MAX, "{end_at}: there is room for another");
+    assert_eq!((&fields["unexpectedTotal"], &fields["unexpected"]), (&json!(500), &json!([])));
 }
 
 #[test]
