@@ -87,7 +87,7 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
     let connection = Connection::of(settings, "console")?;
     let directory =
         Arc::new(worker_directory::WorkerDirectory::new(&settings.name, &options.servers));
-    let records = records::Topics::new(settings, connection);
+    let records = records::TopicReader::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&directory), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");
     let server = http::serve(listener, router, hosts);

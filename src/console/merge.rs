@@ -6,14 +6,14 @@ use rollcall_service::state_api::{
     CensusFacts, KeyEntry, KeyPage, MissingItem, MissingPage, RecentPage,
 };
 
-/// A key's position among all that wait, in the format of `next`.
+/// A key's position among all that wait: where a page of keys ends, in the format of `next`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct KeyCursor {
     since_ms: i64,
     key: String,
 }
 
-impl Place {
+impl KeyCursor {
     fn of(entry: &KeyEntry) -> Self {
         let since = entry.since.parse::<jiff::Timestamp>();
         let since_ms = since.map_or(i64::MIN, jiff::Timestamp::as_millisecond);
@@ -35,19 +35,19 @@ impl Place {
 /// A worker's page ends at its `next`. What other workers have beyond the first of those ends waits
 /// for a later page, because that worker may have something in between.
 pub fn keys(pages: Vec<KeyPage>, limit: usize) -> KeyPage {
-    let ends = pages.iter().filter_map(|page| Place::parse(page.next.as_deref()?));
+    let ends = pages.iter().filter_map(|page| KeyCursor::parse(page.next.as_deref()?));
     let end = ends.min();
     let census = census(pages.iter().map(|page| &page.census));
-    let mut keys: Vec<(Place, KeyEntry)> = pages
+    let mut keys: Vec<(KeyCursor, KeyEntry)> = pages
         .into_iter()
         .flat_map(|page| page.keys)
-        .map(|entry| (Place::of(&entry), entry))
-        .filter(|(place, _)| end.as_ref().is_none_or(|end| place <= end))
+        .map(|entry| (KeyCursor::of(&entry), entry))
+        .filter(|(cursor, _)| end.as_ref().is_none_or(|end| cursor <= end))
         .collect();
     keys.sort_by(|(a, _), (b, _)| a.cmp(b));
     let next = if keys.len() > limit {
         keys.truncate(limit);
-        keys.last().map(|(place, _)| place.text())
+        keys.last().map(|(cursor, _)| cursor.text())
     } else {
         end.map(|end| end.text())
     };

@@ -40,8 +40,8 @@ const HEADERS_BYTES_MAX: usize = 8 << 10;
 /// How many bytes of a value are shown in hexadecimal.
 const HEX_BYTES_MAX: usize = 1 << 10;
 
-/// The topics of a reconciliation.
-pub struct Topics {
+/// Reads records of a reconciliation's topics.
+pub struct TopicReader {
     connection: Connection,
     topics: Vec<Topic>,
     readers: Turns,
@@ -57,8 +57,8 @@ pub struct Topic {
 
 /// Which records of a topic to show.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    pub place: Place,
+pub struct RecordQuery {
+    pub seek: Seek,
     pub limit: usize,
     /// Only records whose key, value or headers contain this text.
     pub text: Option<String>,
@@ -66,7 +66,7 @@ pub struct Wanted {
 
 /// Where in a topic to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Seek {
     /// At the end of all partitions, the newest first.
     Last,
     /// At the end of one partition, the newest first.
@@ -119,7 +119,7 @@ pub struct Record {
     pub headers_left_out: usize,
 }
 
-impl Topics {
+impl TopicReader {
     pub fn new(settings: &Settings, connection: Connection) -> Self {
         let mut topics = Vec::new();
         for (index, input) in settings.inputs().into_iter().enumerate() {
@@ -141,8 +141,8 @@ impl Topics {
         &self.topics
     }
 
-    /// Returns the records of a topic that `wanted` asks for.
-    pub async fn page(&self, topic: &str, wanted: Wanted) -> Result<Page, Problem> {
+    /// Returns the records of a topic that `query` asks for.
+    pub async fn page(&self, topic: &str, query: RecordQuery) -> Result<Page, Problem> {
         if !self.topics.iter().any(|known| known.name == topic) {
             return Err(Problem::new(
                 404,
@@ -163,7 +163,7 @@ impl Topics {
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
                 .map_err(|error| unavailable(error.to_string()))?;
-            let page = read(&consumer, topic, &wanted, gone);
+            let page = read(&consumer, topic, &query, gone);
             page.map_err(|error| unavailable(error.to_string()))
         });
         read.await.map_err(|error| match error {
@@ -176,19 +176,19 @@ impl Topics {
 fn read(
     consumer: &BaseConsumer,
     topic: String,
-    asked: &Wanted,
+    query: &RecordQuery,
     gone: &Gone,
 ) -> Result<Page, KafkaError> {
-    let Wanted { place, limit, ref text } = *asked;
+    let RecordQuery { seek, limit, ref text } = *query;
     let metadata = consumer.fetch_metadata(Some(&topic), KAFKA_TIMEOUT)?;
     let found = metadata.topics().first().map(MetadataTopic::partitions);
     let mut ids: Vec<i32> = found.unwrap_or_default().iter().map(MetadataPartition::id).collect();
     ids.sort_unstable();
-    let is_wanted = |id: &i32| match place {
-        Place::Last => true,
-        Place::LastOf(partition) | Place::From(partition, _) => *id == partition,
+    let is_asked_for = |id: &i32| match seek {
+        Seek::Last => true,
+        Seek::LastOf(partition) | Seek::From(partition, _) => *id == partition,
     };
-    let most = FETCHED_MAX / ids.iter().filter(|id| is_wanted(id)).count().max(1);
+    let most = FETCHED_MAX / ids.iter().filter(|id| is_asked_for(id)).count().max(1);
     // A search looks back as far as may be read.
     let each = if text.is_some() { most } else { limit.min(most) };
     let each = each.max(1);
@@ -196,13 +196,13 @@ fn read(
     for partition in ids {
         let (start, end) = consumer.fetch_watermarks(&topic, partition, KAFKA_TIMEOUT)?;
         partitions.push(Partition { partition, start, end });
-        let from = match place {
+        let from = match seek {
             // Transaction markers take offsets, too: about one for each record of ours.
-            Place::Last | Place::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
-            Place::From(_, offset) => offset,
+            Seek::Last | Seek::LastOf(_) => end.saturating_sub_unsigned(each as u64 * 2),
+            Seek::From(_, offset) => offset,
         };
         let from = from.max(start);
-        if from < end && is_wanted(&partition) {
+        if from < end && is_asked_for(&partition) {
             list.add_partition_offset(&topic, partition, Offset::Offset(from))?;
             open += 1;
         }
@@ -210,7 +210,7 @@ fn read(
     consumer.assign(&list)?;
     let (mut records, mut looked_at) = (Vec::new(), 0);
     let until = Instant::now() + READ_TIMEOUT;
-    let is_from = matches!(place, Place::From(..));
+    let is_from = matches!(seek, Seek::From(..));
     while open > 0 && Instant::now() < until && !gone.is_gone() {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}

@@ -19,7 +19,7 @@ use super::{
     ask::{self, Gathered},
     assets,
     history::Rates,
-    records::{Page, Place, Topic, Topics, Wanted},
+    records::{Page, RecordQuery, Seek, Topic, TopicReader},
     token::{Token, Verdict},
     worker_directory::{ShardView, WorkerDirectory, WorkerView},
 };
@@ -37,7 +37,7 @@ struct Shared {
     counting: &'static str,
     overdue_after_ms: Option<i64>,
     directory: Arc<WorkerDirectory>,
-    topics: Topics,
+    topics: TopicReader,
     token: Option<Token>,
 }
 
@@ -47,7 +47,7 @@ type Answer<T> = Result<Json<T>, Problem>;
 pub fn router(
     settings: &Settings,
     directory: Arc<WorkerDirectory>,
-    topics: Topics,
+    topics: TopicReader,
     token: Option<Token>,
 ) -> Router {
     let rules = settings.rules();
@@ -212,17 +212,17 @@ async fn records(
     query: Result<Query<Records>, QueryRejection>,
 ) -> Answer<Page> {
     let Query(Records { partition, offset, text, limit }) = accepted(query)?;
-    let place = match (partition, offset) {
-        (None, None) => Place::Last,
-        (Some(partition), None) => Place::LastOf(partition),
-        (Some(partition), Some(offset)) => Place::From(partition, offset),
+    let seek = match (partition, offset) {
+        (None, None) => Seek::Last,
+        (Some(partition), None) => Seek::LastOf(partition),
+        (Some(partition), Some(offset)) => Seek::From(partition, offset),
         (None, Some(_)) => {
             return Err(Problem::new(400, "BadRequest", "an offset needs its partition", None));
         }
     };
     let text = text.filter(|text| !text.is_empty());
-    let wanted = Wanted { place, limit: limit_of(limit), text };
-    shared.topics.page(&topic, wanted).await.map(Json)
+    let query = RecordQuery { seek, limit: limit_of(limit), text };
+    shared.topics.page(&topic, query).await.map(Json)
 }
 
 fn accepted<T>(query: Result<Query<T>, QueryRejection>) -> Result<Query<T>, Problem> {
