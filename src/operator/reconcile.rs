@@ -20,7 +20,7 @@ use super::object;
 use super::observe::{self, Observed};
 use super::queue::{Cause, Key};
 use super::remove::{self, Removal};
-use super::status::{self, Applied, Before, Numbers, Observation, Phase, Wanted};
+use super::status::{self, Applied, Before, Desired, Numbers, Observation, Phase};
 use rollcall_object::resource::ReconciliationStatus;
 use rollcall_object::{Problem, Reconciliation, Validated};
 
@@ -141,7 +141,7 @@ async fn look(
     let silent = observed.silent().next().is_some();
     memory.silent_looks = if silent { memory.silent_looks + 1 } else { 0 };
     let applied = Applied {
-        wanted: if spec.paused { Wanted::Paused } else { Wanted::Workers(spec.replicas) },
+        desired: if spec.paused { Desired::Paused } else { Desired::Workers(spec.replicas) },
         silent_looks: memory.silent_looks,
         observed: &observed,
         remark: remark.as_ref(),

@@ -34,7 +34,7 @@ pub enum Observation<'a> {
 /// An object whose children are applied, and their state.
 #[derive(Debug, Clone)]
 pub struct Applied<'a> {
-    pub wanted: Wanted,
+    pub desired: Desired,
     /// Consecutive looks at which a ready worker did not answer.
     pub silent_looks: u32,
     pub observed: &'a Observed,
@@ -42,9 +42,9 @@ pub struct Applied<'a> {
     pub remark: Option<&'a Missing>,
 }
 
-/// What an object asks for.
+/// The desired state: what an object asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Desired {
     /// That nothing is processed.
     Paused,
     /// This many workers.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Applied, Wanted};
+use super::{Applied, Desired};
 use crate::observe::{Observed, Worker};
 use rollcall_object::resource::{ReconciliationStatus, WorkerShards};
 use rollcall_service::state_api::{Phase, ShardStatus};
@@ -82,7 +82,7 @@ pub(super) fn running(observed: &Observed) -> usize {
 }
 
 fn shards_text(applied: &Applied<'_>, partitions: Option<i32>) -> Option<String> {
-    if applied.wanted == Wanted::Paused {
+    if applied.desired == Desired::Paused {
         return Some("paused".to_owned());
     }
     partitions.map(|partitions| format!("{}/{partitions}", running(applied.observed)))

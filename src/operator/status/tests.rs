@@ -4,7 +4,7 @@ mod reasons;
 
 use serde_json::{Value, json};
 
-use super::Wanted::{Paused, Workers};
+use super::Desired::{Paused, Workers};
 use super::*;
 use crate::observe::{PodTrouble, Rollout, Worker};
 use rollcall_service::state_api::{Severity, WorkerStatus};
@@ -52,12 +52,12 @@ fn well() -> Observed {
     Observed { rollout: Some(rollout), workers, console: None }
 }
 
-fn said_of(observed: &Observed, wanted: Wanted) -> ReconciliationStatus {
+fn said_of(observed: &Observed, desired: Desired) -> ReconciliationStatus {
     let before = ReconciliationStatus::default();
     let before = Before { name: "shipping", generation: Some(3), status: &before };
     status(
         &before,
-        &Observation::Applied(Applied { wanted, silent_looks: 0, observed, remark: None }),
+        &Observation::Applied(Applied { desired, silent_looks: 0, observed, remark: None }),
         now(),
     )
 }
@@ -229,7 +229,7 @@ fn a_ready_worker_that_does_not_answer_changes_nothing_at_first() {
     observed.workers[1].says = None;
     let after = |silent_looks| {
         let observed = &observed;
-        let applied = Applied { wanted: Workers(2), silent_looks, observed, remark: None };
+        let applied = Applied { desired: Workers(2), silent_looks, observed, remark: None };
         status(&before, &Observation::Applied(applied), now())
     };
     assert_eq!(after(2), first);
@@ -245,8 +245,12 @@ fn a_remark_makes_an_object_degraded_and_not_less_ready() {
     let before = Before { name: "shipping", generation: Some(3), status: &before };
     let observed = well();
     let remark = Missing { reason: "SecretForbidden", message: "may not read it".to_owned() };
-    let applied =
-        Applied { wanted: Workers(2), silent_looks: 0, observed: &observed, remark: Some(&remark) };
+    let applied = Applied {
+        desired: Workers(2),
+        silent_looks: 0,
+        observed: &observed,
+        remark: Some(&remark),
+    };
     let said = status(&before, &Observation::Applied(applied), now());
     assert_eq!(verdict_on(&said), ["True", "Running", "False", "True", "False"]);
     assert_eq!(condition(&said, "Degraded").1, "SecretForbidden");
@@ -295,7 +299,8 @@ fn a_condition_keeps_the_time_of_its_last_change() {
     let mut rolling = well();
     rolling.rollout = Some(Rollout { wanted: 2, existing: 2, ready: 2, updated: 1, seen: true });
     let later = at("2026-01-01T11:00:00Z");
-    let applied = Applied { wanted: Workers(2), silent_looks: 0, observed: &rolling, remark: None };
+    let applied =
+        Applied { desired: Workers(2), silent_looks: 0, observed: &rolling, remark: None };
     let second = status(&before, &Observation::Applied(applied), later);
     let time = |status: &ReconciliationStatus, type_: &str| {
         let found = status.conditions.iter().find(|condition| condition.type_ == type_);
@@ -311,7 +316,7 @@ fn the_same_sight_is_not_written_twice_and_numbers_only_now_and_then() {
     let before = Before { name: "shipping", generation: Some(3), status: &first };
     let later = at("2026-01-01T11:00:00Z");
     let again = |observed: &Observed| {
-        let applied = Applied { wanted: Workers(2), silent_looks: 0, observed, remark: None };
+        let applied = Applied { desired: Workers(2), silent_looks: 0, observed, remark: None };
         status(&before, &Observation::Applied(applied), later)
     };
     assert_eq!(again(&well()), first);
@@ -332,7 +337,7 @@ fn what_was_known_is_kept_while_nobody_answers() {
     let before = Before { name: "shipping", generation: Some(3), status: &first };
     let rollout = Some(Rollout { seen: true, ..Rollout::default() });
     let gone = Observed { rollout, ..Observed::default() };
-    let applied = Applied { wanted: Paused, silent_looks: 0, observed: &gone, remark: None };
+    let applied = Applied { desired: Paused, silent_looks: 0, observed: &gone, remark: None };
     let paused = status(&before, &Observation::Applied(applied), now());
     assert_eq!(paused.partitions, Some(4));
     assert_eq!(paused.open_keys, Some(12));

@@ -1,7 +1,7 @@
 //! Summarizes an object's state in one word, and says what to do about it.
 
 use super::numbers::{by_shard, partitions, running};
-use super::{Applied, Observation, Wanted};
+use super::{Applied, Desired, Observation};
 use crate::observe::{Observed, Rollout};
 use rollcall_object::Problem;
 use rollcall_object::resource::ReconciliationStatus;
@@ -77,14 +77,14 @@ pub(super) fn verdict(observation: &Observation<'_>, before: &ReconciliationStat
 fn of_workers(applied: &Applied<'_>, before: &ReconciliationStatus) -> Verdict {
     let observed = applied.observed;
     let rollout = observed.rollout.unwrap_or_default();
-    let asked = match applied.wanted {
-        Wanted::Paused => {
+    let asked = match applied.desired {
+        Desired::Paused => {
             return of_idle("Paused", "set spec.paused to false", observed.workers.len());
         }
-        Wanted::Workers(0) => {
+        Desired::Workers(0) => {
             return of_idle("ScaledToZero", "set spec.replicas above 0", observed.workers.len());
         }
-        Wanted::Workers(asked) => asked,
+        Desired::Workers(asked) => asked,
     };
     let total = partitions(observed).or(before.partitions);
     if let Some(trouble) = trouble(observed) {
