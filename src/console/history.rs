@@ -83,7 +83,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_service::state_api::{Phase, ShardStatus, WorkerState};
+    use rollcall_service::state_api::{ShardState, ShardStatus, WorkerState};
 
     fn worker(instance: &str, records: u64) -> WorkerStatus {
         WorkerStatus {
@@ -97,7 +97,7 @@ mod tests {
             troubles: vec![],
             shards: vec![ShardStatus {
                 shard: 0,
-                state: Phase::Running,
+                state: ShardState::Running,
                 reason: None,
                 inputs: vec![],
                 totals: Some(ShardTotals { records, ..ShardTotals::default() }),

@@ -20,7 +20,7 @@ use super::{client, history::History};
 use rollcall_core::codec::Partitioner;
 use rollcall_service::{
     http::client::plain,
-    state_api::{Phase, ShardStatus, WorkerState, WorkerStatus},
+    state_api::{ShardState, ShardStatus, WorkerState, WorkerStatus},
 };
 
 /// How often all workers are asked.
@@ -243,7 +243,7 @@ impl WorkerDirectory {
     /// Returns whether every shard runs on a worker that answers.
     pub fn is_whole(&self, partitions: NonZeroU32) -> bool {
         let running = self.shard_views().into_iter();
-        let running = running.filter(|shard| shard.status.state == Phase::Running).count();
+        let running = running.filter(|shard| shard.status.state == ShardState::Running).count();
         running as u64 == u64::from(partitions.get())
     }
 
@@ -299,7 +299,7 @@ impl WorkerDirectory {
                 let view =
                     ShardView { worker: Some(status.instance.clone()), status: shard.clone() };
                 // While a shard moves, two workers may claim it: the one where it runs is right.
-                let running = shard.state == Phase::Running;
+                let running = shard.state == ShardState::Running;
                 if running || !shards.contains_key(&shard.shard) {
                     shards.insert(shard.shard, view);
                 }

@@ -16,7 +16,7 @@ use rollcall_core::{
 };
 use rollcall_object::Settings;
 use rollcall_service::state_api::{
-    InputStatus, Phase, RestoreStatus, ShardStatus, ShardTotals, WorkerStatus,
+    InputStatus, RestoreStatus, ShardState, ShardStatus, ShardTotals, WorkerStatus,
 };
 
 /// What does not change while the worker runs.
@@ -102,12 +102,12 @@ fn partitioner(placement: &Placement) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn phase(state: &State) -> Phase {
+fn phase(state: &State) -> ShardState {
     match state {
-        State::Opening(_) => Phase::Opening,
-        State::Running => Phase::Running,
-        State::Waiting { .. } => Phase::Waiting,
-        State::Stopped { .. } => Phase::Stopped,
+        State::Opening(_) => ShardState::Opening,
+        State::Running => ShardState::Running,
+        State::Waiting { .. } => ShardState::Waiting,
+        State::Stopped { .. } => ShardState::Stopped,
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         view.given_up(ShardId(1));
         let shards = about(&view).status().shards;
         assert_eq!(shards.len(), 1);
-        assert_eq!((shards[0].shard, shards[0].state), (2, Phase::Stopped));
+        assert_eq!((shards[0].shard, shards[0].state), (2, ShardState::Stopped));
         assert_eq!(shards[0].reason.as_deref(), Some("fix it"));
         assert_eq!(shards[0].inputs[1].topic, "manufactured");
     }

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{Applied, Desired};
 use crate::observe::{Observed, Worker};
 use rollcall_object::resource::{ReconciliationStatus, WorkerShards};
-use rollcall_service::state_api::{Phase, ShardStatus};
+use rollcall_service::state_api::{ShardState, ShardStatus};
 
 /// Names of more workers than this would make the object too large.
 const WORKERS_MAX: usize = 100;
@@ -69,7 +69,7 @@ pub(super) fn by_shard(observed: &Observed) -> BTreeMap<u32, &ShardStatus> {
     let said = observed.workers.iter().filter_map(|worker| worker.says.as_ref());
     for shard in said.flat_map(|says| &says.shards) {
         let known = shards.entry(shard.shard).or_insert(shard);
-        if shard.state == Phase::Running {
+        if shard.state == ShardState::Running {
             *known = shard;
         }
     }
@@ -78,7 +78,7 @@ pub(super) fn by_shard(observed: &Observed) -> BTreeMap<u32, &ShardStatus> {
 
 /// Returns how many of the shards run.
 pub(super) fn running(observed: &Observed) -> usize {
-    by_shard(observed).values().filter(|shard| shard.state == Phase::Running).count()
+    by_shard(observed).values().filter(|shard| shard.state == ShardState::Running).count()
 }
 
 fn shards_text(applied: &Applied<'_>, partitions: Option<i32>) -> Option<String> {

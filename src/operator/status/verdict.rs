@@ -142,8 +142,8 @@ fn trouble(observed: &Observed) -> Option<Trouble> {
     let all: Vec<&ShardStatus> = shards.into_values().collect();
     said.chain(pods)
         .next()
-        .or_else(|| of_shards(&all, state_api::Phase::Stopped, "ShardsStopped"))
-        .or_else(|| of_shards(&all, state_api::Phase::Waiting, "ShardsFailing"))
+        .or_else(|| of_shards(&all, state_api::ShardState::Stopped, "ShardsStopped"))
+        .or_else(|| of_shards(&all, state_api::ShardState::Waiting, "ShardsFailing"))
 }
 
 /// Returns the first problem that workers report about themselves and that does not keep them from
@@ -158,7 +158,11 @@ fn trouble_of(said: &state_api::Trouble) -> Trouble {
     Trouble { reason: said.reason.clone(), message: short(&said.message) }
 }
 
-fn of_shards(shards: &[&ShardStatus], state: state_api::Phase, reason: &str) -> Option<Trouble> {
+fn of_shards(
+    shards: &[&ShardStatus],
+    state: state_api::ShardState,
+    reason: &str,
+) -> Option<Trouble> {
     let mut found = shards.iter().filter(|shard| shard.state == state);
     let first = found.next()?;
     let others = match found.count() {

@@ -18,6 +18,6 @@ pub use recent::{RecentKind, RecentPage, RecentRecord};
 pub use restart::RestartAnswer;
 pub use rollcall_core::shard::RowCounts;
 pub use status::{
-    InputStatus, Phase, RestoreStatus, Severity, ShardStatus, ShardTotals, Trouble, WorkerState,
-    WorkerStatus,
+    InputStatus, RestoreStatus, Severity, ShardState, ShardStatus, ShardTotals, Trouble,
+    WorkerState, WorkerStatus,
 };

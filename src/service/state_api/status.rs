@@ -75,7 +75,7 @@ pub enum WorkerState {
 pub struct ShardStatus {
     /// The partition that it processes.
     pub shard: u32,
-    pub state: Phase,
+    pub state: ShardState,
     /// Why it does not run, with the fix.
     pub reason: Option<String>,
     /// One for each input topic, the expected one first.
@@ -90,10 +90,10 @@ pub struct ShardStatus {
     pub last_completion_at: Option<String>,
 }
 
-/// The phase of a shard in its worker.
+/// The state of a shard in its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Phase {
+pub enum ShardState {
     /// Older owners are fenced and rows restored.
     Opening,
     Running,
