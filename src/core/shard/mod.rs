@@ -20,7 +20,7 @@ pub use crate::check;
 pub use error::{Error, Result};
 pub use invariant::Invariant;
 pub use open::opening::Opening;
-pub use open::restore::{Phase, Progress};
+pub use open::restore::{OpeningPhase, Progress};
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use port::assignment::Assignment;
 pub use port::batch::{Batch, row_of};

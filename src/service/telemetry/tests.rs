@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{span::SpanEncoder, *};
 use rollcall_core::{
     record::{Carried, Header, trace::TraceParent},
-    shard::Phase,
+    shard::OpeningPhase,
 };
 use rollcall_object::Keys;
 
@@ -93,8 +93,8 @@ fn keys_are_told_where_that_is_asked_for_and_only_there() {
 #[test]
 fn a_shard_that_cannot_be_opened_says_in_which_phase() {
     let progress = Progress::default();
-    progress.enter(Phase::Fence, 1_000);
-    progress.enter(Phase::Locate, 3_000);
+    progress.enter(OpeningPhase::Fence, 1_000);
+    progress.enter(OpeningPhase::Locate, 3_000);
     let error = Some("no broker answers".to_owned());
     let mut told = told(|tracer| tracer.opened(ShardId(3), &progress, error));
     let spans = encoder(Keys::Withheld).spans(told.remove(0));

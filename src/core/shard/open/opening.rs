@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::record::{Offset, ShardId};
 use crate::shard::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
-    InputLog, KeyFilter, Ledger, Limits, Phase, Plan, Progress, Result, RowCounts, Running, Store,
-    check,
+    InputLog, KeyFilter, Ledger, Limits, OpeningPhase, Plan, Progress, Result, RowCounts, Running,
+    Store, check,
     open::start::Start,
     rows::large::LargeRows,
     run::running::{KNOWN_SHARE, unreadable},
@@ -67,7 +67,7 @@ impl<'a> Opening<'a> {
         store: S,
     ) -> Result<(Running<S>, B::Producer)> {
         self.plan.placement.agreed()?;
-        self.enter(Phase::Fence);
+        self.enter(OpeningPhase::Fence);
         let producer = broker.fence(self.shard)?;
         Fenced { opening: self, producer }.locate(broker)?.restore(broker, store)
     }
@@ -78,7 +78,7 @@ impl<'a, P> Fenced<'a, P> {
     /// transaction that ends in between would be in the offsets but not in the rows.
     fn locate<B: Broker>(self, broker: &B) -> Result<Located<'a, P, B::Changelog>> {
         let Self { opening, producer } = self;
-        opening.enter(Phase::Locate);
+        opening.enter(OpeningPhase::Locate);
         let committed = broker.committed(opening.shard)?;
         let mut changelog = broker.changelog(opening.shard)?;
         let located_at_ms = (opening.wall_ms)();
@@ -101,7 +101,7 @@ fn overtaken() -> Error {
 }
 
 impl Opening<'_> {
-    fn enter(&self, phase: Phase) {
+    fn enter(&self, phase: OpeningPhase) {
         self.progress.enter(phase, (self.wall_ms)());
     }
 
@@ -206,7 +206,7 @@ impl Opening<'_> {
 impl<P, C: ChangelogReader> Located<'_, P, C> {
     /// Brings store and cache up to the changelog's end.
     fn restore<B: Broker, S: Store>(mut self, broker: &B, mut store: S) -> Result<(Running<S>, P)> {
-        self.opening.enter(Phase::Restore);
+        self.opening.enter(OpeningPhase::Restore);
         let topic_id = self.changelog.topic_id();
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;

@@ -24,13 +24,13 @@ pub struct Progress {
 
 /// The phases of opening a shard, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum OpeningPhase {
     Fence,
     Locate,
     Restore,
 }
 
-impl Phase {
+impl OpeningPhase {
     const ALL: [Self; 3] = [Self::Fence, Self::Locate, Self::Restore];
 
     pub fn name(self) -> &'static str {
@@ -72,12 +72,12 @@ impl Progress {
     }
 
     /// Returns the phases that were reached, and the wall time in milliseconds when each began.
-    pub fn phases(&self) -> impl Iterator<Item = (Phase, Timestamp)> {
+    pub fn phases(&self) -> impl Iterator<Item = (OpeningPhase, Timestamp)> {
         let began = |phase| (phase, self.phases[phase as usize].load(Ordering::Relaxed));
-        Phase::ALL.into_iter().map(began).filter(|(_, began_ms)| *began_ms != 0)
+        OpeningPhase::ALL.into_iter().map(began).filter(|(_, began_ms)| *began_ms != 0)
     }
 
-    pub fn enter(&self, phase: Phase, wall_ms: Timestamp) {
+    pub fn enter(&self, phase: OpeningPhase, wall_ms: Timestamp) {
         self.phases[phase as usize].store(wall_ms, Ordering::Relaxed);
     }
 
