@@ -29,8 +29,8 @@ pub(super) struct SpanEncoder {
     resource: Value,
 }
 
-/// A span's place in its trace, and its times.
-struct Place {
+/// What every span has: its position in a trace, and its times.
+struct SpanBase {
     trace: u128,
     id: u64,
     parent: Option<u64>,
@@ -102,7 +102,7 @@ impl SpanEncoder {
         }
         let read_at_ms = u64::try_from(span.read_at_ms).unwrap_or_default();
         let began_at = UNIX_EPOCH + Duration::from_millis(read_at_ms);
-        let place = Place {
+        let base = SpanBase {
             trace: span.parent.trace_id,
             id: span.id,
             parent: Some(span.parent.span_id),
@@ -110,7 +110,7 @@ impl SpanEncoder {
             // Clocks can be set back.
             ended_at: (*committed_at).max(began_at),
         };
-        let mut data = span_of(&format!("send {topic}"), PRODUCER, &place, &attributes);
+        let mut data = span_of(&format!("send {topic}"), PRODUCER, &base, &attributes);
         data["flags"] = (u32::from(span.parent.child(span.id).flags) | REMOTE_PARENT).into();
         if let Some(state) = state {
             data["traceState"] = state.as_str().into();
@@ -123,15 +123,15 @@ impl SpanEncoder {
         let Opened { shard, phases, ended_at, restored_records, error } = opened;
         let Some(&(_, began_at)) = phases.first() else { return Vec::new() };
         let (trace, root) = (random_trace(), random_id());
-        let place = Place { trace, id: root, parent: None, began_at, ended_at: *ended_at };
+        let base = SpanBase { trace, id: root, parent: None, began_at, ended_at: *ended_at };
         let mut attributes = self.about(shard.0);
         let restored = i64::try_from(*restored_records).unwrap_or(i64::MAX);
         attributes.push(number("rollcall.restored.records", restored));
-        let mut spans = vec![span_of("open shard", INTERNAL, &place, &attributes)];
+        let mut spans = vec![span_of("open shard", INTERNAL, &base, &attributes)];
         for (index, &(name, began_at)) in phases.iter().enumerate() {
             let ended_at = phases.get(index + 1).map_or(*ended_at, |&(_, next)| next);
-            let place = Place { trace, id: random_id(), parent: Some(root), began_at, ended_at };
-            spans.push(span_of(name, INTERNAL, &place, &self.about(shard.0)));
+            let base = SpanBase { trace, id: random_id(), parent: Some(root), began_at, ended_at };
+            spans.push(span_of(name, INTERNAL, &base, &self.about(shard.0)));
         }
         if let Some(error) = error {
             // The last phase reached is the one that failed.
@@ -145,13 +145,13 @@ impl SpanEncoder {
     fn commit(&self, commit: Committing) -> Value {
         let Committing { shard, began_at, took, changes, outputs, error } = commit;
         let ended_at = began_at + took;
-        let place =
-            Place { trace: random_trace(), id: random_id(), parent: None, began_at, ended_at };
+        let base =
+            SpanBase { trace: random_trace(), id: random_id(), parent: None, began_at, ended_at };
         let mut attributes = self.about(shard.0);
         let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         attributes.push(number("rollcall.commit.changes", count(changes)));
         attributes.push(number("rollcall.commit.outputs", count(outputs)));
-        let mut span = span_of("commit", INTERNAL, &place, &attributes);
+        let mut span = span_of("commit", INTERNAL, &base, &attributes);
         if let Some(error) = error {
             span["status"] = failed(&error);
         }
@@ -168,20 +168,20 @@ impl SpanEncoder {
     }
 }
 
-fn span_of(name: &str, kind: u8, place: &Place, attributes: &[Value]) -> Value {
+fn span_of(name: &str, kind: u8, base: &SpanBase, attributes: &[Value]) -> Value {
     let nanos =
         |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
     let mut span = json!({
-        "traceId": format!("{:032x}", place.trace),
-        "spanId": format!("{:016x}", place.id),
+        "traceId": format!("{:032x}", base.trace),
+        "spanId": format!("{:016x}", base.id),
         "flags": SAMPLED | LOCAL_PARENT,
         "name": name,
         "kind": kind,
-        "startTimeUnixNano": nanos(place.began_at),
-        "endTimeUnixNano": nanos(place.ended_at),
+        "startTimeUnixNano": nanos(base.began_at),
+        "endTimeUnixNano": nanos(base.ended_at),
         "attributes": attributes,
     });
-    if let Some(parent) = place.parent {
+    if let Some(parent) = base.parent {
         span["parentSpanId"] = format!("{parent:016x}").into();
     }
     span
