@@ -27,13 +27,13 @@ pub struct Scratch {
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    span: Span,
+    range: TextRange,
     quantity: u32,
 }
 
-/// The position of a text in the scratch.
+/// The range of a text in the scratch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct TextRange {
     start: usize,
     end: usize,
 }
@@ -69,14 +69,14 @@ impl Scratch {
         self.failed_at.clone_from(&self.indices);
     }
 
-    pub(super) fn keep(&mut self, text: &str) -> Span {
+    pub(super) fn keep(&mut self, text: &str) -> TextRange {
         let start = self.text.len();
         self.text.push_str(text);
-        Span { start, end: self.text.len() }
+        TextRange { start, end: self.text.len() }
     }
 
-    pub(super) fn push(&mut self, span: Span, quantity: u32) {
-        self.found.push(Entry { span, quantity });
+    pub(super) fn push(&mut self, range: TextRange, quantity: u32) {
+        self.found.push(Entry { range, quantity });
     }
 
     pub(super) fn found(&self) -> usize {
@@ -90,8 +90,8 @@ impl Scratch {
 
     /// Returns the one item that an observation holds.
     pub(super) fn observation(&self) -> (&str, u32) {
-        let Entry { span, quantity } = self.found[0];
-        (&self.text[span.start..span.end], quantity)
+        let Entry { range, quantity } = self.found[0];
+        (&self.text[range.start..range.end], quantity)
     }
 
     /// Returns the needs that were found, or `None` when they add up to more than can be counted.
@@ -113,7 +113,7 @@ impl Scratch {
         each_once?;
         self.items.clear();
         for entry in self.found.iter().filter(|entry| entry.quantity > 0) {
-            self.items.push(&self.text[entry.span.start..entry.span.end], entry.quantity, 0);
+            self.items.push(&self.text[entry.range.start..entry.range.end], entry.quantity, 0);
         }
         Some(&self.items)
     }
@@ -138,7 +138,7 @@ impl Scratch {
 
     fn first_by_hash(&mut self, at: usize) -> Option<usize> {
         let (text, found, hasher) = (&self.text, &self.found, &self.hasher);
-        let text_of = |at: usize| &text[found[at].span.start..found[at].span.end];
+        let text_of = |at: usize| &text[found[at].range.start..found[at].range.end];
         let hash_of = |at: &usize| hasher.hash_one(text_of(*at));
         let same = |other: &usize| text_of(*other) == text_of(at);
         match self.first.entry(hash_of(&at), same, hash_of) {
@@ -151,7 +151,7 @@ impl Scratch {
     }
 
     fn text_of(&self, at: usize) -> &str {
-        let span = self.found[at].span;
-        &self.text[span.start..span.end]
+        let range = self.found[at].range;
+        &self.text[range.start..range.end]
     }
 }

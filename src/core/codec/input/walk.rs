@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Limits;
-use super::collect::{Scratch, Span};
+use super::collect::{Scratch, TextRange};
 use super::decimal::{DIGITS_MAX, Sign, decimal};
 use super::grammar::{Name, is_in_string, is_json, malformed};
 use super::plan::{Kind, Node, Targets};
@@ -73,7 +73,7 @@ struct State<'a> {
     /// The first failure in the list of items.
     list: Result<(), Failure<'a>>,
     /// The item and the quantity of the current array element.
-    item: Result<Span, Failure<'a>>,
+    item: Result<TextRange, Failure<'a>>,
     quantity: Result<u32, Failure<'a>>,
 }
 
