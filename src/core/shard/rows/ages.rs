@@ -1,14 +1,14 @@
-//! Since when open keys have been waiting, in bounded memory: the number of keys by time span.
+//! Since when open keys have been waiting, in bounded memory: a histogram over time.
 //!
 //! ```text
-//!  expected at  ──■────────────■■■──■■■■■──■■■■■■■■──►   ■ spans with open keys
+//!  expected at  ──■────────────■■■──■■■■■──■■■■■■■■──►   ■ buckets with open keys
 //!                 ▲ the oldest key was expected in here
 //! ```
 //!
-//! Promise: every open key is in a span, and each span knows its number of keys, so the first
-//! non-empty span holds the oldest key, whatever completes in between. If there are too many spans,
-//! those closest to each other are merged, so that none becomes wider than a sixteenth of the time
-//! which they cover then; a few old keys keep separate spans.
+//! Promise: every open key is in a bucket, and each bucket knows its number of keys, so the first
+//! non-empty bucket holds the oldest key, whatever completes in between. If there are too many
+//! buckets, those closest to each other are merged, so that none becomes wider than a sixteenth of
+//! the time which they cover then; a few old keys keep separate buckets.
 
 use std::{fmt, str::FromStr};
 
@@ -17,20 +17,20 @@ use crate::{
     record::Timestamp,
 };
 
-/// Number of spans; as text they take a tenth of what a broker accepts as an offset's metadata.
-const SPANS_MAX: usize = 32;
-/// Keys this close to each other share a span.
+/// Number of buckets; as text they take a tenth of what a broker accepts as an offset's metadata.
+const BUCKETS_MAX: usize = 32;
+/// Keys this close to each other share a bucket.
 const GRAIN_MS: Timestamp = 1_000;
 
 /// Since when open keys have been waiting, see the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ages {
     /// Ascending, disjoint, none empty.
-    spans: Vec<Span>,
+    buckets: Vec<Bucket>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+struct Bucket {
     first_ms: Timestamp,
     /// Inclusive.
     last_ms: Timestamp,
@@ -60,83 +60,83 @@ impl Ages {
     }
 
     /// Returns a time at which the oldest open key was already waiting: that key is older by at
-    /// most the width of its span.
+    /// most the width of its bucket.
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.spans.first().map(|span| span.last_ms)
+        self.buckets.first().map(|bucket| bucket.last_ms)
     }
 
-    /// Returns the earliest time in the first span: that of the oldest key as long as keys were
+    /// Returns the earliest time in the first bucket: that of the oldest key as long as keys were
     /// only added.
     pub fn earliest(&self) -> Option<Timestamp> {
-        self.spans.first().map(|span| span.first_ms)
+        self.buckets.first().map(|bucket| bucket.first_ms)
     }
 
     /// Returns whether the oldest open key may be one that has been waiting since `at`.
     pub fn may_begin_at(&self, at: Option<Timestamp>) -> bool {
-        match (self.spans.first(), at) {
+        match (self.buckets.first(), at) {
             (None, None) => true,
-            (Some(span), Some(at)) => (span.first_ms..=span.last_ms).contains(&at),
+            (Some(bucket), Some(at)) => (bucket.first_ms..=bucket.last_ms).contains(&at),
             _ => false,
         }
     }
 
     /// Returns how many keys are waiting.
     pub fn keys(&self) -> u64 {
-        self.spans.iter().map(|span| span.keys).sum()
+        self.buckets.iter().map(|bucket| bucket.keys).sum()
     }
 
     /// Adds a key that has been waiting since `at`.
     pub fn add(&mut self, at: Timestamp) {
-        let after = self.spans.partition_point(|span| span.first_ms <= at);
-        if let Some(span) = self.spans[..after].last_mut()
-            && (at <= span.last_ms || at.saturating_sub(span.first_ms) <= GRAIN_MS)
+        let after = self.buckets.partition_point(|bucket| bucket.first_ms <= at);
+        if let Some(bucket) = self.buckets[..after].last_mut()
+            && (at <= bucket.last_ms || at.saturating_sub(bucket.first_ms) <= GRAIN_MS)
         {
-            span.last_ms = span.last_ms.max(at);
-            span.keys += 1;
+            bucket.last_ms = bucket.last_ms.max(at);
+            bucket.keys += 1;
             return;
         }
-        self.spans.insert(after, Span { first_ms: at, last_ms: at, keys: 1 });
-        if self.spans.len() > SPANS_MAX {
+        self.buckets.insert(after, Bucket { first_ms: at, last_ms: at, keys: 1 });
+        if self.buckets.len() > BUCKETS_MAX {
             self.join_closest();
         }
     }
 
     fn remove(&mut self, at: Timestamp) -> bool {
-        let after = self.spans.partition_point(|span| span.first_ms <= at);
-        let found = self.spans[..after].last_mut().filter(|span| at <= span.last_ms);
-        let Some(span) = found else { return false };
-        span.keys -= 1;
-        if span.keys == 0 {
-            self.spans.remove(after - 1);
+        let after = self.buckets.partition_point(|bucket| bucket.first_ms <= at);
+        let found = self.buckets[..after].last_mut().filter(|bucket| at <= bucket.last_ms);
+        let Some(bucket) = found else { return false };
+        bucket.keys -= 1;
+        if bucket.keys == 0 {
+            self.buckets.remove(after - 1);
         }
         true
     }
 
     fn join_closest(&mut self) {
-        let width = |at: &usize| self.spans[at + 1].last_ms.abs_diff(self.spans[*at].first_ms);
-        let closest = (0..self.spans.len() - 1).min_by_key(width);
+        let width = |at: &usize| self.buckets[at + 1].last_ms.abs_diff(self.buckets[*at].first_ms);
+        let closest = (0..self.buckets.len() - 1).min_by_key(width);
         let Some(at) = closest else { return };
-        let next = self.spans.remove(at + 1);
-        self.spans[at].last_ms = next.last_ms;
-        self.spans[at].keys += next.keys;
+        let next = self.buckets.remove(at + 1);
+        self.buckets[at].last_ms = next.last_ms;
+        self.buckets[at].keys += next.keys;
     }
 }
 
 /// ```text
-/// <first>+<length>*<keys>,…   hexadecimal; each first counts from the end of the last span
+/// <first>+<length>*<keys>,…   hexadecimal; each first counts from the end of the last bucket
 /// ```
 impl fmt::Display for Ages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut end = 0;
-        for (n, span) in self.spans.iter().enumerate() {
-            let Span { first_ms, last_ms, keys } = *span;
+        for (n, bucket) in self.buckets.iter().enumerate() {
+            let Bucket { first_ms, last_ms, keys } = *bucket;
             let comma = if n == 0 { "" } else { "," };
             let length = last_ms - first_ms;
             write!(f, "{comma}{:x}+{length:x}*{keys:x}", first_ms.wrapping_sub(end))?;
             end = last_ms;
         }
         // Not empty: an empty text would mean that the ages are unknown.
-        if self.spans.is_empty() { f.write_str("-") } else { Ok(()) }
+        if self.buckets.is_empty() { f.write_str("-") } else { Ok(()) }
     }
 }
 
@@ -152,22 +152,22 @@ impl FromStr for Ages {
             return Ok(Self::default());
         }
         let number = |text: &str| u64::from_str_radix(text, 16).map_err(|_| Unreadable);
-        let (mut spans, mut end) = (Vec::<Span>::new(), 0_i64);
-        for span in text.split(',') {
-            let (first, rest) = span.split_once('+').ok_or(Unreadable)?;
+        let (mut buckets, mut end) = (Vec::<Bucket>::new(), 0_i64);
+        for bucket in text.split(',') {
+            let (first, rest) = bucket.split_once('+').ok_or(Unreadable)?;
             let (length, keys) = rest.split_once('*').ok_or(Unreadable)?;
             let first_ms = end.wrapping_add(number(first)?.cast_signed());
             let length = i64::try_from(number(length)?).map_err(|_| Unreadable)?;
             let last_ms = first_ms.checked_add(length).ok_or(Unreadable)?;
             let keys = number(keys)?;
-            let in_order = spans.last().is_none_or(|before| before.last_ms < first_ms);
-            if keys == 0 || !in_order || spans.len() == SPANS_MAX {
+            let in_order = buckets.last().is_none_or(|before| before.last_ms < first_ms);
+            if keys == 0 || !in_order || buckets.len() == BUCKETS_MAX {
                 return Err(Unreadable);
             }
-            spans.push(Span { first_ms, last_ms, keys });
+            buckets.push(Bucket { first_ms, last_ms, keys });
             end = last_ms;
         }
-        Ok(Self { spans })
+        Ok(Self { buckets })
     }
 }
 
@@ -228,13 +228,13 @@ mod tests {
     fn as_text_they_fit_beside_an_offset() {
         let mut ages = Ages::default();
         (0..64).for_each(|n| ages.add(1_700_000_000_000 + n * 604_800_000));
-        ages.spans.iter_mut().for_each(|span| span.keys = 999_999_999);
+        ages.buckets.iter_mut().for_each(|bucket| bucket.keys = 999_999_999);
         assert!(ages.to_string().len() < 1_500, "{} bytes", ages.to_string().len());
     }
 
     proptest! {
         #[test]
-        fn the_oldest_key_lies_in_the_first_span_whatever_comes_and_goes(
+        fn the_oldest_key_lies_in_the_first_bucket_whatever_comes_and_goes(
             changes in proptest::collection::vec((0..500_000_i64, any::<bool>()), 1..400),
         ) {
             let mut ages = Ages::default();
@@ -251,8 +251,8 @@ mod tests {
                         open.remove(&at);
                     }
                 }
-                prop_assert!(ages.spans.len() <= SPANS_MAX);
-                prop_assert!(ages.spans.is_sorted_by(|a, b| a.last_ms < b.first_ms));
+                prop_assert!(ages.buckets.len() <= BUCKETS_MAX);
+                prop_assert!(ages.buckets.is_sorted_by(|a, b| a.last_ms < b.first_ms));
                 prop_assert!(ages.may_begin_at(open.keys().next().copied()));
                 prop_assert_eq!(ages.keys(), open.values().sum::<u64>());
                 prop_assert_eq!(ages.to_string().parse(), Ok(ages.clone()));
