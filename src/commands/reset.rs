@@ -227,7 +227,7 @@ inputs and outputs stay as they are"
         assert!(!outcome(&settings("")).contains("create"));
         // The demo's object has its own section for topics.
         let manual = Settings {
-            topics: rollcall_object::Topics { manage: false, ..settings("").topics },
+            topics: rollcall_object::TopicCreation { manage: false, ..settings("").topics },
             ..settings("")
         };
         assert!(outcome(&manual).contains("create shipping-changelog again"));

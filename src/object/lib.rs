@@ -44,7 +44,7 @@ pub use problem::Problem;
 pub use resource::{Reconciliation, ReconciliationSpec};
 pub use secret_field::{Reader, SecretField, SecretReference};
 pub use settings::{
-    Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, Topics, Tracing,
+    Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, TopicCreation, Tracing,
 };
 pub use validated::Validated;
 

@@ -42,7 +42,7 @@ pub struct Settings {
     pub on_truncation: OnTruncation,
     pub output_timestamp: OutputTimestamp,
     pub partitioning: Partitioning,
-    pub topics: Topics,
+    pub topics: TopicCreation,
     pub limits: Limits,
     /// Bytes that one worker may use; `None` if derived from the container's limit.
     pub memory_budget_bytes: Option<u64>,
@@ -95,7 +95,7 @@ pub struct Deadlines {
 
 /// How topics are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topics {
+pub struct TopicCreation {
     /// Creates missing outputs and a missing changelog; otherwise they are only checked.
     pub manage: bool,
     /// Also creates missing inputs.

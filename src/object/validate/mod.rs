@@ -15,7 +15,9 @@ use std::collections::HashMap;
 use super::bounds;
 use super::problem::Problems;
 use super::resource::{CountingSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec};
-use super::settings::{Completed, Deadlines, Limits, Observed, Settings, Topics, changelog_topic};
+use super::settings::{
+    Completed, Deadlines, Limits, Observed, Settings, TopicCreation, changelog_topic,
+};
 use super::{Problem, Reconciliation, names};
 use rollcall_core::codec::{Partitioner, output::RESERVED_FIELDS};
 use rollcall_core::matching::Counting;
@@ -167,10 +169,10 @@ fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {
     }
 }
 
-fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> Topics {
+fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> TopicCreation {
     let topics = &spec.topics;
     let changelog = &topics.changelog;
-    Topics {
+    TopicCreation {
         manage: topics.manage,
         create_inputs: topics.create_inputs,
         partitions: topics.partitions.map(|partitions| {

@@ -125,7 +125,8 @@ fn what_is_left_out_has_its_documented_default() {
     assert_eq!(settings.output_timestamp, OutputTimestamp::Commit);
     assert_eq!(settings.replicas, 1);
     assert_eq!(settings.memory_budget_bytes, None);
-    let Topics { manage, create_inputs, partitions, replication_factor, .. } = settings.topics;
+    let TopicCreation { manage, create_inputs, partitions, replication_factor, .. } =
+        settings.topics;
     assert_eq!((manage, create_inputs), (true, false));
     assert_eq!((partitions, replication_factor), (None, None));
     assert_eq!(
