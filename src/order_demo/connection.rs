@@ -40,13 +40,13 @@ pub struct Cluster {
     pub client: ClientConfig,
     /// Tokens, if clients log in with tokens.
     login: Login,
-    pub topics: Topics,
+    pub topics: TopicNames,
     bootstrap_servers: String,
 }
 
 /// The names of a reconciliation's topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topics {
+pub struct TopicNames {
     pub orders: String,
     pub manufactured: String,
     pub completed: String,
@@ -54,7 +54,7 @@ pub struct Topics {
     pub dead_letter: String,
 }
 
-impl Default for Topics {
+impl Default for TopicNames {
     fn default() -> Self {
         Self {
             orders: "orders".into(),
@@ -74,7 +74,7 @@ impl Connection {
     pub fn cluster(&self) -> Result<Cluster> {
         let mut cluster = match &self.file {
             Some(file) => Cluster::of_file(file)?,
-            None => Cluster::at(&self.bootstrap_servers, Topics::default()),
+            None => Cluster::at(&self.bootstrap_servers, TopicNames::default()),
         };
         if let Some(orders) = &self.orders_topic {
             cluster.topics.orders.clone_from(orders);
@@ -88,7 +88,7 @@ impl Connection {
 
 impl Cluster {
     /// Returns the cluster with these brokers.
-    pub fn at(bootstrap_servers: &str, topics: Topics) -> Self {
+    pub fn at(bootstrap_servers: &str, topics: TopicNames) -> Self {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", bootstrap_servers)
@@ -110,7 +110,7 @@ impl Cluster {
     pub fn of_file(file: &Path) -> Result<Self> {
         let settings =
             rollcall_object::load(file).map_err(|error| Error::Misconfigured(error.to_string()))?;
-        let topics = Topics {
+        let topics = TopicNames {
             orders: settings.expected.topic.clone(),
             manufactured: settings.observed[0].topic.clone(),
             completed: settings.completed.topic.clone(),
@@ -237,7 +237,7 @@ mod tests {
         let cluster = cluster.expect("a valid object");
         assert_eq!(cluster.client.get("bootstrap.servers"), Some("b:1"));
         assert_eq!(cluster.client.get("security.protocol"), Some("ssl"));
-        let expected = Topics {
+        let expected = TopicNames {
             orders: "o".into(),
             manufactured: "m".into(),
             completed: "c".into(),
