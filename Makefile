@@ -43,11 +43,11 @@ kafka-stop: ## Stops it
 simulate: ## Runs simulated schedules with crashes (SEEDS=10000 or FIRST..LAST; SEED=n replays one)
 	@scripts/simulate $(SEEDS)
 
-bench: ## Measures this build and writes docs/performance.md
-	@scripts/bench
+bench: ## Measures this build and writes docs/performance.md (SET=main, partitions or quick)
+	@scripts/bench $(SET)
 
-bench-compare: ## Measures it against Kafka Streams on the same broker
-	@scripts/bench-compare
+bench-compare: ## Measures it against Kafka Streams on the same broker (SET as above)
+	@scripts/bench-compare $(SET)
 
 clean-cache: ## Deletes everything that was downloaded or built
 	@scripts/clean-cache

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 use crate::feed::{self, Flow};
 use crate::judge::{Judge, Verdict};
-use crate::topics::{self, Inputs};
+use crate::topics::{self, Inputs, PARTITIONS};
 use crate::workload::Workload;
 
 /// Longer than any worker takes to come back.
@@ -43,11 +43,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     for topic in [orders, manufactured, shipping] {
         topics::wait_until_usable_at(bootstrap, topic)?;
     }
-    let inputs = Inputs { orders: orders.clone(), manufactured: manufactured.clone() };
+    let inputs = Inputs {
+        orders: orders.clone(),
+        manufactured: manufactured.clone(),
+        partitions: PARTITIONS,
+    };
     // Some stay open for ever: with them there is state to lose.
     let workload =
         Workload { seed: 11, orders: *backlog, open: 2_000, items_max: 5, unfinished_percent: 5 };
-    let judge = Judge::start(bootstrap, shipping, workload)?;
+    let judge = Judge::start(bootstrap, shipping, PARTITIONS, workload)?;
 
     let records = feed::send_all(bootstrap, &inputs, workload)?;
     wait_until(&judge, workload.finished_among(*backlog))?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
+use crate::broker::Broker;
 use crate::feed::Sent;
 use crate::judge::{Judge, Verdict};
 use crate::machine::{self, Usage};
@@ -20,7 +21,7 @@ pub(crate) type Measures = Vec<(&'static str, f64)>;
 pub(crate) struct Bench {
     pub bootstrap: String,
     pub scratch: PathBuf,
-    pub broker_pid: Option<u32>,
+    pub broker: Broker,
     /// Separates this invocation's topics and groups from all others.
     pub prefix: String,
 }
@@ -33,9 +34,9 @@ impl Bench {
         inputs: &Inputs,
         name: &str,
     ) -> Result<Job, Failure> {
-        let group = format!("{}-{name}-{}", self.prefix, template.name);
+        let group = self.group(template, name);
         let shipping = format!("{group}-shipping");
-        topics::create(&self.bootstrap, &[&shipping])?;
+        topics::create(&self.bootstrap, &[&shipping], inputs.partitions)?;
         Ok(Job {
             bootstrap: self.bootstrap.clone(),
             group,
@@ -45,24 +46,25 @@ impl Bench {
         })
     }
 
-    pub(crate) fn meter(&self) -> Meter {
-        Meter {
-            broker_pid: self.broker_pid,
-            started: Instant::now(),
-            busy: machine::busy_seconds(),
-            broker: self.broker(),
-            own: own(),
-        }
+    /// Returns the name of a run's group, with which the names of all its own topics begin.
+    pub(crate) fn group(&self, template: &Template, name: &str) -> String {
+        format!("{}-{name}-{}", self.prefix, template.name)
     }
 
-    fn broker(&self) -> Usage {
-        self.broker_pid.map(machine::usage).unwrap_or_default()
+    pub(crate) fn meter(&self) -> Meter {
+        Meter {
+            started: Instant::now(),
+            busy: machine::busy_seconds(),
+            broker: self.broker.usage(),
+            own: own(),
+            of: self.broker.clone(),
+        }
     }
 }
 
 /// Measures what the machine did besides running the system under test.
 pub(crate) struct Meter {
-    broker_pid: Option<u32>,
+    of: Broker,
     started: Instant,
     busy: f64,
     broker: Usage,
@@ -74,8 +76,7 @@ impl Meter {
     /// that were busy with neither the system, nor the broker, nor this program: the noise.
     pub(crate) fn read(&self, system_cpu: f64) -> Measures {
         let seconds = self.started.elapsed().as_secs_f64();
-        let broker = self.broker_pid.map(machine::usage).unwrap_or_default().cpu_seconds
-            - self.broker.cpu_seconds;
+        let broker = self.of.usage().cpu_seconds - self.broker.cpu_seconds;
         let own = own().cpu_seconds - self.own.cpu_seconds;
         let busy = machine::busy_seconds() - self.busy;
         let noise = (busy - broker - own - system_cpu).max(0.0) / seconds;

@@ -31,9 +31,10 @@ pub(crate) struct Sent {
 pub(crate) fn load_backlog(
     bootstrap: &str,
     name: &str,
+    partitions: i32,
     workload: Workload,
 ) -> Result<Sent, Failure> {
-    let inputs = Inputs::create(bootstrap, name)?;
+    let inputs = Inputs::create(bootstrap, name, partitions)?;
     let started = Instant::now();
     let records = send_all(bootstrap, &inputs, workload)?;
     let seconds = started.elapsed().as_secs_f64();
@@ -214,8 +215,8 @@ impl Flow {
         self.records.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+    pub(crate) fn arrivals(&self) -> Arc<Arrivals> {
+        self.arrivals.clone()
     }
 
     /// Sends the remaining records of the orders under way and returns the first order never begun.

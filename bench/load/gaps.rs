@@ -8,7 +8,6 @@ use crate::feed::Flow;
 use crate::judge::{Judge, Seen};
 use crate::machine::Micros;
 use crate::system::System;
-use crate::topics::PARTITIONS;
 
 /// Waits until every partition has completed an order whose last record came after `since`, and
 /// returns when the last partition did.
@@ -19,7 +18,7 @@ pub(crate) fn wait_until_all_flow(
     since: Micros,
     patience: Duration,
 ) -> Result<Micros, Failure> {
-    let mut first = vec![None; PARTITIONS as usize];
+    let mut first = vec![None; judge.partitions()];
     let mut read = 0;
     wait_until("all partitions to flow", patience, || {
         system.check()?;
@@ -40,15 +39,22 @@ pub(crate) fn wait_until_all_flow(
 }
 
 /// Returns each partition's longest time without a completion between `from` and `to`, in seconds.
-pub(crate) fn longest(all: &[Seen], from: Micros, to: Micros) -> Vec<f64> {
-    let mut last = vec![from; PARTITIONS as usize];
-    let mut longest = vec![0; PARTITIONS as usize];
+pub(crate) fn longest(all: &[Seen], partitions: usize, from: Micros, to: Micros) -> Vec<f64> {
+    let mut last = vec![from; partitions];
+    let mut longest = vec![0; partitions];
     for seen in all.iter().filter(|seen| (from..=to).contains(&seen.at)) {
         let partition = seen.partition as usize;
         longest[partition] = longest[partition].max(seen.at - last[partition]);
         last[partition] = seen.at;
     }
     longest.iter().zip(last).map(|(gap, last)| (*gap).max(to - last) as f64 / 1e6).collect()
+}
+
+/// Returns the longest time between `from` and `to` without a completion in any partition, in
+/// seconds.
+pub(crate) fn longest_of_all(all: &[Seen], from: Micros, to: Micros) -> f64 {
+    let together: Vec<Seen> = all.iter().map(|seen| Seen { partition: 0, ..*seen }).collect();
+    longest(&together, 1, from, to)[0]
 }
 
 #[cfg(test)]
@@ -59,6 +65,7 @@ mod tests {
     fn the_longest_gap_counts_the_time_before_the_first_and_after_the_last_completion() {
         let at = |partition, seconds: i64| Seen { order: 0, partition, at: seconds * 1_000_000 };
         let seen = [at(0, 1), at(0, 10), at(0, 13), at(1, 14), at(0, 19), at(0, 30)];
-        assert_eq!(longest(&seen, 10_000_000, 20_000_000), [6.0, 6.0, 10.0, 10.0]);
+        assert_eq!(longest(&seen, 4, 10_000_000, 20_000_000), [6.0, 6.0, 10.0, 10.0]);
+        assert_eq!(longest_of_all(&seen, 10_000_000, 20_000_000), 5.0);
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::{
 };
 
 use crate::Failure;
-use crate::topics::{Inputs, PARTITIONS};
+use crate::topics::Inputs;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -37,7 +37,7 @@ impl Observer {
     /// Returns how many records the group has committed as processed.
     pub(crate) fn processed(&self) -> Result<i64, Failure> {
         let mut list = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..self.inputs.partitions {
             list.add_partition(&self.inputs.orders, partition);
             list.add_partition(&self.inputs.manufactured, partition);
         }

@@ -39,10 +39,10 @@ pub(crate) fn run(
 ) -> Result<Measures, Failure> {
     let workload =
         Workload { seed: 7, orders: u32::MAX, open: 1000, items_max: 5, unfinished_percent: 0 };
-    let inputs =
-        Inputs::create(&bench.bootstrap, &format!("{}-{name}-{}", bench.prefix, template.name))?;
+    let topics = format!("{}-{name}-{}", bench.prefix, template.name);
+    let inputs = Inputs::create(&bench.bootstrap, &topics, PARTITIONS)?;
     let job = bench.job(template, &inputs, name)?;
-    let judge = Judge::start(&bench.bootstrap, &job.shipping, workload)?;
+    let judge = Judge::start(&bench.bootstrap, &job.shipping, PARTITIONS, workload)?;
     let observer = Observer::new(&bench.bootstrap, &job.group, &inputs)?;
     let flow = Flow::start(&bench.bootstrap, &inputs, workload, 0, LOAD_PER_SECOND)?;
     let (mut stays, mut goes) = start_both(template, &job, &observer)?;
@@ -66,8 +66,8 @@ pub(crate) fn run(
     let noise = meter.read(meter_cpu);
 
     let seen = judge.seen_since(0);
-    let gaps = longest(&seen, parted_at, end);
-    let calm = longest(&seen, settled - 5_000_000, settled);
+    let gaps = longest(&seen, judge.partitions(), parted_at, end);
+    let calm = longest(&seen, judge.partitions(), settled - 5_000_000, settled);
     let of = |moved: bool| {
         let chosen = (0..PARTITIONS).filter(|partition| before.contains(partition) == moved);
         chosen.map(|partition| gaps[partition as usize]).fold(0.0, f64::max)

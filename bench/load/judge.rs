@@ -13,7 +13,6 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::Failure;
 use crate::machine::{self, Micros};
-use crate::topics::PARTITIONS;
 use crate::workload::Workload;
 
 /// A completion as it was seen.
@@ -40,13 +39,12 @@ pub(crate) struct Judge {
     workload: Workload,
 }
 
-#[derive(Default)]
 struct Shared {
     seen: Mutex<Vec<Seen>>,
     unreadable: AtomicU64,
     stop: AtomicBool,
-    /// One bit per partition: it was read to its end.
-    at_end: AtomicU64,
+    /// By partition: it was read to its end.
+    at_end: Vec<AtomicBool>,
 }
 
 impl Judge {
@@ -54,6 +52,7 @@ impl Judge {
     pub(crate) fn start(
         bootstrap: &str,
         shipping: &str,
+        partitions: i32,
         workload: Workload,
     ) -> Result<Self, Failure> {
         let consumer: BaseConsumer = ClientConfig::new()
@@ -66,14 +65,24 @@ impl Judge {
             .set("fetch.queue.backoff.ms", "5")
             .create()?;
         let mut list = TopicPartitionList::new();
-        for partition in 0..PARTITIONS {
+        for partition in 0..partitions {
             list.add_partition_offset(shipping, partition, Offset::Beginning)?;
         }
         consumer.assign(&list)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared {
+            seen: Mutex::default(),
+            unreadable: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+            at_end: (0..partitions).map(|_| AtomicBool::new(false)).collect(),
+        });
         let theirs = shared.clone();
         let thread = Some(std::thread::spawn(move || read(&consumer, &theirs, workload)));
         Ok(Self { shared, thread, workload })
+    }
+
+    /// Returns the number of partitions of the topic.
+    pub(crate) fn partitions(&self) -> usize {
+        self.shared.at_end.len()
     }
 
     /// Returns how many completions were seen, duplicates included.
@@ -104,7 +113,7 @@ impl Judge {
     pub(crate) fn verdict(mut self, orders: u32) -> Result<Verdict, Failure> {
         // A fetch that was under way before the last transaction ended may wrongly report the end.
         std::thread::sleep(Duration::from_millis(500));
-        while self.shared.at_end.load(Ordering::Relaxed) != (1 << PARTITIONS) - 1 {
+        while !self.shared.at_end.iter().all(|end| end.load(Ordering::Relaxed)) {
             self.check()?;
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -138,7 +147,7 @@ fn read(consumer: &BaseConsumer, shared: &Shared, workload: Workload) -> Result<
             None => {}
             Some(Ok(message)) => {
                 let partition = message.partition();
-                shared.at_end.fetch_and(!(1 << partition), Ordering::Relaxed);
+                shared.at_end[partition as usize].store(false, Ordering::Relaxed);
                 match message.key().and_then(|key| workload.order_of(key)) {
                     Some(order) => {
                         let seen = Seen { order, partition, at: machine::now() };
@@ -150,7 +159,7 @@ fn read(consumer: &BaseConsumer, shared: &Shared, workload: Workload) -> Result<
                 }
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => {
-                shared.at_end.fetch_or(1 << partition, Ordering::Relaxed);
+                shared.at_end[partition as usize].store(true, Ordering::Relaxed);
             }
             Some(Err(error)) => return Err(error.into()),
         }

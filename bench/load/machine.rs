@@ -21,19 +21,33 @@ pub(crate) struct Usage {
     /// User and system time of all threads, including ended ones.
     pub cpu_seconds: f64,
     /// The peak resident memory.
-    pub rss_mib: f64,
+    pub peak_mib: f64,
+    /// The resident memory now.
+    pub now_mib: f64,
+    /// The threads now.
+    pub threads: f64,
 }
 
 /// Returns the resources used by the process, or zeros if it is gone.
 pub(crate) fn usage(pid: u32) -> Usage {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    usage_in(&read("stat"), &read("status"))
+}
+
+fn usage_in(stat: &str, status: &str) -> Usage {
     // The name in parentheses may contain spaces; the fields after it do not.
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: f64 = after_name.split_whitespace().skip(11).take(2).map(number).sum();
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak_kib = peak.and_then(|line| line.split_whitespace().next()).map_or(0.0, number);
-    Usage { cpu_seconds: ticks / TICKS_PER_SECOND, rss_mib: peak_kib / 1024.0 }
+    let field = |name| {
+        let rest = status.lines().find_map(|line| line.strip_prefix(name));
+        rest.and_then(|rest| rest.split_whitespace().next()).map_or(0.0, number)
+    };
+    Usage {
+        cpu_seconds: ticks / TICKS_PER_SECOND,
+        peak_mib: field("VmHWM:") / 1024.0,
+        now_mib: field("VmRSS:") / 1024.0,
+        threads: field("Threads:"),
+    }
 }
 
 /// Returns the seconds that all processors together were busy since the machine started.
@@ -66,4 +80,24 @@ pub(crate) fn description() -> String {
 
 fn number(text: &str) -> f64 {
     text.parse().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usage_is_read_whatever_the_name_of_the_process() {
+        let stat = "77 (a (b) c) S 1 77 77 0 -1 4194304 9 0 0 0 250 150 0 0 20 0 9 0 100 1 1";
+        let status = "Name:\ta\nVmHWM:\t  2048 kB\nVmRSS:\t  1024 kB\nThreads:\t9\n";
+        let usage = usage_in(stat, status);
+        assert_eq!((usage.cpu_seconds, usage.threads), (4.0, 9.0));
+        assert_eq!((usage.peak_mib, usage.now_mib), (2.0, 1.0));
+    }
+
+    #[test]
+    fn a_process_that_is_gone_used_nothing() {
+        let usage = usage_in("", "");
+        assert_eq!((usage.cpu_seconds, usage.threads, usage.peak_mib), (0.0, 0.0, 0.0));
+    }
 }

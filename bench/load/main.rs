@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod bench;
+mod broker;
 mod feed;
 mod gaps;
 mod group;
@@ -11,7 +12,10 @@ mod handover;
 mod judge;
 mod latency;
 mod machine;
+mod partitions;
+mod ready;
 mod report;
+mod rest;
 mod state;
 mod system;
 mod throughput;
@@ -21,13 +25,16 @@ mod workload;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use bench::{Bench, Measures};
+use broker::Broker;
 use feed::Sent;
 use handover::Parting;
 use system::Template;
+use topics::PARTITIONS;
 use workload::Workload;
 
 /// Any error that ends a scenario; it is shown to a person, so only its text matters.
@@ -66,15 +73,17 @@ struct RunArguments {
     /// Keys in the state that is lost and restored.
     #[arg(long, default_value_t = 2_000_000)]
     keys: u32,
+    /// How long a latency is measured; half of it passes before.
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
     /// Directory for state, specs and logs.
     #[arg(long)]
     scratch: PathBuf,
     /// File to which results are appended.
     #[arg(long)]
     results: PathBuf,
-    /// The broker's process, to distinguish its work from noise.
-    #[arg(long)]
-    broker_pid: Option<u32>,
+    #[command(flatten)]
+    broker: Broker,
     #[arg(required = true)]
     scenarios: Vec<Scenario>,
 }
@@ -93,6 +102,18 @@ enum Scenario {
     /// A backlog with a million orders open at a time.
     #[value(name = "throughput-1m")]
     Throughput1m,
+    /// As throughput-100k, with 16 partitions.
+    #[value(name = "throughput-16")]
+    Throughput16,
+    /// As throughput-100k, with 64 partitions.
+    #[value(name = "throughput-64")]
+    Throughput64,
+    /// As throughput-100k, with 256 partitions.
+    #[value(name = "throughput-256")]
+    Throughput256,
+    /// As throughput-100k, just after a restart of the broker.
+    #[value(name = "throughput-cold")]
+    ThroughputCold,
     /// A crash with a large state, then the loss of that state.
     State,
     /// A graceful stop of one of two instances.
@@ -101,11 +122,37 @@ enum Scenario {
     Failover,
     /// 5,000 records a second.
     Latency,
+    /// As latency, with 16 partitions.
+    #[value(name = "latency-16")]
+    Latency16,
+    /// As latency, with 64 partitions.
+    #[value(name = "latency-64")]
+    Latency64,
+    /// As latency, with 256 partitions.
+    #[value(name = "latency-256")]
+    Latency256,
 }
 
 impl Scenario {
     fn name(self) -> String {
         self.to_possible_value().expect("no scenario is skipped").get_name().to_owned()
+    }
+
+    fn partitions(self) -> i32 {
+        match self {
+            Self::Throughput16 | Self::Latency16 => 16,
+            Self::Throughput64 | Self::Latency64 => 64,
+            Self::Throughput256 | Self::Latency256 => 256,
+            Self::Throughput1k
+            | Self::Throughput100k
+            | Self::Throughput600k
+            | Self::Throughput1m
+            | Self::ThroughputCold
+            | Self::State
+            | Self::Graceful
+            | Self::Failover
+            | Self::Latency => PARTITIONS,
+        }
     }
 
     /// Returns the backlog that all runs of all systems process.
@@ -121,10 +168,20 @@ impl Scenario {
         };
         match self {
             Self::Throughput1k => Some(of(1_000)),
-            Self::Throughput100k => Some(of(100_000)),
+            Self::Throughput100k
+            | Self::Throughput16
+            | Self::Throughput64
+            | Self::Throughput256
+            | Self::ThroughputCold => Some(of(100_000)),
             Self::Throughput600k => Some(of(600_000)),
             Self::Throughput1m => Some(of(1_000_000)),
-            Self::State | Self::Graceful | Self::Failover | Self::Latency => None,
+            Self::State
+            | Self::Graceful
+            | Self::Failover
+            | Self::Latency
+            | Self::Latency16
+            | Self::Latency64
+            | Self::Latency256 => None,
         }
     }
 }
@@ -149,21 +206,24 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let bench = Bench {
         bootstrap: arguments.bootstrap.clone(),
         scratch: arguments.scratch.clone(),
-        broker_pid: arguments.broker_pid,
+        broker: arguments.broker.clone(),
         prefix: format!("bench-{}", machine::now() / 1_000_000),
     };
     let mut backlogs = HashMap::new();
     for scenario in &arguments.scenarios {
         if let Some(workload) = scenario.backlog(arguments.records) {
             let name = format!("{}-{}", bench.prefix, scenario.name());
-            backlogs.insert(*scenario, feed::load_backlog(&bench.bootstrap, &name, workload)?);
+            let sent =
+                feed::load_backlog(&bench.bootstrap, &name, scenario.partitions(), workload)?;
+            backlogs.insert(*scenario, sent);
         }
     }
     let mut failed = 0;
     for run in 1..=arguments.runs {
         for scenario in &arguments.scenarios {
             for template in &arguments.systems {
-                let result = measure(&bench, template, *scenario, &backlogs, arguments.keys, run);
+                let unique = format!("{}-{run}", scenario.name());
+                let result = measure(&bench, template, *scenario, &backlogs, arguments, &unique);
                 let (name, system) = (scenario.name(), &template.name);
                 failed += match result {
                     Ok(measures) => {
@@ -174,6 +234,8 @@ fn run(arguments: &RunArguments) -> Result<(), Failure> {
                         1
                     }
                 };
+                let group = bench.group(template, &unique);
+                topics::delete(&bench.bootstrap, &format!("{group}-"))?;
             }
         }
     }
@@ -185,15 +247,20 @@ fn measure(
     template: &Template,
     scenario: Scenario,
     backlogs: &HashMap<Scenario, Sent>,
-    keys: u32,
-    run: u32,
+    arguments: &RunArguments,
+    name: &str,
 ) -> Result<Measures, Failure> {
-    let name = format!("{}-{run}", scenario.name());
+    if scenario == Scenario::ThroughputCold {
+        bench.broker.restart()?;
+    }
     match (scenario, backlogs.get(&scenario)) {
-        (_, Some(backlog)) => throughput::run(bench, template, backlog, &name),
-        (Scenario::State, None) => state::run(bench, template, keys, &name),
-        (Scenario::Graceful, None) => handover::run(bench, template, Parting::Graceful, &name),
-        (Scenario::Failover, None) => handover::run(bench, template, Parting::Crash, &name),
-        (_, None) => latency::run(bench, template, &name),
+        (_, Some(backlog)) => throughput::run(bench, template, backlog, name),
+        (Scenario::State, None) => state::run(bench, template, arguments.keys, name),
+        (Scenario::Graceful, None) => handover::run(bench, template, Parting::Graceful, name),
+        (Scenario::Failover, None) => handover::run(bench, template, Parting::Crash, name),
+        (_, None) => {
+            let measured = Duration::from_secs(u64::from(arguments.seconds));
+            latency::run(bench, template, scenario.partitions(), measured, name)
+        }
     }
 }

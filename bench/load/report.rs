@@ -1,4 +1,4 @@
-//! Results: one line of JSON per measurement, and a table of medians in a document.
+//! Results: one line of JSON per measurement, and tables of medians, printed or in a document.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::bench::Measures;
-use crate::machine;
+use crate::{machine, partitions};
 
 /// Where results are read from and written to.
 #[derive(clap::Args)]
@@ -17,15 +17,26 @@ pub(crate) struct Arguments {
     /// File with one JSON result a line.
     #[arg(long)]
     results: PathBuf,
-    /// Document in which the lines between `<!-- NAME -->` and `<!-- /NAME -->` are replaced.
-    #[arg(long)]
-    document: PathBuf,
-    #[arg(long)]
-    block: String,
+    #[arg(long, default_value = "main")]
+    table: Table,
+    /// Document in which the lines between `<!-- NAME -->` and `<!-- /NAME -->` are replaced;
+    /// without one, the table is printed.
+    #[arg(long, requires = "block")]
+    document: Option<PathBuf>,
+    #[arg(long, requires = "document")]
+    block: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Table {
+    /// One line per measure.
+    Main,
+    /// One line per number of partitions.
+    Partitions,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+pub(crate) struct Line {
     scenario: String,
     system: String,
     run: u32,
@@ -103,14 +114,7 @@ pub(crate) fn append(
     run: u32,
     measures: &Measures,
 ) -> Result<u32, Failure> {
-    let line = Line {
-        scenario: scenario.to_owned(),
-        system: system.to_owned(),
-        run,
-        at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        machine: machine::description(),
-        measures: measures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-    };
+    let line = line(scenario, system, run, measures);
     let mut file = File::options().create(true).append(true).open(results)?;
     writeln!(file, "{}", serde_json::to_string(&line)?)?;
     let said: Vec<String> =
@@ -123,33 +127,62 @@ pub(crate) fn append(
     Ok(u32::from(wrong))
 }
 
-/// Replaces the block in the document with a table of the results.
+pub(crate) fn line(scenario: &str, system: &str, run: u32, measures: &[(&str, f64)]) -> Line {
+    Line {
+        scenario: scenario.to_owned(),
+        system: system.to_owned(),
+        run,
+        at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        machine: machine::description(),
+        measures: measures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+    }
+}
+
+/// Replaces the block in the document with a table of the results, or prints the table.
 pub(crate) fn write(arguments: &Arguments) -> Result<(), Failure> {
     let text = fs::read_to_string(&arguments.results)?;
     let lines: Vec<Line> =
         text.lines().map(serde_json::from_str).collect::<Result<_, serde_json::Error>>()?;
-    let table = table(&lines)?;
-    let document = fs::read_to_string(&arguments.document)?;
-    let (start, end) =
-        (format!("<!-- {} -->", arguments.block), format!("<!-- /{} -->", arguments.block));
-    let missing = || format!("{} has no block {start} … {end}", arguments.document.display());
+    let table = match arguments.table {
+        Table::Main => {
+            let table = table(&lines);
+            heading(&lines, "Medians, with the number of runs where there were several.")? + &table
+        }
+        Table::Partitions => heading(&lines, "Medians.")? + &partitions::tables(&lines),
+    };
+    let (Some(path), Some(block)) = (&arguments.document, &arguments.block) else {
+        println!("{table}");
+        return Ok(());
+    };
+    let document = fs::read_to_string(path)?;
+    let (start, end) = (format!("<!-- {block} -->"), format!("<!-- /{block} -->"));
+    let missing = || format!("{} has no block {start} … {end}", path.display());
     let (before, rest) = document.split_once(&start).ok_or_else(missing)?;
     let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
-    fs::write(&arguments.document, format!("{before}{start}\n{table}{end}{after}"))?;
+    fs::write(path, format!("{before}{start}\n{table}{end}{after}"))?;
     Ok(())
 }
 
-fn table(lines: &[Line]) -> Result<String, Failure> {
+fn heading(lines: &[Line], what: &str) -> Result<String, Failure> {
     let last = lines.last().ok_or("there are no results")?;
+    let date = last.at.split(' ').next().unwrap_or_default();
+    Ok(format!("{}; {date}; broker and load generator beside it.\n{what}\n\n", last.machine))
+}
+
+/// Returns the names of the systems in the order in which they were measured first.
+pub(crate) fn systems(lines: &[Line]) -> Vec<&str> {
     let mut systems: Vec<&str> = Vec::new();
     for line in lines {
         if !systems.contains(&line.system.as_str()) {
             systems.push(&line.system);
         }
     }
-    let date = last.at.split(' ').next().unwrap_or_default();
-    let mut out = format!("{}; {date}; broker and load generator beside it.\n", last.machine);
-    out += "Medians, with the number of runs where there were several.\n\n";
+    systems
+}
+
+fn table(lines: &[Line]) -> String {
+    let systems = systems(lines);
+    let mut out = String::new();
     out += &format!("| | {} |\n|---|{}\n", systems.join(" | "), "---:|".repeat(systems.len()));
     for &(what, scenario, measure, decimals, unit) in TABLE {
         let cells: Vec<String> = systems
@@ -168,27 +201,37 @@ fn table(lines: &[Line]) -> Result<String, Failure> {
         let cells: Vec<String> = systems.iter().map(sum).collect();
         out += &format!("| completions {error}, over all of this | {} |\n", cells.join(" | "));
     }
-    Ok(out)
+    out
 }
 
-fn values(lines: &[Line], scenario: &str, system: &str, measure: &str) -> Vec<f64> {
-    let own = lines.iter().filter(|line| line.scenario == scenario && line.system == system);
+fn of<'a>(lines: &'a [Line], scenario: &str, system: &str) -> impl Iterator<Item = &'a Line> {
+    lines.iter().filter(move |line| line.scenario == scenario && line.system == system)
+}
+
+pub(crate) fn runs(lines: &[Line], scenario: &str, system: &str) -> usize {
+    of(lines, scenario, system).count()
+}
+
+pub(crate) fn values(lines: &[Line], scenario: &str, system: &str, measure: &str) -> Vec<f64> {
+    let own = of(lines, scenario, system);
     own.filter_map(|line| line.measures.get(measure).copied()).collect()
 }
 
 fn cell(values: &[f64], decimals: usize, unit: &str) -> String {
-    if values.is_empty() {
-        return "–".to_owned();
-    }
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let median = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
-    let runs = if sorted.len() > 1 { format!(" ({})", sorted.len()) } else { String::new() };
+    let Some(median) = median(values) else { return "–".to_owned() };
+    let runs = if values.len() > 1 { format!(" ({})", values.len()) } else { String::new() };
     format!("{}{unit}{runs}", grouped(median, decimals))
 }
 
+pub(crate) fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2)?;
+    Some((sorted[(sorted.len() - 1) / 2] + upper) / 2.0)
+}
+
 /// Formats a number with commas between thousands.
-fn grouped(number: f64, decimals: usize) -> String {
+pub(crate) fn grouped(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
     let (whole, fraction) =
         text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));

@@ -8,7 +8,7 @@ use crate::feed::{self, Flow, Sent};
 use crate::gaps::wait_until_all_flow;
 use crate::judge::Judge;
 use crate::system::{Job, System, Template};
-use crate::topics;
+use crate::topics::{self, PARTITIONS};
 use crate::workload::Workload;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(1200);
@@ -39,9 +39,9 @@ pub(crate) fn run(
         Workload { seed: 5, orders: keys, open: 100_000, items_max: 4, unfinished_percent: 50 };
     // Not shared with other runs, since each adds the records sent during its measurement.
     let topics = format!("{}-{name}-{}", bench.prefix, template.name);
-    let sent = feed::load_backlog(&bench.bootstrap, &topics, workload)?;
+    let sent = feed::load_backlog(&bench.bootstrap, &topics, PARTITIONS, workload)?;
     let job = bench.job(template, &sent.inputs, name)?;
-    let judge = Judge::start(&bench.bootstrap, &job.shipping, workload)?;
+    let judge = Judge::start(&bench.bootstrap, &job.shipping, PARTITIONS, workload)?;
     let mut system = System::start(template, &job, "a")?;
     wait_for_completions(&judge, &mut system, &sent, WAIT_TIMEOUT)?;
     let mut lives = Lives { bench, template, job, judge, sent };
@@ -101,7 +101,7 @@ impl Lives<'_> {
             ("restore_s", seconds),
             ("restored_per_s", changelog as f64 / seconds),
             ("restore_cpu_s", usage.cpu_seconds),
-            ("restore_rss_mib", usage.rss_mib),
+            ("restore_rss_mib", usage.peak_mib),
             ("restore_noise_cpus", noise[1].1),
         ])
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::machine::{self, Micros, Usage};
+use crate::ready::Ready;
 use crate::topics::Inputs;
 
 const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +33,13 @@ impl FromStr for Template {
             return Err(format!("the command of {name} is empty"));
         }
         Ok(Self { name: name.to_owned(), words })
+    }
+}
+
+impl Template {
+    /// Returns whether it serves `/readyz` on a port that it is given.
+    pub(crate) fn says_when_ready(&self) -> bool {
+        self.words.iter().any(|word| word.contains("{port}"))
     }
 }
 
@@ -73,6 +81,7 @@ pub(crate) struct System {
     child: Child,
     log: PathBuf,
     pub started_at: Micros,
+    ready: Option<Ready>,
 }
 
 impl System {
@@ -92,7 +101,8 @@ impl System {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("could not start {}: {error}", words[0]))?;
-        Ok(Self { child, log, started_at })
+        let ready = template.says_when_ready().then(|| Ready::watch(port));
+        Ok(Self { child, log, started_at, ready })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -101,6 +111,12 @@ impl System {
 
     pub(crate) fn usage(&self) -> Usage {
         machine::usage(self.child.id())
+    }
+
+    /// Returns the seconds from its start until it was ready, once it was.
+    pub(crate) fn ready_s(&self) -> Option<f64> {
+        let at = self.ready.as_ref().and_then(Ready::at)?;
+        Some((at - self.started_at) as f64 / 1e6)
     }
 
     /// Fails if the process has ended, which it should not do by itself.

@@ -8,6 +8,7 @@ use crate::feed::Sent;
 use crate::group::Observer;
 use crate::judge::Judge;
 use crate::machine;
+use crate::rest;
 use crate::system::{System, Template};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(1200);
@@ -21,7 +22,8 @@ pub(crate) fn run(
 ) -> Result<Measures, Failure> {
     let job = bench.job(template, &backlog.inputs, name)?;
     let observer = Observer::new(&bench.bootstrap, &job.group, &backlog.inputs)?;
-    let judge = Judge::start(&bench.bootstrap, &job.shipping, backlog.workload)?;
+    let judge =
+        Judge::start(&bench.bootstrap, &job.shipping, job.inputs.partitions, backlog.workload)?;
     let meter = bench.meter();
     let mut system = System::start(template, &job, "a")?;
     let started_at = system.started_at;
@@ -38,21 +40,23 @@ pub(crate) fn run(
     let usage = system.usage();
     let noise = meter.read(usage.cpu_seconds);
     let end = judge.last_at().ok_or("no completion was seen")?;
-    let stop_s = system.stop()?;
-    let verdict = judge.verdict(backlog.orders)?;
 
     let (processed, flowing_at) = flowing;
     let seconds_since = |start| (end - start) as f64 / 1e6;
     let rest = backlog.records as f64 - processed as f64;
+    let per_million = |cpu_seconds| cpu_seconds / backlog.records as f64 * 1e6;
     let mut measures = vec![
         ("records", backlog.records as f64),
         ("records_per_s", rest / seconds_since(flowing_at)),
+        ("first_commit_s", (flowing_at - started_at) as f64 / 1e6),
         ("seconds_from_start", seconds_since(started_at)),
-        ("cpu_s_per_million", usage.cpu_seconds / backlog.records as f64 * 1e6),
-        ("rss_mib", usage.rss_mib),
-        ("stop_s", stop_s),
+        ("cpu_s_per_million", per_million(usage.cpu_seconds)),
+        ("broker_cpu_s_per_million", per_million(noise[0].1)),
+        ("rss_mib", usage.peak_mib),
+        ("threads", usage.threads),
     ];
     measures.extend(noise);
-    measures.extend(verdict_of(verdict));
+    measures.extend(rest::run(template, &job, system)?);
+    measures.extend(verdict_of(judge.verdict(backlog.orders)?));
     Ok(measures)
 }

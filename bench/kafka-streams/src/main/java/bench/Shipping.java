@@ -1,5 +1,9 @@
 package bench;
 
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -26,7 +30,7 @@ public final class Shipping {
     private static final String RECONCILE = "reconcile";
 
     /** Takes {@code --name value} pairs; see {@code scripts/bench-compare} for all of them. */
-    public static void main(String[] args) {
+    public static void main(String[] args) throws IOException {
         Map<String, String> given = new HashMap<>();
         for (int i = 0; i + 1 < args.length; i += 2) {
             given.put(args[i], args[i + 1]);
@@ -40,7 +44,20 @@ public final class Shipping {
                 .groupMembershipOperation(CloseOptions.GroupMembershipOperation.LEAVE_GROUP)
                 .withTimeout(Duration.ofSeconds(30));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(leave)));
+        if (given.containsKey("--port")) {
+            serveReadiness(streams, Integer.parseInt(given.get("--port")));
+        }
         streams.start();
+    }
+
+    /** Answers {@code /readyz} with 200 while all tasks run, as a service in Kubernetes does. */
+    private static void serveReadiness(KafkaStreams streams, int port) throws IOException {
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+        server.createContext("/readyz", exchange -> {
+            exchange.sendResponseHeaders(streams.state() == KafkaStreams.State.RUNNING ? 200 : 503, -1);
+            exchange.close();
+        });
+        server.start();
     }
 
     private static Topology topology(Map<String, String> given) {
