@@ -35,8 +35,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 RUN find src -type f ! -name Cargo.toml -delete \
  && find src -name Cargo.toml -execdir touch lib.rs ';' \
- && mkdir -p bench/load \
- && echo 'fn main() {}' | tee src/main.rs > bench/load/main.rs
+ && mkdir -p bench/load bench/stores \
+ && echo 'fn main() {}' | tee src/main.rs bench/load/main.rs > bench/stores/main.rs
 
 FROM rust:1.95-slim-bookworm AS rocksdb
 RUN apt-get update \

@@ -20,8 +20,9 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 /// All stores of one process, in one state directory that no other process may use meanwhile.
 ///
-/// They share one block cache and one set of threads, so their cost does not grow with the number
-/// of shards. Stores outlive this value; the directory stays locked until the last one is dropped.
+/// They share one block cache and one set of threads; beside that, a store takes some 150 KiB and a
+/// dozen descriptors (docs/adr/0015-one-database-per-shard.md). Stores outlive this value; the
+/// directory stays locked until the last one is dropped.
 pub struct Stores {
     dir: PathBuf,
     settings: Arc<Settings>,

@@ -9,6 +9,7 @@ macro_rules! name_of {
 
 mod crash;
 mod disk;
+mod many;
 mod state_dir;
 
 use std::path::Path;
