@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::Scene;
+use super::{
+    Scene,
+    foremost::{self, Others},
+};
 use crate::{
     totals::{LOSSES, REACTIONS},
-    view::{CHANGES, ShardView, State},
+    view::{CHANGES, Report, ShardView, State},
 };
 use rollcall_core::{
     codec::{REASONS, WRONG_PARTITION},
@@ -33,22 +36,21 @@ pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     completions.sample(&["true"], counters.late_completions);
     families.family(&business::COMPLETION_SECONDS).histogram(&[], &counters.completion_ms, 1e3);
     let mut rows = families.family(&business::ROWS);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
-        let RowCounts { open, overdue, unexpected, finished } = report.rows;
-        // Reported separately, so that sums over the states count each key once.
-        rows.sample(&[&shard, "open"], open - overdue);
-        rows.sample(&[&shard, "overdue"], overdue);
-        rows.sample(&[&shard, "unexpected"], unexpected);
-        rows.sample(&[&shard, "finished"], finished);
+    // Reported separately, so that sums over the states count each key once.
+    for (state, name) in ["open", "overdue", "unexpected", "finished"].into_iter().enumerate() {
+        let count = |&RowCounts { open, overdue, unexpected, finished }: &RowCounts| {
+            [open - overdue, overdue, unexpected, finished][state] as f64
+        };
+        let counts = scene.reported(|report| Some(count(&report.rows)));
+        foremost::tell(&mut rows, &[name], counts, Others::Sum);
     }
-    let mut oldest = families.family(&business::OLDEST_OPEN);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
+    let oldest = scene.reported(|report| {
         let waited_ms = report.oldest_open_ms.map_or(0, |since| scene.wall_ms - since);
         // Records may have a timestamp in the future.
-        oldest.sample(&[&shard], waited_ms.max(0) as f64 / 1e3);
-    }
+        Some(waited_ms.max(0) as f64 / 1e3)
+    });
+    let mut family = families.family(&business::OLDEST_OPEN);
+    foremost::tell(&mut family, &[], oldest, Others::Highest);
     if let Some(after_ms) = scene.overdue_after_ms {
         families.single(&business::OVERDUE_AFTER, after_ms as f64 / 1e3);
     }
@@ -67,39 +69,7 @@ pub(super) fn input(families: &mut Families, scene: &Scene<'_>) {
             records.sample(&[&shard, topic], count);
         }
     }
-    let mut next_offset = families.family(&input::NEXT_OFFSET);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
-        for (topic, next) in scene.inputs.iter().zip(&report.next) {
-            next_offset.sample(&[&shard, topic], next);
-        }
-    }
-    let mut lag = families.family(&input::LAG_RECORDS);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
-        for (topic, lag_records) in scene.inputs.iter().zip(&report.lag) {
-            if let Some(lag_records) = lag_records {
-                lag.sample(&[&shard, topic], lag_records);
-            }
-        }
-    }
-    let mut lag = families.family(&input::LAG_SECONDS);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
-        for (topic, lag_ms) in scene.inputs.iter().zip(&report.lag_ms) {
-            if let Some(lag_ms) = lag_ms {
-                lag.sample(&[&shard, topic], *lag_ms as f64 / 1e3);
-            }
-        }
-    }
-    let mut open = families.family(&input::OPEN_TRANSACTION_SECONDS);
-    for (shard, view) in scene.owned() {
-        let Some(report) = &view.report else { continue };
-        for (topic, hidden) in scene.inputs.iter().zip(&report.hidden) {
-            let open_ms = hidden.map_or(0, |hidden| scene.wall_ms.saturating_sub(hidden.since_ms));
-            open.sample(&[&shard, topic], open_ms.max(0) as f64 / 1e3);
-        }
-    }
+    positions(families, scene);
     let mut unusable_times = families.family(&input::UNUSABLE_TIMES);
     for (topic, count) in scene.inputs.iter().zip(&scene.counters.unusable_times) {
         unusable_times.sample(&[topic], count);
@@ -114,6 +84,41 @@ pub(super) fn input(families: &mut Families, scene: &Scene<'_>) {
     }
     families.single(&input::LOST, scene.counters.lost_records);
     families.single(&input::RECREATED, scene.counters.recreated_inputs);
+}
+
+/// Metrics of where shards are in their inputs.
+fn positions(families: &mut Families, scene: &Scene<'_>) {
+    let inputs = || scene.inputs.iter().enumerate();
+    let mut next_offset = families.family(&input::NEXT_OFFSET);
+    for (input, topic) in inputs() {
+        let lag = |report: &Report| report.lag.get(input).copied().flatten().unwrap_or(0) as f64;
+        let next = |report: &Report| Some((lag(report), *report.next.get(input)?));
+        let mut next = scene.reported(next);
+        // The sum or the highest of positions means nothing.
+        drop(foremost::split(&mut next, |(_, (lag, _))| *lag));
+        for (shard, (_, next)) in next {
+            next_offset.sample(&[&shard, topic], next);
+        }
+    }
+    let mut family = families.family(&input::LAG_RECORDS);
+    for (input, topic) in inputs() {
+        let lag = scene.reported(|report| Some((*report.lag.get(input)?)? as f64));
+        foremost::tell(&mut family, &[topic], lag, Others::Sum);
+    }
+    let mut family = families.family(&input::LAG_SECONDS);
+    for (input, topic) in inputs() {
+        let lag = scene.reported(|report| Some((*report.lag_ms.get(input)?)? as f64 / 1e3));
+        foremost::tell(&mut family, &[topic], lag, Others::Highest);
+    }
+    let mut family = families.family(&input::OPEN_TRANSACTION_SECONDS);
+    for (input, topic) in inputs() {
+        let open = scene.reported(|report| {
+            let hidden = report.hidden.get(input)?;
+            let open_ms = hidden.map_or(0, |hidden| scene.wall_ms.saturating_sub(hidden.since_ms));
+            Some(open_ms.max(0) as f64 / 1e3)
+        });
+        foremost::tell(&mut family, &[topic], open, Others::Highest);
+    }
 }
 
 /// Metrics of the shards that this worker has.
@@ -173,10 +178,10 @@ pub(super) fn restore(families: &mut Families, scene: &Scene<'_>) {
         remaining.sample(&[&shard], left);
     }
     families.single(&restore::RESTORED, scene.view.totals.restored_records());
-    let mut took = families.family(&restore::OPEN_SECONDS);
-    for (shard, seconds) in scene.view.totals.openings() {
-        took.sample(&[&shard.to_string()], seconds);
-    }
+    let took = scene.view.totals.openings().into_iter();
+    let took = took.map(|(shard, seconds)| (shard.to_string(), seconds)).collect();
+    let mut family = families.family(&restore::OPEN_SECONDS);
+    foremost::tell(&mut family, &[], took, Others::Highest);
 }
 
 /// Metrics of transactions.

@@ -1,6 +1,6 @@
 //! What happened to keys, in the words of `docs/semantics.md`.
 
-use super::{Group, SHARD};
+use super::{Group, SHARD_OR_OTHERS};
 use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
@@ -42,8 +42,10 @@ pub static COMPLETION_SECONDS: Metric = Metric::histogram(
     "Time from a key's expectation to its completion, by the records' timestamps",
 );
 
-pub static ROWS: Metric = Metric::gauge("rollcall_rows", "keys", "Known keys, by state")
-    .by(&[SHARD, Label { name: "state", values: "`open`, `overdue`, `unexpected`, `finished`" }]);
+pub static ROWS: Metric = Metric::gauge("rollcall_rows", "keys", "Known keys, by state").by(&[
+    SHARD_OR_OTHERS,
+    Label { name: "state", values: "`open`, `overdue`, `unexpected`, `finished`" },
+]);
 
 pub static OLDEST_OPEN: Metric = Metric::gauge(
     "rollcall_oldest_open_seconds",
@@ -51,7 +53,7 @@ pub static OLDEST_OPEN: Metric = Metric::gauge(
     "Minimum time that the oldest open key has waited since its expectation's timestamp; 0 if \
      none is open",
 )
-.by(&[SHARD]);
+.by(&[SHARD_OR_OTHERS]);
 
 pub static OVERDUE_AFTER: Metric = Metric::gauge(
     "rollcall_overdue_after_seconds",

@@ -1,6 +1,6 @@
 //! Progress on the input, and records that could not be used.
 
-use super::{Group, SHARD, TOPIC};
+use super::{Group, SHARD, SHARD_OR_OTHERS, SOME_SHARD, TOPIC};
 use crate::metrics::{Label, Metric};
 
 pub static GROUP: Group = Group {
@@ -28,25 +28,25 @@ pub static RECORDS: Metric =
 
 pub static NEXT_OFFSET: Metric =
     Metric::gauge("rollcall_next_offset", "offset", "First input offset not yet processed")
-        .by(&[SHARD, TOPIC]);
+        .by(&[SOME_SHARD, TOPIC]);
 
 pub static LAG_RECORDS: Metric =
     Metric::gauge("rollcall_lag_records", "offsets", "Input offsets still to be read")
-        .by(&[SHARD, TOPIC]);
+        .by(&[SHARD_OR_OTHERS, TOPIC]);
 
 pub static LAG_SECONDS: Metric = Metric::gauge(
     "rollcall_lag_seconds",
     "seconds",
     "Age of the newest record processed while there are offsets to read, else 0",
 )
-.by(&[SHARD, TOPIC]);
+.by(&[SHARD_OR_OTHERS, TOPIC]);
 
 pub static OPEN_TRANSACTION_SECONDS: Metric = Metric::gauge(
     "rollcall_open_transaction_seconds",
     "seconds",
     "Time for which an open transaction of a producer has hidden later input, else 0",
 )
-.by(&[SHARD, TOPIC]);
+.by(&[SHARD_OR_OTHERS, TOPIC]);
 
 pub static UNUSABLE_TIMES: Metric = Metric::counter(
     "rollcall_records_unusable_time_total",

@@ -49,6 +49,11 @@ pub static WORKER: [&Group; 9] = [
 pub static OPERATOR: [&Group; 1] = [&operator::GROUP];
 
 const SHARD: Label = Label { name: "shard", values: "the partition's number" };
+/// For gauges that a worker with many shards gives for some of them.
+const SHARD_OR_OTHERS: Label =
+    Label { name: "shard", values: "the partition's number, or `others` (see above)" };
+/// The same without a value for the others.
+const SOME_SHARD: Label = Label { name: "shard", values: "the partition's number (see above)" };
 const TOPIC: Label = Label { name: "topic", values: "the input topics" };
 const REACTION: Label = Label {
     name: "reaction",

@@ -1,6 +1,6 @@
 //! Restoring a shard's rows.
 
-use super::{Group, SHARD};
+use super::{Group, SHARD, SHARD_OR_OTHERS};
 use crate::metrics::Metric;
 
 pub static GROUP: Group = Group {
@@ -28,4 +28,4 @@ pub static OPEN_SECONDS: Metric = Metric::gauge(
     "seconds",
     "Duration of the last opening of a shard: fencing, offsets and restore",
 )
-.by(&[SHARD]);
+.by(&[SHARD_OR_OTHERS]);
