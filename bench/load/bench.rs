@@ -13,6 +13,7 @@ use crate::system::{Job, System, Template};
 use crate::topics::{self, Inputs};
 
 const POLL: Duration = Duration::from_millis(10);
+const READY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Numbers by name, in the order in which they were measured.
 pub(crate) type Measures = Vec<(&'static str, f64)>;
@@ -102,6 +103,14 @@ pub(crate) fn wait_until(
         std::thread::sleep(POLL);
     }
     Ok(())
+}
+
+/// Waits until the system is ready. One that cannot say so is taken at once.
+pub(crate) fn wait_until_ready(system: &mut System) -> Result<(), Failure> {
+    wait_until("it to be ready", READY_TIMEOUT, || {
+        system.check()?;
+        Ok(!system.says_when_ready() || system.ready_s().is_some())
+    })
 }
 
 /// Waits until there are as many completions as expected.

@@ -14,7 +14,6 @@ const LATENCY: &[Column] = &[
     ("p50 / p90 / p99, ms", &["p50_ms", "p90_ms", "p99_ms"], 0),
     ("longest gap, of one partition, s", &["gap_s", "partition_gap_s"], 2),
     ("of one processor, broker's, %", &["cpu_percent", "broker_cpu_percent"], 0),
-    ("start to all partitions flow, s", &["flowing_s"], 2),
 ];
 const BACKLOGS: &[Row] = &[
     ("4", "throughput-100k"),
@@ -95,11 +94,11 @@ mod tests {
         assert_eq!(
             rows,
             [
-                format!("| 64 | new | 2 | 12 / 20 / 1,500 | {none} | – | – | {none} | – |"),
-                format!("| 64 | old | 1 | 11 / – / – | {none} | – | 30 | {none} | – |"),
+                format!("| 64 | new | 2 | 12 / 20 / 1,500 | {none} | – | {none} | – |"),
+                format!("| 64 | old | 1 | 11 / – / – | {none} | 30 | {none} | – |"),
             ]
         );
-        assert!(tables.lines().all(|row| row.matches('|').count() == 12));
+        assert!(tables.lines().all(|row| row.matches('|').count() == 11));
     }
 
     #[test]

@@ -36,13 +36,6 @@ impl FromStr for Template {
     }
 }
 
-impl Template {
-    /// Returns whether it serves `/readyz` on a port that it is given.
-    pub(crate) fn says_when_ready(&self) -> bool {
-        self.words.iter().any(|word| word.contains("{port}"))
-    }
-}
-
 /// The parameters that all instances of a run share.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -101,7 +94,9 @@ impl System {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("could not start {}: {error}", words[0]))?;
-        let ready = template.says_when_ready().then(|| Ready::watch(port));
+        // Whoever is given a port serves `/readyz` there.
+        let ready = template.words.iter().any(|word| word.contains("{port}"));
+        let ready = ready.then(|| Ready::watch(port));
         Ok(Self { child, log, started_at, ready })
     }
 
@@ -111,6 +106,10 @@ impl System {
 
     pub(crate) fn usage(&self) -> Usage {
         machine::usage(self.child.id())
+    }
+
+    pub(crate) fn says_when_ready(&self) -> bool {
+        self.ready.is_some()
     }
 
     /// Returns the seconds from its start until it was ready, once it was.
