@@ -69,7 +69,7 @@ fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Resul
     if answer == Answer::Asked {
         confirm()?;
     }
-    ask(rollcall_kafka::reset(&connection, &remains))?;
+    ask(rollcall_kafka::reset(&connection, &inputs, &remains))?;
     if let Some(local) = local {
         local.delete()?;
     }
@@ -188,6 +188,8 @@ fn outcome(settings: &Settings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
     use rollcall_kafka::Changelog;
 
     const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
@@ -204,7 +206,7 @@ mod tests {
             cluster_id: "c".to_owned(),
             changelog: Some(Changelog { topic, partitions: 4, records_max: 120 }),
             offsets: vec![("orders".to_owned(), 4), ("manufactured".to_owned(), 3)],
-            shards: 4,
+            owners: BTreeSet::new(),
         };
         assert_eq!(
             plan(&settings(""), &remains, None),

@@ -1,6 +1,12 @@
 //! `rollcall worker`: runs a reconciliation in this process.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use super::{failed, host_name};
 use rollcall_worker::{OnMisfit, ShutdownPolicy};
@@ -17,6 +23,10 @@ pub struct Args {
     /// Processing threads [default: one per core, at most 4]
     #[arg(long)]
     lanes: Option<NonZeroUsize>,
+    /// How many partitions the transactions of this worker may touch in a second: fewer make rarer
+    /// and larger transactions, which cost the brokers less and add latency
+    #[arg(long, default_value = "2000", value_name = "PARTITIONS")]
+    commit_budget: NonZeroU32,
     /// Address to serve probes and metrics on
     #[arg(long, default_value = "127.0.0.1:8080")]
     http: SocketAddr,
@@ -81,6 +91,7 @@ pub fn run(args: Args) -> ExitCode {
         mark: rollcall_worker::mark(&host, &args.state_dir),
         state_dir: args.state_dir,
         lanes: args.lanes.map_or(cores.min(LANES_MAX), NonZeroUsize::get),
+        commit_budget: args.commit_budget,
         http: args.http,
         allowed_hosts: args.allowed_hosts,
         give_up_after: args.give_up_after,

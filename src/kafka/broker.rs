@@ -1,8 +1,10 @@
 //! A shard's access to Kafka while it opens.
 
 use std::{
+    collections::BTreeMap,
+    ops::Range,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -12,19 +14,26 @@ use rdkafka::{
 };
 
 use super::{
-    Connection, Member, Reader, ShardProducer, TokenClient, Topics, context::Context, native,
-    producer::LetterRoom,
+    Connection, LaneProducer, Member, Reader, TokenClient, Topics,
+    context::Context,
+    native,
+    producer::{self, LetterRoom},
 };
 use rollcall_core::{
-    record::ShardId,
-    shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result},
+    record::{InputIndex, ShardId},
+    shard::{Bounds, Broker, CommittedOffset, Error, InputLog, Result, Wait},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to ask for offsets. If brokers do not answer, or an open transaction holds some of the
-/// offsets, the shard is opened again, which ends such a transaction. The shard's store is in use
-/// meanwhile.
+/// offsets, the shard is opened again.
 const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a healthy owner may take to end a transaction before it is fenced. If that was a
+/// mistake, it costs the owner a tenth of a second.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(400);
+/// Whoever was fenced in the last second need not be fenced again: a new transaction of that owner
+/// holds none of our shards.
+const FENCED_FOR: Duration = Duration::from_secs(1);
 
 /// A consumer that reads nothing.
 type Asker = TokenClient<BaseConsumer<Context>>;
@@ -35,36 +44,138 @@ pub struct KafkaBroker {
     connection: Arc<Connection>,
     topics: Arc<Topics>,
     letters: Arc<LetterRoom>,
-    /// Queries offsets and bounds, for all shards: connecting again would cost each shard a tenth
-    /// of a second each time.
-    client: Arc<Mutex<Option<Arc<Asker>>>>,
+    /// The number of lanes of this process.
+    lanes: usize,
+    /// Query offsets and bounds, for all shards: connecting again would cost each shard a tenth of
+    /// a second each time.
+    clients: Arc<Mutex<Option<Clients>>>,
+    /// When each transactional id was last taken away from its owner.
+    fenced: Arc<Mutex<BTreeMap<String, Instant>>>,
+}
+
+/// The clients that query offsets.
+#[derive(Clone)]
+struct Clients {
+    /// Waits for transactions that hold offsets.
+    stable: Arc<Asker>,
+    /// Does not.
+    last: Arc<Asker>,
 }
 
 impl KafkaBroker {
-    pub fn new(connection: Arc<Connection>, topics: Arc<Topics>) -> Self {
-        Self { connection, topics, letters: Arc::default(), client: Arc::default() }
+    pub fn new(connection: Arc<Connection>, topics: Arc<Topics>, lanes: usize) -> Self {
+        let (letters, clients, fenced) = (Arc::default(), Arc::default(), Arc::default());
+        Self { connection, topics, letters, lanes, clients, fenced }
+    }
+
+    /// Returns a producer for a lane, which is not connected yet.
+    pub fn producer(&self, lane: usize) -> LaneProducer {
+        LaneProducer::new(&self.connection, &self.topics, &self.letters, lane)
+    }
+
+    /// Returns the transactional id of a lane.
+    pub fn transactional_id(&self, lane: usize) -> String {
+        self.connection.transactional_id(lane)
+    }
+
+    fn clients(&self) -> Result<Clients> {
+        let mut shared = self.clients.lock().expect("nothing panics under this lock");
+        let clients = match &*shared {
+            Some(clients) => clients.clone(),
+            None => shared.insert(self.connect()?).clone(),
+        };
+        // They read nothing, so this only handles what librdkafka has reported since.
+        drop(clients.stable.poll(Duration::ZERO));
+        drop(clients.last.poll(Duration::ZERO));
+        Ok(clients)
     }
 
     fn client(&self) -> Result<Arc<Asker>> {
-        let mut shared = self.client.lock().expect("nothing panics under this lock");
-        if shared.is_none() {
-            let client = self.connection.consumer(&self.connection.reader(), Context::default())?;
-            *shared = Some(Arc::new(client));
-        }
-        let client = Arc::clone(shared.as_ref().expect("it was just made"));
-        // It reads nothing, so this only handles what librdkafka has reported since.
-        drop(client.poll(Duration::ZERO));
-        Ok(client)
+        Ok(self.clients()?.stable)
     }
 
-    /// Replaces the client for queries, for example after a change of certificates.
+    fn connect(&self) -> Result<Clients> {
+        let asker = |level| {
+            let mut config = self.connection.reader();
+            config.set("isolation.level", level);
+            self.connection.consumer(&config, Context::default()).map(Arc::new)
+        };
+        let (stable, last) = (asker("read_committed")?, asker("read_uncommitted")?);
+        // The first query of a client takes longer. It must not be taken for one that waits for a
+        // transaction; whether it succeeds does not matter.
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition(&self.topics.inputs[0], 0);
+        let _ = stable.fetch_metadata(Some(&self.topics.inputs[0]), OFFSETS_TIMEOUT);
+        let _ = last.committed_offsets(wanted.clone(), OFFSETS_TIMEOUT);
+        let _ = stable.committed_offsets(wanted, SHORT_TIMEOUT);
+        Ok(Clients { stable, last })
+    }
+
+    /// Returns what is committed for some inputs of a shard; `None` if there is no answer in time.
+    fn offsets(
+        &self,
+        client: &Asker,
+        shard: ShardId,
+        inputs: Range<InputIndex>,
+        timeout: Duration,
+    ) -> Result<Option<Vec<Option<CommittedOffset>>>> {
+        let topics = &self.topics.inputs[inputs];
+        let mut wanted = TopicPartitionList::new();
+        for input in topics {
+            wanted.add_partition(input, shard.0);
+        }
+        let is_late = |error: &KafkaError| {
+            matches!(
+                error.rdkafka_error_code(),
+                Some(
+                    RDKafkaErrorCode::OperationTimedOut
+                        | RDKafkaErrorCode::RequestTimedOut
+                        | RDKafkaErrorCode::UnstableOffsetCommit
+                )
+            )
+        };
+        let committed = match client.committed_offsets(wanted, timeout) {
+            Ok(committed) => committed,
+            Err(error) if is_late(&error) => return Ok(None),
+            Err(error) => return Err(interrupted("committed offsets", &error)),
+        };
+        let mut offsets = vec![None; topics.len()];
+        for entry in committed.elements() {
+            match entry.error() {
+                Err(error) if is_late(&error) => return Ok(None),
+                Err(error) => return Err(interrupted("committed offsets", &error)),
+                Ok(()) => {}
+            }
+            let input = topics.iter().position(|input| input == entry.topic());
+            if let (Some(input), KafkaOffset::Offset(next)) = (input, entry.offset()) {
+                let metadata = entry.metadata().parse().unwrap_or_default();
+                offsets[input] = Some(CommittedOffset { next, metadata });
+            }
+        }
+        Ok(Some(offsets))
+    }
+
+    /// Rejects a shard that did not exist when the worker started.
+    fn check_partition(&self, shard: ShardId) -> Result<()> {
+        let partitions = self.topics.partitions;
+        if shard.0 >= partitions {
+            return Err(Error::Misconfigured(format!(
+                "{} has more partitions than the {partitions} it had at the start: keys have \
+                 moved to other partitions than their rows; recreate the inputs with a fixed \
+                 number of partitions, or start over under another spec.kafka.groupId",
+                self.topics.inputs[0]
+            )));
+        }
+        Ok(())
+    }
+
+    /// Replaces the clients for queries, for example after a change of certificates.
     ///
     /// # Errors
-    /// When the new client cannot be created; the old one stays in use.
+    /// When the new clients cannot be created; the old ones stay in use.
     pub fn reconnect(&self) -> Result<()> {
-        let client = self.connection.consumer(&self.connection.reader(), Context::default())?;
-        let mut shared = self.client.lock().expect("nothing panics under this lock");
-        *shared = Some(Arc::new(client));
+        let clients = self.connect()?;
+        *self.clients.lock().expect("nothing panics under this lock") = Some(clients);
         Ok(())
     }
 
@@ -104,41 +215,49 @@ fn interrupted(what: &str, error: &KafkaError) -> Error {
 }
 
 impl Broker for KafkaBroker {
-    type Producer = ShardProducer;
     type Changelog = Reader;
 
-    fn fence(&self, shard: ShardId) -> Result<ShardProducer> {
-        let partitions = self.topics.partitions;
-        if shard.0 >= partitions {
-            return Err(Error::Misconfigured(format!(
-                "{} has more partitions than the {partitions} it had at the start: keys have \
-                 moved to other partitions than their rows; recreate the inputs with a fixed \
-                 number of partitions, or start over under another spec.kafka.groupId",
-                self.topics.inputs[0]
-            )));
-        }
-        ShardProducer::fence(&self.connection, &self.topics, &self.letters, shard)
+    fn committed(
+        &self,
+        shard: ShardId,
+        wait: Wait,
+    ) -> Result<Option<Vec<Option<CommittedOffset>>>> {
+        self.check_partition(shard)?;
+        let timeout = match wait {
+            Wait::Short => SHORT_TIMEOUT,
+            Wait::Long => OFFSETS_TIMEOUT,
+        };
+        let rest = 1..self.topics.inputs.len();
+        let Some(rest) = self.offsets(&self.clients()?.stable, shard, rest, timeout)? else {
+            return Ok(None);
+        };
+        let first = self.last_committed(shard)?;
+        Ok(Some([vec![first], rest].concat()))
     }
 
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        let client = self.client()?;
-        let mut wanted = TopicPartitionList::new();
-        for input in &self.topics.inputs {
-            wanted.add_partition(input, shard.0);
+    fn last_committed(&self, shard: ShardId) -> Result<Option<CommittedOffset>> {
+        let offsets = self.offsets(&self.clients()?.last, shard, 0..1, OFFSETS_TIMEOUT)?;
+        let late = || Error::Interrupted("committed offsets: no answer in time".to_owned());
+        Ok(offsets.ok_or_else(late)?.pop().flatten())
+    }
+
+    fn is_ours(&self, transactional_id: &str) -> bool {
+        (0..self.lanes).any(|lane| self.transactional_id(lane) == transactional_id)
+    }
+
+    fn fence(&self, transactional_id: &str) -> Result<()> {
+        // Several shards that are opened at a time usually find the same owner.
+        let mut fenced = self.fenced.lock().expect("nothing panics under this lock");
+        fenced.retain(|_, at| at.elapsed() < FENCED_FOR);
+        if !fenced.contains_key(transactional_id) {
+            producer::fence(&self.connection, transactional_id)?;
+            fenced.insert(transactional_id.to_owned(), Instant::now());
         }
-        let committed = client
-            .committed_offsets(wanted, OFFSETS_TIMEOUT)
-            .map_err(|error| interrupted("committed offsets", &error))?;
-        let mut offsets = vec![None; self.topics.inputs.len()];
-        for entry in committed.elements() {
-            entry.error().map_err(|error| interrupted("committed offsets", &error))?;
-            let input = self.topics.inputs.iter().position(|input| input == entry.topic());
-            if let (Some(input), KafkaOffset::Offset(next)) = (input, entry.offset()) {
-                let metadata = entry.metadata().parse().unwrap_or_default();
-                offsets[input] = Some(CommittedOffset { next, metadata });
-            }
-        }
-        Ok(offsets)
+        Ok(())
+    }
+
+    fn former_id(&self, shard: ShardId) -> String {
+        self.connection.former_transactional_id(shard)
     }
 
     fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {

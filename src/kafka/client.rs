@@ -19,7 +19,7 @@ use super::{
     native::{self, TokenClient},
     token::Refusal,
 };
-use rollcall_core::shard::Error;
+use rollcall_core::{record::ShardId, shard::Error};
 
 /// How the members of a group agree on who owns which shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Connection {
         unmeasured(config)
     }
 
-    /// A shard's transactional producer. `message_bytes_max` is the largest record that any topic
+    /// A lane's transactional producer. `message_bytes_max` is the largest record that any topic
     /// it writes to accepts, `batch_bytes_max` the largest batch that each of them accepts.
     pub fn producer(
         &self,
@@ -187,8 +187,12 @@ impl Connection {
                 // broker's check interval of ten seconds; a new owner ends it at once.
                 ("transaction.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
                 ("message.timeout.ms", &TRANSACTION_TIMEOUT.as_millis().to_string()),
-                // Records are queued at the commit and then flushed, so lingering gains nothing.
-                ("linger.ms", "1"),
+                // Records are queued at the commit and then flushed. Lingering longer than queueing
+                // takes keeps its threads from sending small batches, and from waking up for each.
+                ("linger.ms", "100"),
+                // A transaction that begins before the markers of the last one are written is
+                // rejected, and works a moment later. The pause grows with each attempt.
+                ("retry.backoff.ms", "2"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "262144"),
                 ("compression.type", "lz4"),
@@ -255,6 +259,16 @@ impl Connection {
     /// Returns the largest record that the clients may send, if the user has set it.
     pub fn message_bytes_max(&self) -> Option<usize> {
         self.base.get("message.max.bytes").and_then(|text| text.parse().ok())
+    }
+
+    /// Returns the transactional id of a lane of this process.
+    pub fn transactional_id(&self, lane: usize) -> String {
+        format!("{}-{}-{lane}", self.group, self.instance_id)
+    }
+
+    /// Returns the transactional id that older versions use for a shard.
+    pub fn former_transactional_id(&self, shard: ShardId) -> String {
+        format!("{}-{shard}", self.group)
     }
 
     /// Returns the changelog topic's name.

@@ -67,17 +67,20 @@ impl DataConsumer {
         })
     }
 
-    /// Starts reading a shard's inputs at these offsets.
+    /// Starts reading the inputs of shards, each at these offsets.
     ///
     /// # Errors
     /// When librdkafka fails.
-    pub fn assign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
+    pub fn assign(&mut self, shards: &[(ShardId, Vec<Offset>)]) -> Result<()> {
         let mut list = TopicPartitionList::new();
-        for (topic, next) in self.topics.iter().zip(next) {
-            list.add_partition_offset(topic, shard.0, KafkaOffset::Offset(*next))
-                .map_err(|error| failed(shard, &error))?;
+        for (shard, next) in shards {
+            for (topic, next) in self.topics.iter().zip(next) {
+                list.add_partition_offset(topic, shard.0, KafkaOffset::Offset(*next))
+                    .map_err(|error| failed(*shard, &error))?;
+            }
         }
-        self.queue.consumer().incremental_assign(&list).map_err(|error| failed(shard, &error))
+        let Some((first, _)) = shards.first() else { return Ok(()) };
+        self.queue.consumer().incremental_assign(&list).map_err(|error| failed(*first, &error))
     }
 
     /// Reads a shard's inputs again from these offsets, so that their ends are reported again.
@@ -86,7 +89,7 @@ impl DataConsumer {
     /// When librdkafka fails.
     pub fn reassign(&mut self, shard: ShardId, next: &[Offset]) -> Result<()> {
         self.unassign(shard)?;
-        self.assign(shard, next)
+        self.assign(&[(shard, next.to_vec())])
     }
 
     /// Stops reading a shard's inputs.

@@ -43,7 +43,7 @@ pub use login::{Login, NoLogin};
 pub use membership::{Current, GroupAssignment, Loss, Membership, Owner, Standing};
 pub use native::{GroupMetadata, Member, Native, TokenClient, end_process};
 pub use owner::check_owner;
-pub use producer::ShardProducer;
+pub use producer::LaneProducer;
 pub use recheck::recheck;
 pub use reset::{Changelog, Remains, remains, reset};
 pub use settings::check_settings;

@@ -5,10 +5,10 @@
 //! consumers, so a rebalance does not affect the shards that stay.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -31,7 +31,7 @@ use super::{
 };
 use rollcall_core::{
     record::ShardId,
-    shard::{Assignment, Error, Result},
+    shard::{Assignment, Error, Result, Tenure},
 };
 
 /// Maximum delay of the client's timed work. It sends a heartbeat, which reports that shards are
@@ -47,15 +47,24 @@ pub type GroupAssignment = Assignment<GroupMetadata>;
 
 /// The newest assignment, read at every commit.
 #[derive(Default)]
-pub struct Current(RwLock<Option<Arc<GroupAssignment>>>);
+pub struct Current {
+    assignment: RwLock<Option<Arc<GroupAssignment>>>,
+    /// The number of the last tenure. It outlives a membership, as transactions do.
+    tenures: AtomicU64,
+}
 
 impl Current {
     pub fn get(&self) -> Option<Arc<GroupAssignment>> {
-        self.0.read().expect("nothing panics under this lock").clone()
+        self.assignment.read().expect("nothing panics under this lock").clone()
+    }
+
+    fn next_tenure(&self) -> Tenure {
+        Tenure(self.tenures.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn set(&self, assignment: Option<GroupAssignment>) {
-        *self.0.write().expect("nothing panics under this lock") = assignment.map(Arc::new);
+        *self.assignment.write().expect("nothing panics under this lock") =
+            assignment.map(Arc::new);
     }
 }
 
@@ -75,8 +84,8 @@ pub enum Loss {
 /// Handles shards that come and go. Called on the membership thread, which must not be blocked for
 /// longer than the group tolerates.
 pub trait Owner: Send + Sync + 'static {
-    /// The shards are ours now.
-    fn gained(&self, shards: &BTreeSet<ShardId>);
+    /// The shards are ours now, each in a tenure of its own.
+    fn gained(&self, shards: &BTreeMap<ShardId, Tenure>);
 
     /// The shards are about to move to others. Returns when none of them can commit any more, or
     /// after a bounded time.
@@ -200,7 +209,9 @@ impl<O: Owner> Membership<O> {
 
 impl<O: Owner> Callbacks<O> {
     fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) {
-        let gained = shards(partitions);
+        let tenure = |shard| (shard, self.current.next_tenure());
+        let gained: BTreeMap<ShardId, Tenure> =
+            shards(partitions).into_iter().map(tenure).collect();
         let parted = self.parted.load(Ordering::Relaxed);
         if !parted {
             let mut owned = self.owned();
@@ -217,9 +228,9 @@ impl<O: Owner> Callbacks<O> {
         }
     }
 
-    fn part(&self, owned: &BTreeSet<ShardId>, why: Loss) {
+    fn part(&self, owned: &BTreeMap<ShardId, Tenure>, why: Loss) {
         if !owned.is_empty() {
-            self.owner.losing(owned, why);
+            self.owner.losing(&owned.keys().copied().collect(), why);
         }
         self.parted.store(true, Ordering::Relaxed);
     }
@@ -247,7 +258,8 @@ impl<O: Owner> Callbacks<O> {
         if gone || native::assignment_lost(consumer) {
             self.current.set(None);
         } else {
-            let owned = self.owned().difference(lost).copied().collect();
+            let mut owned = self.owned();
+            owned.retain(|shard, _| !lost.contains(shard));
             self.publish(consumer, owned);
         }
     }
@@ -262,16 +274,17 @@ impl<O: Owner> Callbacks<O> {
         if epoch > 0 && known != Some(epoch) {
             self.publish(consumer, self.owned());
             // No callback reports being a member without shards either.
-            self.owner.gained(&BTreeSet::new());
+            self.owner.gained(&BTreeMap::new());
         }
     }
 
-    fn owned(&self) -> BTreeSet<ShardId> {
+    fn owned(&self) -> BTreeMap<ShardId, Tenure> {
         self.current.get().map(|current| current.shards.clone()).unwrap_or_default()
     }
 
-    /// shards and proof of the same generation, taken in the callback, as one value.
-    fn publish(&self, consumer: &BaseConsumer<Self>, shards: BTreeSet<ShardId>) {
+    /// shards, their tenures, and the proof of the same generation, taken in the callback, as
+    /// one value.
+    fn publish(&self, consumer: &BaseConsumer<Self>, shards: BTreeMap<ShardId, Tenure>) {
         let authority = GroupMetadata::of(consumer).filter(|group| group.generation() >= 0);
         self.current.set(authority.map(|authority| Assignment {
             generation: authority.generation(),

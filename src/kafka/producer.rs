@@ -1,7 +1,8 @@
-//! A shard's transactions on Kafka.
+//! A lane's transactions on Kafka.
 
 mod cut;
 mod fence;
+mod rounds;
 
 use std::{
     sync::Arc,
@@ -11,7 +12,8 @@ use std::{
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList, error::RDKafkaErrorCode};
 
 pub use self::cut::LetterRoom;
-pub(super) use self::fence::fence_all;
+pub(super) use self::fence::fence;
+use self::{fence::Room, rounds::Rounds};
 use super::{
     Connection, Topics,
     client::TRANSACTION_TIMEOUT,
@@ -20,7 +22,7 @@ use super::{
 };
 use rollcall_core::{
     record::{Offset, ShardId, Sink},
-    shard::{Error, Producer, Result, Transaction, check},
+    shard::{End, Error, Failed, Producer, Result, Transaction},
 };
 
 /// Timeout of every call of a commit; longer than the transaction may live on the broker.
@@ -28,83 +30,145 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 const MEETING_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The transactional producer of one shard; having one means that older owners are fenced.
-pub struct ShardProducer {
+/// The transactional producer of one lane.
+pub struct LaneProducer {
+    connection: Arc<Connection>,
+    topics: Arc<Topics>,
+    letters: Arc<LetterRoom>,
+    transactional_id: String,
+    /// `None` until it has its transactional id.
+    client: Option<TransactionClient>,
+}
+
+/// A client that has a transactional id.
+struct TransactionClient {
     native: TokenClient<NativeProducer>,
-    shard: ShardId,
-    inputs: Vec<String>,
     changelog: TopicHandle,
     completed: TopicHandle,
     overdue: TopicHandle,
     dead_letter: TopicHandle,
-    /// Maximum size of a batch of several records.
-    batch_bytes_max: usize,
-    letters: Arc<LetterRoom>,
-    /// How long the last commit took.
-    took: Duration,
 }
 
-impl ShardProducer {
-    /// Fences every older owner of the shard and settles its open transaction.
-    ///
-    /// # Errors
-    /// When Kafka does not answer or refuses.
-    pub fn fence(
-        connection: &Connection,
-        topics: &Topics,
+impl LaneProducer {
+    pub(super) fn new(
+        connection: &Arc<Connection>,
+        topics: &Arc<Topics>,
         letters: &Arc<LetterRoom>,
-        shard: ShardId,
-    ) -> Result<Self> {
-        let room = (topics.message_bytes_max, topics.batch_bytes_max);
-        let mut native = fence::create(connection, shard, room)?;
-        let changelog = native.topic(&connection.changelog());
+        lane: usize,
+    ) -> Self {
+        Self {
+            connection: Arc::clone(connection),
+            topics: Arc::clone(topics),
+            letters: Arc::clone(letters),
+            transactional_id: connection.transactional_id(lane),
+            client: None,
+        }
+    }
+
+    /// Handles the client's measurements while nothing is committed.
+    pub fn serve(&self) {
+        if let Some(client) = &self.client {
+            client.native.serve(Duration::ZERO);
+        }
+    }
+
+    /// Returns the longest time that brokers have throttled the client since the last call.
+    pub fn take_throttled(&self) -> Duration {
+        self.client.as_ref().map_or(Duration::ZERO, |client| client.native.take_throttled())
+    }
+
+    fn connect(&self) -> Result<TransactionClient> {
+        let topics = &self.topics;
+        let room = Room {
+            message: topics.message_bytes_max,
+            batch: topics.batch_bytes_max,
+            partitions: usize::try_from(topics.partitions).unwrap_or(0),
+        };
+        let mut native = fence::create(&self.connection, &self.transactional_id, room)?;
+        let changelog = native.topic(&self.connection.changelog());
         native.watch(changelog);
         let completed = native.topic(&topics.completed);
         let overdue = native.topic(&topics.overdue);
         let dead_letter = native.topic(&topics.dead_letter);
         fence::init_transactions(&mut native)?;
-        let (inputs, batch_bytes_max) = (topics.inputs.clone(), topics.batch_bytes_max);
-        let took = Duration::ZERO;
-        Ok(Self {
-            native,
-            shard,
-            inputs,
-            changelog,
-            completed,
-            overdue,
-            dead_letter,
-            batch_bytes_max,
-            letters: Arc::clone(letters),
-            took,
-        })
+        Ok(TransactionClient { native, changelog, completed, overdue, dead_letter })
     }
 
-    /// Handles the client's measurements while nothing is committed.
-    pub fn serve(&self) {
-        self.native.serve(Duration::ZERO);
+    /// The only place that decides which offsets are committed and how.
+    fn offsets(&self, parts: &[&Transaction]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for part in parts {
+            let (full, brief) = (part.metadata.to_string(), part.metadata.brief().to_string());
+            for (input, next) in &part.offsets {
+                let mut entry = list.add_partition(&self.topics.inputs[*input], part.shard.0);
+                entry.set_offset(KafkaOffset::Offset(*next)).expect("offsets are not negative");
+                entry.set_metadata(if *input == 0 { &full } else { &brief });
+            }
+        }
+        list
+    }
+}
+
+impl TransactionClient {
+    /// Commits the parts. Offsets first: a process whose shards were given to others is rejected
+    /// before it writes anything.
+    fn run(
+        &mut self,
+        parts: &[&Transaction],
+        offsets: &TopicPartitionList,
+        group: &GroupMetadata,
+        letters: &LetterRoom,
+        batch_bytes: usize,
+    ) -> std::result::Result<Vec<Option<Offset>>, Stage> {
+        let deadline = Instant::now() + COMMIT_TIMEOUT;
+        self.native.begin().map_err(Stage::Lost)?;
+        until(deadline, || self.native.send_offsets(offsets, group, COMMIT_TIMEOUT))
+            .map_err(Stage::Open)?;
+        let mut rounds = Rounds::new(parts, batch_bytes);
+        while rounds.go_on() {
+            self.produce(&mut rounds, letters).map_err(Stage::Open)?;
+            // Not left to the commit, whose own flush waits at least 100 ms.
+            self.native.flush(COMMIT_TIMEOUT).map_err(|failure| {
+                if !failure.is_secondary() {
+                    return Stage::Open(failure);
+                }
+                // Dropped records only report that they were dropped; the next call reports the
+                // cause.
+                let cause = self.native.send_offsets(offsets, group, COMMIT_TIMEOUT).err();
+                Stage::Open(cause.unwrap_or(failure))
+            })?;
+        }
+        let end = |part: &&Transaction| {
+            let last = self.native.delivered(part.shard.0).filter(|_| !part.changes.is_empty());
+            last.map(|offset| offset + 1)
+        };
+        let ends: Vec<Option<Offset>> = parts.iter().map(end).collect();
+        match until(deadline, || self.native.commit(COMMIT_TIMEOUT)) {
+            Ok(()) => Ok(ends),
+            // An abortable error means that the transaction did not commit; any other leaves the
+            // outcome unknown.
+            Err(failure) if failure.aborts => Err(Stage::Open(failure)),
+            Err(failure) => Err(Stage::Ending(failure, ends)),
+        }
     }
 
-    /// Returns the longest time that brokers have throttled the client since the last call.
-    pub fn take_throttled(&self) -> Duration {
-        self.native.take_throttled()
-    }
-
-    /// Returns how long the last commit took.
-    pub fn took(&self) -> Duration {
-        self.took
-    }
-
-    fn produce(&mut self, transaction: &Transaction) -> std::result::Result<(), Failure> {
-        let partition = transaction.shard.0;
-        self.native.produce_batch(self.changelog, partition, transaction.changes.iter())?;
-        for (number, output) in transaction.outputs.iter().enumerate() {
+    /// Queues as much as a batch of each partition takes.
+    fn produce(
+        &mut self,
+        rounds: &mut Rounds<'_>,
+        letters: &LetterRoom,
+    ) -> std::result::Result<(), Failure> {
+        rounds.changes(|shard, changes| {
+            self.native.produce_batch(self.changelog, shard.0, changes)
+        })?;
+        rounds.outputs(|number, output| {
             let (topic, partition) = match output.sink {
                 // The partition is the hash of the key, as any consumer of the topic expects.
                 Sink::Completed => (self.completed, None),
                 Sink::Overdue => (self.overdue, None),
                 Sink::DeadLetter => (self.dead_letter, None),
             };
-            let shortened = self.letters.shortened(output);
+            let shortened = letters.shortened(output);
             let output = shortened.as_ref().unwrap_or(output);
             let record = Outgoing {
                 number,
@@ -112,55 +176,8 @@ impl ShardProducer {
                 value: output.value.as_deref(),
                 timestamp_ms: output.timestamp_ms,
             };
-            self.native.produce(topic, partition, record, output.all_headers())?;
-        }
-        Ok(())
-    }
-
-    /// The only place that decides which offsets are committed and how.
-    fn offsets(&self, transaction: &Transaction) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
-        let (full, brief) =
-            (transaction.metadata.to_string(), transaction.metadata.brief().to_string());
-        for (input, next) in &transaction.offsets {
-            let mut entry = list.add_partition(&self.inputs[*input], transaction.shard.0);
-            entry.set_offset(KafkaOffset::Offset(*next)).expect("offsets are not negative");
-            entry.set_metadata(if *input == 0 { &full } else { &brief });
-        }
-        list
-    }
-
-    fn run(
-        &mut self,
-        transaction: &Transaction,
-        group: &GroupMetadata,
-    ) -> std::result::Result<Option<Offset>, Stage> {
-        let deadline = Instant::now() + COMMIT_TIMEOUT;
-        self.native.begin().map_err(Stage::Lost)?;
-        self.produce(transaction).map_err(Stage::Open)?;
-        let offsets = self.offsets(transaction);
-        let mut last = None;
-        if !(transaction.changes.is_empty() && transaction.outputs.is_empty()) {
-            // Not left to the commit, whose own flush waits at least 100 ms.
-            let delivered = self.native.flush(COMMIT_TIMEOUT).map_err(|failure| {
-                if !failure.is_secondary() {
-                    return Stage::Open(failure);
-                }
-                // Dropped records only report that they were dropped; the next call reports the
-                // cause.
-                let cause = self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT).err();
-                Stage::Open(cause.unwrap_or(failure))
-            });
-            last = delivered?;
-        }
-        until(deadline, || self.native.send_offsets(&offsets, group, COMMIT_TIMEOUT))
-            .map_err(Stage::Open)?;
-        until(deadline, || self.native.commit(COMMIT_TIMEOUT)).map_err(|failure| {
-            // An abortable error means that the transaction did not commit; any other leaves the
-            // outcome unknown.
-            if failure.aborts { Stage::Open(failure) } else { Stage::Lost(failure) }
-        })?;
-        Ok(last.map(|offset| offset + 1))
+            self.native.produce(topic, partition, record, output.all_headers())
+        })
     }
 }
 
@@ -168,55 +185,98 @@ impl ShardProducer {
 enum Stage {
     /// It is still open and can be aborted.
     Open(Failure),
-    /// Its outcome is unknown, or there is no transaction.
+    /// Its outcome is unknown. Everything was written; holds where the changes end, by part.
+    Ending(Failure, Vec<Option<Offset>>),
+    /// There is no transaction.
     Lost(Failure),
 }
 
-impl Producer for ShardProducer {
+impl Producer for LaneProducer {
     type Authority = GroupMetadata;
 
     fn commit(
         &mut self,
-        transaction: &Transaction,
+        parts: &[&Transaction],
         authority: &GroupMetadata,
-    ) -> Result<Option<Offset>> {
+    ) -> std::result::Result<Vec<Option<Offset>>, Failed> {
         // Brokers accept generation -1 from anyone.
         if authority.generation() < 0 {
-            return Err(Error::Fenced("this process is no member of the group".to_owned()));
+            let error = Error::Outdated("this process is no member of the group".to_owned());
+            return Err(Failed { error, shard: None, end: End::Aborted });
         }
-        let (given, mine) = (transaction.shard, self.shard);
-        check!(R4, given == mine, "shard {mine}'s producer has a transaction of shard {given}");
-        let begun = Instant::now();
-        let result = self.run(transaction, authority);
-        self.took = begun.elapsed();
-        let (failure, is_open) = match result {
-            Ok(next) => return Ok(next),
-            Err(Stage::Lost(failure)) => (failure, false),
-            Err(Stage::Open(failure)) => (failure, true),
+        let offsets = self.offsets(parts);
+        let Some(client) = &mut self.client else {
+            let error = Error::Interrupted("the producer is not connected".to_owned());
+            return Err(Failed { error, shard: None, end: End::Unknown(None) });
         };
-        let is_over = failure.fatal || self.native.fatal_error().is_some();
+        let begun = Instant::now();
+        let batch_bytes = self.topics.batch_bytes_max;
+        let result = client.run(parts, &offsets, authority, &self.letters, batch_bytes);
+        let (failure, is_open, ends) = match result {
+            Ok(ends) => return Ok(ends),
+            Err(Stage::Open(failure)) => (failure, true, None),
+            Err(Stage::Ending(failure, ends)) => (failure, false, Some(ends)),
+            Err(Stage::Lost(failure)) => (failure, false, None),
+        };
+        let is_over = failure.fatal || client.native.fatal_error().is_some();
         // Evaluated first: an abort that also fails would hide the cause.
-        let error = self.judge(transaction, failure, self.took);
-        let aborted = (is_open && !is_over).then(|| self.native.abort(COMMIT_TIMEOUT));
-        match (error, aborted) {
-            // Only a successful abort makes this certain.
-            (Error::Outdated(why), Some(Ok(()))) => Err(Error::Outdated(why)),
-            (Error::Outdated(_), Some(Err(abort))) => {
-                Err(self.judge(transaction, abort, begun.elapsed()))
-            }
-            (Error::Outdated(why), None) => Err(Error::Interrupted(why)),
+        let (error, shard) = self.judge(parts, failure, begun.elapsed());
+        let client = self.client.as_mut().expect("it was just used");
+        let aborts = is_open && !is_over;
+        match aborts.then(|| client.native.abort(COMMIT_TIMEOUT)) {
+            Some(Ok(())) => Err(Failed { error, shard, end: End::Aborted }),
             // A broker refuses to end a transaction that it never saw begin, or that it has ended
             // itself: the first error has the cause.
-            (error, _) => Err(error),
+            None | Some(Err(_)) => {
+                self.client = None;
+                Err(Failed { error, shard, end: End::Unknown(ends) })
+            }
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.client.is_some()
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        // The old client first: it would be fenced.
+        self.client = None;
+        self.client = Some(self.connect()?);
+        Ok(())
     }
 }
 
-impl ShardProducer {
-    /// Returns the error for a failed transaction that began `age` ago.
-    fn judge(&mut self, transaction: &Transaction, failure: Failure, age: Duration) -> Error {
-        let fatal = self.native.fatal_error();
-        let failure = Failure { topic: failure.topic.clone(), ..fatal.unwrap_or(failure) };
+impl LaneProducer {
+    /// Returns the error for a failed transaction that began `age` ago, and the shard whose part is
+    /// the cause, if it is a single one.
+    fn judge(
+        &mut self,
+        parts: &[&Transaction],
+        failure: Failure,
+        age: Duration,
+    ) -> (Error, Option<ShardId>) {
+        let fatal = self.client.as_ref().and_then(|client| client.native.fatal_error());
+        let Failure { topic, partition, record, .. } = failure.clone();
+        let failure = Failure { topic, partition, record, ..fatal.unwrap_or(failure) };
+        let part = self.part_of(parts, &failure);
+        let error = self.error(part, &failure, age);
+        // Any of the parts may have records for a partition of an output. If it does not answer,
+        // they all wait; what it rejects for good is one's own.
+        let is_shared = failure.record.is_some() && matches!(error, Error::Interrupted(_));
+        (error, part.filter(|_| !is_shared).map(|part| part.shard))
+    }
+
+    /// Returns the part that a rejected record belongs to.
+    fn part_of<'a>(&self, parts: &[&'a Transaction], failure: &Failure) -> Option<&'a Transaction> {
+        if let Some(number) = failure.record {
+            return parts.get(rounds::part_of(number)).copied();
+        }
+        let is_changelog = failure.topic.as_ref() == Some(&self.connection.changelog());
+        let partition = failure.partition.filter(|_| is_changelog)?;
+        parts.iter().find(|part| part.shard.0 == partition).copied()
+    }
+
+    fn error(&mut self, part: Option<&Transaction>, failure: &Failure, age: Duration) -> Error {
         let (code, topic) = (failure.code, failure.topic.as_deref());
         let expires = code == RDKafkaErrorCode::InvalidTransactionalState
             || refusal::class(code) == Class::Fenced;
@@ -231,13 +291,17 @@ impl ShardProducer {
         }
         if code == RDKafkaErrorCode::MessageTimedOut
             && let Some(name) = topic
-            && let Err(found) = self.native.find_topic(name, MEETING_TIMEOUT)
+            && let Some(client) = &mut self.client
+            && let Err(found) = client.native.find_topic(name, MEETING_TIMEOUT)
             && refusal::class(found.code) == Class::Stopped
         {
             return refusal::error(found.code, topic, &failure.to_string());
         }
-        if refusal::is_size(code) && self.is_alone(transaction, &failure) {
-            if self.letters.refused(transaction, &failure) {
+        if let Some(part) = part
+            && refusal::is_size(code)
+            && self.is_alone(part, failure)
+        {
+            if self.letters.refused(part, failure) {
                 return Error::Interrupted(format!(
                     "a dead letter is larger than its topic takes, and is cut: {failure}"
                 ));
@@ -250,17 +314,17 @@ impl ShardProducer {
     /// Returns whether a single record is too large, as opposed to a batch of several.
     fn is_alone(&self, transaction: &Transaction, failure: &Failure) -> bool {
         let outputs = &transaction.outputs;
-        match failure.record.and_then(|number| outputs.get(number)) {
+        match rounds::output_of(transaction, failure) {
             // The client rejects records one by one.
             _ if !failure.aborts => true,
             Some(output) => {
                 let of_topic = outputs.iter().filter(|other| other.sink == output.sink);
-                output.bytes() > self.batch_bytes_max || of_topic.count() == 1
+                output.bytes() > self.topics.batch_bytes_max || of_topic.count() == 1
             }
             None => {
                 let mut rows = transaction.changes.iter();
                 rows.len() == 1
-                    || rows.any(|(key, row)| key.len() + row.len() > self.batch_bytes_max)
+                    || rows.any(|(key, row)| key.len() + row.len() > self.topics.batch_bytes_max)
             }
         }
     }

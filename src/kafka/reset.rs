@@ -4,10 +4,13 @@
 //! either the complete state, a state on which a worker refuses to run, or nothing. Ban: inputs and
 //! outputs are never touched.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::Consumer,
     error::{KafkaError, RDKafkaErrorCode},
+    topic_partition_list::TopicPartitionListElem,
 };
 
 use super::{
@@ -18,8 +21,11 @@ use super::{
 };
 use rollcall_core::{
     record::ShardId,
-    shard::{Error, Result},
+    shard::{Error, Metadata, Result},
 };
+
+/// How long brokers may take to end transactions: their timeout, and the interval of the check.
+const TRANSACTIONS_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// What a reset deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +35,8 @@ pub struct Remains {
     pub changelog: Option<Changelog>,
     /// The number of partitions of each input that have committed offsets, if any do.
     pub offsets: Vec<(String, usize)>,
-    /// Maximum number of shards.
-    pub shards: i32,
+    /// The transactional ids that may have left a transaction open.
+    pub owners: BTreeSet<String>,
 }
 
 /// An existing changelog topic.
@@ -66,23 +72,40 @@ pub fn remains(connection: &Connection, inputs: &[String]) -> Result<Remains> {
     };
     let there = inputs.iter().filter_map(|input| Some((input.as_str(), *counts.get(input)?)));
     let there: Vec<_> = there.collect();
-    let sharded = there.iter().map(|(_, partitions)| *partitions);
-    let shards = sharded.chain(changelog.iter().map(|changelog| changelog.partitions)).max();
-    let offsets = committed(connection, &there)?;
-    Ok(Remains { cluster_id, changelog, offsets, shards: shards.unwrap_or_default() })
+    let found = committed(connection, &there, "read_uncommitted", TIMEOUT)?;
+    let count = |input: &str| {
+        let of_input = found.elements_for_topic(input).into_iter();
+        of_input.filter(|entry| matches!(entry.offset(), Offset::Offset(_))).count()
+    };
+    let counts = there.iter().map(|(input, _)| ((*input).to_owned(), count(input)));
+    let offsets = counts.filter(|(_, partitions)| *partitions > 0).collect();
+    let first = found.elements_for_topic(inputs.first().map_or("", String::as_str));
+    let owners = first.iter().map(|entry| owner(connection, entry)).collect();
+    Ok(Remains { cluster_id, changelog, offsets, owners })
+}
+
+/// Returns the transactional id under which a partition's offset was committed.
+fn owner(connection: &Connection, entry: &TopicPartitionListElem<'_>) -> String {
+    let metadata: Metadata = entry.metadata().parse().unwrap_or_default();
+    let shard = ShardId(entry.partition());
+    metadata.owner.unwrap_or_else(|| connection.former_transactional_id(shard))
 }
 
 /// Deletes what remains of the reconciliation in Kafka.
 ///
 /// # Errors
 /// As for [`remains`]. A reset that failed half-way is finished by the next one.
-pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
+pub async fn reset(connection: &Connection, inputs: &[String], remains: &Remains) -> Result<()> {
     let admin = Admin::connect(connection)?;
     admin.refuse_members(&connection.group)?;
-    // A transaction that is still open could bring offsets back.
-    for shard in 0..remains.shards {
-        producer::fence_all(connection, ShardId(shard))?;
+    // A transaction that is still open could bring offsets back. Most name their owner, and the
+    // brokers end all others after a while.
+    for owner in &remains.owners {
+        producer::fence(connection, owner)?;
     }
+    let counts = admin.partition_counts()?;
+    let there = inputs.iter().filter_map(|input| Some((input.as_str(), *counts.get(input)?)));
+    committed(connection, &there.collect::<Vec<_>>(), "read_committed", TRANSACTIONS_TIMEOUT)?;
     // The changelog first: offsets without it are rejected by every worker. Rows without offsets
     // would be taken for the rows of a replay.
     if let Some(changelog) = &remains.changelog {
@@ -91,26 +114,25 @@ pub async fn reset(connection: &Connection, remains: &Remains) -> Result<()> {
     admin.delete_group(&connection.group).await
 }
 
-/// Counts partitions with offsets, without waiting for open transactions.
-fn committed(connection: &Connection, inputs: &[(&str, i32)]) -> Result<Vec<(String, usize)>> {
+/// Returns the offsets that are committed for the inputs.
+fn committed(
+    connection: &Connection,
+    inputs: &[(&str, i32)],
+    isolation_level: &str,
+    timeout: Duration,
+) -> Result<TopicPartitionList> {
     let mut config = connection.reader();
-    config.set("isolation.level", "read_uncommitted");
+    config.set("isolation.level", isolation_level);
     let consumer = connection.consumer(&config, Context::default())?;
     let mut wanted = TopicPartitionList::new();
     for (input, partitions) in inputs {
         wanted.add_partition_range(input, 0, partitions - 1);
     }
     if inputs.is_empty() {
-        return Ok(Vec::new());
+        return Ok(wanted);
     }
     let refused = |error: KafkaError| refusal("committed offsets", error.rdkafka_error_code());
-    let found = consumer.committed_offsets(wanted, TIMEOUT).map_err(refused)?;
-    let count = |input: &str| {
-        let of_input = found.elements_for_topic(input).into_iter();
-        of_input.filter(|entry| matches!(entry.offset(), Offset::Offset(_))).count()
-    };
-    let counts = inputs.iter().map(|(input, _)| ((*input).to_owned(), count(input)));
-    Ok(counts.filter(|(_, partitions)| *partitions > 0).collect())
+    consumer.committed_offsets(wanted, timeout).map_err(refused)
 }
 
 impl Admin {

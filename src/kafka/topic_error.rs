@@ -58,6 +58,7 @@ impl From<Error> for TopicError {
             Error::Misconfigured(_) => "Misconfigured",
             Error::Fenced(_)
             | Error::Outdated(_)
+            | Error::Aborted(_)
             | Error::Oversized(_)
             | Error::Corrupt(_)
             | Error::Violated { .. }

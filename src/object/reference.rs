@@ -44,7 +44,7 @@ Notation:
 
 `metadata.name` has at most 52 characters of `a-z`, `0-9` and `-`, and begins with a letter. It is
 the consumer group unless `spec.kafka.groupId` says otherwise. The names of the changelog topic,
-`<group>-changelog`, and the transactional ids, `<group>-<partition>`, are derived from the group;
+`<group>-changelog`, and the transactional ids, `<group>-<instance>-<lane>`, begin with the group;
 the administrator of the Kafka cluster has to allow these names.
 
 The object never contains secrets. In Kubernetes it names Secrets, which are mounted below

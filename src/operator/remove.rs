@@ -77,7 +77,7 @@ pub async fn remove(cluster: &Cluster, object: &Validated, secrets: &[Content]) 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| Error::Start(error.to_string()))?;
         let remains = rollcall_kafka::remains(&connection, &inputs)?;
-        runtime.block_on(rollcall_kafka::reset(&connection, &remains))?;
+        runtime.block_on(rollcall_kafka::reset(&connection, &inputs, &remains))?;
         Ok(Removal::Done)
     });
     reset.await.map_err(|error| Error::Start(format!("the deletion panicked: {error}")))?

@@ -4,22 +4,24 @@ use std::sync::{Arc, MutexGuard};
 
 use super::{
     Situation, Stage, World,
-    kafka::{Decision, MemberId, Message, Offsets, Place, ProducerId, Refusal, Topic},
-    world::Request,
+    kafka::{MemberId, Offsets, Place, ProducerId, Refusal, Topic},
 };
 use rollcall_core::{
     record::{Offset, ShardId},
     shard::{
-        self, Batch, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Result,
-        Transaction, row_of,
+        self, Bounds, Change, ChangelogReader, CommittedOffset, Error, InputLog, Result,
+        Transaction, Wait,
     },
 };
 
-/// Why a shard stops whose output rejects everything.
-pub const OUTPUT_REFUSES: &str = "an output refuses a record";
-
 /// Turns that a client waits for a transaction to end before it gives up.
 const TIMEOUT_TURNS: usize = 60;
+/// The same, when it does not know yet whether there is one that must be ended.
+const PATIENCE_TURNS: usize = 6;
+/// The first transactional id of lanes; those below belong to the shards of older versions.
+pub const LANES: u32 = 100;
+/// The most lanes that a process can have.
+const LANES_MAX: u32 = 4;
 
 /// A broker's answer.
 pub type Answer<T> = std::result::Result<T, Refusal>;
@@ -40,22 +42,37 @@ pub struct Client {
 
 impl Client {
     /// Takes a turn for a call to a broker, which may fail.
-    fn call(&self) -> Result<MutexGuard<'_, World>> {
+    pub(super) fn call(&self) -> Result<MutexGuard<'_, World>> {
         let mut world = self.stage.turn(self.process);
         world.reach_broker()?;
         Ok(world)
     }
 
-    /// Repeats a query while a transaction is ending, up to a limit.
-    fn patiently<T>(&self, mut ask: impl FnMut(&mut World) -> Answer<T>) -> Result<T> {
-        for _ in 0..TIMEOUT_TURNS {
+    /// Repeats a query while a transaction is ending; `None` if that takes more than `turns`.
+    fn within<T>(
+        &self,
+        turns: usize,
+        mut ask: impl FnMut(&mut World) -> Answer<T>,
+    ) -> Result<Option<T>> {
+        for _ in 0..turns {
             let mut world = self.call()?;
             match ask(&mut world) {
                 Err(Refusal::Busy) => {}
-                answer => return answer.map_err(error),
+                answer => return answer.map(Some).map_err(error),
             }
         }
-        Err(Error::Interrupted("a transaction does not end".to_owned()))
+        Ok(None)
+    }
+
+    /// Repeats a query while a transaction is ending, up to a limit.
+    pub(super) fn patiently<T>(&self, ask: impl FnMut(&mut World) -> Answer<T>) -> Result<T> {
+        let answer = self.within(TIMEOUT_TURNS, ask)?;
+        answer.ok_or_else(|| Error::Interrupted("a transaction does not end".to_owned()))
+    }
+
+    /// Takes over a transactional id; returns the new epoch.
+    pub(super) fn init(&self, id: ProducerId) -> Result<u32> {
+        self.patiently(|world| world.cluster.init(id))
     }
 
     /// Commits a transaction's offsets outside of it, which no shard should do.
@@ -76,25 +93,63 @@ impl Client {
         let (member, _) = group.members().find(|(_, process)| *process == self.process)?;
         Some(Authority { member, generation: group.generation() })
     }
+
+    /// Returns whether the process is of an older version, with a transactional id for each shard.
+    pub fn is_former(&self) -> bool {
+        self.stage.world().processes[self.process].is_former
+    }
 }
 
 impl shard::Broker for Client {
-    type Producer = Producer;
     type Changelog = Changelog;
 
-    fn fence(&self, shard: ShardId) -> Result<Producer> {
-        let id = producer_of(shard);
-        let epoch = self.patiently(|world| world.cluster.init(id))?;
-        self.stage.world().tell(|| format!("p{} owns {shard} in epoch {epoch}", self.process));
-        Ok(Producer { client: self.clone(), id, epoch })
+    fn committed(
+        &self,
+        shard: ShardId,
+        wait: Wait,
+    ) -> Result<Option<Vec<Option<CommittedOffset>>>> {
+        if self.is_former() {
+            if wait == Wait::Short {
+                self.fence(&self.former_id(shard))?;
+            }
+            let all =
+                |world: &mut World| world.cluster.group.stable(shard, 0, world.setting.inputs());
+            return self.within(TIMEOUT_TURNS, all);
+        }
+        let turns = match wait {
+            Wait::Short => PATIENCE_TURNS,
+            Wait::Long => TIMEOUT_TURNS,
+        };
+        let rest = |world: &mut World| world.cluster.group.stable(shard, 1, world.setting.inputs());
+        let Some(rest) = self.within(turns, rest)? else { return Ok(None) };
+        let mut world = self.call()?;
+        if world.cluster.group.holds(shard, 0) {
+            world.seen.count(Situation::ClaimPassed);
+        }
+        let first = world.cluster.group.last(shard, 0);
+        Ok(Some([vec![first], rest].concat()))
     }
 
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        self.patiently(|world| {
-            let epoch = world.cluster.epoch(producer_of(shard));
-            world.located.insert((self.process, shard), epoch);
-            world.cluster.committed(shard, world.setting.inputs())
-        })
+    fn last_committed(&self, shard: ShardId) -> Result<Option<CommittedOffset>> {
+        Ok(self.call()?.cluster.group.last(shard, 0))
+    }
+
+    fn is_ours(&self, transactional_id: &str) -> bool {
+        let lanes = self.stage.world().processes[self.process].lanes;
+        (0..lanes).any(|lane| transactional_id_of(self.process, lane) == transactional_id)
+    }
+
+    fn fence(&self, transactional_id: &str) -> Result<()> {
+        let id = ProducerId(transactional_id.parse().expect("ids of the simulator are numbers"));
+        let epoch = self.init(id)?;
+        let mut world = self.stage.world();
+        world.tell(|| format!("p{} fences {id:?}: epoch {epoch}", self.process));
+        world.note_fenced(self.process, id, epoch);
+        Ok(())
+    }
+
+    fn former_id(&self, shard: ShardId) -> String {
+        former_id_of(shard).0.to_string()
     }
 
     fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
@@ -110,122 +165,6 @@ impl shard::Broker for Client {
     fn changelog(&self, shard: ShardId) -> Result<Changelog> {
         drop(self.call()?);
         Ok(Changelog { client: self.clone(), shard, position: 0 })
-    }
-}
-
-/// A shard's transactional producer: one owner epoch.
-pub struct Producer {
-    client: Client,
-    id: ProducerId,
-    epoch: u32,
-}
-
-impl shard::Producer for Producer {
-    type Authority = Authority;
-
-    fn commit(
-        &mut self,
-        transaction: &Transaction,
-        authority: &Authority,
-    ) -> Result<Option<Offset>> {
-        let changelog_end = self.write_changes(transaction.shard, &transaction.changes)?;
-        self.check(transaction)?;
-        for output in &transaction.outputs {
-            let place = Place { topic: output.sink.into(), shard: transaction.shard };
-            self.produce(place, &output.into())?;
-        }
-        let held = self.send_offsets(transaction, *authority);
-        if let Err(Error::Outdated(why)) = held {
-            self.end(Decision::Abort)?;
-            return Err(Error::Outdated(why));
-        }
-        held?;
-        self.end(Decision::Commit)?;
-        Ok(changelog_end)
-    }
-}
-
-impl Producer {
-    fn owner(&self) -> (ProducerId, u32) {
-        (self.id, self.epoch)
-    }
-
-    /// Rejects, after part of it has been written, a transaction that is larger than the brokers
-    /// accept, or that has a record for an output which rejects everything.
-    fn check(&self, transaction: &Transaction) -> Result<()> {
-        let records = transaction.size().records;
-        let mut world = self.client.stage.world();
-        let is_refused = |refuses: Place| {
-            let mut topics = transaction.outputs.iter().map(|output| output.sink.into());
-            refuses.shard == transaction.shard && topics.any(|topic: Topic| topic == refuses.topic)
-        };
-        let error = if world.setting.transaction_room.is_some_and(|room| records > room) {
-            world.seen.count(Situation::Oversized);
-            Error::Oversized(format!("{records} records"))
-        } else if world.refuses.is_some_and(is_refused) {
-            Error::Misconfigured(OUTPUT_REFUSES.to_owned())
-        } else {
-            return Ok(());
-        };
-        drop(world);
-        self.end(Decision::Abort)?;
-        Err(error)
-    }
-
-    fn write_changes(&self, shard: ShardId, changes: &Batch) -> Result<Option<Offset>> {
-        let mut end = None;
-        for (key, value) in changes.iter() {
-            let message = Message {
-                key: Some(key.to_vec()),
-                value: row_of(value).map(<[u8]>::to_vec),
-                timestamp_ms: 0,
-                headers: Vec::new(),
-            };
-            let place = Place { topic: Topic::Changelog, shard };
-            end = Some(self.produce(place, &message)? + 1);
-        }
-        Ok(end)
-    }
-
-    fn produce(&self, place: Place, message: &Message) -> Result<Offset> {
-        self.client.patiently(|world| {
-            let now_ms = world.now_ms;
-            if place.topic == Topic::Changelog && !world.cluster.group.has_offsets(place.shard) {
-                world.fail(format!("rows of {} are written before any offset", place.shard));
-            }
-            world.cluster.produce(self.owner(), place, message.clone(), now_ms)
-        })
-    }
-
-    fn send_offsets(&self, transaction: &Transaction, authority: Authority) -> Result<()> {
-        let proof = (authority.member, authority.generation);
-        self.client.patiently(|world| {
-            let now_ms = world.now_ms;
-            let offsets = offsets(transaction);
-            world.cluster.send_offsets(self.owner(), proof, offsets, now_ms)?;
-            world.judge_authority(transaction.shard, authority);
-            Ok(())
-        })
-    }
-
-    fn end(&self, decision: Decision) -> Result<()> {
-        let mut world = self.client.call()?;
-        let lost = world.setting.faults.lost_answer;
-        let lost = world.happens(lost);
-        let process = self.client.process;
-        if lost && world.random.chance(600) {
-            let steps = world.random.chance(500).then(|| world.random.between(5, 200));
-            world.lose_request(Request { process, owner: self.owner(), decision }, steps);
-            return Err(Error::Interrupted("no answer".to_owned()));
-        }
-        let request = Request { process, owner: self.owner(), decision };
-        world.end_transaction(request).map_err(error)?;
-        if lost {
-            world.seen.count(Situation::AnswerLost);
-            world.tell(|| format!("the answer to p{process} is lost"));
-            return Err(Error::Interrupted("no answer".to_owned()));
-        }
-        Ok(())
     }
 }
 
@@ -287,12 +226,24 @@ impl ChangelogReader for Changelog {
     }
 }
 
-/// Returns the transactional id of a shard.
-pub fn producer_of(shard: ShardId) -> ProducerId {
+/// Returns the number of a lane's transactional id.
+pub fn lane_id_of(process: usize, lane: usize) -> ProducerId {
+    let number = |n: usize| u32::try_from(n).expect("there are few");
+    ProducerId(LANES + number(process) * LANES_MAX + number(lane))
+}
+
+/// Returns the transactional id of a lane.
+pub fn transactional_id_of(process: usize, lane: usize) -> String {
+    lane_id_of(process, lane).0.to_string()
+}
+
+/// Returns the number of the transactional id that older versions use for a shard.
+pub fn former_id_of(shard: ShardId) -> ProducerId {
     ProducerId(u32::try_from(shard.0).expect("shards are numbered from 0"))
 }
 
-fn offsets(transaction: &Transaction) -> Offsets {
+/// Returns what a transaction commits for its shard's inputs.
+pub(super) fn offsets(transaction: &Transaction) -> Offsets {
     let offset = |&(input, next)| {
         let metadata = &transaction.metadata;
         let metadata = if input == 0 { metadata.clone() } else { metadata.brief() };
@@ -301,7 +252,7 @@ fn offsets(transaction: &Transaction) -> Offsets {
     transaction.offsets.iter().map(offset).collect()
 }
 
-fn error(refusal: Refusal) -> Error {
+pub(super) fn error(refusal: Refusal) -> Error {
     match refusal {
         Refusal::Fenced => Error::Fenced("its epoch is old".to_owned()),
         Refusal::Busy => Error::Interrupted("a transaction does not end".to_owned()),

@@ -25,6 +25,7 @@ mod oracle;
 mod partitions;
 mod plan;
 mod process;
+mod producer;
 mod random;
 mod schedule;
 mod setting;
@@ -34,6 +35,7 @@ mod wiring;
 mod workload;
 mod world;
 
+#[cfg(test)]
 #[cfg(test)]
 mod planted;
 #[cfg(test)]

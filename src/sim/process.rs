@@ -6,21 +6,29 @@
 //!
 //! [`owner`]: rollcall_core::owner
 
+mod lane;
 mod opening;
 mod running;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
-use self::running::{Job, Open, now};
-use super::{Client, Situation, Wiring, World, client::Authority, disk::Disk, kafka::MemberId};
+use self::{
+    lane::{Job, Landing, Lane, Part},
+    running::{Open, now},
+};
+use super::{
+    Client, Situation, Wiring, World,
+    client::{Authority, transactional_id_of},
+    disk::Disk,
+    kafka::MemberId,
+};
 use rollcall_core::{
-    owner::{Cause, Due, Ended, Left, Next, Now, Opened, Release, Shards},
+    owner::{Cause, Left, Next, Now, Opened, Release, Shards, Stay},
     record::ShardId,
-    shard::{Assignment, Committed, Error, Result, Running},
+    shard::{Assignment, Error, Result, Running, Tenure},
 };
 
 /// A worker process, from its start to its end.
@@ -29,18 +37,23 @@ pub struct Process<'w, W: Wiring> {
     client: Client,
     member: MemberId,
     assignment: Assignment<Authority>,
+    /// The number of the last tenure.
+    tenures: u64,
     shards: Shards,
+    lanes: Vec<Lane<W>>,
     /// Openings that have ended, which the process has not noticed yet.
-    arriving: Vec<Arriving<W>>,
+    arriving: Vec<Arriving>,
     /// The shards that run, including those that are being given up.
-    open: BTreeMap<ShardId, Open<W>>,
-    /// The jobs of the committers, including those of shards that were dropped.
+    open: BTreeMap<ShardId, Open>,
+    /// Transactions under way, including those of shards that were dropped.
     jobs: Vec<Job<W>>,
+    /// Spills under way.
+    landings: Vec<Landing>,
 }
 
-struct Arriving<W: Wiring> {
+struct Arriving {
     next: Next,
-    result: Result<(Running<Disk>, W::Producer)>,
+    result: Result<Running<Disk>>,
 }
 
 /// Whether there was something to do. Of several, the maximum counts.
@@ -55,11 +68,22 @@ enum Found {
 impl<'w, W: Wiring> Process<'w, W> {
     /// Starts the process; it never returns.
     pub fn run(wiring: &'w W, client: Client) {
-        client.stage.world().left.retain(|(process, _)| *process != client.process);
+        let lanes = client.stage.world().is_born(client.process);
         let member = join(&client);
-        let (assignment, shards) = (nothing(member), Shards::default());
-        let (arriving, open, jobs) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let mut process = Self { wiring, client, member, assignment, shards, arriving, open, jobs };
+        let lanes = (0..lanes).map(|lane| Lane::new(wiring, &client, lane)).collect();
+        let mut process = Self {
+            wiring,
+            client,
+            member,
+            assignment: nothing(member),
+            tenures: 0,
+            shards: Shards::default(),
+            lanes,
+            arriving: Vec::new(),
+            open: BTreeMap::new(),
+            jobs: Vec::new(),
+            landings: Vec::new(),
+        };
         loop {
             process.turn();
         }
@@ -83,6 +107,8 @@ impl<'w, W: Wiring> Process<'w, W> {
                 found = found.max(Found::Unknown);
             }
         }
+        found = found.max(self.give_up_stuck());
+        found = found.max(self.send());
         found = found.max(self.serve_commits());
         let mut world = self.client.stage.turn(self.client.process);
         if world.cluster.group.generation() != self.assignment.generation {
@@ -115,7 +141,7 @@ impl<'w, W: Wiring> Process<'w, W> {
         };
         let Some(assigned) = assigned else {
             // The session has ended: another process may have the shards already.
-            let lost = std::mem::take(&mut self.assignment.shards);
+            let lost = std::mem::take(&mut self.assignment.shards).into_keys().collect();
             self.give_up(&lost);
             self.member = join(&self.client);
             self.assignment = nothing(self.member);
@@ -124,16 +150,20 @@ impl<'w, W: Wiring> Process<'w, W> {
         if assigned.generation == self.assignment.generation {
             return Found::Nothing;
         }
-        let held = &self.assignment.shards;
+        let held: BTreeSet<ShardId> = self.assignment.shards.keys().copied().collect();
         let lost: BTreeSet<ShardId> = held.difference(&assigned.shards).copied().collect();
-        let gained = assigned.shards.difference(held).copied().collect();
         self.give_up(&lost);
+        let mut shards = self.assignment.shards.clone();
+        shards.retain(|shard, _| !lost.contains(shard));
+        let mut gained = BTreeMap::new();
+        for &shard in assigned.shards.difference(&held) {
+            self.tenures += 1;
+            gained.insert(shard, Tenure(self.tenures));
+        }
+        shards.extend(&gained);
         let authority = Authority { member: self.member, generation: assigned.generation };
-        self.assignment = Assignment {
-            generation: assigned.generation,
-            shards: assigned.shards,
-            authority: Arc::new(authority),
-        };
+        let authority = Arc::new(authority);
+        self.assignment = Assignment { generation: assigned.generation, shards, authority };
         self.shards.gained(&gained);
         let mut world = self.client.stage.turn(self.client.process);
         world.cluster.group.gave_up(self.member, &lost);
@@ -152,30 +182,22 @@ impl<'w, W: Wiring> Process<'w, W> {
             self.wind_up(shard);
         }
         while lost.iter().any(|shard| self.open.contains_key(shard)) {
-            if !self.does(900) {
+            if !self.does(self.wiring.waits_for_release()) {
                 self.client.stage.world().seen.count(Situation::ReleasedLate);
                 break;
             }
             drop(self.client.stage.turn(self.client.process));
+            self.send();
             self.serve_commits();
         }
     }
 
-    /// Commits what a shard being given up still holds, then drops it.
+    /// Lets a shard that is being given up commit what it still holds, or drops it.
     fn wind_up(&mut self, shard: ShardId) {
         let Some(open) = self.open.get_mut(&shard) else { return };
         let leaves = match self.wiring.release(&mut open.cycle) {
-            Release::Commit => match open.take(&self.client) {
-                Ok(Some(job)) => {
-                    self.jobs.push(job);
-                    false
-                }
-                Ok(None) => true,
-                Err(error) => {
-                    self.client.stage.world().fail(error.to_string());
-                    true
-                }
-            },
+            // A claim would say that this process owns it.
+            Release::Commit => open.running.is_claiming() || !open.running.has_work(),
             Release::Wait => false,
             Release::Leave => true,
         };
@@ -186,11 +208,14 @@ impl<'w, W: Wiring> Process<'w, W> {
 
     /// Drops a shard that was given up: nothing of it is committed any more (O-2).
     fn leave(&mut self, shard: ShardId) {
-        let Some(open) = self.open.remove(&shard) else { return };
+        let Some(mut open) = self.open.remove(&shard) else { return };
         let mut world = self.client.stage.world();
         world.left.insert((self.client.process, open.cycle.stay()));
         drop(world);
-        open.close(&self.client, &mut self.jobs, self.wiring);
+        self.resurrect(&mut open);
+        let stay = open.cycle.stay();
+        open.close(&self.client);
+        self.closed(shard, stay);
     }
 
     /// Takes in opened shards, and opens what is due.
@@ -214,16 +239,44 @@ impl<'w, W: Wiring> Process<'w, W> {
         if self.shards.is_incomplete() { found.max(Found::Unknown) } else { found }
     }
 
-    fn open_shard(&self, next: Next) -> Result<(Running<Disk>, W::Producer)> {
-        let shard = next.shard;
-        // A process opens a store only once at a time.
-        if self.open.contains_key(&shard) || self.jobs.iter().any(|job| job.shard == shard) {
-            return Err(Error::Interrupted("the store is still in use".to_owned()));
+    fn open_shard(&mut self, next: Next) -> Result<Running<Disk>> {
+        let (shard, process) = (next.shard, self.client.process);
+        if self.open.contains_key(&shard) {
+            let mut world = self.client.stage.world();
+            world.fail(format!("O-1: p{process} opens {shard} while it has it open"));
         }
-        opening::open(self.wiring, &self.client, next)
+        self.make_ready()?;
+        let owner = transactional_id_of(self.client.process, self.lane_of(shard));
+        opening::open(self.wiring, &self.client, next, &owner)
     }
 
-    fn opened(&mut self, Arriving { next, result }: Arriving<W>) {
+    /// Records that a stay has ended, once nothing of it is under way any more. What a producer
+    /// sends that has been replaced is settled by its successor.
+    fn closed(&mut self, shard: ShardId, stay: Stay) {
+        let is_part = |part: &Part| part.stay == stay;
+        let mut jobs = self.jobs.iter().filter(|job| !job.is_retired);
+        let is_under_way = jobs.any(|job| job.parts.iter().any(is_part))
+            || self.landings.iter().any(|landing| is_part(&landing.part))
+            || self.open.get(&shard).is_some_and(|open| open.cycle.stay() == stay);
+        if !is_under_way || self.wiring.hurries() {
+            self.shards.closed(shard, stay);
+        }
+    }
+
+    /// A planted fault: sends a rejected part again although its shard was dropped.
+    fn resurrect(&mut self, open: &mut Open) {
+        let (lane, now) = (self.lane_of(open.running.id()), self.now());
+        if self.wiring.resurrects()
+            && let Some(part) = open.refused.take()
+            && let Some(producer) = self.lanes[lane].producer.take_if(|_| true)
+        {
+            self.lanes[lane].lane.sent(now);
+            let parts = vec![part];
+            self.jobs.push(Job { lane, parts, producer, is_retired: false, attempt: None });
+        }
+    }
+
+    fn opened(&mut self, Arriving { next, result }: Arriving) {
         let Next { shard, stay, .. } = next;
         let (outcome, now) = (result.as_ref().map(|_| ()), self.now());
         match self.wiring.opened(&mut self.shards, (shard, stay), outcome, now) {
@@ -238,8 +291,8 @@ impl<'w, W: Wiring> Process<'w, W> {
                 }
             }
             Opened::Run(standing) => {
-                let Ok((running, producer)) = result else { return };
-                let open = Open::new(stay, running, producer, &standing, self.wiring, now);
+                let Ok(running) = result else { return };
+                let open = Open::new(stay, running, standing.pace, now);
                 let is_known = self.shards.stay_of(shard) == Some(stay);
                 if self.open.insert(shard, open).is_some() || !is_known {
                     let mut world = self.client.stage.world();
@@ -248,6 +301,7 @@ impl<'w, W: Wiring> Process<'w, W> {
                         self.client.process
                     ));
                 }
+                self.pace_shard(shard);
             }
         }
     }
@@ -260,108 +314,19 @@ impl<'w, W: Wiring> Process<'w, W> {
         let found = open.fetch(&self.client, self.wiring)?;
         open.tick(&self.client)?;
         open.audit(&self.client)?;
-        let has_work = open.has_work();
-        let now = now(&self.client.stage.world());
-        // A commit that has ended is no longer stuck: the real worker notices its end at once.
-        let stay = open.cycle.stay();
-        let has_ended = self.jobs.iter().any(|job| job.stay == stay && job.result.is_some());
-        let due = if has_ended { Due::Nothing } else { open.cycle.due(now) };
-        match due {
-            Due::Nothing => {}
-            Due::Again => self.jobs.extend(open.refused.take()),
-            Due::Abandoned | Due::Stuck => {
-                self.client.stage.world().seen.count(Situation::Stuck);
-                let error = Error::Interrupted("a commit does not end".to_owned());
-                self.drop_shard(shard, &error, Cause::Commit);
-                return Ok(Found::Work);
-            }
-        }
-        if open.cycle.may_commit() && does(&mut self.client.stage.world(), 500) {
-            self.jobs.extend(open.take(&self.client)?);
-        }
-        Ok(if has_work { Found::Work } else { found })
-    }
-
-    /// The committers: runs some commits, and hands back some that have ended.
-    fn serve_commits(&mut self) -> Found {
-        let found = if self.jobs.is_empty() { Found::Nothing } else { Found::Work };
-        for mut job in std::mem::take(&mut self.jobs) {
-            if !self.does(600) {
-                self.jobs.push(job);
-            } else if job.result.is_none() {
-                job.result = Some(self.commit(&mut job));
-                self.jobs.push(job);
-            } else {
-                self.committed(job);
-            }
-        }
-        found
-    }
-
-    /// Commits under the newest assignment if it contains the shard.
-    fn commit(&self, job: &mut Job<W>) -> Result<Committed> {
-        let process = self.client.process;
-        {
-            let mut world = self.client.stage.world();
-            if world.left.contains(&(process, job.stay)) {
-                world.fail(format!("O-2: p{process} commits for {} after its release", job.shard));
-            }
-        }
-        let held = self.assignment.authority_for(job.shard).copied();
-        let Some(authority) = self.wiring.authority(&self.client, held) else {
-            return Err(Error::Outdated("the group has not given us the shard".to_owned()));
-        };
-        let disk = Disk::new(Arc::clone(&self.client.stage), process, job.shard);
-        self.wiring.commit(&self.client, &mut job.commit, &mut job.producer, &disk, &authority)
-    }
-
-    fn committed(&mut self, mut job: Job<W>) {
-        let (shard, now) = (job.shard, self.now());
-        let Some(open) = self.open.get_mut(&shard) else { return };
-        let result = job.result.take().expect("it has ended");
-        let size = job.commit.transaction.size();
-        match self.wiring.ended(&mut open.cycle, job.stay, result.as_ref().map(|_| ()), now) {
-            Ended::Committed { first } => {
-                if let Err(error) = result.and_then(|done| open.running.committed(done)) {
-                    return self.drop_shard(shard, &error, Cause::Other);
-                }
-                if job.was_refused {
-                    self.client.stage.world().seen.count(Situation::CommittedAtLast);
-                }
-                open.paced(|pace| pace.committed(size, Duration::ZERO), &self.client);
-                open.producer = Some(job.producer);
-                let winds_up = !open.cycle.processes();
-                if first {
-                    self.shards.committed(shard, job.stay, now);
-                }
-                if winds_up {
-                    self.wind_up(shard);
-                }
-            }
-            Ended::Refused => {
-                self.client.stage.world().seen.count(Situation::Refused);
-                job.was_refused = true;
-                open.refused = Some(job);
-            }
-            Ended::Left => self.leave(shard),
-            Ended::Failed => {
-                let Err(error) = result else { return };
-                if matches!(error, Error::Oversized(_)) && self.wiring.shrinks() {
-                    open.pace.refused(size, Duration::ZERO);
-                }
-                self.drop_shard(shard, &error, Cause::Commit);
-            }
-            Ended::Stale => {}
-        }
+        Ok(if open.has_work() { Found::Work } else { found })
     }
 
     /// Drops a shard that has failed; it is opened again.
     fn drop_shard(&mut self, shard: ShardId, error: &Error, cause: Cause) {
         self.note(shard, error);
-        let Some(open) = self.open.remove(&shard) else { return };
+        let Some(mut open) = self.open.remove(&shard) else { return };
         let left = Left { pace: open.pace, cause };
         self.shards.dropped(shard, open.cycle.stay(), error, &left, self.now());
-        open.close(&self.client, &mut self.jobs, self.wiring);
+        self.resurrect(&mut open);
+        let stay = open.cycle.stay();
+        open.close(&self.client);
+        self.closed(shard, stay);
     }
 
     /// Records a failure.
@@ -374,7 +339,7 @@ impl<'w, W: Wiring> Process<'w, W> {
             Error::Violated { .. } => world.fail(format!("{error}")),
             Error::Fenced(_) => world.seen.count(Situation::Fenced),
             Error::Interrupted(_) => world.seen.count(Situation::Interrupted),
-            Error::Outdated(_) | Error::Oversized(_) | Error::Corrupt(_) => {}
+            Error::Outdated(_) | Error::Aborted(_) | Error::Oversized(_) | Error::Corrupt(_) => {}
         }
     }
 }
@@ -387,7 +352,7 @@ fn does(world: &mut World, per_mille: u32) -> bool {
 /// Returns the empty assignment that a member has before its first one.
 fn nothing(member: MemberId) -> Assignment<Authority> {
     let authority = Arc::new(Authority { member, generation: -1 });
-    Assignment { generation: -1, shards: [].into(), authority }
+    Assignment { generation: -1, shards: BTreeMap::new(), authority }
 }
 
 fn join(client: &Client) -> MemberId {

@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     Client, Faithful, Seen, Situation, Stage, Tracing, Until, Wiring, World,
-    client::OUTPUT_REFUSES,
     kafka::{Message, Place, Topic},
     partitions::KEYS_THAT_TELL,
     process::Process,
+    producer::OUTPUT_REFUSES,
     setting::{Deadlines, Ending},
     workload::Workload,
     world::Refusal,

@@ -114,6 +114,10 @@ pub struct Setting {
     pub partitions: Partitions,
     /// The rate of records that are sent to another partition than their key's.
     pub strays: PerMille,
+    /// How many processes begin as an older version, with a transactional id for each shard.
+    pub former: PerMille,
+    /// The group accepts old epochs for shards that have not moved since (KIP-848).
+    pub is_lenient: bool,
 }
 
 impl Setting {
@@ -165,6 +169,8 @@ impl Setting {
             transaction_room: random.chance(300).then(|| *random.pick(&[8, 20])),
             partitions,
             strays: *random.pick(&[0, 50, 200]),
+            former: *random.pick(&[0, 0, 0, 400, 1_000]),
+            is_lenient: random.chance(300),
         }
     }
 

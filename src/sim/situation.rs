@@ -65,10 +65,29 @@ pub enum Situation {
     PartitionersDiffered,
     /// All topics got another partition while no process ran.
     TopicsGrown,
+    /// A transaction held parts of several shards.
+    CommittedTogether,
+    /// A shard's offsets named its new owner.
+    Claimed,
+    /// A claim that was not decided was passed over, or was decided after that of a newer owner.
+    ClaimPassed,
+    /// The transaction of another process was ended by taking its transactional id.
+    OwnerFenced,
+    /// The same, of an older version.
+    FormerFenced,
+    /// A process found out what had become of a transaction.
+    Settled,
+    /// A part failed, and the others of its transaction were sent again.
+    NeighbourFailed,
+    /// A process of an older version was replaced by one of this version.
+    Upgraded,
+    Downgraded,
+    /// A process stopped for good, whatever it was doing.
+    Gone,
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 39] = [
+pub const SITUATIONS: [(Situation, &str); 49] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -108,6 +127,16 @@ pub const SITUATIONS: [(Situation, &str); 39] = [
     (Situation::PartitionerLearnt, "partitioner learnt"),
     (Situation::PartitionersDiffered, "partitioners differed"),
     (Situation::TopicsGrown, "topics grown"),
+    (Situation::CommittedTogether, "committed together"),
+    (Situation::Claimed, "claimed"),
+    (Situation::ClaimPassed, "claim passed over"),
+    (Situation::OwnerFenced, "owner fenced"),
+    (Situation::FormerFenced, "former owner fenced"),
+    (Situation::Settled, "settled"),
+    (Situation::NeighbourFailed, "neighbour failed"),
+    (Situation::Upgraded, "upgraded"),
+    (Situation::Downgraded, "downgraded"),
+    (Situation::Gone, "gone"),
 ];
 
 /// How often each of [`SITUATIONS`] occurred.

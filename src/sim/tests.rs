@@ -34,8 +34,12 @@ fn a_seed_plays_the_same_schedule_again() {
 struct Broken;
 
 impl Wiring for Broken {
-    type Producer = client::Producer;
+    type Producer = producer::Producer;
     type Broker = Client;
+
+    fn producer(&self, client: Client, lane: usize) -> producer::Producer {
+        producer::Producer::new(client, lane)
+    }
 
     fn broker(&self, _client: Client) -> Client {
         panic!("a bug of ours")

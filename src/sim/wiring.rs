@@ -6,14 +6,18 @@ use super::{Authority, Client, disk::Disk};
 use rollcall_core::{
     owner::{Cycle, Ended, Now, Opened, Release, Shards, Stay},
     record::ShardId,
-    shard::{Broker, Commit, Committed, Error, Limits, Plan, Producer, Record, Result},
+    shard::{Assignment, Broker, Commit, Committed, Error, Limits, Plan, Producer, Record, Result},
 };
 
 /// Implements the parts of [`Wiring`] shared by all processes that reach Kafka correctly.
 macro_rules! faithful_broker {
     () => {
-        type Producer = $crate::client::Producer;
+        type Producer = $crate::producer::Producer;
         type Broker = $crate::Client;
+
+        fn producer(&self, client: $crate::Client, lane: usize) -> $crate::producer::Producer {
+            $crate::producer::Producer::new(client, lane)
+        }
 
         fn broker(&self, client: $crate::Client) -> $crate::Client {
             client
@@ -26,7 +30,9 @@ pub(crate) use faithful_broker;
 /// How a process reaches Kafka, and how and under which authority it commits.
 pub trait Wiring: Sync {
     type Producer: Producer<Authority = Authority>;
-    type Broker: Broker<Producer = Self::Producer>;
+    type Broker: Broker;
+
+    fn producer(&self, client: Client, lane: usize) -> Self::Producer;
 
     fn broker(&self, client: Client) -> Self::Broker;
 
@@ -35,10 +41,14 @@ pub trait Wiring: Sync {
         client.plan()
     }
 
-    /// Returns the authority with which to commit a shard. `held` proves the assignment that gave
-    /// the shard; a client could also be asked for the newest generation that it has heard of.
-    fn authority(&self, _client: &Client, held: Option<Authority>) -> Option<Authority> {
-        held
+    /// Returns the assignment under which to commit.
+    fn assignment(
+        &self,
+        _client: &Client,
+        current: &Assignment<Authority>,
+        _parts: &[&Commit],
+    ) -> Assignment<Authority> {
+        current.clone()
     }
 
     /// Returns how much a shard takes in before it commits.
@@ -49,8 +59,13 @@ pub trait Wiring: Sync {
     /// Puts the records that were fetched into the order in which the shard gets them.
     fn order(&self, _records: &mut [Record<'_>]) {}
 
-    /// Returns whether a shard whose transaction was too large makes smaller ones.
+    /// Returns whether a lane whose transaction was too large makes smaller ones.
     fn shrinks(&self) -> bool {
+        true
+    }
+
+    /// Returns whether a shard waits for its claim before it reads its inputs.
+    fn claims(&self) -> bool {
         true
     }
 
@@ -86,19 +101,30 @@ pub trait Wiring: Sync {
         false
     }
 
-    /// Runs a commit.
+    /// Returns how likely a process is to wait a turn longer for what it gives up, per mille.
+    fn waits_for_release(&self) -> u32 {
+        900
+    }
+
+    /// Returns whether a shard is opened again while a part of it may be under way.
+    fn hurries(&self) -> bool {
+        false
+    }
+
+    /// Prepares a part for its transaction.
     ///
     /// # Errors
-    /// As [`Commit::run`].
-    fn commit(
-        &self,
-        _client: &Client,
-        commit: &mut Commit,
-        producer: &mut Self::Producer,
-        store: &Disk,
-        authority: &Authority,
-    ) -> Result<Committed> {
-        commit.run(producer, store, authority)
+    /// Its shard fails then.
+    fn prepare(&self, _client: &Client, _commit: &mut Commit, _store: &Disk) -> Result<()> {
+        Ok(())
+    }
+
+    /// Applies the spill of a part whose transaction has committed.
+    ///
+    /// # Errors
+    /// As [`Commit::land`].
+    fn land(&self, commit: &mut Commit, store: &Disk, end: Option<i64>) -> Result<Committed> {
+        commit.land(store, end)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The state of a schedule: the cluster, the disks, the clocks, and which processes are alive.
 
+mod judging;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write,
@@ -8,9 +10,9 @@ use std::{
 
 use super::{
     Random, Seen, Setting, Situation, Until,
-    client::{Answer, Authority},
+    client::LANES as LANES_FIRST,
     disk::Contents,
-    kafka::{Cluster, Decision, MemberId, Offsets, Place, ProducerId},
+    kafka::{Cluster, Decision, MemberId, Place, ProducerId},
     oracle::{Oracle, Verdict},
     setting::{Deadlines, START_MS},
     workload::Workload,
@@ -18,7 +20,7 @@ use super::{
 use rollcall_core::{
     owner::Stay,
     record::{ShardId, Timestamp},
-    shard::{Error, Plan, Record, Result, Spill},
+    shard::{Error, Plan, Result},
 };
 
 /// Turns in which every process must find nothing to do before the schedule is quiet.
@@ -37,6 +39,14 @@ pub struct Process {
     idle: u32,
     /// The plan that it follows; created again whenever it starts.
     pub plan: Option<Arc<Plan>>,
+    /// It is of an older version, with a transactional id for each shard.
+    pub is_former: bool,
+    /// It never gets a turn again.
+    pub is_gone: bool,
+    /// The number of its lanes.
+    pub lanes: usize,
+    /// The epochs of the transactional ids that it took over as an older version.
+    former_epochs: BTreeMap<ProducerId, u32>,
 }
 
 /// A shard that must not run, since something that it needs is gone.
@@ -90,8 +100,8 @@ pub struct World {
     pub refusal: Option<Refusal>,
     /// Requests that reach the brokers at a later step.
     pub delayed: BTreeMap<u64, Request>,
-    /// The newest epoch at the time when a process last read a shard's committed offsets.
-    pub located: BTreeMap<(usize, ShardId), u32>,
+    /// The number of the commit that last counted for a shard.
+    commits: BTreeMap<ShardId, u64>,
     /// The stays whose shards were given up: they must not commit anything (O-2).
     pub left: BTreeSet<(usize, Stay)>,
     /// The members and shards of every generation.
@@ -126,7 +136,7 @@ impl World {
             refuses: None,
             refusal: None,
             delayed: BTreeMap::new(),
-            located: BTreeMap::new(),
+            commits: BTreeMap::new(),
             left: BTreeSet::new(),
             given: BTreeMap::new(),
             running: usize::MAX,
@@ -136,10 +146,57 @@ impl World {
             trace: (tracing == Tracing::On).then(String::new),
             setting,
         };
+        world.cluster.group.lenient = world.setting.is_lenient;
+        let former = world.setting.former;
+        for process in &mut world.processes {
+            process.is_former = world.random.chance(former);
+        }
         if world.setting.deadlines == Deadlines::Backlog {
             world.write_backlog();
         }
         world
+    }
+
+    /// Records that a process starts, and returns the number of its lanes. It may be of another
+    /// version than before.
+    pub fn is_born(&mut self, index: usize) -> usize {
+        self.left.retain(|(process, _)| *process != index);
+        let few = 1 + self.random.below(2);
+        let was_former = self.processes[index].is_former;
+        let is_former = match was_former {
+            true => self.random.chance(500),
+            false => self.setting.former > 0 && self.random.chance(100),
+        };
+        // An older version commits each shard by itself.
+        let lanes = if is_former { self.setting.shards.len() } else { few };
+        let process = &mut self.processes[index];
+        (process.is_former, process.lanes) = (is_former, lanes);
+        process.former_epochs.clear();
+        if was_former && !is_former {
+            self.seen.count(Situation::Upgraded);
+            self.tell(|| format!("p{index} is of this version from now on"));
+        } else if is_former && !was_former {
+            self.seen.count(Situation::Downgraded);
+            self.tell(|| format!("p{index} is of an older version from now on"));
+        }
+        lanes
+    }
+
+    /// Records that a process has taken over a transactional id.
+    pub fn note_fenced(&mut self, index: usize, id: ProducerId, epoch: u32) {
+        let process = &mut self.processes[index];
+        if process.is_former {
+            process.former_epochs.insert(id, epoch);
+        } else if id.0 >= LANES_FIRST {
+            self.seen.count(Situation::OwnerFenced);
+        } else {
+            self.seen.count(Situation::FormerFenced);
+        }
+    }
+
+    /// Returns the epoch in which a process of an older version has the id of a shard.
+    pub fn former_epoch(&self, index: usize, id: ProducerId) -> Option<u32> {
+        self.processes[index].former_epochs.get(&id).copied()
     }
 
     /// Returns the time by the clock of `process`.
@@ -207,7 +264,8 @@ impl World {
             }
             Until::Refused { .. } => self.refusal.is_some_and(|refusal| refusal.was_given),
             Until::Quiet { .. } => {
-                let rested = self.processes.iter().all(|process| process.idle >= IDLE_TURNS);
+                let rests = |process: &Process| process.is_gone || process.idle >= IDLE_TURNS;
+                let rested = self.processes.iter().all(rests);
                 rested && self.workload.left.is_empty() && self.cluster.markers().is_empty()
             }
         }
@@ -218,11 +276,13 @@ impl World {
         let ready = |world: &Self| -> Vec<usize> {
             let at = world.step;
             let processes = world.processes.iter().enumerate();
-            processes.filter(|(_, p)| p.away_until <= at).map(|(index, _)| index).collect()
+            let is_ready = |p: &Process| !p.is_gone && p.away_until <= at;
+            processes.filter(|(_, p)| is_ready(p)).map(|(index, _)| index).collect()
         };
         let mut choices = ready(self);
         if choices.is_empty() {
-            let back = self.processes.iter().map(|process| process.away_until).min();
+            let stays = self.processes.iter().filter(|process| !process.is_gone);
+            let back = stays.map(|process| process.away_until).min();
             self.step = back.expect("there are processes");
             choices = ready(self);
         }
@@ -296,96 +356,5 @@ impl World {
             }
             _ => self.fail(format!("p{process} cannot run {shard}: {why}")),
         }
-    }
-
-    /// Ends a shard's transaction; if it commits, it is judged.
-    pub fn end_transaction(&mut self, request: Request) -> Answer<()> {
-        let Request { process, owner: (producer, epoch), decision } = request;
-        let Some(transaction) = self.cluster.end(producer, epoch, decision)? else {
-            return Ok(());
-        };
-        let shard = ShardId(i32::try_from(producer.0).expect("shards are numbered in 32 bits"));
-        self.tell(|| format!("p{process} ends {transaction:?} of {shard}: {decision:?}"));
-        if decision == Decision::Commit {
-            self.judge_fencing(process, shard, epoch);
-            let verdict = self.oracle.transaction(
-                &self.setting,
-                &mut self.cluster,
-                (shard, transaction),
-                self.wall_max_ms,
-            );
-            self.judge(verdict);
-        }
-        Ok(())
-    }
-
-    /// Makes a request reach the coordinator after `steps`, or never.
-    pub fn lose_request(&mut self, request: Request, steps: Option<i64>) {
-        let process = request.process;
-        if let Some(steps) = steps {
-            self.seen.count(Situation::RequestDelayed);
-            self.tell(|| format!("p{process}'s request to end its transaction is delayed"));
-            let at = self.step + u64::try_from(steps).expect("it is positive");
-            self.delayed.insert(at, request);
-        } else {
-            self.seen.count(Situation::RequestLost);
-            self.tell(|| format!("p{process}'s request to end its transaction is lost"));
-        }
-    }
-
-    /// R-5: the process that commits must already have been the owner when it read the offsets that
-    /// it continued from. Otherwise an older owner could have committed since.
-    fn judge_fencing(&mut self, process: usize, shard: ShardId, epoch: u32) {
-        let located = self.located.get(&(process, shard)).copied();
-        if located != Some(epoch) {
-            self.fail(format!(
-                "R-5: p{process} commits for shard {shard} in epoch {epoch}, but went on from \
-                 offsets that it read in epoch {located:?}"
-            ));
-        }
-    }
-
-    /// Commits offsets outside any transaction.
-    pub fn commit_offsets(&mut self, shard: ShardId, offsets: Offsets) {
-        let verdict = self.oracle.offsets(
-            &self.setting,
-            &mut self.cluster,
-            shard,
-            &offsets,
-            self.wall_max_ms,
-        );
-        self.judge(verdict);
-        self.cluster.group.commit(offsets);
-    }
-
-    /// R-4: the broker checks member and generation; the shard's owner must check that the member
-    /// was given the shard in that generation.
-    pub fn judge_authority(&mut self, shard: ShardId, authority: Authority) {
-        let Authority { member, generation } = authority;
-        let given = self.given.get(&(member, generation));
-        if !given.is_some_and(|shards| shards.contains(&shard)) {
-            self.fail(format!(
-                "R-4: {member:?} commits for shard {shard} in generation {generation}, which did \
-                 not give it the shard"
-            ));
-        }
-    }
-
-    /// Records which records a process was given, and when: the time that counts for some (S30).
-    pub fn note_read(&mut self, shard: ShardId, records: &[Record<'_>]) {
-        for record in records {
-            let Record { input, offset, timestamp_ms, read_at_ms, .. } = *record;
-            if self.setting.plan.times.usable(timestamp_ms, read_at_ms).is_none() {
-                self.seen.count(Situation::UnusableTime);
-                self.oracle.note_read((shard, input, offset), read_at_ms);
-            }
-        }
-    }
-
-    /// R-1: judges what a process's store of `shard` is about to become.
-    pub fn judge_spill(&mut self, process: usize, shard: ShardId, spill: &Spill, after: &Contents) {
-        let wall_ms = self.wall_ms(process);
-        let verdict = self.oracle.spill(&self.setting, shard, (spill, after), wall_ms);
-        self.judge(verdict);
     }
 }

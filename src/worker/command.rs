@@ -1,22 +1,25 @@
-//! Commands for a lane, from the supervisor, the committers and the state API.
+//! Commands for a lane, from the supervisor, its committer, the spillers and the state API.
 
 use std::{sync::mpsc::Sender, thread};
 
-use super::{committer::Pending, query::Question};
+use super::{committer::LaneTransaction, query::Question, spiller::Landing};
 use rollcall_core::{
     owner::{Standing, Stay},
     record::ShardId,
     shard::Running,
 };
-use rollcall_kafka::{DataConsumer, ShardProducer};
+use rollcall_kafka::DataConsumer;
 use rollcall_store::RocksStore;
 
 /// A command for a lane.
 pub enum Command {
-    Add(Stay, Box<Running<RocksStore>>, ShardProducer, Standing),
+    Add(Stay, Box<Running<RocksStore>>, Standing),
     /// Give up the shard; the sender is dropped when it can commit no more.
     Release(ShardId, Sender<()>),
-    Committed(Box<Pending>),
+    /// A transaction has ended.
+    Ended(Box<LaneTransaction>),
+    /// A spill is in the store.
+    Landed(Box<Landing>),
     /// Answered between two batches, if the lane has the shard.
     Ask(ShardId, Question),
     /// The memory that each shard's rows may take.

@@ -1,131 +1,119 @@
-//! The threads that commit while lanes keep processing.
+//! The threads that commit while lanes keep processing: one for each lane, which waits for Kafka.
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         mpsc::{Receiver, Sender, channel},
     },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{command::Command, spawn, view::View};
+use super::{command::Command, producers::Slot, spawn, view::View};
 use rollcall_core::{
     owner::Stay,
     record::{ShardId, Timestamp, millis},
-    shard::{Commit, Committed, Error, Result, Running},
+    shard::{Attempt, Commit, Result, Size},
 };
-use rollcall_kafka::{Current, ShardProducer};
+use rollcall_kafka::Current;
 use rollcall_service::telemetry::Tracer;
-use rollcall_store::RocksStore;
 
-/// Work that blocks on Kafka or on the disk.
-pub enum Job {
-    Commit(Box<Pending>),
-    /// Spills a shard that was given up, which makes it cheap to get back, and closes its store.
-    Close(Box<Running<RocksStore>>, Option<ShardProducer>),
-}
-
-/// A commit on its way to Kafka and back to its lane.
-pub struct Pending {
-    pub shard: ShardId,
-    /// The stay that this commit belongs to.
-    pub stay: Stay,
-    pub producer: ShardProducer,
-    pub store: Arc<RocksStore>,
-    pub commit: Commit,
-    pub result: Result<Committed>,
-    /// How long Kafka and the store took.
+/// A transaction on its way to Kafka and back to its lane.
+pub struct LaneTransaction {
+    pub parts: Vec<Part>,
+    /// `None` until it has ended.
+    pub attempt: Option<Attempt>,
+    /// How long Kafka took.
     pub took: Duration,
-    pub lane: Sender<Command>,
+    /// The longest time that brokers have held the client back because of its quota.
+    pub throttled: Duration,
 }
 
-/// Starts `threads` committers. They finish their work and end when the sender and all its clones
-/// are dropped.
+/// What one shard commits in a transaction of its lane.
+pub struct Part {
+    pub shard: ShardId,
+    /// The stay that it belongs to.
+    pub stay: Stay,
+    pub commit: Commit,
+}
+
+impl LaneTransaction {
+    pub fn of(parts: Vec<Part>) -> Self {
+        Self { parts, attempt: None, took: Duration::ZERO, throttled: Duration::ZERO }
+    }
+
+    /// Returns the size of all parts together.
+    pub fn size(&self) -> Size {
+        Size::sum(self.parts.iter().map(|part| part.commit.transaction.size()))
+    }
+}
+
+/// What all committers share.
+#[derive(Clone)]
+pub struct Committing {
+    pub current: Arc<Current>,
+    pub view: Arc<View>,
+    pub tracer: Option<Tracer>,
+}
+
+/// Starts a committer. It ends when the sender is dropped.
 ///
 /// # Errors
-/// When the system refuses a thread.
+/// When the system refuses the thread.
 pub fn start(
-    threads: usize,
-    current: &Arc<Current>,
-    view: &Arc<View>,
-    tracer: Option<&Tracer>,
-) -> Result<(Sender<Job>, Vec<thread::JoinHandle<()>>)> {
-    let (sender, receiver) = channel();
-    let mut handles = Vec::with_capacity(threads);
-    let receiver = Arc::new(Mutex::new(receiver));
-    for index in 0..threads {
-        let name = format!("commit-{index}");
-        let (receiver, current) = (Arc::clone(&receiver), Arc::clone(current));
-        let (view, tracer) = (Arc::clone(view), tracer.cloned());
-        let thread = name.clone();
-        let commit = move || run(&receiver, &current, &view, tracer.as_ref(), &name);
-        handles.push(spawn(&thread, commit)?);
-    }
-    Ok((sender, handles))
+    name: String,
+    slot: Arc<Slot>,
+    shared: Committing,
+    lane: Sender<Command>,
+) -> Result<(Sender<Box<LaneTransaction>>, thread::JoinHandle<()>)> {
+    let (sender, jobs) = channel();
+    let thread = name.clone();
+    let handle = spawn(&thread, move || run(&name, &slot, &shared, &jobs, &lane))?;
+    Ok((sender, handle))
 }
 
 fn run(
-    jobs: &Mutex<Receiver<Job>>,
-    current: &Current,
-    view: &View,
-    tracer: Option<&Tracer>,
     name: &str,
+    slot: &Slot,
+    shared: &Committing,
+    jobs: &Receiver<Box<LaneTransaction>>,
+    lane: &Sender<Command>,
 ) {
+    let watchdog = &shared.view.watchdog;
     loop {
-        view.watchdog.end(name);
-        let next = jobs.lock().expect("nothing panics under this lock").recv();
-        view.watchdog.begin(name);
-        match next {
-            Ok(Job::Commit(mut pending)) => {
-                let start = Instant::now();
-                pending.result = commit(&mut pending, current);
-                pending.took = start.elapsed();
-                if let Err(error) = &pending.result {
-                    view.totals.commit_failures.add(error);
-                }
-                if let Some(tracer) = tracer {
-                    tell(tracer, &mut pending);
-                }
-                let lane = pending.lane.clone();
-                // A lane that has ended does not need the answer.
-                let _ = lane.send(Command::Committed(pending));
-            }
-            Ok(Job::Close(shard, producer)) => {
-                drop(producer);
-                let id = shard.id();
-                if let Err(error) = shard.close() {
-                    tracing::warn!(shard = id.0, %error, "the store was left behind the changelog");
-                }
-            }
-            Err(_) => {
-                view.watchdog.end(name);
-                return;
-            }
+        watchdog.end(name);
+        let Ok(mut job) = jobs.recv() else { return };
+        watchdog.begin(name);
+        let begun = Instant::now();
+        let parts: Vec<&Commit> = job.parts.iter().map(|part| &part.commit).collect();
+        // under the newest assignment.
+        let (attempt, throttled) = slot.commit(&parts, shared.current.get().as_deref());
+        (job.took, job.throttled) = (begun.elapsed(), throttled);
+        report(shared, &mut job, &attempt);
+        job.attempt = Some(attempt);
+        // A lane that has ended does not need the answer.
+        let _ = lane.send(Command::Ended(job));
+    }
+}
+
+/// Reports the parts and, if they have been committed, the completions in them.
+fn report(shared: &Committing, job: &mut LaneTransaction, attempt: &Attempt) {
+    if attempt.results.iter().any(Result::is_ok) {
+        shared.view.totals.committed();
+    }
+    for (part, result) in job.parts.iter_mut().zip(&attempt.results) {
+        if let Err(error) = result {
+            shared.view.totals.commit_failures.add(error);
+        }
+        let Some(tracer) = &shared.tracer else { continue };
+        let transaction = &mut part.commit.transaction;
+        let size = (transaction.changes.len(), transaction.outputs.len());
+        let error = result.as_ref().err().map(ToString::to_string);
+        tracer.commit(part.shard, size, job.took, error);
+        if result.is_ok() {
+            tracer.committed(part.shard, &mut transaction.outputs);
         }
     }
-}
-
-/// Reports a commit and, once it has succeeded, the completions in it.
-fn tell(tracer: &Tracer, pending: &mut Pending) {
-    let Pending { shard, commit, result, took, .. } = pending;
-    let transaction = &mut commit.transaction;
-    let size = (transaction.changes.len(), transaction.outputs.len());
-    tracer.commit(*shard, size, *took, result.as_ref().err().map(ToString::to_string));
-    if result.is_ok() {
-        tracer.committed(*shard, &mut transaction.outputs);
-    }
-}
-
-/// Commits under the newest assignment if it contains the shard.
-fn commit(pending: &mut Pending, current: &Current) -> Result<Committed> {
-    let Pending { shard, producer, store, commit, .. } = pending;
-    let assignment = current.get();
-    let authority = assignment.as_ref().and_then(|assignment| assignment.authority_for(*shard));
-    let Some(authority) = authority else {
-        return Err(Error::Outdated("the group has not given us the shard".to_owned()));
-    };
-    commit.run(producer, &**store, authority)
 }
 
 /// Returns the wall time in milliseconds.

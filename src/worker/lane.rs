@@ -1,11 +1,12 @@
 //! One processing thread and the shards given to it.
 //!
 //! ```text
-//!  poll ─► process ─► tick ─► take ──► committers ──► committed
-//!   ▲                          │ the next overlay starts meanwhile
+//!  poll ─► process ─► tick ─► take ──► committer ──► ended ──► spillers ──► landed
+//!   ▲                          │ the next overlays start meanwhile
 //!   └──────────────────────────┘
 //! ```
 
+mod commit;
 mod shard;
 
 use std::{
@@ -17,22 +18,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::shard::Shard;
+use self::{commit::Transactions, shard::Shard};
 use super::{
-    cadence,
+    cadence::Cadence,
     command::{Command, Handle},
-    committer::{Job, Pending, wall_ms},
+    committer::{Committing, wall_ms},
+    producers::Producers,
     query::Recent,
     spawn,
+    spiller::Job,
     supervisor::Event,
-    view::{State, View},
+    view::View,
 };
 use rollcall_core::{
-    owner::{Cause, Due, Ended, Left, Now, Pace, Release, STUCK_AFTER, Standing, Stay},
+    owner::{Cause, Left, Now, Pace, Release, Standing, Stay},
     record::ShardId,
-    shard::{Error, Record, Result, Running},
+    shard::{Error, Record, Result, Running, Size},
 };
-use rollcall_kafka::{DataConsumer, Input, ShardProducer};
+use rollcall_kafka::{DataConsumer, Input};
 use rollcall_store::RocksStore;
 
 /// How often deadlines are checked.
@@ -43,26 +46,42 @@ const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// What all lanes share.
 #[derive(Clone)]
 pub struct Shared {
-    pub committers: Sender<Job>,
+    pub committing: Committing,
+    pub producers: Arc<Producers>,
+    pub spillers: Sender<Job>,
     pub events: Sender<Event>,
     pub view: Arc<View>,
     pub recent: Arc<Recent>,
-    pub commit_interval: Duration,
+    pub cadence: Cadence,
 }
 
 /// Starts a lane.
 ///
 /// # Errors
-/// When the system refuses its thread.
-pub fn start(name: String, data: DataConsumer, shared: Shared) -> Result<Handle> {
+/// When the system refuses its threads.
+pub fn start(index: usize, data: DataConsumer, shared: Shared) -> Result<Handle> {
     let (commands, receiver) = channel();
     let own = commands.clone();
+    let transactions = Transactions::start(index, &shared, own.clone())?;
+    let name = format!("lane-{index}");
     let thread = name.clone();
     let run = move || {
-        let (shards, held, began) = (BTreeMap::new(), BTreeSet::new(), Instant::now());
-        let (cache_bytes, ticked) = (0, began);
-        let mut lane = Lane { name, data, shared, own, shards, held, cache_bytes, began, ticked };
+        let began = Instant::now();
+        let mut lane = Lane {
+            name,
+            data,
+            shared,
+            own,
+            shards: BTreeMap::new(),
+            held: BTreeSet::new(),
+            transactions,
+            leaving: BTreeMap::new(),
+            cache_bytes: 0,
+            began,
+            ticked: began,
+        };
         lane.run(&receiver);
+        lane.transactions.stop();
     };
     Ok(Handle { commands, thread: spawn(&thread, run)? })
 }
@@ -75,6 +94,9 @@ struct Lane {
     shards: BTreeMap<ShardId, Shard>,
     /// The shards that have not finished the batch, because their transactions were full.
     held: BTreeSet<ShardId>,
+    transactions: Transactions,
+    /// Shards that were given up or dropped while something of them was under way.
+    leaving: BTreeMap<Stay, Box<Running<RocksStore>>>,
     cache_bytes: usize,
     began: Instant,
     ticked: Instant,
@@ -95,7 +117,7 @@ impl Lane {
                     Err(TryRecvError::Empty) => break,
                 }
             }
-            if self.shards.is_empty() || self.shards.values().any(|shard| shard.running.is_full()) {
+            if self.is_full() {
                 match commands.recv_timeout(IDLE_WAIT) {
                     Ok(Command::Stop) => return,
                     Ok(command) => self.command(command),
@@ -113,18 +135,33 @@ impl Lane {
         }
     }
 
+    /// Returns whether there is nothing to process, or no room for more until a transaction has
+    /// ended (R-7).
+    fn is_full(&self) -> bool {
+        let reads = |shard: &&Shard| !shard.running.is_claiming();
+        let mut reading = self.shards.values().filter(reads).peekable();
+        if reading.peek().is_none() || reading.any(|shard| shard.running.is_full()) {
+            return true;
+        }
+        let limit = self.transactions.limit();
+        let size = || Size::sum(self.shards.values().map(|shard| shard.running.overlay_size()));
+        !self.transactions.is_free() && {
+            let Size { records, bytes } = size();
+            records >= limit.records || bytes >= limit.bytes
+        }
+    }
+
     fn command(&mut self, command: Command) {
         match command {
-            Command::Add(stay, running, producer, standing) => {
-                self.add(stay, *running, producer, &standing);
-            }
+            Command::Add(stay, running, standing) => self.add(stay, *running, standing),
             Command::Release(shard, done) => {
                 if let Some(state) = self.shards.get_mut(&shard) {
                     state.released = Some(done);
                     self.wind_up(shard);
                 }
             }
-            Command::Committed(pending) => self.committed(pending),
+            Command::Ended(transaction) => self.ended(*transaction),
+            Command::Landed(landing) => self.landed(*landing),
             Command::Ask(shard, question) => {
                 question.answer(self.shards.get(&shard).map(|shard| &shard.running));
             }
@@ -139,34 +176,22 @@ impl Lane {
                 });
             }
             // All shards were given up before this.
-            Command::Reconnect(data) => self.data = *data,
+            Command::Reconnect(data) => {
+                self.data = *data;
+                self.replace_producer();
+            }
             Command::Stop => unreachable!("the loop ends at a stop"),
         }
     }
 
-    fn add(
-        &mut self,
-        stay: Stay,
-        mut running: Running<RocksStore>,
-        producer: ShardProducer,
-        standing: &Standing,
-    ) {
+    /// Takes in a shard. Its inputs are read once its claim has been committed.
+    fn add(&mut self, stay: Stay, mut running: Running<RocksStore>, standing: Standing) {
         let id = running.id();
         if self.cache_bytes > 0 {
             running.set_cache_bytes(self.cache_bytes);
         }
-        if let Err(error) = self.data.assign(id, running.next_offsets()) {
-            let left = Left { pace: standing.pace, cause: Cause::Other };
-            let _ = self.shared.events.send(Event::Dropped(id, stay, error, left));
-            return;
-        }
-        let state = match &standing.unproven {
-            None => State::Running,
-            Some(reason) => State::Waiting { reason: reason.clone() },
-        };
-        self.shared.view.set_state(id, state);
-        self.held.remove(&id);
-        self.shards.insert(id, Shard::new(stay, running, producer, standing, self.now()));
+        running.set_transaction_max(self.transactions.limit_of(standing.pace));
+        self.shards.insert(id, Shard::new(stay, running, standing, self.now()));
     }
 
     /// Takes the next batch and passes it to the shards; or passes the rest of the last one to
@@ -229,8 +254,9 @@ impl Lane {
         self.ticked = Instant::now();
         let lost = self.data.take_brokers_lost();
         let (now, mut failed) = (self.now(), Vec::new());
+        let throttled = self.transactions.throttled();
         for (id, shard) in &mut self.shards {
-            if lost {
+            if lost && !shard.running.is_claiming() {
                 // Until the ends are reported again: records produced meanwhile must be seen before
                 // a deadline fires.
                 shard.running.lost_sight();
@@ -252,12 +278,12 @@ impl Lane {
                 failed.push((*id, error));
                 continue;
             }
-            if shard.unproven {
+            if shard.unproven.is_some() {
                 shard.running.prove();
             }
             if shard.is_to_report() {
-                shard.listen();
-                self.shared.view.report(*id, shard.report(*id, &self.data, now));
+                let report = shard.report(*id, &self.data, throttled, now);
+                self.shared.view.report(*id, report);
             }
         }
         for (shard, error) in failed {
@@ -265,103 +291,12 @@ impl Lane {
         }
     }
 
-    /// Sends the commits that are due to the committers.
-    fn commit(&mut self) {
-        let busy = self.shards.values().filter(|shard| shard.is_busy()).count();
-        let (now, mut failed) = (self.now(), Vec::new());
-        for (id, shard) in &mut self.shards {
-            match shard.cycle.due(now) {
-                Due::Nothing => {}
-                Due::Again => {
-                    let pending = shard.refused.take().expect("what was refused is kept");
-                    let _ = self.shared.committers.send(Job::Commit(pending));
-                }
-                Due::Abandoned => {
-                    let text = "no assignment has held the shard for a minute".to_owned();
-                    failed.push((*id, Error::Interrupted(text)));
-                }
-                Due::Stuck => {
-                    let after = STUCK_AFTER.as_secs();
-                    let text = format!("a commit has not returned after {after} s");
-                    failed.push((*id, Error::Interrupted(text)));
-                }
-            }
-            if !shard.cycle.may_commit() {
-                continue;
-            }
-            let next = shard.running.next_offsets();
-            let lag = next
-                .iter()
-                .enumerate()
-                .filter_map(|(input, next)| self.data.lag(*id, input, *next));
-            let pause = cadence::pause(self.shared.commit_interval, busy, lag.sum());
-            let since = now.saturating_sub(shard.cycle.sent_at());
-            if (since >= pause || shard.running.fills_transaction())
-                && let Err(error) = shard.send(*id, &self.shared.committers, &self.own, now)
-            {
-                failed.push((*id, error));
-            }
-        }
-        for (id, error) in failed {
-            self.drop_shard(id, error, Cause::Commit);
-        }
-    }
-
-    fn committed(&mut self, mut pending: Box<Pending>) {
-        let (id, now) = (pending.shard, self.now());
-        let Some(shard) = self.shards.get_mut(&id) else { return };
-        let result = pending.result.clone();
-        match shard.cycle.ended(pending.stay, result.as_ref().map(|_| ()), now) {
-            Ended::Committed { first } => {
-                if let Err(error) = result.and_then(|done| shard.running.committed(done)) {
-                    return self.drop_shard(id, error, Cause::Other);
-                }
-                shard.learn(&pending);
-                shard.commits.add(&pending.commit.transaction, pending.took, wall_ms());
-                let outputs = std::mem::take(&mut pending.commit.transaction.outputs);
-                self.shared.recent.keep(id, outputs, wall_ms());
-                shard.producer = Some(pending.producer);
-                if first {
-                    let _ = self.shared.events.send(Event::Committed(id, pending.stay));
-                }
-                if std::mem::take(&mut shard.unproven) {
-                    self.shared.view.set_state(id, State::Running);
-                }
-                if !shard.cycle.processes() {
-                    self.wind_up(id);
-                }
-            }
-            Ended::Left => {
-                let error = result.err();
-                tracing::debug!(
-                    shard = id.0,
-                    error = error.map(tracing::field::display),
-                    "the last commit failed; the next owner repeats it"
-                );
-                self.remove(id);
-            }
-            Ended::Refused => shard.refused = Some(pending),
-            Ended::Failed => {
-                let Err(error) = result else { return };
-                shard.learn_from_failure(&pending, &error);
-                self.drop_shard(id, error, Cause::Commit);
-            }
-            Ended::Stale => {}
-        }
-    }
-
-    /// Commits what a shard being given up still holds, then drops it.
+    /// Lets a shard that is being given up commit what it still holds, or drops it.
     fn wind_up(&mut self, id: ShardId) {
-        let now = self.now();
         let Some(shard) = self.shards.get_mut(&id) else { return };
         let leaves = match shard.cycle.release() {
-            Release::Commit => {
-                let sent = shard.send(id, &self.shared.committers, &self.own, now);
-                !sent.unwrap_or_else(|error| {
-                    tracing::error!(shard = id.0, "the last commit is left out: {error}");
-                    false
-                })
-            }
+            // A claim would say that this process owns it.
+            Release::Commit => shard.running.is_claiming() || !shard.running.has_work(),
             Release::Wait => false,
             Release::Leave => true,
         };
@@ -372,27 +307,45 @@ impl Lane {
 
     /// Drops a shard that has failed.
     fn drop_shard(&mut self, id: ShardId, error: Error, cause: Cause) {
-        if let Some((stay, pace)) = self.remove(id) {
+        if let Some((stay, pace, closing)) = self.take_out(id) {
             let left = Left { pace, cause };
             let _ = self.shared.events.send(Event::Dropped(id, stay, error, left));
+            self.close(stay, closing);
         }
     }
 
-    /// Removes a shard from the lane. From here on it cannot commit, so its release is done.
-    fn remove(&mut self, id: ShardId) -> Option<(Stay, Pace)> {
+    /// Removes a shard that was given up: from here on it cannot commit, so its release is done.
+    fn remove(&mut self, id: ShardId) {
+        if let Some((stay, _, closing)) = self.take_out(id) {
+            self.close(stay, closing);
+        }
+    }
+
+    fn take_out(&mut self, id: ShardId) -> Option<(Stay, Pace, Box<Running<RocksStore>>)> {
         let shard = self.shards.remove(&id)?;
         self.held.remove(&id);
-        self.shared.view.report(id, shard.report(id, &self.data, self.now()));
-        if let Err(error) = self.data.unassign(id) {
+        let report = shard.report(id, &self.data, self.transactions.throttled(), self.now());
+        self.shared.view.report(id, report);
+        if !shard.running.is_claiming()
+            && let Err(error) = self.data.unassign(id)
+        {
             tracing::warn!(shard = id.0, %error, "the inputs could not be unassigned");
         }
-        let Shard { running, cycle, producer, released, pace, .. } = shard;
+        let Shard { running, cycle, released, pace, .. } = shard;
         tracing::info!(shard = id.0, next = ?running.next_offsets(), "shard closed");
         if released.is_some() {
             self.shared.recent.forget(id);
         }
         drop(released);
-        let _ = self.shared.committers.send(Job::Close(Box::new(running), producer));
-        Some((cycle.stay(), pace))
+        Some((cycle.stay(), pace, Box::new(running)))
+    }
+
+    /// Closes what is left of a stay, once nothing of it is under way any more.
+    fn close(&mut self, stay: Stay, running: Box<Running<RocksStore>>) {
+        if self.transactions.has_under_way(stay) {
+            self.leaving.insert(stay, running);
+        } else {
+            let _ = self.shared.spillers.send(Job::Close(running, stay));
+        }
     }
 }

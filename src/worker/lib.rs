@@ -23,10 +23,12 @@ mod metrics;
 mod name;
 mod opener;
 mod plan;
+mod producers;
 mod query;
 mod refused;
 mod room;
 mod shutdown;
+mod spiller;
 mod standing;
 mod start;
 mod status;
@@ -40,7 +42,7 @@ mod view;
 mod watch;
 mod watchdog;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use query::StateReader;
 use start::Work;
@@ -63,6 +65,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Processing threads.
     pub lanes: usize,
+    /// How many partitions the transactions of all lanes may touch in a second.
+    pub commit_budget: NonZeroU32,
     /// The address of probes and metrics.
     pub http: SocketAddr,
     /// Host names to accept in requests, besides the usual ones (`http::Hosts`).

@@ -2,7 +2,7 @@
 //! joins again after the group has rejected it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         mpsc::{RecvTimeoutError, Sender, channel},
@@ -18,11 +18,11 @@ use super::{
     stop::Stop,
     supervisor::Event,
     troubles::{Concern, Severity},
-    view::{Change, View},
+    view::{Change, State, View},
 };
 use rollcall_core::{
     record::ShardId,
-    shard::{Error, Result},
+    shard::{Error, Result, Tenure},
 };
 use rollcall_kafka::{
     Connection, DataConsumer, INSTANCE_ID_TAKEN, KafkaBroker, Loss, Membership, NOT_A_MEMBER,
@@ -265,13 +265,17 @@ pub struct ToSupervisor {
 }
 
 impl Owner for ToSupervisor {
-    fn gained(&self, shards: &BTreeSet<ShardId>) {
+    fn gained(&self, shards: &BTreeMap<ShardId, Tenure>) {
+        // Before it counts as a member: the worker is not ready while shards are to be opened.
+        for &shard in shards.keys() {
+            self.view.set_state(shard, State::Opening(Arc::default()));
+        }
         self.view.joined(if shards.is_empty() { Change::Others } else { Change::Gained });
         if shards.is_empty() {
             // The group's generation has changed, but none of our shards.
             return;
         }
-        tracing::info!(gained = %list(shards), "assignment");
+        tracing::info!(gained = %list(shards.keys()), "assignment");
         let _ = self.events.send(Event::Gained(shards.clone()));
     }
 
@@ -283,15 +287,15 @@ impl Owner for ToSupervisor {
         let timed_out = released.recv_timeout(RELEASE_TIMEOUT) == Err(RecvTimeoutError::Timeout);
         self.view.totals.revoked(why, start.elapsed());
         let seconds = start.elapsed().as_secs_f64();
-        tracing::info!(lost = %list(shards), ?why, seconds, "released");
+        tracing::info!(lost = %list(shards.iter()), ?why, seconds, "released");
         if timed_out {
             tracing::warn!("a shard was not released in time; its next owner fences it");
         }
     }
 }
 
-fn list(shards: &BTreeSet<ShardId>) -> String {
-    shards.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+fn list<'a>(shards: impl Iterator<Item = &'a ShardId>) -> String {
+    shards.map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{committer::wall_ms, spawn, supervisor::Event};
+use super::{command::lane_of, committer::wall_ms, producers::Producers, spawn, supervisor::Event};
 use rollcall_core::{
     owner::{Next, Stay, Trust},
     record::ShardId,
     shard::{Limits, Opening, Plan, Progress, Result, Running},
 };
-use rollcall_kafka::{KafkaBroker, ShardProducer};
+use rollcall_kafka::KafkaBroker;
 use rollcall_service::telemetry::Tracer;
 use rollcall_store::{RocksStore, Stores};
 
@@ -19,7 +19,7 @@ use rollcall_store::{RocksStore, Stores};
 pub struct Opened {
     pub shard: ShardId,
     pub stay: Stay,
-    pub result: Result<(Running<RocksStore>, ShardProducer)>,
+    pub result: Result<Running<RocksStore>>,
     pub took: Duration,
 }
 
@@ -28,6 +28,7 @@ pub struct Opened {
 pub struct Opener {
     pub plan: Arc<Plan>,
     pub broker: KafkaBroker,
+    pub producers: Arc<Producers>,
     pub stores: Arc<Stores>,
     pub events: Sender<Event>,
     pub tracer: Option<Tracer>,
@@ -41,19 +42,20 @@ impl Opener {
     /// When the system refuses the thread.
     pub fn start(
         &self,
-        Next { shard, stay, store }: Next,
+        next: Next,
         limits: Limits,
         progress: Arc<Progress>,
     ) -> std::result::Result<(), String> {
         let opener = self.clone();
+        let Next { shard, stay, .. } = next;
         let open = move || {
             let start = Instant::now();
-            let result = opener.open(shard, store, limits, &progress);
+            let result = opener.open(next, limits, &progress);
             let took = start.elapsed();
             if let Some(tracer) = &opener.tracer {
                 tracer.opened(shard, &progress, result.as_ref().err().map(ToString::to_string));
             }
-            if let Ok((running, _)) = &result {
+            if let Ok(running) = &result {
                 let (shard, next) = (shard.0, running.next_offsets());
                 let (seconds, restored) = (took.as_secs_f64(), progress.restored());
                 tracing::info!(shard, ?next, restored, seconds, "shard opened");
@@ -66,16 +68,25 @@ impl Opener {
 
     fn open(
         &self,
-        shard: ShardId,
-        trust: Trust,
+        Next { shard, tenure, store, .. }: Next,
         limits: Limits,
         progress: &Progress,
-    ) -> Result<(Running<RocksStore>, ShardProducer)> {
-        if trust == Trust::Lost {
+    ) -> Result<Running<RocksStore>> {
+        if store == Trust::Lost {
             self.stores.forget(shard)?;
         }
         let store = self.stores.shard(shard)?;
-        let opening = Opening { plan: &self.plan, shard, limits, wall_ms: &wall_ms, progress };
+        self.producers.make_ready()?;
+        let lane = lane_of(shard, self.producers.lanes());
+        let opening = Opening {
+            plan: &self.plan,
+            shard,
+            tenure,
+            owner: self.broker.transactional_id(lane).into(),
+            limits,
+            wall_ms: &wall_ms,
+            progress,
+        };
         opening.open(&self.broker, store)
     }
 }

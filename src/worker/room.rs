@@ -1,6 +1,6 @@
-//! How many shards the system's limits allow this process to run: each needs a producer, whose
-//! threads and descriptors are known, and librdkafka ends the process when it is refused one of its
-//! threads.
+//! How many shards the system's limits allow this process to run: each has a store with open files.
+//! The producers of the lanes need threads, and so do shards while they are opened; librdkafka ends
+//! the process when it is refused one of its threads.
 //!
 //! Promise: a lack of room is reported before it is tried, and the shard waits; running shards
 //! continue.
@@ -17,13 +17,13 @@ use super::troubles::{Concern, Severity, Troubles};
 use rollcall_service::http;
 use rollcall_store::tasks;
 
-/// Threads of a producer in addition to one for each broker: its main one, one for internal
-/// requests, and those of its two coordinators.
-const THREADS_OF_A_PRODUCER: u64 = 4;
+/// Threads of a client in addition to two for each broker: its main one, one for internal requests,
+/// and those of its two coordinators.
+const THREADS_OF_A_CLIENT: u64 = 4;
 /// Descriptors of each thread that talks to a broker: a connection, and a pipe to wake it.
 const DESCRIPTORS_OF_A_THREAD: u64 = 3;
 /// Files of a shard's store, and its lock.
-const DESCRIPTORS_OF_A_STORE: u64 = 24;
+const DESCRIPTORS_OF_A_STORE: u64 = 16;
 /// Reserved for temporary use, for example while shards are opened and restored, and for HTTP
 /// connections.
 const THREADS_KEPT: u64 = 32;
@@ -43,11 +43,11 @@ pub fn raise_limit_of_files() {
     }
 }
 
-/// What one more shard needs, and what was in use before the first one.
+/// What the producers, the openings and the shards need, and what was in use before them.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
-    threads_of_a_shard: u64,
-    descriptors_of_a_shard: u64,
+    threads_of_a_client: u64,
+    lanes: u64,
     before: Used,
 }
 
@@ -76,46 +76,52 @@ enum Kind {
 }
 
 impl Room {
-    /// Records what this process uses before it runs shards; each shard connects to `brokers`
-    /// brokers.
-    pub fn look(brokers: usize) -> Self {
-        let threads_of_a_shard =
-            THREADS_OF_A_PRODUCER + u64::try_from(brokers.max(1)).unwrap_or(u64::MAX / 64) * 2;
-        Self {
-            threads_of_a_shard,
-            descriptors_of_a_shard: threads_of_a_shard * DESCRIPTORS_OF_A_THREAD
-                + DESCRIPTORS_OF_A_STORE,
-            before: Used::now(),
-        }
+    /// Records what this process uses before it runs shards; the producers of its lanes connect to
+    /// `brokers` brokers.
+    pub fn look(brokers: usize, lanes: usize) -> Self {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX / 64);
+        let threads_of_a_client = THREADS_OF_A_CLIENT + number(brokers.max(1)) * 2;
+        Self { threads_of_a_client, lanes: number(lanes), before: Used::now() }
     }
 
     /// Returns how many more shards fit in addition to `running`, and what limits them, with the
     /// remedy. `None` if nothing does.
     pub fn left(&self, running: usize) -> Option<(u64, String)> {
         let least = bounds().into_iter().map(|bound| self.fits(&bound, running, Used::now()));
-        least.min_by_key(|(left, _)| *left)
+        least.min_by_key(|(left, _)| *left).filter(|(left, _)| *left < u64::MAX)
     }
 
     fn fits(&self, bound: &Bound, running: usize, used: Used) -> (u64, String) {
-        let (each, before, used) = match bound.kind {
-            Kind::Threads => (self.threads_of_a_shard, self.before.threads, used.threads),
+        let clients = self.lanes.saturating_mul(self.threads_of_a_client);
+        let running = u64::try_from(running).unwrap_or(u64::MAX);
+        // Producers and shards take their share gradually: what they have not taken yet is
+        // reserved.
+        let (before, theirs, used) = match bound.kind {
+            Kind::Threads => (self.before.threads, clients, used.threads),
             Kind::Descriptors => {
-                (self.descriptors_of_a_shard, self.before.descriptors, used.descriptors)
+                let stores = running.saturating_mul(DESCRIPTORS_OF_A_STORE);
+                let clients = clients.saturating_mul(DESCRIPTORS_OF_A_THREAD);
+                (self.before.descriptors, clients.saturating_add(stores), used.descriptors)
             }
         };
-        // Shards take their share gradually, as they connect: what they have not taken yet is
-        // reserved.
-        let running = u64::try_from(running).unwrap_or(u64::MAX);
-        let theirs = before.saturating_add(running.saturating_mul(each));
-        let to_come = theirs.saturating_sub(used);
-        let left = bound.left.saturating_sub(to_come).saturating_sub(bound.kept) / each;
-        let things = match bound.kind {
-            Kind::Threads => "threads",
-            Kind::Descriptors => "open files",
+        let to_come = before.saturating_add(theirs).saturating_sub(used);
+        let left = bound.left.saturating_sub(to_come).saturating_sub(bound.kept);
+        let (left, needs) = match bound.kind {
+            // A shard takes threads only while it is opened.
+            Kind::Threads if left >= self.threads_of_a_client => (u64::MAX, String::new()),
+            Kind::Threads => (0, format!("takes up to {} threads", self.threads_of_a_client)),
+            Kind::Descriptors => (
+                left / DESCRIPTORS_OF_A_STORE,
+                format!("keeps up to {DESCRIPTORS_OF_A_STORE} open files"),
+            ),
+        };
+        let what = match bound.kind {
+            Kind::Threads => "opening one",
+            Kind::Descriptors => "each",
         };
         let message = format!(
-            "{} leaves no room for further shards, of which each takes up to {each} {things}: \
-             raise it, or run more workers with fewer shards each",
+            "{} leaves no room for further shards, of which {what} {needs}: raise it, or run more \
+             workers with fewer shards each",
             bound.what
         );
         (left, message)
@@ -220,7 +226,7 @@ mod tests {
 
     fn room() -> Room {
         let before = Used { threads: 20, descriptors: 40 };
-        Room { threads_of_a_shard: 6, descriptors_of_a_shard: 42, before }
+        Room { threads_of_a_client: 6, lanes: 2, before }
     }
 
     fn fits(left: u64, kind: Kind, running: usize, used: Used) -> u64 {
@@ -233,21 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn so_many_shards_fit_as_there_is_room_for_their_threads() {
+    fn shards_fit_if_there_are_threads_for_the_producers_and_one_opening() {
         let used = Used { threads: 20, descriptors: 40 };
-        assert_eq!(fits(180, Kind::Threads, 0, used), 24);
-        assert_eq!(fits(37, Kind::Threads, 0, used), 0);
-        assert_eq!(fits(38, Kind::Threads, 0, used), 1);
-        assert_eq!(fits(64 + 84, Kind::Descriptors, 0, used), 2);
+        assert_eq!(fits(THREADS_KEPT + 2 * 6 + 6, Kind::Threads, 0, used), u64::MAX);
+        assert_eq!(fits(THREADS_KEPT + 2 * 6 + 5, Kind::Threads, 0, used), 0);
+        let connected = Used { threads: 32, descriptors: 76 };
+        assert_eq!(fits(THREADS_KEPT + 6, Kind::Threads, 1_000, connected), u64::MAX);
+        assert_eq!(fits(THREADS_KEPT + 5, Kind::Threads, 1_000, connected), 0);
     }
 
     #[test]
-    fn what_shards_have_not_taken_yet_is_theirs() {
-        // Ten shards are running, and have started half of their threads.
-        let used = Used { threads: 50, descriptors: 500 };
-        assert_eq!(fits(150, Kind::Threads, 10, used), (150 - 30 - 32) / 6);
-        let all = Used { threads: 80, descriptors: 500 };
-        assert_eq!(fits(120, Kind::Threads, 10, all), (120 - 32) / 6);
+    fn so_many_shards_fit_as_there_is_room_for_their_files() {
+        let connected = Used { threads: 32, descriptors: 76 };
+        let two = DESCRIPTORS_KEPT + 2 * DESCRIPTORS_OF_A_STORE;
+        assert_eq!(fits(two, Kind::Descriptors, 0, connected), 2);
+        // Ten shards run, and none has opened its files yet.
+        let ten = 10 * DESCRIPTORS_OF_A_STORE;
+        assert_eq!(fits(two + ten, Kind::Descriptors, 10, connected), 2);
+        let open = Used { descriptors: 76 + ten, ..connected };
+        assert_eq!(fits(two, Kind::Descriptors, 10, open), 2);
     }
 
     #[test]

@@ -15,16 +15,19 @@ use tokio::runtime;
 
 use super::{
     OnMisfit, Options,
+    cadence::Cadence,
     command::Handle,
-    committer, lane,
+    committer::Committing,
+    lane,
     member::{Clients, Member, ToSupervisor},
     name,
     opener::Opener,
     plan,
+    producers::Producers,
     query::StateReader,
     refused,
     room::Room,
-    spawn,
+    spawn, spiller,
     stop::Stop,
     supervisor::{Event, Supervisor},
     topic_watch::TopicWatch,
@@ -42,8 +45,8 @@ use rollcall_object::Settings;
 use rollcall_service::telemetry::{Endpoint, Exporter, Tracer};
 use rollcall_store::{Budget, Identity, Stores};
 
-/// Threads that wait for Kafka's commits and the disk's spills.
-const COMMITTERS: usize = 4;
+/// Threads that write to the stores.
+const SPILLERS: usize = 2;
 /// A prefetched record takes several times its size in librdkafka, which counts only the size.
 const FETCH_OVERHEAD: usize = 5;
 const RETRY_MIN: Duration = Duration::from_millis(500);
@@ -161,7 +164,7 @@ async fn look(
 struct Threads {
     membership: thread::JoinHandle<Result<()>>,
     supervisor: thread::JoinHandle<()>,
-    committers: Vec<thread::JoinHandle<()>>,
+    spillers: Vec<thread::JoinHandle<()>>,
     events: Sender<Event>,
 }
 
@@ -173,8 +176,8 @@ impl Threads {
         let _ = self.events.send(Event::Stop);
         self.supervisor.join().map_err(lost)?;
         // They end with the lanes, once the shards that were given up are spilled.
-        for committer in self.committers {
-            committer.join().map_err(lost)?;
+        for spiller in self.spillers {
+            spiller.join().map_err(lost)?;
         }
         tracing::info!("stopped");
         result
@@ -193,11 +196,8 @@ fn start(
     let view = &reader.view;
     let budget = Budget::of_process(settings.memory_budget_bytes);
     tracing::info!(bytes = budget.total_bytes, "memory budget: {:?}", budget.source);
-    let identity = Identity {
-        cluster_id: topics.cluster_id.clone(),
-        group: connection.group.clone(),
-        changelog: connection.changelog(),
-    };
+    let (cluster_id, group) = (topics.cluster_id.clone(), connection.group.clone());
+    let identity = Identity { cluster_id, group, changelog: connection.changelog() };
     let stores = Arc::new(Stores::open(&options.state_dir, &identity, &budget)?);
     prune(&stores);
     let brokers = Arc::clone(&connection.brokers);
@@ -208,23 +208,32 @@ fn start(
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
     let (events, received) = channel();
-    let (committers, committing) = committer::start(COMMITTERS, &current, view, tracer.as_ref())?;
+    let broker = KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics), options.lanes);
+    let producers = Arc::new(Producers::new(&broker, options.lanes));
+    let (jobs, spillers) = spiller::start(SPILLERS, view, &events)?;
+    let committing = Committing {
+        current: Arc::clone(&current),
+        view: Arc::clone(view),
+        tracer: tracer.clone(),
+    };
     let shared = lane::Shared {
-        committers,
+        committing,
+        producers: Arc::clone(&producers),
+        spillers: jobs,
         events: events.clone(),
         view: Arc::clone(view),
         recent: Arc::clone(&reader.recent),
-        commit_interval: settings.commit_interval,
+        cadence: cadence(settings, options),
     };
     let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
     let lanes = start_lanes(options.lanes, connection, &topics, fetch_kbytes, &shared)?;
     drop(shared);
     let commands: Vec<_> = lanes.iter().map(|lane| lane.commands.clone()).collect();
     reader.open(commands.clone());
-    let broker = KafkaBroker::new(Arc::clone(connection), Arc::clone(&topics));
     stop.started(broker.clone());
-    let opener = Opener { plan, broker: broker.clone(), stores, events: events.clone(), tracer };
-    let room = look_around(connection, &topics);
+    let (broker_too, events_too) = (broker.clone(), events.clone());
+    let opener = Opener { plan, broker: broker_too, producers, stores, events: events_too, tracer };
+    let room = look_around(connection, &topics, options.lanes);
     view.totals.looked(room);
     let (view_too, cache_bytes) = (Arc::clone(view), budget.row_cache_bytes);
     let supervisor = Supervisor::new(opener, lanes, view_too, cache_bytes, room);
@@ -241,13 +250,21 @@ fn start(
         let (clients, view, stop) = (&clients, &*view, &*stop);
         Member { join, clients, view, stop, on_misfit }.serve()
     })?;
-    Ok(Threads { membership, supervisor, committers: committing, events })
+    Ok(Threads { membership, supervisor, spillers, events })
+}
+
+fn cadence(settings: &Settings, options: &Options) -> Cadence {
+    Cadence {
+        interval: settings.commit_interval,
+        partitions_per_second: options.commit_budget.get(),
+        lanes: options.lanes,
+    }
 }
 
 /// Logs how many shards the system leaves room for, before any is tried.
-fn look_around(connection: &Connection, topics: &Topics) -> Room {
+fn look_around(connection: &Connection, topics: &Topics, lanes: usize) -> Room {
     let servers = connection.base.get("bootstrap.servers").unwrap_or_default();
-    let room = Room::look(servers.split(',').count());
+    let room = Room::look(servers.split(',').count(), lanes);
     if let Some((left, message)) = room.left(0)
         && left < u64::from(topics.partitions.unsigned_abs())
     {
@@ -266,7 +283,7 @@ fn start_lanes(
 ) -> Result<Vec<Handle>> {
     let start = |index| {
         let data = DataConsumer::connect(connection, topics, fetch_kbytes)?;
-        lane::start(format!("lane-{index}"), data, shared.clone())
+        lane::start(index, data, shared.clone())
     };
     (0..count).map(start).collect()
 }

@@ -30,7 +30,7 @@ use super::{
 use rollcall_core::{
     owner::{self, Left, Reaction, Shards, Stay, Verdict},
     record::ShardId,
-    shard::{Error, Limits},
+    shard::{Error, Limits, Tenure},
 };
 use rollcall_service::log::Limiter;
 
@@ -42,7 +42,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// An event for the supervisor.
 pub enum Event {
-    Gained(BTreeSet<ShardId>),
+    Gained(BTreeMap<ShardId, Tenure>),
     /// The sender is dropped when none of the shards can commit any more.
     Losing(BTreeSet<ShardId>, Sender<()>),
     Opened(Box<Opened>),
@@ -50,6 +50,8 @@ pub enum Event {
     Committed(ShardId, Stay),
     /// Its lane had to drop it.
     Dropped(ShardId, Stay, Error, Left),
+    /// Nothing of a stay that has ended is under way any more, and its store is closed.
+    Closed(ShardId, Stay),
     Stop,
 }
 
@@ -107,6 +109,7 @@ impl Supervisor {
                 Ok(Event::Dropped(shard, stay, error, left)) => {
                     self.dropped(shard, stay, &error, &left);
                 }
+                Ok(Event::Closed(shard, stay)) => self.shards.closed(shard, stay),
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -122,9 +125,9 @@ impl Supervisor {
         self.lanes.into_iter().for_each(Handle::stop);
     }
 
-    fn gained(&mut self, shards: &BTreeSet<ShardId>) {
+    fn gained(&mut self, shards: &BTreeMap<ShardId, Tenure>) {
         self.shards.gained(shards);
-        for &shard in shards {
+        for &shard in shards.keys() {
             self.view.set_state(shard, State::Opening(Arc::default()));
         }
         self.share_memory();
@@ -216,10 +219,10 @@ impl Supervisor {
                 }
             }
             owner::Opened::Run(standing) => {
-                let Ok((running, producer)) = result else { return };
+                let Ok(running) = result else { return };
                 self.view.totals.opened(shard, took);
                 self.view.totals.stored(shard, running.store());
-                self.tell(shard, Command::Add(stay, Box::new(running), producer, standing));
+                self.tell(shard, Command::Add(stay, Box::new(running), standing));
             }
         }
     }

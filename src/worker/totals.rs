@@ -19,8 +19,16 @@ use rollcall_service::telemetry;
 use rollcall_store::{Budget, Counts, Figures, RocksStore, Stores, Volume};
 
 /// The names of the reactions to an [`Error`].
-pub const REACTIONS: [&str; 7] =
-    ["fenced", "outdated", "oversized", "corrupt", "interrupted", "misconfigured", "violated"];
+pub const REACTIONS: [&str; 8] = [
+    "fenced",
+    "outdated",
+    "oversized",
+    "corrupt",
+    "interrupted",
+    "misconfigured",
+    "violated",
+    "aborted",
+];
 
 /// The names of the reasons why shards are taken away, in the order of [`Loss`].
 pub const LOSSES: [&str; 4] = ["rebalance", "lost", "refused", "stopping"];
@@ -39,6 +47,7 @@ fn index(error: &Error) -> usize {
         Error::Interrupted(_) => 4,
         Error::Misconfigured(_) => 5,
         Error::Violated { .. } => 6,
+        Error::Aborted(_) => 7,
     }
 }
 
@@ -47,7 +56,11 @@ fn index(error: &Error) -> usize {
 pub struct Totals {
     /// Failures after which a shard was opened again.
     pub shard_failures: Failures,
-    /// Transactions that failed.
+    /// Transactions that were committed.
+    transactions: AtomicU64,
+    /// The pause between two transactions of each lane.
+    pauses: Mutex<BTreeMap<usize, Duration>>,
+    /// Commits of shards that failed.
     pub commit_failures: Failures,
     revocations: [AtomicU64; LOSSES.len()],
     revocation_nanos: AtomicU64,
@@ -154,6 +167,26 @@ impl Totals {
 
     pub fn restored_records(&self) -> u64 {
         self.restored_records.load(Ordering::Relaxed)
+    }
+
+    /// Records that a transaction was committed.
+    pub fn committed(&self) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many transactions were committed.
+    pub fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
+    /// Sets the pause between two transactions of a lane.
+    pub fn pauses(&self, lane: usize, pause: Duration) {
+        self.pauses.lock().expect("nothing panics under this lock").insert(lane, pause);
+    }
+
+    /// Returns the pauses between two transactions, by lane.
+    pub fn commit_pauses(&self) -> BTreeMap<usize, Duration> {
+        self.pauses.lock().expect("nothing panics under this lock").clone()
     }
 
     /// Returns the progress of a restore that begins; it is updated during the restore.

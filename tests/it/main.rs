@@ -46,6 +46,7 @@ mod token_server;
 mod topic_checks;
 mod topics;
 mod tracing;
+mod transactions_by_lane;
 mod upgrade;
 mod watchdog;
 mod worker;

@@ -55,17 +55,45 @@ fn runs_what_fits(name: &str, limit: &[&str], of: &str) {
 
 #[test]
 fn shards_for_whose_files_there_is_no_room_wait_and_the_others_run() {
-    runs_what_fits("few-files", &["prlimit", "--nofile=520:520"], "open files");
+    runs_what_fits("few-files", &["prlimit", "--nofile=400:400"], "open files");
+}
+
+/// Runs a worker under a limit on threads that is too low, checks that it says so, and that it goes
+/// on once the limit is raised.
+fn waits_for_threads(name: &str, limit: &[&str], of: &str, raise: impl FnOnce(u32)) {
+    let shop =
+        Reconciliation::without_topics(&Broker::shared(), name).with("topics/partitions", SHARDS);
+    let state = shop.state_dir("w-1");
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(state.parent().expect("it has one"), mode).expect("it is ours");
+    let worker = Worker::start_by(limit, &shop, "w-1", &state);
+    worker.process.says(&["could not run all shards", of]);
+    let message = trouble(&worker, "TooManyShards");
+    assert!(message.contains(of) && message.contains("threads"), "{message}");
+    eventually("all shards wait", WAIT_TIMEOUT, || {
+        (shards(&worker, ["running", "waiting"])? == [0, SHARDS]).then_some(())
+    });
+    assert_eq!(worker.get("/healthz").map(|(status, _)| status), Some(200));
+    raise(worker.process.id());
+    let worker = worker.ready();
+    assert_eq!(shards(&worker, ["running", "waiting"]), Some([SHARDS, 0]));
+    assert_eq!(worker.process.count(&["panicked"]), 0);
 }
 
 #[test]
-fn shards_for_whose_threads_there_is_no_room_wait_and_the_others_run() {
+fn shards_for_whose_threads_there_is_no_room_wait_until_there_is() {
     if !rustix::process::geteuid().is_root() {
         // A limit on threads counts those of all of a user's processes: it needs a separate user.
         return;
     }
-    let limit = ["prlimit", "--nproc=160:160", "setpriv", "--reuid=61234", "--clear-groups"];
-    runs_what_fits("few-threads", &limit, "processes and threads");
+    let limit = ["prlimit", "--nproc=60:600", "setpriv", "--reuid=61234", "--clear-groups"];
+    waits_for_threads("few-threads", &limit, "processes and threads", |id| {
+        let raised = std::process::Command::new("setpriv")
+            .args(["--reuid=61234", "--clear-groups", "prlimit"])
+            .args(["--pid", &id.to_string(), "--nproc=600:600"])
+            .status();
+        assert!(raised.expect("prlimit runs").success());
+    });
 }
 
 /// A private control group that limits processes and threads; removed when dropped.
@@ -115,8 +143,8 @@ impl Drop for Bounded {
 }
 
 #[test]
-fn shards_for_which_the_control_group_has_no_room_wait_and_the_others_run() {
-    let bounded = match Bounded::new(100) {
+fn shards_for_which_the_control_group_has_no_room_wait_until_there_is() {
+    let bounded = match Bounded::new(60) {
         Ok(bounded) => bounded,
         Err(why) => {
             let _ = writeln!(std::io::stderr(), "skipped: pids.max cannot be set here: {why}");
@@ -125,5 +153,7 @@ fn shards_for_which_the_control_group_has_no_room_wait_and_the_others_run() {
     };
     let members = bounded.dir.join("cgroup.procs");
     let enter = format!("echo $$ > {} && exec \"$@\"", members.display());
-    runs_what_fits("few-pids", &["sh", "-c", &enter, "sh"], "pids.max");
+    waits_for_threads("few-pids", &["sh", "-c", &enter, "sh"], "pids.max", |_| {
+        std::fs::write(bounded.dir.join("pids.max"), "600").expect("it is ours");
+    });
 }

@@ -44,6 +44,10 @@ impl Process {
     }
 
     /// Kills it as a crash would and waits until it has ended.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn kill(&mut self) {
         self.end();
     }

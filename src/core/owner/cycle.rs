@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{Now, Stay};
 use crate::shard::Error;
 
-/// How long to wait before a commit is sent again that was rejected because the group had moved on.
-const OUTDATED_PAUSE: Duration = Duration::from_millis(20);
-/// After this long without an assignment that holds the shard, it is opened again.
-const OUTDATED_MAX: Duration = Duration::from_secs(60);
+/// How long to wait before a commit is sent again that was aborted because the group had moved on,
+/// or because of another shard.
+const REFUSED_PAUSE: Duration = Duration::from_millis(20);
+/// A shard is opened again after its commit was aborted again and again for this long.
+const REFUSED_MAX: Duration = Duration::from_secs(60);
 /// librdkafka can forget a timeout when a coordinator goes away: such a shard is opened again.
 pub const STUCK_AFTER: Duration = Duration::from_secs(90);
 
@@ -18,6 +19,8 @@ pub struct Cycle {
     stay: Stay,
     phase: Phase,
     releasing: bool,
+    /// The first commit of a stay only claims the shard.
+    has_claimed: bool,
     has_committed: bool,
     /// When the last commit was sent, or the stay began.
     sent_at: Now,
@@ -30,7 +33,7 @@ enum Phase {
     Committing {
         first: Now,
     },
-    /// It was rejected under an outdated assignment, and certainly aborted.
+    /// It was certainly aborted, under an outdated assignment or because of another shard.
     Refused {
         first: Now,
         again: Now,
@@ -40,7 +43,9 @@ enum Phase {
 /// The consequence of the end of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It succeeded. `first` tells whether it is the first one of the stay.
+    /// It succeeded, and has claimed the shard, which may process records now.
+    Claimed,
+    /// It succeeded. `first` tells whether it is the first one since the claim.
     Committed { first: bool },
     /// It is kept, and sent again when [`Cycle::due`] says so.
     Refused,
@@ -70,7 +75,7 @@ pub enum Due {
     Nothing,
     /// Send the rejected commit again.
     Again,
-    /// The shard is opened again: no assignment has held it for too long.
+    /// The shard is opened again: its commit was aborted again and again.
     Abandoned,
     /// The shard is opened again: its commit does not return.
     Stuck,
@@ -79,8 +84,14 @@ pub enum Due {
 impl Cycle {
     /// Starts the commits of a shard that was opened in this stay.
     pub fn new(stay: Stay, now: Now) -> Self {
-        let (phase, releasing, has_committed) = (Phase::Idle, false, false);
-        Self { stay, phase, releasing, has_committed, sent_at: now }
+        Self {
+            stay,
+            phase: Phase::Idle,
+            releasing: false,
+            has_claimed: false,
+            has_committed: false,
+            sent_at: now,
+        }
     }
 
     pub fn stay(&self) -> Stay {
@@ -93,9 +104,10 @@ impl Cycle {
         !self.releasing
     }
 
-    /// Returns whether the next commit may be taken.
+    /// Returns whether the next commit may be taken. A shard that is being given up, which
+    /// processes nothing any more, may commit what it still holds.
     pub fn may_commit(&self) -> bool {
-        self.phase == Phase::Idle && !self.releasing
+        self.phase == Phase::Idle
     }
 
     /// Returns whether a commit is under way or waiting to be sent again.
@@ -108,13 +120,17 @@ impl Cycle {
         self.sent_at
     }
 
-    /// Records that a commit was sent.
+    /// Records that a commit was sent, for the first time or again.
     ///
     /// # Panics
     /// When another one has not ended.
     pub fn sent(&mut self, now: Now) {
-        assert_eq!(self.phase, Phase::Idle, "O-2: one commit of a shard at a time");
-        self.phase = Phase::Committing { first: now };
+        let first = match self.phase {
+            Phase::Idle => now,
+            Phase::Refused { first, .. } => first,
+            Phase::Committing { .. } => panic!("O-2: one commit of a shard at a time"),
+        };
+        self.phase = Phase::Committing { first };
         self.sent_at = now;
     }
 
@@ -126,30 +142,27 @@ impl Cycle {
         }
         self.phase = Phase::Idle;
         match result {
+            Ok(()) if !std::mem::replace(&mut self.has_claimed, true) => Ended::Claimed,
             Ok(()) => {
                 let first = !std::mem::replace(&mut self.has_committed, true);
                 Ended::Committed { first }
             }
             Err(_) if self.releasing => Ended::Left,
-            Err(Error::Outdated(_)) => {
-                self.phase = Phase::Refused { first, again: now + OUTDATED_PAUSE };
+            Err(Error::Outdated(_) | Error::Aborted(_)) => {
+                self.phase = Phase::Refused { first, again: now + REFUSED_PAUSE };
                 Ended::Refused
             }
             Err(_) => Ended::Failed,
         }
     }
 
-    /// Returns what is due, and marks it as done.
-    pub fn due(&mut self, now: Now) -> Due {
+    /// Returns what is due.
+    pub fn due(&self, now: Now) -> Due {
         match self.phase {
-            Phase::Refused { first, .. } if now.saturating_sub(first) > OUTDATED_MAX => {
+            Phase::Refused { first, .. } if now.saturating_sub(first) > REFUSED_MAX => {
                 Due::Abandoned
             }
-            Phase::Refused { first, again } if again <= now => {
-                self.phase = Phase::Committing { first };
-                self.sent_at = now;
-                Due::Again
-            }
+            Phase::Refused { again, .. } if again <= now => Due::Again,
             Phase::Committing { .. } if now.saturating_sub(self.sent_at) > STUCK_AFTER => {
                 Due::Stuck
             }
@@ -183,8 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_commit_of_a_stay_is_told_from_later_ones() {
+    fn the_claim_and_the_first_commit_of_a_stay_are_told_from_later_ones() {
         let mut cycle = Cycle::new(STAY, at(0));
+        cycle.sent(at(1));
+        assert_eq!(cycle.ended(STAY, Ok(()), at(2)), Ended::Claimed);
         for first in [true, false] {
             assert!(cycle.may_commit());
             cycle.sent(at(1));
@@ -200,6 +215,7 @@ mod tests {
         assert_eq!(cycle.ended(STAY, Err(&outdated()), at(2)), Ended::Refused);
         assert_eq!(cycle.due(at(2)), Due::Nothing);
         assert_eq!(cycle.due(at(3)), Due::Again);
+        cycle.sent(at(3));
         assert_eq!(cycle.due(at(3)), Due::Nothing, "it is under way");
         assert_eq!(cycle.ended(STAY, Err(&outdated()), at(62)), Ended::Refused);
         assert_eq!(cycle.due(at(62)), Due::Abandoned, "counted from when it was first sent");
@@ -222,8 +238,8 @@ mod tests {
         let mut cycle = Cycle::new(STAY, at(0));
         cycle.sent(at(1));
         assert_eq!(cycle.release(), Release::Wait);
-        assert_eq!(cycle.ended(STAY, Ok(()), at(2)), Ended::Committed { first: true });
-        assert!(!cycle.processes() && !cycle.may_commit());
+        assert_eq!(cycle.ended(STAY, Ok(()), at(2)), Ended::Claimed);
+        assert!(!cycle.processes());
         assert_eq!(cycle.release(), Release::Commit);
     }
 

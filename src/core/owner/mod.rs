@@ -21,6 +21,7 @@
 
 mod backoff;
 mod cycle;
+mod lane;
 mod pace;
 mod reaction;
 mod shards;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 pub use self::{
     cycle::{Cycle, Due, Ended, Release, STUCK_AFTER},
+    lane::{Candidate, Lane, Learnt},
     pace::Pace,
     reaction::{Reaction, Verdict},
     shards::{Cause, Left, Next, Opened, Shards, Standing, Trust},

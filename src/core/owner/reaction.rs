@@ -41,6 +41,7 @@ impl Reaction {
             // It may have been fenced as well: the brokers ending a transaction looks the same.
             Error::Oversized(_) => (Verdict::Waiting, backoff.max(FENCED_PAUSE), error.to_string()),
             Error::Outdated(_)
+            | Error::Aborted(_)
             | Error::Corrupt(_)
             | Error::Violated { .. }
             | Error::Interrupted(_) => (Verdict::Waiting, backoff, error.to_string()),

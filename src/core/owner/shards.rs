@@ -6,10 +6,14 @@ use std::{
 };
 
 use super::{Now, Pace, Reaction, Stay, backoff::Backoff};
-use crate::{record::ShardId, shard::Error};
+use crate::{
+    record::ShardId,
+    shard::{Error, Tenure},
+};
 
-/// Maximum number of shards opened at a time: fencing mostly waits, restoring uses a core.
-const OPENINGS_MAX: usize = 4;
+/// Maximum number of shards opened at a time: brokers and disks take most of the time, restoring
+/// uses a core.
+const OPENINGS_MAX: usize = 8;
 /// How often to retry a shard that there was no room for.
 const CROWDED_PAUSE: Duration = Duration::from_secs(5);
 
@@ -19,11 +23,14 @@ pub struct Shards {
     owned: BTreeMap<ShardId, Owned>,
     /// Openings that have not ended, including those of shards lost meanwhile.
     openings: BTreeMap<ShardId, Stay>,
+    /// Stays that have ended, of which a part of a transaction or a spill may be under way.
+    leaving: BTreeMap<ShardId, Stay>,
     stays: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Owned {
+    tenure: Tenure,
     phase: Phase,
     backoff: Backoff,
     standing: Standing,
@@ -65,6 +72,7 @@ pub enum Trust {
 pub struct Next {
     pub shard: ShardId,
     pub stay: Stay,
+    pub tenure: Tenure,
     pub store: Trust,
 }
 
@@ -112,20 +120,31 @@ impl Shards {
     }
 
     /// Records the shards that the group has assigned.
-    pub fn gained(&mut self, shards: &BTreeSet<ShardId>) {
-        for &shard in shards {
-            self.owned.insert(shard, Owned::default());
+    pub fn gained(&mut self, shards: &BTreeMap<ShardId, Tenure>) {
+        for (&shard, &tenure) in shards {
+            self.owned.insert(shard, Owned::of(tenure));
         }
     }
 
     /// Records the shards that are being revoked, and returns those that run: they are to be
     /// released.
     pub fn losing(&mut self, shards: &BTreeSet<ShardId>) -> Vec<ShardId> {
-        let runs = |shard: &&ShardId| {
-            let owned = self.owned.remove(shard);
-            owned.is_some_and(|owned| matches!(owned.phase, Phase::Running(_)))
-        };
-        shards.iter().filter(runs).copied().collect()
+        let mut running = Vec::new();
+        for &shard in shards {
+            let owned = self.owned.remove(&shard);
+            if let Some(Owned { phase: Phase::Running(stay), .. }) = owned {
+                self.leaving.insert(shard, stay);
+                running.push(shard);
+            }
+        }
+        running
+    }
+
+    /// Records that nothing of a stay that has ended is under way any more.
+    pub fn closed(&mut self, shard: ShardId, stay: Stay) {
+        if self.leaving.get(&shard) == Some(&stay) {
+            self.leaving.remove(&shard);
+        }
     }
 
     /// Returns the next shard to open, if one is due and not too many are being opened. From then
@@ -140,17 +159,18 @@ impl Shards {
             Phase::Waiting(until) | Phase::Crowded(until) => until <= now,
             Phase::Opening(_) | Phase::Running(_) => false,
         };
-        // O-1: an opening of an earlier stay must end first.
-        let openings = &self.openings;
+        // O-1: an opening of an earlier stay must end first, and whatever was under way of one. A
+        // part of a transaction would otherwise be committed after the offsets were read.
+        let (openings, leaving) = (&self.openings, &self.leaving);
         let may_open = |(shard, owned): &(&ShardId, &mut Owned)| {
-            is_due(owned.phase) && !openings.contains_key(shard)
+            is_due(owned.phase) && !openings.contains_key(shard) && !leaving.contains_key(shard)
         };
         let (&shard, owned) = self.owned.iter_mut().find(may_open)?;
         self.stays += 1;
         let stay = Stay(self.stays);
         owned.phase = Phase::Opening(stay);
         self.openings.insert(shard, stay);
-        Some(Next { shard, stay, store: owned.store })
+        Some(Next { shard, stay, tenure: owned.tenure, store: owned.store })
     }
 
     /// Records that there is no room for a shard that was to be opened.
@@ -189,7 +209,8 @@ impl Shards {
 
     /// Records the first commit of a stay.
     pub fn committed(&mut self, shard: ShardId, stay: Stay, now: Now) {
-        if let Some(owned) = self.running(shard, stay) {
+        let owned = self.owned.get_mut(&shard);
+        if let Some(owned) = owned.filter(|owned| owned.phase == Phase::Running(stay)) {
             owned.backoff.committed(now);
             owned.standing.unproven = None;
         }
@@ -205,16 +226,14 @@ impl Shards {
         left: &Left,
         now: Now,
     ) -> Option<Reaction> {
-        let owned = self.running(shard, stay)?;
+        let owned =
+            self.owned.get_mut(&shard).filter(|owned| owned.phase == Phase::Running(stay))?;
+        self.leaving.insert(shard, stay);
         owned.standing.pace = left.pace;
         if left.cause == Cause::Commit {
             owned.standing.unproven = Some(format!("the last commit failed: {error}"));
         }
         Some(owned.failed(error, now))
-    }
-
-    fn running(&mut self, shard: ShardId, stay: Stay) -> Option<&mut Owned> {
-        self.owned.get_mut(&shard).filter(|owned| owned.phase == Phase::Running(stay))
     }
 }
 
@@ -233,6 +252,12 @@ pub enum Cause {
 }
 
 impl Owned {
+    fn of(tenure: Tenure) -> Self {
+        let (phase, backoff) = (Phase::default(), Backoff::default());
+        let (standing, store) = (Standing::default(), Trust::default());
+        Self { tenure, phase, backoff, standing, store }
+    }
+
     fn failed(&mut self, error: &Error, now: Now) -> Reaction {
         let backoff = self.backoff.failed(now);
         if matches!(error, Error::Corrupt(_)) {
@@ -258,18 +283,22 @@ mod tests {
         shards.into_iter().map(|shard| ShardId(shard.try_into().expect("small"))).collect()
     }
 
-    fn interrupted() -> Error {
-        Error::Interrupted("no broker answers".to_owned())
-    }
-
     fn left(cause: Cause) -> Left {
         Left { pace: Pace::default(), cause }
+    }
+
+    fn given(shards: impl IntoIterator<Item = u32>) -> BTreeMap<ShardId, Tenure> {
+        set(shards).into_iter().map(|shard| (shard, Tenure(1))).collect()
+    }
+
+    fn interrupted() -> Error {
+        Error::Interrupted("no broker answers".to_owned())
     }
 
     /// A process whose only shard runs, and its stay.
     fn running() -> (Shards, Stay) {
         let mut shards = Shards::default();
-        shards.gained(&set([5]));
+        shards.gained(&given([5]));
         let Next { stay, .. } = shards.next_to_open(at(0)).expect("it is due");
         assert!(matches!(shards.opened(SHARD, stay, Ok(()), at(1)), Opened::Run(_)));
         (shards, stay)
@@ -278,7 +307,7 @@ mod tests {
     #[test]
     fn a_few_shards_are_opened_at_a_time() {
         let mut shards = Shards::default();
-        shards.gained(&set(0..6));
+        shards.gained(&given(0..12));
         let mut opening = Vec::new();
         while let Some(next) = shards.next_to_open(at(0)) {
             opening.push(next);
@@ -286,17 +315,17 @@ mod tests {
         assert_eq!((opening.len(), shards.active()), (OPENINGS_MAX, OPENINGS_MAX));
         let Next { shard, stay, .. } = opening[0];
         assert!(matches!(shards.opened(shard, stay, Ok(()), at(1)), Opened::Run(_)));
-        assert!(shards.next_to_open(at(1)).is_some_and(|next| next.shard == ShardId(4)));
+        assert!(shards.next_to_open(at(1)).is_some_and(|next| next.shard == ShardId(8)));
         assert!(shards.is_incomplete());
     }
 
     #[test]
     fn what_was_opened_for_an_earlier_stay_is_discarded_and_the_next_one_waits_for_it() {
         let mut shards = Shards::default();
-        shards.gained(&set([5]));
+        shards.gained(&given([5]));
         let Next { stay, .. } = shards.next_to_open(at(0)).expect("it is due");
         assert!(shards.losing(&set([5])).is_empty(), "it does not run");
-        shards.gained(&set([5]));
+        shards.gained(&given([5]));
         assert_eq!(shards.next_to_open(at(1)), None, "it is still being opened");
         assert!(matches!(shards.opened(SHARD, stay, Ok(()), at(2)), Opened::Discard));
         let next = shards.next_to_open(at(2)).expect("it is due");
@@ -310,6 +339,8 @@ mod tests {
         let reaction = reaction.expect("it ran");
         assert_eq!((reaction.verdict, reaction.failures), (super::super::Verdict::Waiting, 1));
         assert_eq!(shards.next_to_open(at(9)), None);
+        assert_eq!(shards.next_to_open(at(10)), None, "its last commit may be under way");
+        shards.closed(SHARD, stay);
         let Next { stay, store, .. } = shards.next_to_open(at(10)).expect("it is due");
         assert_eq!(store, Trust::Kept);
         let Opened::Run(standing) = shards.opened(SHARD, stay, Ok(()), at(11)) else {
@@ -318,6 +349,7 @@ mod tests {
         assert!(standing.unproven.is_some(), "until a commit is in");
         shards.committed(SHARD, stay, at(12));
         shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Other), at(13)).expect("it ran");
+        shards.closed(SHARD, stay);
         let Next { stay, .. } = shards.next_to_open(at(20)).expect("it is due");
         let Opened::Run(standing) = shards.opened(SHARD, stay, Ok(()), at(21)) else {
             panic!("it runs")
@@ -330,8 +362,11 @@ mod tests {
         let (mut shards, stay) = running();
         assert_eq!(shards.losing(&set([5])), [SHARD]);
         assert_eq!(shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Commit), at(2)), None);
-        shards.gained(&set([5]));
+        shards.gained(&given([5]));
         assert_eq!(shards.dropped(SHARD, stay, &interrupted(), &left(Cause::Commit), at(2)), None);
+        shards.closed(SHARD, Stay(0));
+        assert_eq!(shards.next_to_open(at(2)), None, "another stay was closed");
+        shards.closed(SHARD, stay);
         let next = shards.next_to_open(at(2)).expect("nothing of it has failed");
         assert!(next.stay > stay);
     }
@@ -341,6 +376,7 @@ mod tests {
         let (mut shards, stay) = running();
         let damaged = Error::Corrupt("a block does not add up".to_owned());
         shards.dropped(SHARD, stay, &damaged, &left(Cause::Other), at(2)).expect("it ran");
+        shards.closed(SHARD, stay);
         let Next { stay, store, .. } = shards.next_to_open(at(9)).expect("it is due");
         assert_eq!(store, Trust::Lost);
         let failed = shards.opened(SHARD, stay, Err(&interrupted()), at(9));
@@ -353,7 +389,7 @@ mod tests {
     #[test]
     fn a_shard_without_room_is_tried_again_and_takes_none_meanwhile() {
         let mut shards = Shards::default();
-        shards.gained(&set([5]));
+        shards.gained(&given([5]));
         let next = shards.next_to_open(at(0)).expect("it is due");
         shards.no_room(next.shard, at(0));
         assert_eq!((shards.active(), shards.crowded()), (0, 1));

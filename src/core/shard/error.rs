@@ -13,6 +13,10 @@ pub enum Error {
     /// transaction again under a newer assignment that holds the shard, or drop the shard.
     #[error("the transaction was refused under an outdated assignment: {0}")]
     Outdated(String),
+    /// The transaction was certainly aborted for a reason that is not this shard's: another part
+    /// of it was rejected, or its lane was fenced. Commit the same again.
+    #[error("the transaction was aborted: {0}")]
+    Aborted(String),
     /// The local store does not match the changelog. Wipe it and open again.
     #[error("the local store cannot be trusted: {0}")]
     Corrupt(String),

@@ -22,14 +22,14 @@ pub use invariant::Invariant;
 pub use open::opening::Opening;
 pub use open::restore::{OpeningPhase, Progress};
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
-pub use port::assignment::Assignment;
+pub use port::assignment::{Assignment, Tenure};
 pub use port::batch::{Batch, row_of};
 pub use port::identity::{Identity, Mismatch, Topics};
 pub use port::metadata::{Metadata, Position};
 pub use port::spill::Spill;
 pub use port::traits::{
-    Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, Due, InputLog, Producer,
-    Store,
+    Bounds, Broker, Change, ChangelogReader, Checkpoint, CommittedOffset, CommittedOffsets, Due,
+    End, Failed, InputLog, Producer, Store, Wait,
 };
 pub use port::transaction::Transaction;
 pub use rows::ages::Ages;
@@ -38,6 +38,7 @@ pub use rows::counts::RowCounts;
 pub use rows::recount::Recount;
 pub use run::commit::{Commit, Committed};
 pub use run::counters::{Counters, Ledger};
+pub use run::parts::{Attempt, commit_parts};
 pub use run::placement::{Misplaced, Partitioning, Placement};
 pub use run::query::{Portion, PortionCursor, decode_row, key_hash};
 pub use run::report::{OnStep, Satisfied, StepReport};

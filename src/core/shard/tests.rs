@@ -21,6 +21,8 @@ use crate::{
 use plan::plan;
 
 const SHARD: ShardId = ShardId(0);
+const TENURE: Tenure = Tenure(1);
+const OWNER: &str = "group-w-1-0";
 const RULES: Rules = Rules {
     counting: Counting::Distinct,
     allow_empty: false,
@@ -37,15 +39,26 @@ const MANUFACTURED: InputIndex = 1;
 struct Kafka(Vec<Option<CommittedOffset>>);
 
 impl Broker for Kafka {
-    type Producer = Taker;
     type Changelog = Empty;
 
-    fn fence(&self, _: ShardId) -> Result<Taker> {
-        Ok(Taker)
+    fn committed(&self, _: ShardId, _: Wait) -> Result<Option<Vec<Option<CommittedOffset>>>> {
+        Ok(Some(self.0.clone()))
     }
 
-    fn committed(&self, _: ShardId) -> Result<Vec<Option<CommittedOffset>>> {
-        Ok(self.0.clone())
+    fn last_committed(&self, _: ShardId) -> Result<Option<CommittedOffset>> {
+        Ok(self.0[0].clone())
+    }
+
+    fn is_ours(&self, transactional_id: &str) -> bool {
+        transactional_id == OWNER
+    }
+
+    fn fence(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn former_id(&self, shard: ShardId) -> String {
+        format!("group-{shard}")
     }
 
     fn inputs(&self, _: ShardId) -> Result<Vec<InputLog>> {
@@ -58,16 +71,6 @@ impl Broker for Kafka {
 
     fn changelog(&self, _: ShardId) -> Result<Empty> {
         Ok(Empty)
-    }
-}
-
-struct Taker;
-
-impl Producer for Taker {
-    type Authority = ();
-
-    fn commit(&mut self, _: &Transaction, (): &()) -> Result<Option<Offset>> {
-        Ok(None)
     }
 }
 
@@ -159,11 +162,17 @@ fn open_plan(plan: Plan, kafka: &Kafka, store: &Memory) -> Running<Memory> {
     let opening = Opening {
         plan: &plan,
         shard: SHARD,
+        tenure: TENURE,
+        owner: OWNER.into(),
         limits: Limits::default(),
         wall_ms: &|| 0,
         progress: &progress,
     };
-    opening.open(kafka, store.clone()).expect("nothing fails").0
+    let mut shard = opening.open(kafka, store.clone()).expect("nothing fails");
+    if shard.is_claiming() {
+        commit(&mut shard, 0);
+    }
+    shard
 }
 
 fn record<'a>(
@@ -181,7 +190,7 @@ fn record<'a>(
 fn commit(shard: &mut Running<Memory>, wall_ms: i64) -> Transaction {
     let mut commit =
         shard.take(wall_ms).expect("nothing is wrong").expect("there is something to commit");
-    let done = commit.run(&mut Taker, &**shard.store(), &()).expect("nothing fails");
+    let done = commit.land(&**shard.store(), None).expect("nothing fails");
     shard.committed(done).expect("nothing is wrong");
     commit.transaction
 }

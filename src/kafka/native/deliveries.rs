@@ -20,8 +20,8 @@ const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RE
 /// Delivery reports since the transaction began, and reports about the brokers.
 #[derive(Debug)]
 pub(super) struct Deliveries {
-    /// Highest offset delivered to the watched topic, -1 if none.
-    watched_offset: AtomicI64,
+    /// Highest offset delivered to each partition of the watched topic, -1 if none.
+    watched_offsets: Vec<AtomicI64>,
     watched_topic: AtomicPtr<sys::rd_kafka_topic_t>,
     /// The record that was rejected; among several, the first with an actual cause.
     refused: Mutex<Option<Failure>>,
@@ -31,9 +31,10 @@ pub(super) struct Deliveries {
 }
 
 impl Deliveries {
-    pub fn new(meter: Meter) -> Self {
+    /// `partitions` is the number of those of the watched topic.
+    pub fn new(meter: Meter, partitions: usize) -> Self {
         Self {
-            watched_offset: AtomicI64::new(-1),
+            watched_offsets: (0..partitions).map(|_| AtomicI64::new(-1)).collect(),
             watched_topic: AtomicPtr::new(ptr::null_mut()),
             refused: Mutex::default(),
             throttled_ms: AtomicU64::new(0),
@@ -63,20 +64,26 @@ impl Deliveries {
 
     /// Resets the state of the last transaction.
     pub fn begin(&self) {
-        self.watched_offset.store(-1, Ordering::Relaxed);
+        for offset in &self.watched_offsets {
+            offset.store(-1, Ordering::Relaxed);
+        }
         *self.refused() = None;
     }
 
-    /// Returns the highest offset delivered to the watched topic.
-    ///
     /// # Errors
     /// The record that was rejected.
-    pub fn outcome(&self) -> Result<Option<i64>, Failure> {
-        if let Some(refused) = self.refused().clone() {
-            return Err(refused);
-        }
-        let offset = self.watched_offset.load(Ordering::Relaxed);
-        Ok((offset >= 0).then_some(offset))
+    pub fn outcome(&self) -> Result<(), Failure> {
+        self.refused().clone().map_or(Ok(()), Err)
+    }
+
+    /// Returns the highest offset delivered to a partition of the watched topic.
+    pub fn delivered(&self, partition: i32) -> Option<i64> {
+        let offset = self.watched(partition)?.load(Ordering::Relaxed);
+        (offset >= 0).then_some(offset)
+    }
+
+    fn watched(&self, partition: i32) -> Option<&AtomicI64> {
+        self.watched_offsets.get(usize::try_from(partition).ok()?)
     }
 
     /// Returns the longest time that brokers have throttled the client since the last call.
@@ -107,6 +114,7 @@ impl Deliveries {
             text: words.unwrap_or_else(|| code.to_string()),
             aborts: true,
             topic: Some(topic),
+            partition: Some(message.partition),
             record: (message._private as usize).checked_sub(1),
             ..Failure::of(code)
         };
@@ -132,8 +140,10 @@ unsafe extern "C" fn on_delivery(
     if message.err != NO_ERROR {
         // SAFETY: as above.
         unsafe { deliveries.refuse(message) };
-    } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed) {
-        deliveries.watched_offset.fetch_max(message.offset, Ordering::Relaxed);
+    } else if message.rkt == deliveries.watched_topic.load(Ordering::Relaxed)
+        && let Some(watched) = deliveries.watched(message.partition)
+    {
+        watched.fetch_max(message.offset, Ordering::Relaxed);
     }
 }
 

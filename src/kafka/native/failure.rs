@@ -17,6 +17,8 @@ pub struct Failure {
     pub aborts: bool,
     /// The topic whose record was rejected, if any.
     pub topic: Option<String>,
+    /// The partition of the rejected record, if it is known.
+    pub partition: Option<i32>,
     /// The record's number, as given when it was sent.
     pub record: Option<usize>,
 }
@@ -31,6 +33,7 @@ impl Failure {
             retriable: false,
             aborts: false,
             topic: None,
+            partition: None,
             record: None,
         }
     }
@@ -63,6 +66,7 @@ impl Failure {
                 retriable: sys::rd_kafka_error_is_retriable(error) != 0,
                 aborts: sys::rd_kafka_error_txn_requires_abort(error) != 0,
                 topic: None,
+                partition: None,
                 record: None,
             };
             sys::rd_kafka_error_destroy(error);

@@ -46,13 +46,14 @@ pub struct Outgoing<'a> {
 }
 
 impl NativeProducer {
-    /// Creates the client; nothing is sent yet. Its measurements go to `meter`.
+    /// Creates the client; nothing is sent yet. Its measurements go to `meter`. The topic to watch
+    /// has `watched` partitions.
     ///
     /// # Errors
     /// When librdkafka rejects the settings.
-    pub fn create(config: &ClientConfig, meter: Meter) -> Result<Self, String> {
+    pub fn create(config: &ClientConfig, meter: Meter, watched: usize) -> Result<Self, String> {
         let native = config.create_native_config().map_err(|error| error.to_string())?;
-        let deliveries = Box::new(Deliveries::new(meter));
+        let deliveries = Box::new(Deliveries::new(meter, watched));
         let mut reason = [0; 512];
         // SAFETY: the duplicate is consumed by a successful `rd_kafka_new`, else destroyed by us;
         // the deliveries outlive the client, which `drop` destroys first.
@@ -175,8 +176,12 @@ impl NativeProducer {
             for message in batch.iter_mut() {
                 if message.err != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__QUEUE_FULL {
                     let topic = Some(self.name(topic));
-                    return Failure::of_code(message.err)
-                        .map_err(|failure| Failure { topic, ..failure });
+                    let partition = Some(partition);
+                    return Failure::of_code(message.err).map_err(|failure| Failure {
+                        topic,
+                        partition,
+                        ..failure
+                    });
                 }
                 message.err = NO_ERROR;
             }
@@ -285,22 +290,23 @@ impl NativeProducer {
         unsafe { sys::rd_kafka_poll(self.client, millis(wait)) };
     }
 
-    /// Waits until every queued record is delivered or has failed; returns the highest offset
-    /// delivered to the watched topic since the transaction began.
+    /// Waits for the queued records.
     ///
     /// # Errors
     /// A timeout, or the first failed delivery that has an actual cause.
-    pub fn flush(&mut self, timeout: Duration) -> Result<Option<i64>, Failure> {
+    pub fn flush(&mut self, timeout: Duration) -> Result<(), Failure> {
         // SAFETY: the client is live.
         let flushed = unsafe { sys::rd_kafka_flush(self.client, millis(timeout)) };
         // A rejected record explains why others are still pending.
-        let outcome = self.deliveries.outcome()?;
-        Failure::of_code(flushed)?;
-        Ok(outcome)
+        self.deliveries.outcome().and_then(|()| Failure::of_code(flushed))
     }
 
-    /// Returns the longest time that brokers have throttled the client since the last call, because
-    /// of its quota.
+    /// Returns the highest offset that the transaction has in a partition of the watched topic.
+    pub fn delivered(&self, partition: i32) -> Option<i64> {
+        self.deliveries.delivered(partition)
+    }
+
+    /// Returns the longest time that a quota has throttled the client since the last call.
     pub fn take_throttled(&self) -> Duration {
         self.deliveries.take_throttled()
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::rounds::output_of;
 use crate::native::Failure;
 use rollcall_core::{
     record::{Output, Sink},
@@ -26,7 +27,7 @@ impl LetterRoom {
     /// Records the rejection of a single record that is too large. Returns `false` if it is not a
     /// dead letter, or was already cut.
     pub(super) fn refused(&self, transaction: &Transaction, failure: &Failure) -> bool {
-        let record = failure.record.and_then(|number| transaction.outputs.get(number));
+        let record = output_of(transaction, failure);
         let letter = record.filter(|output| output.sink == Sink::DeadLetter);
         let Some(bytes) = letter.map(Output::bytes) else { return false };
         bytes < self.0.fetch_min(bytes, Ordering::Relaxed)

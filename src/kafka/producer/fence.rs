@@ -1,4 +1,4 @@
-//! Takes a shard over: creates its producer, and explains why that may fail.
+//! Takes a transactional id over: creates its producer, and explains why that may fail.
 
 use std::time::{Duration, Instant};
 
@@ -10,35 +10,49 @@ use crate::{
     native::{Failure, NativeProducer, TokenClient},
     refusal,
 };
-use rollcall_core::{
-    record::ShardId,
-    shard::{Error, Result},
-};
+use rollcall_core::shard::{Error, Result};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The topic where brokers keep the state of transactions.
 const TRANSACTION_LOG: &str = "__transaction_state";
 
-/// Fences every owner of the shard and settles its open transaction, without becoming an owner.
+/// Takes a transactional id away from whoever has it, which ends its open transaction.
 ///
 /// # Errors
 /// When Kafka does not answer or refuses.
-pub fn fence_all(connection: &Connection, shard: ShardId) -> Result<()> {
-    let mut native = create(connection, shard, (0, usize::MAX))?;
-    init_transactions(&mut native)
+pub fn fence(connection: &Connection, transactional_id: &str) -> Result<()> {
+    let mut native = create(
+        connection,
+        transactional_id,
+        Room { message: 0, batch: usize::MAX, partitions: 0 },
+    )?;
+    let result = init_transactions(&mut native);
+    // Its threads take a while to end.
+    std::thread::spawn(move || drop(native));
+    result
 }
 
-/// Creates the producer of a shard, with the largest record and the largest batch that it may send,
-/// in bytes.
+/// The sizes that a producer has to know.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// The largest record that it may send, in bytes.
+    pub message: usize,
+    /// The largest batch that it may send, in bytes.
+    pub batch: usize,
+    /// The number of partitions of the changelog.
+    pub partitions: usize,
+}
+
+/// Creates the producer of a transactional id.
 pub(super) fn create(
     connection: &Connection,
-    shard: ShardId,
-    (message_bytes_max, batch_bytes_max): (usize, usize),
+    transactional_id: &str,
+    room: Room,
 ) -> Result<TokenClient<NativeProducer>> {
-    let transactional_id = format!("{}-{shard}", connection.group);
-    let config = connection.producer(&transactional_id, message_bytes_max, batch_bytes_max);
-    let native = NativeProducer::create(&config, connection.meter(Client::Producer))
-        .map_err(Error::Misconfigured)?;
+    let config = connection.producer(transactional_id, room.message, room.batch);
+    let meter = connection.meter(Client::Producer);
+    let native =
+        NativeProducer::create(&config, meter, room.partitions).map_err(Error::Misconfigured)?;
     Ok(connection.login.keep(native)?)
 }
 

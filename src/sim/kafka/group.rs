@@ -2,7 +2,9 @@
 //!
 //! Modelled on the classic protocol with cooperative assignment and static members. As measured
 //! on a real broker, a commit is checked for its member and generation, but *not* for whether
-//! that member was given the shard.
+//! that member was given the shard. Under the newer protocol (KIP-848), an old epoch is accepted,
+//! too, unless one of the shards has moved since. Of two offsets that are pending for the same
+//! input, the one that was sent later counts, whichever transaction ends first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,10 +43,18 @@ pub struct Group {
     generation: i32,
     members: BTreeMap<MemberId, Member>,
     members_ever: u32,
-    committed: BTreeMap<(ShardId, InputIndex), CommittedOffset>,
+    committed: BTreeMap<(ShardId, InputIndex), (Written, CommittedOffset)>,
     /// Offsets of transactions whose marker has not been written here yet.
-    pending: BTreeMap<TransactionId, Offsets>,
+    pending: BTreeMap<TransactionId, Vec<(Written, Offsets)>>,
+    written: Written,
+    /// The generation in which each shard last came to its member.
+    moved: BTreeMap<ShardId, (MemberId, i32)>,
+    /// Old epochs are accepted for shards that have not moved since.
+    pub lenient: bool,
 }
+
+/// The position of offsets in the group's log.
+type Written = u64;
 
 impl Group {
     pub fn generation(&self) -> i32 {
@@ -88,6 +98,10 @@ impl Group {
                 let member = self.members.get_mut(to).expect("a shard goes to a member");
                 member.assigned.insert(shard);
                 member.held.insert(shard);
+                let moved = self.moved.entry(shard).or_insert((*to, self.generation));
+                if moved.0 != *to {
+                    *moved = (*to, self.generation);
+                }
             }
         }
     }
@@ -118,11 +132,20 @@ impl Group {
     }
 
     /// Rejects a member that is unknown or of another generation, as the broker does.
-    pub fn check(&self, member: MemberId, generation: i32) -> Result<(), Refusal> {
+    pub fn check(
+        &self,
+        member: MemberId,
+        generation: i32,
+        offsets: &Offsets,
+    ) -> Result<(), Refusal> {
         if !self.members.contains_key(&member) {
             return Err(Refusal::UnknownMember);
         }
-        if generation != self.generation {
+        let has_moved = |(shard, ..): &(ShardId, InputIndex, CommittedOffset)| {
+            self.moved.get(shard).is_some_and(|(_, at)| *at > generation)
+        };
+        let is_accepted = self.lenient && !offsets.iter().any(has_moved);
+        if generation != self.generation && !is_accepted {
             return Err(Refusal::StaleGeneration);
         }
         Ok(())
@@ -130,18 +153,38 @@ impl Group {
 
     /// Keeps offsets until their transaction ends.
     pub fn hold(&mut self, transaction: TransactionId, offsets: Offsets) {
-        self.pending.entry(transaction).or_default().extend(offsets);
+        self.written += 1;
+        self.pending.entry(transaction).or_default().push((self.written, offsets));
     }
 
     /// Returns the offsets that a transaction would commit.
-    pub fn held(&self, transaction: TransactionId) -> &[(ShardId, InputIndex, CommittedOffset)] {
-        self.pending.get(&transaction).map_or(&[], Vec::as_slice)
+    pub fn held(&self, transaction: TransactionId) -> Offsets {
+        let held = self.pending.get(&transaction).into_iter().flatten();
+        held.flat_map(|(_, offsets)| offsets).cloned().collect()
+    }
+
+    /// Returns whether newer offsets of the shard than those of the transaction were committed.
+    pub fn is_superseded(&self, transaction: TransactionId, shard: ShardId) -> bool {
+        let held = self.pending.get(&transaction).into_iter().flatten();
+        let mut of_shard = held.filter(|(_, offsets)| offsets.iter().any(|(of, ..)| *of == shard));
+        let there = self.committed.get(&(shard, 0)).map(|(written, _)| *written);
+        of_shard.any(|(written, _)| there.is_some_and(|there| there > *written))
     }
 
     /// Commits the offsets of a transaction that has committed.
     pub fn release(&mut self, transaction: TransactionId) {
-        let offsets = self.pending.remove(&transaction).unwrap_or_default();
-        self.commit(offsets);
+        for (written, offsets) in self.pending.remove(&transaction).unwrap_or_default() {
+            self.put(written, offsets);
+        }
+    }
+
+    fn put(&mut self, written: Written, offsets: Offsets) {
+        for (shard, input, offset) in offsets {
+            let there = self.committed.get(&(shard, input)).map(|(written, _)| *written);
+            if there.is_none_or(|there| there < written) {
+                self.committed.insert((shard, input), (written, offset));
+            }
+        }
     }
 
     /// Drops the offsets of an aborted transaction.
@@ -151,9 +194,8 @@ impl Group {
 
     /// Commits offsets at once, outside any transaction.
     pub fn commit(&mut self, offsets: Offsets) {
-        for (shard, input, offset) in offsets {
-            self.committed.insert((shard, input), offset);
-        }
+        self.written += 1;
+        self.put(self.written, offsets);
     }
 
     /// Drops the offsets of topics that no member subscribes to, as brokers do after a while: those
@@ -172,23 +214,34 @@ impl Group {
 
     /// Returns whether the shard has committed offsets, or is about to have some.
     pub fn has_offsets(&self, shard: ShardId) -> bool {
-        let pending = self.pending.values().flatten().map(|&(of, ..)| of);
-        self.committed.keys().map(|&(of, _)| of).chain(pending).any(|of| of == shard)
+        self.committed.keys().any(|&(of, _)| of == shard) || self.holds(shard, 0)
     }
 
-    /// Returns the committed offsets of a shard's inputs.
+    /// Returns whether a transaction that has not ended holds offsets of the shard's inputs from
+    /// `first` on.
+    pub fn holds(&self, shard: ShardId, first: InputIndex) -> bool {
+        let mut pending = self.pending.values().flatten().flat_map(|(_, offsets)| offsets);
+        pending.any(|&(of, input, _)| of == shard && input >= first)
+    }
+
+    /// Returns the committed offsets of a shard's inputs from `first` on.
     ///
     /// # Errors
     /// [`Refusal::Busy`] while a transaction that commits some of them has not ended.
-    pub fn committed(
+    pub fn stable(
         &self,
         shard: ShardId,
+        first: InputIndex,
         inputs: usize,
     ) -> Result<Vec<Option<CommittedOffset>>, Refusal> {
-        let unstable = self.pending.values().flatten().any(|(of, ..)| *of == shard);
-        if unstable {
+        if self.holds(shard, first) {
             return Err(Refusal::Busy);
         }
-        Ok((0..inputs).map(|input| self.committed.get(&(shard, input)).cloned()).collect())
+        Ok((first..inputs).map(|input| self.last(shard, input)).collect())
+    }
+
+    /// Returns the offset that was last committed for an input, whatever is pending.
+    pub fn last(&self, shard: ShardId, input: InputIndex) -> Option<CommittedOffset> {
+        self.committed.get(&(shard, input)).map(|(_, offset)| offset.clone())
     }
 }

@@ -3,7 +3,6 @@
 //! Promise: offsets, markers, epochs, pending offsets, generations and compaction behave as
 //! measured on a real broker (`docs/architecture.md`), or more harshly. Ban: no randomness and no
 //! threads here; the caller decides what happens when.
-//! here; the caller decides what happens when.
 
 mod group;
 mod log;
@@ -18,10 +17,7 @@ pub use group::{Group, MemberId, Offsets};
 pub use log::{Log, Message};
 pub use transactions::{Coordinator, Decision, Marker, Participant, ProducerId, TransactionId};
 
-use rollcall_core::{
-    record::{InputIndex, Offset, ShardId, Sink, Timestamp},
-    shard::CommittedOffset,
-};
+use rollcall_core::record::{InputIndex, Offset, ShardId, Sink, Timestamp};
 
 /// Why a broker rejects a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +104,7 @@ impl Cluster {
     ) -> Result<(), Refusal> {
         let participant = Participant::Offsets;
         let transaction = self.coordinator.join(producer, epoch, participant, now_ms)?;
-        self.group.check(member, generation)?;
+        self.group.check(member, generation, &offsets)?;
         self.group.hold(transaction, offsets);
         Ok(())
     }
@@ -123,9 +119,9 @@ impl Cluster {
         self.coordinator.end(producer, epoch, decision)
     }
 
-    /// As [`Coordinator::epoch`].
-    pub fn epoch(&self, producer: ProducerId) -> u32 {
-        self.coordinator.epoch(producer)
+    /// As [`Coordinator::written`].
+    pub fn written(&self, transaction: TransactionId) -> Vec<Place> {
+        self.coordinator.written(transaction)
     }
 
     /// As [`Coordinator::open`].
@@ -153,14 +149,5 @@ impl Cluster {
             (Participant::Offsets, Decision::Abort) => self.group.forget(marker.transaction),
         }
         self.coordinator.marked(marker);
-    }
-
-    /// As [`Group::committed`].
-    pub fn committed(
-        &self,
-        shard: ShardId,
-        inputs: usize,
-    ) -> Result<Vec<Option<CommittedOffset>>, Refusal> {
-        self.group.committed(shard, inputs)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use rollcall_core::shard::{Bounds, Metadata};
+use rollcall_core::shard::{Bounds, CommittedOffset, Metadata};
 
 const SHARD: ShardId = ShardId(0);
 const CHANGELOG: Place = Place { topic: Topic::Changelog, shard: SHARD };
@@ -160,11 +160,11 @@ fn offsets_come_with_their_transaction_and_are_unstable_until_its_marker() {
     let (epoch, member) = (cluster.init(PRODUCER).unwrap(), member(&mut cluster, 0));
     give(&mut cluster, member);
     cluster.send_offsets((PRODUCER, epoch), (member, 1), offsets(7), 0).unwrap();
-    assert_eq!(cluster.committed(SHARD, 1), Err(Refusal::Busy));
+    assert_eq!(cluster.group.stable(SHARD, 0, 1), Err(Refusal::Busy));
     cluster.end(PRODUCER, epoch, Decision::Commit).unwrap();
-    assert_eq!(cluster.committed(SHARD, 1), Err(Refusal::Busy));
+    assert_eq!(cluster.group.stable(SHARD, 0, 1), Err(Refusal::Busy));
     write_markers(&mut cluster);
-    assert_eq!(cluster.committed(SHARD, 1).unwrap()[0].as_ref().unwrap().next, 7);
+    assert_eq!(cluster.group.stable(SHARD, 0, 1).unwrap()[0].as_ref().unwrap().next, 7);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn offsets_of_an_aborted_transaction_are_forgotten() {
     cluster.send_offsets((PRODUCER, epoch), (member, 1), offsets(7), 0).unwrap();
     cluster.end(PRODUCER, epoch, Decision::Abort).unwrap();
     write_markers(&mut cluster);
-    assert_eq!(cluster.committed(SHARD, 1), Ok(vec![None]));
+    assert_eq!(cluster.group.stable(SHARD, 0, 1), Ok(vec![None]));
 }
 
 #[test]
@@ -234,8 +234,8 @@ fn a_static_member_that_comes_back_keeps_its_shards_and_its_former_id_is_refused
     let new = member(&mut cluster, 0);
     let assigned = cluster.group.assigned(new).unwrap();
     assert_eq!((assigned.generation, assigned.shards), (1, BTreeSet::from([SHARD])));
-    assert_eq!(cluster.group.check(old, 1), Err(Refusal::UnknownMember));
-    assert_eq!(cluster.group.check(new, 1), Ok(()));
+    assert_eq!(cluster.group.check(old, 1, &Vec::new()), Err(Refusal::UnknownMember));
+    assert_eq!(cluster.group.check(new, 1, &Vec::new()), Ok(()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Place, Refusal};
 use rollcall_core::record::Timestamp;
 
-/// A transactional id: a shard's, or that of a writer of the inputs.
+/// A transactional id: a lane's, a shard's of an older version, or that of a writer of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProducerId(pub u32);
 
@@ -132,17 +132,30 @@ impl Coordinator {
         Ok(owner.decide(decision))
     }
 
-    /// Returns the newest owner's epoch.
-    pub fn epoch(&self, producer: ProducerId) -> u32 {
-        self.owners.get(&producer).map_or(0, |owner| owner.epoch)
-    }
-
     /// Returns the owner's open transaction.
     pub fn open(&self, producer: ProducerId) -> Option<TransactionId> {
         match self.owners.get(&producer)?.state {
             State::Open { id, .. } => Some(id),
             State::Idle | State::Ending { .. } => None,
         }
+    }
+
+    /// Returns the partitions that the transaction has written to so far.
+    pub fn written(&self, transaction: TransactionId) -> Vec<Place> {
+        let of = |owner: &Owner| match &owner.state {
+            State::Open { id, participants, .. } | State::Ending { id, participants, .. }
+                if *id == transaction =>
+            {
+                Some(participants.clone())
+            }
+            _ => None,
+        };
+        let participants = self.owners.values().find_map(of).unwrap_or_default();
+        let place = |participant| match participant {
+            Participant::Partition(place) => Some(place),
+            Participant::Offsets => None,
+        };
+        participants.into_iter().filter_map(place).collect()
     }
 
     /// Aborts transactions that have been open since before `before_ms` and fences their owners.

@@ -89,7 +89,8 @@ impl Oracle {
         (shard, transaction): (ShardId, TransactionId),
         wall_max_ms: Timestamp,
     ) -> Verdict {
-        let offsets = cluster.group.held(transaction).to_vec();
+        let mut offsets = cluster.group.held(transaction);
+        offsets.retain(|(of, ..)| *of == shard);
         let transaction = Some(transaction);
         let commit = Commit { shard, transaction, offsets: &offsets, wall_max_ms };
         self.commit(setting, cluster, &commit)

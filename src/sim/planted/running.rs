@@ -1,7 +1,7 @@
 //! Faults in how a running shard is served: what a commit says, the order of records, bounds.
 
 use super::assert_found;
-use crate::{Authority, Client, Wiring, disk::Disk, wiring::faithful_broker};
+use crate::{Client, Wiring, disk::Disk, wiring::faithful_broker};
 use rollcall_core::shard::{Commit, Committed, Limits, Record, Result};
 
 struct ChangelogEndsEarlier;
@@ -10,16 +10,9 @@ impl Wiring for ChangelogEndsEarlier {
     faithful_broker!();
 
     /// A commit says where its own rows begin instead of where they end.
-    fn commit(
-        &self,
-        _client: &Client,
-        commit: &mut Commit,
-        producer: &mut Self::Producer,
-        store: &Disk,
-        authority: &Authority,
-    ) -> Result<Committed> {
+    fn land(&self, commit: &mut Commit, store: &Disk, end: Option<i64>) -> Result<Committed> {
         let rows = i64::try_from(commit.transaction.changes.len()).unwrap_or(i64::MAX);
-        let committed = commit.run(producer, store, authority)?;
+        let committed = commit.land(store, end)?;
         Ok(Committed { changelog_next: committed.changelog_next - rows - 1, ..committed })
     }
 }

@@ -13,7 +13,8 @@ pub fn open<W: Wiring>(
     wiring: &W,
     client: &Client,
     next: Next,
-) -> Result<(Running<Disk>, W::Producer)> {
+    owner: &str,
+) -> Result<Running<Disk>> {
     let shard = next.shard;
     if next.store == Trust::Lost {
         let mut disk = Disk::new(Arc::clone(&client.stage), client.process, shard);
@@ -24,8 +25,16 @@ pub fn open<W: Wiring>(
     let (plan, limits) = (wiring.plan(client), wiring.limits(client));
     let wall_ms = || client.stage.world().wall_ms(client.process);
     let progress = Progress::default();
-    let opening = Opening { plan: &plan, shard, limits, wall_ms: &wall_ms, progress: &progress };
-    let (running, producer) = opening.open(&wiring.broker(client.clone()), disk)?;
+    let opening = Opening {
+        plan: &plan,
+        shard,
+        tenure: next.tenure,
+        owner: owner.into(),
+        limits,
+        wall_ms: &wall_ms,
+        progress: &progress,
+    };
+    let running = opening.open(&wiring.broker(client.clone()), disk)?;
     let cursor = running.next_offsets().to_vec();
     let mut world = client.stage.world();
     if progress.restored() > 0 {
@@ -39,5 +48,5 @@ pub fn open<W: Wiring>(
         )
     });
     drop(world);
-    Ok((running, producer))
+    Ok(running)
 }

@@ -1,17 +1,17 @@
-//! A running shard of a process, and its commits under way.
+//! A running shard of a process.
 
 use std::{sync::Arc, time::Duration};
 
-use super::Found;
+use super::{Found, lane::Part};
 use crate::{
     Client, Situation, Wiring, World,
     disk::Disk,
     kafka::{Message, Place, Topic},
 };
 use rollcall_core::{
-    owner::{Cycle, Now, Pace, Standing, Stay},
-    record::{InputIndex, Offset, ShardId},
-    shard::{Commit, Committed, Record, Result, Running, Size},
+    owner::{Cycle, Due, Now, Pace, Stay},
+    record::{InputIndex, Offset},
+    shard::{Record, Result, Running, Size},
 };
 
 /// Returns the time that pauses are measured in: a second for each step, so that pauses are neither
@@ -25,64 +25,40 @@ type Fetched = (InputIndex, Offset, Arc<Message>);
 /// An input that has been read to its end, at this position.
 type End = (InputIndex, Offset);
 
-pub struct Open<W: Wiring> {
+pub struct Open {
     pub running: Running<Disk>,
     pub cycle: Cycle,
-    /// With the committers while a commit is under way.
-    pub producer: Option<W::Producer>,
-    /// A commit that was rejected, to be sent again.
-    pub refused: Option<Job<W>>,
+    /// A part that was rejected, to be sent again.
+    pub refused: Option<Part>,
     /// First offset of each input that has not been fetched yet.
     pub cursor: Vec<Offset>,
     pub pace: Pace,
 }
 
-/// A commit on its way to Kafka and back.
-pub struct Job<W: Wiring> {
-    pub shard: ShardId,
-    pub stay: Stay,
-    pub commit: Commit,
-    pub producer: W::Producer,
-    pub was_refused: bool,
-    pub result: Option<Result<Committed>>,
-}
-
-impl<W: Wiring> Open<W> {
-    pub fn new(
-        stay: Stay,
-        mut running: Running<Disk>,
-        producer: W::Producer,
-        standing: &Standing,
-        wiring: &W,
-        now: Now,
-    ) -> Self {
-        let (cycle, pace, refused) = (Cycle::new(stay, now), standing.pace, None);
-        if pace.is_reduced() && wiring.shrinks() {
-            running.set_transaction_max(pace.limit());
-        }
+impl Open {
+    pub fn new(stay: Stay, running: Running<Disk>, pace: Pace, now: Now) -> Self {
         let cursor = running.next_offsets().to_vec();
-        Self { running, cycle, producer: Some(producer), refused, cursor, pace }
+        Self { running, cycle: Cycle::new(stay, now), refused: None, cursor, pace }
     }
 
     pub fn has_work(&self) -> bool {
         self.running.has_work() || self.running.has_more_due() || self.cycle.is_committing()
     }
 
-    /// Learns how much to commit at a time.
-    pub fn paced(&mut self, learn: impl FnOnce(&mut Pace), client: &Client) {
-        if self.pace.is_reduced() {
-            learn(&mut self.pace);
-            let (most, now) = (client.stage.world().setting.limits, self.pace.limit());
-            self.running.set_transaction_max(Size {
-                records: now.records.min(most.transaction_records_max),
-                bytes: now.bytes.min(most.transaction_bytes_max),
-            });
+    /// Returns how much the shard has to commit; `None` if it takes no part in a transaction now.
+    pub fn offers(&self, now: Now) -> Option<Size> {
+        match &self.refused {
+            Some(part) => {
+                (self.cycle.due(now) == Due::Again).then(|| part.commit.transaction.size())
+            }
+            None => self.cycle.may_commit().then(|| self.running.overlay_size()),
         }
     }
 
     /// Fetches some records and processes them.
-    pub fn fetch(&mut self, client: &Client, wiring: &W) -> Result<Found> {
-        if self.running.is_full() {
+    pub fn fetch<W: Wiring>(&mut self, client: &Client, wiring: &W) -> Result<Found> {
+        let is_awaited = wiring.claims() || !self.running.is_claiming();
+        if is_awaited && self.running.is_full() {
             return Ok(Found::Unknown);
         }
         let Some((fetched, ends)) = self.poll(client) else {
@@ -173,18 +149,22 @@ impl<W: Wiring> Open<W> {
         self.running.tick(wall_ms)
     }
 
-    /// Takes what there is to commit, for the committers.
-    pub fn take(&mut self, client: &Client) -> Result<Option<Job<W>>> {
+    /// Takes what there is to commit, or what is to be committed again.
+    pub fn take(&mut self, client: &Client) -> Result<Option<Part>> {
         let (wall_ms, now) = {
             let world = client.stage.world();
             (world.wall_ms(client.process), now(&world))
         };
-        let Some(commit) = self.running.take(wall_ms)? else { return Ok(None) };
+        let part = match self.refused.take() {
+            Some(part) => part,
+            None => {
+                let Some(commit) = self.running.take(wall_ms)? else { return Ok(None) };
+                let (shard, stay) = (self.running.id(), self.cycle.stay());
+                Part { shard, stay, commit, was_refused: false }
+            }
+        };
         self.cycle.sent(now);
-        let producer =
-            self.producer.take().expect("a shard that is not committing has its producer");
-        let (shard, stay, was_refused) = (self.running.id(), self.cycle.stay(), false);
-        Ok(Some(Job { shard, stay, commit, producer, was_refused, result: None }))
+        Ok(Some(part))
     }
 
     /// Counts the rows one by one and compares the result with the maintained counts.
@@ -198,10 +178,7 @@ impl<W: Wiring> Open<W> {
     }
 
     /// Ends the shard; sometimes that happens too late.
-    pub fn close(self, client: &Client, jobs: &mut Vec<Job<W>>, wiring: &W) {
-        if wiring.resurrects() {
-            jobs.extend(self.refused);
-        }
+    pub fn close(self, client: &Client) {
         if client.stage.world().random.chance(700) {
             // Nothing is lost if the store fails: the changelog has everything.
             let _closed = self.running.close();

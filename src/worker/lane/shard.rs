@@ -1,22 +1,21 @@
 //! A shard on its lane.
 
 use std::{
-    sync::{Arc, mpsc::Sender},
+    sync::mpsc::Sender,
     time::{Duration, Instant},
 };
 
 use super::super::{
-    command::Command,
     commits::Commits,
-    committer::{Job, Pending, wall_ms},
+    committer::{Part, wall_ms},
     view::Report,
 };
 use rollcall_core::{
-    owner::{Cycle, Now, Pace, Standing, Stay},
+    owner::{Cycle, Due, Now, Pace, Standing, Stay},
     record::ShardId,
-    shard::{Error, Record, Result, Running},
+    shard::{Record, Result, Running, Size},
 };
-use rollcall_kafka::{DataConsumer, ShardProducer};
+use rollcall_kafka::DataConsumer;
 use rollcall_store::RocksStore;
 
 /// A shard on its lane.
@@ -24,45 +23,31 @@ pub(super) struct Shard {
     pub running: Running<RocksStore>,
     /// The state of its commits.
     pub cycle: Cycle,
-    /// With the committers while a commit is under way.
-    pub producer: Option<ShardProducer>,
-    /// A commit that was rejected because the group had moved on, to be sent again.
-    pub refused: Option<Box<Pending>>,
+    /// A part that was aborted, to be sent again.
+    pub refused: Option<Part>,
     pub reported_at: Option<Instant>,
     /// Dropped when nothing of the shard can be committed any more.
     pub released: Option<Sender<()>>,
-    /// The last commit failed, and none has succeeded since.
-    pub unproven: bool,
+    /// Why the last commit failed, if none has succeeded since.
+    pub unproven: Option<String>,
+    /// How much it commits at a time.
     pub pace: Pace,
-    /// How long brokers have throttled the producer because of its quota, and when.
-    pub throttled: Option<(Duration, Instant)>,
     pub commits: Commits,
 }
 
 const REPORT_INTERVAL: Duration = Duration::from_millis(500);
-/// After this long without throttling, a broker's quota is no longer reported.
-const THROTTLED_FOR: Duration = Duration::from_secs(30);
 
 impl Shard {
     /// Begins a stay on a lane.
-    pub fn new(
-        stay: Stay,
-        mut running: Running<RocksStore>,
-        producer: ShardProducer,
-        standing: &Standing,
-        now: Now,
-    ) -> Self {
-        running.set_transaction_max(standing.pace.limit());
+    pub fn new(stay: Stay, running: Running<RocksStore>, standing: Standing, now: Now) -> Self {
         Self {
             running,
             cycle: Cycle::new(stay, now),
-            producer: Some(producer),
             refused: None,
             reported_at: None,
             released: None,
-            unproven: standing.unproven.is_some(),
+            unproven: standing.unproven,
             pace: standing.pace,
-            throttled: None,
             commits: Commits::default(),
         }
     }
@@ -89,74 +74,54 @@ impl Shard {
         Ok(self.running.process(left)? == left.len())
     }
 
-    /// Handles the client's measurements while nothing is committed.
-    pub fn listen(&mut self) {
-        let Some(producer) = &self.producer else { return };
-        producer.serve();
-        let throttled = producer.take_throttled();
-        self.note_throttled(throttled);
-    }
-
-    /// Learns from a successful commit how much to commit at a time. Brokers answer a request that
-    /// exceeds a quota at once and then read nothing for the time that they state: it is part of
-    /// the cost.
-    pub fn learn(&mut self, pending: &Pending) {
-        let throttled = pending.producer.take_throttled();
-        self.note_throttled(throttled);
-        let took = pending.producer.took().max(throttled);
-        self.pace.committed(pending.commit.transaction.size(), took);
-        self.running.set_transaction_max(self.pace.limit());
-    }
-
-    /// Learns from a failed commit, if its size is the cause: because a broker says so, or because
-    /// a quota has throttled the client until the rest of the transaction timed out.
-    pub fn learn_from_failure(&mut self, pending: &Pending, error: &Error) {
-        let throttled = pending.producer.take_throttled();
-        if matches!(error, Error::Oversized(_)) || Pace::is_too_long(throttled) {
-            self.pace.refused(pending.commit.transaction.size(), throttled);
-        }
-    }
-
-    fn note_throttled(&mut self, throttled: Duration) {
-        if !throttled.is_zero() {
-            self.throttled = Some((throttled, Instant::now()));
-        }
-    }
-
     pub fn is_busy(&self) -> bool {
         self.cycle.is_committing() || self.running.has_work()
     }
 
-    /// Hands the running overlay to the committers, and returns whether there was anything in it.
+    /// Returns whether the shard cannot wait for the lane's next transaction to become due.
+    pub fn is_urgent(&self) -> bool {
+        self.refused.is_some()
+            || !self.cycle.processes()
+            || self.running.is_claiming()
+            || self.running.fills_transaction()
+    }
+
+    /// Returns how much the shard has to commit; `None` if it takes no part in a transaction now.
+    pub fn offers(&self, now: Now) -> Option<Size> {
+        match &self.refused {
+            Some(part) => {
+                (self.cycle.due(now) == Due::Again).then(|| part.commit.transaction.size())
+            }
+            None if self.cycle.may_commit() && self.running.wants_commit(wall_ms()) => {
+                Some(self.running.overlay_size())
+            }
+            None => None,
+        }
+    }
+
+    /// Takes what there is to commit, or what is to be committed again.
     ///
     /// # Errors
     /// When its content must not be committed.
-    pub fn send(
-        &mut self,
-        id: ShardId,
-        committers: &Sender<Job>,
-        lane: &Sender<Command>,
-        now: Now,
-    ) -> Result<bool> {
-        let Some(commit) = self.running.take(wall_ms())? else { return Ok(false) };
-        self.cycle.sent(now);
-        let producer =
-            self.producer.take().expect("a shard that is not committing has its producer");
-        let pending = Pending {
-            shard: id,
-            stay: self.cycle.stay(),
-            producer,
-            store: Arc::clone(self.running.store()),
-            commit,
-            result: Err(Error::Interrupted("not yet committed".to_owned())),
-            took: Duration::ZERO,
-            lane: lane.clone(),
+    pub fn take(&mut self, id: ShardId, now: Now) -> Result<Option<Part>> {
+        let part = match self.refused.take() {
+            Some(part) => part,
+            None => {
+                let Some(commit) = self.running.take(wall_ms())? else { return Ok(None) };
+                Part { shard: id, stay: self.cycle.stay(), commit }
+            }
         };
-        let _ = committers.send(Job::Commit(Box::new(pending)));
-        Ok(true)
+        self.cycle.sent(now);
+        Ok(Some(part))
     }
 
-    pub fn report(&self, id: ShardId, data: &DataConsumer, now: Now) -> Report {
+    pub fn report(
+        &self,
+        id: ShardId,
+        data: &DataConsumer,
+        throttled: Option<Duration>,
+        now: Now,
+    ) -> Report {
         let next = self.running.next_offsets().iter().enumerate();
         let lag = next.map(|(input, next)| data.lag(id, input, *next)).collect();
         let committing_for = now.saturating_sub(self.cycle.sent_at());
@@ -165,8 +130,6 @@ impl Shard {
         } else {
             None
         };
-        let throttled = self.throttled.filter(|(_, at)| at.elapsed() < THROTTLED_FOR);
-        let throttled = throttled.map(|(throttled, _)| throttled);
         Report { committing_since, throttled, ..Report::of(&self.running, lag, self.commits) }
     }
 }

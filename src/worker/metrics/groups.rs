@@ -186,6 +186,11 @@ pub(super) fn restore(families: &mut Families, scene: &Scene<'_>) {
 
 /// Metrics of transactions.
 pub(super) fn commits(families: &mut Families, scene: &Scene<'_>) {
+    families.single(&commits::TRANSACTIONS, scene.view.totals.transactions());
+    let mut pauses = families.family(&commits::PAUSE);
+    for (lane, pause) in scene.view.totals.commit_pauses() {
+        pauses.sample(&[&lane.to_string()], pause.as_secs_f64());
+    }
     families.family(&commits::SECONDS).histogram(&[], &scene.commits.micros, 1e6);
     let mut failures = families.family(&commits::FAILURES);
     for (reaction, count) in REACTIONS.iter().zip(scene.view.totals.commit_failures.counts()) {

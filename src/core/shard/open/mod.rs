@@ -2,4 +2,5 @@
 
 pub(in crate::shard) mod opening;
 pub(in crate::shard) mod restore;
+pub(in crate::shard) mod settle;
 pub(in crate::shard) mod start;

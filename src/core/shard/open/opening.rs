@@ -1,9 +1,9 @@
 //! Opens a shard: each state consumes the last, so processing before restoring does not compile.
 //!
 //! ```text
-//!  Opening ──fence──► Fenced ──locate──► Located ──restore──► Running
-//!                     older owners      offsets first, then   rows up to the
-//!                     cannot commit     the changelog's end   changelog's end
+//!  Opening ──settle──► Settled ──locate──► Located ──restore──► Running
+//!                      no open            offsets first, then   rows up to the
+//!                      transaction        the changelog's end   changelog's end
 //! ```
 
 use std::sync::Arc;
@@ -12,8 +12,11 @@ use crate::record::{Offset, ShardId};
 use crate::shard::{
     Ages, Bounds, Broker, Cache, ChangelogReader, Clock, CommittedOffset, Counters, Error,
     InputLog, KeyFilter, Ledger, Limits, OpeningPhase, Plan, Progress, Result, RowCounts, Running,
-    Store, check,
-    open::start::Start,
+    Store, Tenure, Wait, check,
+    open::{
+        settle::{settled, stable},
+        start::Start,
+    },
     rows::large::LargeRows,
     run::running::{KNOWN_SHARE, unreadable},
 };
@@ -25,27 +28,33 @@ use crate::{
 
 /// Consecutive reads without progress after which a restore is given up.
 const STALLED_READS_MAX: u32 = 60;
+/// Consecutive reads without progress after which the transaction of an older version is ended.
+const STALLED_READS_FENCED: u32 = 2;
 
 /// What opening a shard needs besides Kafka and the store.
 pub struct Opening<'a> {
     pub plan: &'a Arc<Plan>,
     pub shard: ShardId,
+    /// The tenure that the shard is opened for.
+    pub tenure: Tenure,
+    /// The transactional id under which it is going to commit.
+    pub owner: Arc<str>,
     pub limits: Limits,
     /// Returns the wall time in milliseconds, for the age of the store: opening may take long.
     pub wall_ms: &'a dyn Fn() -> Timestamp,
     pub progress: &'a Progress,
 }
 
-/// No older owner of the shard can commit any more.
-struct Fenced<'a, P> {
+/// No transaction of an older owner can change the shard any more.
+struct Settled<'a> {
     opening: Opening<'a>,
-    producer: P,
+    /// What is committed, by input.
+    committed: Vec<Option<CommittedOffset>>,
 }
 
 /// It is known from where to where input and changelog must be read.
-struct Located<'a, P, C> {
+struct Located<'a, C> {
     opening: Opening<'a>,
-    producer: P,
     changelog: C,
     /// Where the inputs continue.
     start: Start,
@@ -61,25 +70,20 @@ impl<'a> Opening<'a> {
     ///
     /// # Errors
     /// See [`Error`]; a store that cannot be trusted is wiped and restored from the changelog.
-    pub fn open<B: Broker, S: Store>(
-        self,
-        broker: &B,
-        store: S,
-    ) -> Result<(Running<S>, B::Producer)> {
+    pub fn open<B: Broker, S: Store>(self, broker: &B, store: S) -> Result<Running<S>> {
         self.plan.placement.agreed()?;
         self.enter(OpeningPhase::Fence);
-        let producer = broker.fence(self.shard)?;
-        Fenced { opening: self, producer }.locate(broker)?.restore(broker, store)
+        let committed = settled(broker, self.shard)?;
+        Settled { opening: self, committed }.locate(broker)?.restore(broker, store)
     }
 }
 
-impl<'a, P> Fenced<'a, P> {
+impl<'a> Settled<'a> {
     /// R-5: first the stable committed offsets, then the changelog's end. In the opposite order, a
     /// transaction that ends in between would be in the offsets but not in the rows.
-    fn locate<B: Broker>(self, broker: &B) -> Result<Located<'a, P, B::Changelog>> {
-        let Self { opening, producer } = self;
+    fn locate<B: Broker>(self, broker: &B) -> Result<Located<'a, B::Changelog>> {
+        let Self { opening, committed } = self;
         opening.enter(OpeningPhase::Locate);
-        let committed = broker.committed(opening.shard)?;
         let mut changelog = broker.changelog(opening.shard)?;
         let located_at_ms = (opening.wall_ms)();
         let bounds = changelog.bounds()?;
@@ -87,17 +91,31 @@ impl<'a, P> Fenced<'a, P> {
         let start = opening.start(&committed, inputs, &changelog.topic_id(), bounds);
         // An owner that was overtaken meanwhile finds that input which others have processed is
         // gone, and rows that belong to offsets which it has not seen.
-        if start.is_err() && broker.committed(opening.shard)? != committed {
+        if start.is_err() && is_overtaken(broker, opening.shard, &committed)? {
             return Err(overtaken());
         }
         let start = start?;
-        Ok(Located { opening, producer, changelog, start, committed, bounds, located_at_ms })
+        Ok(Located { opening, changelog, start, committed, bounds, located_at_ms })
     }
+}
+
+/// Returns whether anything was committed for the shard since these offsets were read.
+fn is_overtaken<B: Broker>(
+    broker: &B,
+    shard: ShardId,
+    committed: &[Option<CommittedOffset>],
+) -> Result<bool> {
+    Ok(stable(broker, shard, Wait::Long)? != committed)
 }
 
 /// Returns the error that a newer owner has committed while this one opened the shard.
 fn overtaken() -> Error {
     Error::Fenced("offsets were committed since the shard was taken over".to_owned())
+}
+
+/// Returns the number of the commit that an offset belongs to.
+fn number(offset: &CommittedOffset) -> u64 {
+    offset.metadata.commit
 }
 
 impl Opening<'_> {
@@ -203,9 +221,9 @@ impl Opening<'_> {
     }
 }
 
-impl<P, C: ChangelogReader> Located<'_, P, C> {
+impl<C: ChangelogReader> Located<'_, C> {
     /// Brings store and cache up to the changelog's end.
-    fn restore<B: Broker, S: Store>(mut self, broker: &B, mut store: S) -> Result<(Running<S>, P)> {
+    fn restore<B: Broker, S: Store>(mut self, broker: &B, mut store: S) -> Result<Running<S>> {
         self.opening.enter(OpeningPhase::Restore);
         let topic_id = self.changelog.topic_id();
         let opened_at_ms = (self.opening.wall_ms)();
@@ -245,7 +263,10 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             known_end_ms,
             taken_at_ms: opened_at_ms,
             committing: false,
-            claiming: self.committed.iter().all(Option::is_none),
+            tenure: self.opening.tenure,
+            claim: None,
+            owner: Arc::clone(&self.opening.owner),
+            commits: self.committed.first().and_then(Option::as_ref).map_or(0, number),
             ledger: Ledger::new(found),
             due_cursor: None,
             due_listed_until: Timestamp::MIN,
@@ -256,7 +277,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
             row: Row::default(),
             large: LargeRows::default(),
         };
-        self.replay(&mut shard)?;
+        self.replay(broker, &mut shard)?;
         if self.opening.is_outdated(known_end_ms) {
             let why = "restoring took longer than the changelog keeps tombstones";
             return Err(Error::Corrupt(why.to_owned()));
@@ -264,15 +285,22 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         // R-5: rows and offsets are from the same moment. An owner that was overtaken meanwhile may
         // have read rows that a newer one has committed since, with the offsets and counts from
         // before. Rows are always committed together with offsets, so equal offsets rule that out.
-        if broker.committed(self.opening.shard)? != self.committed {
+        if is_overtaken(broker, self.opening.shard, &self.committed)? {
             return Err(overtaken());
         }
         shard.known_end_ms = self.located_at_ms;
-        (shard.rows, shard.ages) = match self.counts() {
-            Some(counts) => counts,
-            None => shard.count_rows()?,
-        };
-        Ok((shard, self.producer))
+        (shard.rows, shard.ages) = self.counts().map_or_else(|| shard.count_rows(), Ok)?;
+        shard.claim = Some(self.claim(&shard));
+        Ok(shard)
+    }
+
+    /// Returns what the new owner commits to name itself: the first input's offset as it is, or
+    /// where a new shard begins. Even if the offset names it already: the claim of an owner in
+    /// between may still be decided, but does not count any more after this one.
+    fn claim<S: Store>(&self, shard: &Running<S>) -> CommittedOffset {
+        let committed = self.committed.first().and_then(Option::clone);
+        committed
+            .unwrap_or_else(|| CommittedOffset { next: shard.next[0], metadata: shard.metadata() })
     }
 
     /// Returns the counts of the rows up to the changelog's end, and since when they have been
@@ -284,7 +312,7 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
         })
     }
 
-    fn replay<S: Store>(&mut self, shard: &mut Running<S>) -> Result<()> {
+    fn replay<B: Broker, S: Store>(&mut self, broker: &B, shard: &mut Running<S>) -> Result<()> {
         let (mut restored, mut stalled) = (0, 0);
         self.opening.progress.set(self.bounds.end - shard.changelog_next, 0);
         if shard.changelog_next < self.bounds.end {
@@ -304,6 +332,10 @@ impl<P, C: ChangelogReader> Located<'_, P, C> {
                 return Err(unreadable(id, error));
             }
             stalled = if position > shard.changelog_next { 0 } else { stalled + 1 };
+            if stalled == STALLED_READS_FENCED {
+                // An older version may have written rows without holding their offsets first.
+                broker.fence(&broker.former_id(id))?;
+            }
             if stalled > STALLED_READS_MAX {
                 return Err(Error::Interrupted(format!(
                     "shard {id}: the changelog ends at {} but can be read only up to {position}; \

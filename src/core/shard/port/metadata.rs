@@ -1,8 +1,8 @@
 //! The metadata that is committed with each input offset.
 //!
 //! ```text
-//! <topic id of the changelog> [<open>,<overdue>,<unexpected>,<finished> [<ages> [<name>=<value>
-//! …]]]
+//! <topic id of the changelog> [<open>,<overdue>,<unexpected>,<finished> [<ages>]] [<name>=<value>
+//! …]
 //! ```
 //!
 //! The first three words are those of older versions, which read as much of the rest as they know.
@@ -32,6 +32,13 @@ pub struct Metadata {
     /// The inputs' partitioner, as their records have shown; `None` while it is unknown or not
     /// needed, and for all inputs except the first.
     pub partitioner: Option<Partitioner>,
+    /// The transactional id under which the shard commits, so that a later owner can end a
+    /// transaction that was left open; see [`crate::shard::Broker::fence`]. `None` if an older
+    /// version or another tool has set the offset, and for all inputs except the first.
+    pub owner: Option<String>,
+    /// The number of the shard's commit, one more than that of the commit before. 0 if an older
+    /// version or another tool has set the offset, and for all inputs except the first.
+    pub commit: u64,
 }
 
 /// The position of an input.
@@ -52,11 +59,24 @@ impl Metadata {
     }
 }
 
+impl Metadata {
+    /// Writes who has committed, if that is known. Percent signs and spaces are encoded.
+    fn write_commit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(owner) = &self.owner {
+            write!(f, " owner={}", owner.replace('%', "%25").replace(' ', "%20"))?;
+        }
+        if self.commit > 0 {
+            write!(f, " commit={:x}", self.commit)?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.changelog_id)?;
         let Some(RowCounts { open, overdue, unexpected, finished }) = self.rows else {
-            return Ok(());
+            return self.write_commit(f);
         };
         write!(f, " {open},{overdue},{unexpected},{finished}")?;
         if let Some(ages) = &self.ages {
@@ -67,7 +87,10 @@ impl fmt::Display for Metadata {
         }
         let mut words = self.identity.iter().flat_map(Identity::words);
         words.try_for_each(|word| write!(f, " {word}"))?;
-        self.partitioner.map_or(Ok(()), |partitioner| write!(f, " partitioner={partitioner}"))
+        if let Some(partitioner) = self.partitioner {
+            write!(f, " partitioner={partitioner}")?;
+        }
+        self.write_commit(f)
     }
 }
 
@@ -88,6 +111,8 @@ impl FromStr for Metadata {
             positions: value("inputs").and_then(read_positions).unwrap_or_default(),
             identity: Identity::read(named()),
             partitioner: value("partitioner").and_then(Partitioner::named),
+            owner: value("owner").map(|id| id.replace("%20", " ").replace("%25", "%")),
+            commit: value("commit").and_then(|n| u64::from_str_radix(n, 16).ok()).unwrap_or(0),
         })
     }
 }
@@ -132,6 +157,8 @@ mod tests {
             positions: vec![position("a_-", 255), position("", 0)],
             identity: Some(shipping()),
             partitioner: Some(Partitioner::Crc32),
+            owner: Some("shop floor-w-1-0".to_owned()),
+            commit: 31,
         }
     }
 
@@ -141,7 +168,8 @@ mod tests {
         assert_eq!(
             metadata.to_string(),
             "id_-1 1,2,3,18446744073709551615 1000+0*1 inputs=a_-@ff,@0 object=prod/shipping \
-             uid=7d1f counting=distinct topics=orders,manufactured partitions=4 partitioner=crc32"
+             uid=7d1f counting=distinct topics=orders,manufactured partitions=4 partitioner=crc32 \
+             owner=shop%20floor-w-1-0 commit=1f"
         );
         assert_eq!(read(&metadata.to_string()), metadata);
         assert_eq!(
@@ -157,6 +185,7 @@ mod tests {
         assert_eq!(old.rows.expect("counts").finished, 4);
         assert_eq!(old.ages.expect("ages").keys(), 1);
         assert_eq!((old.positions, old.identity, old.partitioner), (vec![], None, None));
+        assert_eq!((old.owner, old.commit), (None, 0));
     }
 
     #[test]
@@ -164,6 +193,18 @@ mod tests {
         let old = metadata().to_string().replace(" partitions=4", "");
         let identity = read(&old).identity.expect("an identity");
         assert_eq!(identity, Identity { partitions: None, ..shipping() });
+    }
+
+    #[test]
+    fn an_offset_that_another_tool_has_set_can_be_claimed() {
+        let claimed = Metadata {
+            changelog_id: "id".to_owned(),
+            owner: Some("100% ours".to_owned()),
+            commit: 1,
+            ..Metadata::default()
+        };
+        assert_eq!(claimed.to_string(), "id owner=100%25%20ours commit=1");
+        assert_eq!(read(&claimed.to_string()), claimed);
     }
 
     #[test]

@@ -5,17 +5,30 @@
 use crate::record::{Offset, ShardId};
 use crate::shard::{Error, Metadata, Result, Spill, Transaction};
 
-/// A shard's access to Kafka while it opens. Every call may block for seconds.
+/// A shard's access to Kafka while it opens, and after a transaction whose result is unknown. Every
+/// call may block for seconds.
 pub trait Broker {
-    type Producer: Producer;
     type Changelog: ChangelogReader;
 
-    /// Takes the shard over: fences every older owner and settles its open transaction.
-    fn fence(&self, shard: ShardId) -> Result<Self::Producer>;
+    /// Returns what ended transactions have committed for each input, all of it from the same
+    /// moment. `None` if a transaction that holds some of these offsets does not end in time.
+    ///
+    /// A claim is not waited for: it holds only the first input's offset, and does not change it.
+    /// So the others are read stable first, and then that one as it was last committed.
+    fn committed(&self, shard: ShardId, wait: Wait) -> Result<Option<CommittedOffsets>>;
 
-    /// Returns what ended transactions have committed for each input.
-    /// `None` if nothing was ever committed.
-    fn committed(&self, shard: ShardId) -> Result<Vec<Option<CommittedOffset>>>;
+    /// Returns what was last committed for the first input, whether or not a transaction is open.
+    fn last_committed(&self, shard: ShardId) -> Result<Option<CommittedOffset>>;
+
+    /// Returns whether one of this process's producers has the transactional id.
+    fn is_ours(&self, transactional_id: &str) -> bool;
+
+    /// Ends the open transaction of the process that has this transactional id, and takes the id
+    /// away from it. If that process is alive, it takes it back, and sends again what was aborted.
+    fn fence(&self, transactional_id: &str) -> Result<()>;
+
+    /// Returns the transactional id that older versions use for the shard: each shard had one.
+    fn former_id(&self, shard: ShardId) -> String;
 
     /// Returns the current state of the inputs.
     fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>>;
@@ -23,6 +36,18 @@ pub trait Broker {
     /// Returns a reader of the shard's changelog partition.
     fn changelog(&self, shard: ShardId) -> Result<Self::Changelog>;
 }
+
+/// How long to wait for open transactions to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// As long as a healthy owner takes for one.
+    Short,
+    /// As long as ending one takes after its owner was fenced.
+    Long,
+}
+
+/// What is committed for each input; `None` for those for which nothing is.
+pub type CommittedOffsets = Vec<Option<CommittedOffset>>;
 
 /// An input's offset as committed by the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,23 +81,48 @@ impl Bounds {
     }
 }
 
-/// Commits a shard's transactions.
+/// Commits the transactions of a lane, one at a time, under one transactional id.
 pub trait Producer {
     /// Proof of an assignment: the group metadata taken when the assignment was made.
     type Authority;
 
-    /// Commits everything in `transaction`, or nothing.
+    /// Commits everything in all of `parts`, or nothing. First it sends the offsets: so no record
+    /// of a shard is written before the group's coordinator has accepted its owner.
     ///
-    /// Returns the changelog offset after the last change, `None` if there is no change.
-    ///
-    /// # Errors
-    /// [`Error::Outdated`] only if the transaction was certainly aborted; any doubt is
-    /// [`Error::Interrupted`].
+    /// Returns for each part the changelog offset after its last change, `None` if there is no
+    /// change.
     fn commit(
         &mut self,
-        transaction: &Transaction,
+        parts: &[&Transaction],
         authority: &Self::Authority,
-    ) -> Result<Option<Offset>>;
+    ) -> std::result::Result<Vec<Option<Offset>>, Failed>;
+
+    /// Returns whether it has its transactional id, as far as it knows. If not, a transaction of
+    /// an earlier one may still be open, and it must be renewed.
+    fn is_ready(&self) -> bool;
+
+    /// Starts, or starts again, under the same transactional id. This settles the open transaction:
+    /// it has committed or not then, and the committed offsets tell which.
+    fn renew(&mut self) -> Result<()>;
+}
+
+/// A transaction that did not commit, as far as is known.
+#[derive(Debug)]
+pub struct Failed {
+    pub error: Error,
+    /// The shard whose part is the cause, if it is a single one.
+    pub shard: Option<ShardId>,
+    pub end: End,
+}
+
+/// What is certain about a failed transaction.
+#[derive(Debug)]
+pub enum End {
+    /// It was aborted, and the producer can be used.
+    Aborted,
+    /// Nothing, and the producer must be renewed. Holds where the parts' changes would end, if all
+    /// of them were written.
+    Unknown(Option<Vec<Option<Offset>>>),
 }
 
 /// Reads one changelog partition in order, committed records only.

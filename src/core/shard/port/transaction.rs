@@ -1,9 +1,10 @@
-//! Everything that one commit makes visible, as one value.
+//! Everything that one commit of a shard makes visible, as one value.
 
 use crate::record::{InputIndex, Offset, Output, ShardId};
 use crate::shard::{Batch, Metadata};
 
-/// Everything that one commit makes visible: all of it or nothing.
+/// Everything that one commit of a shard makes visible: all of it or nothing. It is a part of a
+/// transaction of the shard's lane, which commits several shards together.
 ///
 /// It does not change once created, so committing it again after a certain abort is safe.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
-//! One commit: a transaction, and the rows that may go to the store once it has succeeded.
+//! One commit of a shard: its part of a transaction, and the rows that may go to the store once
+//! that has succeeded.
 
 use crate::record::Offset;
-use crate::shard::{Producer, Result, Spill, Store, Transaction};
+use crate::shard::{Result, Spill, Store, Tenure, Transaction};
 
-/// A transaction, and what to do after it has committed.
+/// A shard's part of a transaction, and what to do after it has committed.
 #[derive(Debug)]
 pub struct Commit {
     pub transaction: Transaction,
@@ -11,6 +12,8 @@ pub struct Commit {
     pub spill: Option<Spill>,
     /// The end of the changelog for us if the transaction contains no change.
     pub changelog_next: Offset,
+    /// The tenure in which it was processed: it must not be committed in another.
+    pub tenure: Tenure,
 }
 
 /// The result of a successful commit; its shard may take the next one.
@@ -22,20 +25,15 @@ pub struct Committed {
 }
 
 impl Commit {
-    /// Commits the transaction, then applies the spill.
+    /// Applies the spill, if there is one. `end` is where the changes end in the changelog, as the
+    /// transaction that has committed them reports.
+    ///
+    /// only after the commit. A row on disk must never be ahead of the changelog.
     ///
     /// # Errors
-    /// After [`crate::shard::Error::Outdated`] the same commit may be run again under a newer
-    /// assignment; after any other error its shard must be dropped.
-    pub fn run<P: Producer, S: Store>(
-        &mut self,
-        producer: &mut P,
-        store: &S,
-        authority: &P::Authority,
-    ) -> Result<Committed> {
-        let end = producer.commit(&self.transaction, authority)?;
+    /// Those of [`Store::apply`]; the shard must be dropped then.
+    pub fn land<S: Store>(&mut self, store: &S, end: Option<Offset>) -> Result<Committed> {
         let changelog_next = end.unwrap_or(self.changelog_next);
-        // only after the commit. A row on disk must never be ahead of the changelog.
         let spilled = match &mut self.spill {
             Some(spill) => {
                 spill.land(store, changelog_next)?;

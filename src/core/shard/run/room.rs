@@ -4,12 +4,22 @@ use crate::record::Output;
 use crate::shard::{Running, Store, Transaction};
 
 /// The size of a transaction, or a limit on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Size {
     /// Number of rows and of records for the output topics.
     pub records: usize,
     /// Size of keys and values of both, and of the outputs' headers.
     pub bytes: usize,
+}
+
+impl Size {
+    /// Returns the size of all of them together.
+    pub fn sum(sizes: impl Iterator<Item = Self>) -> Self {
+        sizes.fold(Self::default(), |sum, size| Self {
+            records: sum.records + size.records,
+            bytes: sum.bytes + size.bytes,
+        })
+    }
 }
 
 /// Returns how many rows and outputs a transaction may have at most if `most` of them fill an
@@ -48,9 +58,20 @@ impl<S: Store> Running<S> {
     /// Returns whether the shard must wait for its commit before it accepts more records:
     /// what it holds cannot be evicted yet, or the next transaction is as large as allowed.
     pub fn is_full(&self) -> bool {
-        self.claiming
+        self.is_claiming()
             || self.committing
                 && (self.cache_bytes() > self.limits.cache_bytes * 2 || self.fills_transaction())
+    }
+
+    /// Returns whether the next transaction would write to outputs.
+    pub fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    /// Returns how much the next transaction would hold of the shard so far.
+    pub fn overlay_size(&self) -> Size {
+        let records = self.outputs.len() + self.cache.changed_rows();
+        Size { records, bytes: self.overlay_bytes() }
     }
 
     /// Returns whether the running overlay is as large as a transaction may be.

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use crate::record::{InputIndex, Offset, Output, ShardId};
 use crate::shard::{
-    Ages, Cache, CachedRows, Clock, Commit, Committed, Counters, Due, Error, Invariant, KeyFilter,
-    Ledger, Limits, Metadata, Plan, Position, Record, Result, RowCounts, Store, Transaction, check,
+    Ages, Cache, CachedRows, Clock, CommittedOffset, Counters, Due, Error, Invariant, KeyFilter,
+    Ledger, Limits, Plan, Record, Result, RowCounts, Store, Tenure, check,
     rows::{cache::SlotId, large::LargeRows},
-    run::room::bound,
 };
 use crate::{
     codec::{self, input::Scratch},
     matching::Row,
-    record::{Timestamp, millis},
+    record::Timestamp,
 };
 
 /// The fraction of the row memory that the filter of known keys may use.
@@ -63,9 +62,16 @@ pub struct Running<S> {
     pub(in crate::shard) taken_at_ms: Timestamp,
     /// A commit was taken and has not been acknowledged yet.
     pub(in crate::shard) committing: bool,
-    /// Nothing was ever committed for the shard, and nothing is processed before its first offsets
-    /// are committed: so a changelog that was written to always has committed offsets.
-    pub(in crate::shard) claiming: bool,
+    /// The tenure in which the shard was opened.
+    pub(in crate::shard) tenure: Tenure,
+    /// What the claim commits, until that has succeeded. Nothing is processed before it: so the
+    /// offsets name the owner of every transaction that writes rows, and a changelog that was
+    /// written to always has committed offsets.
+    pub(in crate::shard) claim: Option<CommittedOffset>,
+    /// The transactional id under which the shard commits.
+    pub(in crate::shard) owner: Arc<str>,
+    /// The number of the shard's last commit.
+    pub(in crate::shard) commits: u64,
     pub(in crate::shard) ledger: Ledger,
     /// Index entries on disk up to this one have been read.
     pub(in crate::shard) due_cursor: Option<Due>,
@@ -154,6 +160,8 @@ impl<S: Store> Running<S> {
     /// # Errors
     /// When rows cannot be read or records are out of order; the shard must be dropped then.
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<usize> {
+        let shard = self.id;
+        check!(R4, self.claim.is_none(), "shard {shard} processes records before its claim");
         self.batch_from.clone_from(&self.next);
         // At least one record: an empty overlay accepts any record, however large.
         let most =
@@ -264,103 +272,6 @@ impl<S: Store> Running<S> {
     /// more, which shows whether commits succeed again.
     pub fn prove(&mut self) {
         self.moved |= self.clock.at_end();
-    }
-
-    /// Returns whether [`Self::take`] would return a transaction.
-    pub fn has_work(&self) -> bool {
-        self.moved || self.cache.changed_rows() > 0 || !self.outputs.is_empty()
-    }
-
-    /// Ends the running overlay and returns it as a commit, with a spill if one is needed; the next
-    /// overlay starts. `None` while a commit is under way or if there is nothing to commit.
-    ///
-    /// # Errors
-    /// [`Error::Violated`] when rows would be spilled that are not part of a transaction, or
-    /// when the transaction is far larger than it may be.
-    pub fn take(&mut self, wall_ms: Timestamp) -> Result<Option<Commit>> {
-        let called_for =
-            self.has_work() || self.wants_spill(wall_ms) || self.wants_renewal(wall_ms);
-        if self.committing || !called_for {
-            return Ok(None);
-        }
-        let mut outputs = std::mem::take(&mut self.outputs);
-        self.plan.outputs.stamp(&mut outputs, wall_ms);
-        let transaction = Transaction {
-            shard: self.id,
-            changes: self.cache.take_changes(&self.plan.rules),
-            outputs,
-            offsets: self.next.iter().copied().enumerate().collect(),
-            metadata: self.metadata(),
-        };
-        let (shard, most) = (self.id, self.overlay_max);
-        let held = transaction.changes.len() + transaction.outputs.len();
-        check!(
-            R7,
-            held <= bound(most),
-            "a transaction of shard {shard} has {held} rows and outputs where {most} fill it"
-        );
-        let spill = if self.wants_spill(wall_ms) {
-            self.spilled_at_ms = wall_ms;
-            let mut spill = self.take_spill()?;
-            spill.checkpoint = Some(self.checkpoint(wall_ms));
-            Some(spill)
-        } else {
-            None
-        };
-        self.ledger.take();
-        self.output_bytes = 0;
-        self.overlay_max = self.limits.transaction_records_max;
-        self.moved = false;
-        self.committing = true;
-        self.taken_at_ms = wall_ms;
-        Ok(Some(Commit { transaction, spill, changelog_next: self.changelog_next }))
-    }
-
-    fn metadata(&self) -> Metadata {
-        let positions = self.input_ids.iter().zip(&self.next);
-        let position = |(topic_id, next): (&String, &Offset)| Position {
-            topic_id: topic_id.clone(),
-            next: *next,
-        };
-        Metadata {
-            changelog_id: self.changelog_id.clone(),
-            rows: Some(self.rows),
-            ages: Some(self.ages.clone()),
-            positions: positions.map(position).collect(),
-            identity: Some(self.plan.identity.clone()),
-            partitioner: self.plan.placement.learnt(),
-        }
-    }
-
-    /// Returns whether the offsets must be committed again although they have not changed: after a
-    /// while, brokers drop the offsets of topics that no member of the group subscribes to.
-    fn wants_renewal(&self, wall_ms: Timestamp) -> bool {
-        wall_ms - self.taken_at_ms >= millis(self.plan.offsets_renewed_every)
-    }
-
-    /// Records that the commit that was taken has succeeded.
-    ///
-    /// # Errors
-    /// [`Error::Violated`] when the changelog has become shorter.
-    pub fn committed(&mut self, done: Committed) -> Result<()> {
-        let (shard, before, after) = (self.id, self.changelog_next, done.changelog_next);
-        check!(R2, after >= before, "the changelog of shard {shard} ends at {after}, was {before}");
-        self.ledger.commit();
-        self.changelog_next = done.changelog_next;
-        self.known_end_ms = self.taken_at_ms;
-        self.committing = false;
-        self.claiming = false;
-        if done.spilled {
-            self.stored = true;
-            self.cache.spilled();
-            // The spill may add deadlines before those already read, and has removed those.
-            self.due_cursor = None;
-            self.due_listed_until = Timestamp::MIN;
-        }
-        if self.cache_bytes() > self.limits.cache_bytes {
-            self.evict(self.limits.cache_bytes / 4 * 3);
-        }
-        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ fn outcomes_are_counted_when_they_are_committed() {
     let mut taken = shard.take(2).expect("nothing is wrong").expect("there is something to commit");
     shard.process(&[record(MANUFACTURED, 0, 3, "a", MADE)]).expect("processed");
     assert_eq!(shard.counters(), &Counters::new(2), "nothing is committed yet");
-    let done = taken.run(&mut Taker, &**shard.store(), &()).expect("nothing fails");
+    let done = taken.land(&**shard.store(), None).expect("nothing fails");
     shard.committed(done).expect("nothing is wrong");
     assert_eq!(shard.counters().records, [2, 0], "the next overlay is not committed");
     assert_eq!(shard.counters().dead_letters.iter().sum::<u64>(), 1);

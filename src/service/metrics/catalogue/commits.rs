@@ -1,13 +1,16 @@
 //! Transactions.
 
-use super::{Group, REACTION};
+use super::{Group, LANE, REACTION};
 use crate::metrics::Metric;
 
 pub static GROUP: Group = Group {
     title: "Commits",
-    about: "Transactions. Their number is `rollcall_commit_seconds_count`; the records and bytes \
-            of one are the rates of the counters divided by its rate.",
+    about: "A transaction holds the commits of all shards of a lane that have something to commit. \
+            Commits are counted by shard: their number is `rollcall_commit_seconds_count`; the \
+            records and bytes of one are the rates of the counters divided by its rate.",
     metrics: &[
+        &TRANSACTIONS,
+        &PAUSE,
         &SECONDS,
         &FAILURES,
         &CHANGELOG_RECORDS,
@@ -18,16 +21,30 @@ pub static GROUP: Group = Group {
     ],
 };
 
+pub static TRANSACTIONS: Metric = Metric::counter(
+    "rollcall_transactions_total",
+    "transactions",
+    "Transactions committed; each holds the commits of several shards",
+);
+
+pub static PAUSE: Metric = Metric::gauge(
+    "rollcall_commit_pause_seconds",
+    "seconds",
+    "Pause between the starts of two transactions without a backlog, which grows with the number \
+     of partitions that they touch",
+)
+.by(&[LANE]);
+
 pub static SECONDS: Metric = Metric::histogram(
     "rollcall_commit_seconds",
     "seconds",
-    "Duration of a transaction on Kafka, including its spill to the store if it had one",
+    "Duration of a shard's commit: that of the transaction on Kafka which holds it",
 );
 
 pub static FAILURES: Metric = Metric::counter(
     "rollcall_commit_failures_total",
-    "transactions",
-    "Transactions that failed, by reaction",
+    "commits",
+    "Commits of shards that failed, by reaction",
 )
 .by(&[REACTION]);
 

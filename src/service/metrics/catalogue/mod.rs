@@ -57,9 +57,10 @@ const SOME_SHARD: Label = Label { name: "shard", values: "the partition's number
 const TOPIC: Label = Label { name: "topic", values: "the input topics" };
 const REACTION: Label = Label {
     name: "reaction",
-    values: "`fenced`, `outdated`, `oversized`, `corrupt`, `interrupted`, `misconfigured`, \
-             `violated`",
+    values: "`fenced`, `outdated`, `aborted`, `oversized`, `corrupt`, `interrupted`, \
+             `misconfigured`, `violated`",
 };
+const LANE: Label = Label { name: "lane", values: "the processing thread's number" };
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,138 @@
+//! The transactional producers of the lanes. Committers use them, and whoever opens shards makes
+//! sure that they are ready before.
+//!
+//! Promise: a shard is opened only after the producers of this process have settled whatever an
+//! earlier process under its name, or an earlier producer, has left open.
+
+use std::{
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rollcall_core::shard::{Attempt, Commit, Error, Producer, Result, commit_parts};
+use rollcall_kafka::{GroupAssignment, KafkaBroker, LaneProducer};
+
+/// Pauses between attempts to find out the result of a transaction.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// After this long without finding it out, the shards are opened again, which does.
+const SETTLING_MAX: Duration = Duration::from_secs(60);
+
+/// The producers of all lanes.
+pub struct Producers {
+    broker: KafkaBroker,
+    lanes: Vec<RwLock<Arc<Slot>>>,
+}
+
+/// The producer of a lane, until another one takes over.
+pub struct Slot {
+    broker: KafkaBroker,
+    producer: Mutex<LaneProducer>,
+    is_ready: AtomicBool,
+    /// Another producer has taken over: this one must not take its transactional id back.
+    is_retired: AtomicBool,
+}
+
+impl Producers {
+    pub fn new(broker: &KafkaBroker, lanes: usize) -> Self {
+        let slot = |lane| RwLock::new(Slot::new(broker, lane));
+        Self { broker: broker.clone(), lanes: (0..lanes).map(slot).collect() }
+    }
+
+    /// Returns the number of lanes.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Returns the current producer of a lane.
+    pub fn slot(&self, lane: usize) -> Arc<Slot> {
+        Arc::clone(&self.lanes[lane].read().expect("nothing panics under this lock"))
+    }
+
+    /// Replaces the producer of a lane, and returns the new one. A transaction of the old one can
+    /// no longer commit once the new one is ready.
+    pub fn replace(&self, lane: usize) -> Arc<Slot> {
+        let slot = Slot::new(&self.broker, lane);
+        let mut current = self.lanes[lane].write().expect("nothing panics under this lock");
+        let old = std::mem::replace(&mut *current, Arc::clone(&slot));
+        old.is_retired.store(true, Ordering::Relaxed);
+        slot
+    }
+
+    /// Makes the producers of all lanes ready.
+    ///
+    /// # Errors
+    /// When Kafka does not answer or refuses.
+    pub fn make_ready(&self) -> Result<()> {
+        let slots: Vec<Arc<Slot>> = (0..self.lanes.len()).map(|lane| self.slot(lane)).collect();
+        let unready: Vec<&Slot> =
+            slots.iter().map(|slot| &**slot).filter(|slot| !slot.is_ready()).collect();
+        // Each waits for brokers most of the time.
+        thread::scope(|scope| {
+            let started: Vec<_> =
+                unready.into_iter().map(|slot| scope.spawn(|| slot.make_ready())).collect();
+            let lost = |_| Error::Interrupted("a thread has panicked".to_owned());
+            started.into_iter().try_for_each(|thread| thread.join().map_err(lost).flatten())
+        })
+    }
+}
+
+impl Slot {
+    fn new(broker: &KafkaBroker, lane: usize) -> Arc<Self> {
+        Arc::new(Self {
+            broker: broker.clone(),
+            producer: Mutex::new(broker.producer(lane)),
+            is_ready: AtomicBool::new(false),
+            is_retired: AtomicBool::new(false),
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Acquire)
+    }
+
+    fn make_ready(&self) -> Result<()> {
+        let mut producer = self.producer.lock().expect("nothing panics under this lock");
+        if !producer.is_ready() {
+            producer.renew()?;
+        }
+        self.is_ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Commits the parts in one transaction, and finds out its result; returns also for how long
+    /// brokers have throttled the client.
+    pub fn commit(
+        &self,
+        parts: &[&Commit],
+        assignment: Option<&GroupAssignment>,
+    ) -> (Attempt, Duration) {
+        let mut producer = self.producer.lock().expect("nothing panics under this lock");
+        let (began, mut pause) = (Instant::now(), Duration::ZERO);
+        let mut again = |error: &Error| {
+            thread::sleep(pause);
+            pause = (pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+            self.is_ready.store(false, Ordering::Release);
+            let goes_on = !self.is_retired.load(Ordering::Relaxed)
+                && !matches!(error, Error::Misconfigured(_))
+                && began.elapsed() < SETTLING_MAX;
+            tracing::warn!(goes_on, "the result of a transaction is unknown: {error}");
+            goes_on
+        };
+        let attempt = commit_parts(parts, &mut *producer, &self.broker, assignment, &mut again);
+        self.is_ready.store(producer.is_ready(), Ordering::Release);
+        (attempt, producer.take_throttled())
+    }
+
+    /// Handles the client's reports if nothing is being committed, and returns for how long brokers
+    /// have throttled it.
+    pub fn serve(&self) -> Duration {
+        let Ok(producer) = self.producer.try_lock() else { return Duration::ZERO };
+        producer.serve();
+        producer.take_throttled()
+    }
+}
