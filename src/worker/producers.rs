@@ -20,7 +20,7 @@ use rollcall_kafka::{GroupAssignment, KafkaBroker, LaneProducer};
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// After this long without finding it out, the shards are opened again, which does.
-const SETTLING_MAX: Duration = Duration::from_secs(60);
+const SETTLING_MAX: Duration = Duration::from_secs(30);
 
 /// The producers of all lanes.
 pub struct Producers {
@@ -112,16 +112,18 @@ impl Slot {
         assignment: Option<&GroupAssignment>,
     ) -> (Attempt, Duration) {
         let mut producer = self.producer.lock().expect("nothing panics under this lock");
-        let (began, mut pause) = (Instant::now(), Duration::ZERO);
-        let mut again = |error: &Error| {
-            thread::sleep(pause);
-            pause = (pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        let (began, mut is_told) = (Instant::now(), false);
+        let mut again = |error: &Error, failures: u32| {
+            if failures > 0 {
+                thread::sleep((PAUSE_MIN * 2_u32.saturating_pow(failures.min(8))).min(PAUSE_MAX));
+            }
+            if failures > 0 || !std::mem::replace(&mut is_told, true) {
+                tracing::warn!(failures, "the result of a transaction is unknown: {error}");
+            }
             self.is_ready.store(false, Ordering::Release);
-            let goes_on = !self.is_retired.load(Ordering::Relaxed)
+            !self.is_retired.load(Ordering::Relaxed)
                 && !matches!(error, Error::Misconfigured(_))
-                && began.elapsed() < SETTLING_MAX;
-            tracing::warn!(goes_on, "the result of a transaction is unknown: {error}");
-            goes_on
+                && began.elapsed() < SETTLING_MAX
         };
         let attempt = commit_parts(parts, &mut *producer, &self.broker, assignment, &mut again);
         self.is_ready.store(producer.is_ready(), Ordering::Release);

@@ -184,7 +184,7 @@ impl<W: Wiring> Process<'_, W> {
         let broker = self.wiring.broker(self.client.clone());
         let retired = job.is_retired;
         let mut settling = false;
-        let mut again = |_: &Error| {
+        let mut again = |_: &Error, _| {
             let mut world = self.client.stage.turn(process);
             if !std::mem::replace(&mut settling, true) {
                 world.seen.count(Situation::Settled);

@@ -33,14 +33,15 @@ pub struct Attempt {
 
 /// Commits all parts whose shards this process still has in the same tenure.
 ///
-/// If the result is unknown, `again` is asked before each attempt to find it out, and returns
-/// whether to make it.
+/// If the result is unknown, `again` is asked before each attempt to find it out, with the error
+/// and the number of attempts that have failed since the last success, and returns whether to make
+/// it.
 pub fn commit_parts<P: Producer, B: Broker>(
     parts: &[&Commit],
     producer: &mut P,
     broker: &B,
     assignment: Option<&Assignment<P::Authority>>,
-    again: &mut dyn FnMut(&Error) -> bool,
+    again: &mut dyn FnMut(&Error, u32) -> bool,
 ) -> Attempt {
     let outdated = || Err(Error::Outdated("the group has not given us the shard".to_owned()));
     let mut results: Vec<_> = parts.iter().map(|_| outdated()).collect();
@@ -84,13 +85,13 @@ pub fn commit_parts<P: Producer, B: Broker>(
 fn tried<T>(
     error: &Error,
     mut call: impl FnMut() -> Result<T>,
-    again: &mut dyn FnMut(&Error) -> bool,
+    again: &mut dyn FnMut(&Error, u32) -> bool,
 ) -> Option<T> {
-    let mut error = error.clone();
-    while again(&error) {
+    let (mut error, mut failures) = (error.clone(), 0);
+    while again(&error, failures) {
         match call() {
             Ok(done) => return Some(done),
-            Err(next) => error = next,
+            Err(next) => (error, failures) = (next, failures + 1),
         }
     }
     None
@@ -102,7 +103,7 @@ fn find_fate<B: Broker>(
     failed: &Failed,
     part: &Commit,
     broker: &B,
-    again: &mut dyn FnMut(&Error) -> bool,
+    again: &mut dyn FnMut(&Error, u32) -> bool,
 ) -> Fate {
     let shard = part.transaction.shard;
     let committed = tried(&failed.error, || stable(broker, shard, Wait::Long), again);
