@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -51,6 +54,8 @@ pub struct KafkaBroker {
     clients: Arc<Mutex<Option<Clients>>>,
     /// When each transactional id was last taken away from its owner.
     fenced: Arc<Mutex<BTreeMap<String, Instant>>>,
+    /// How long the last query that waits for no transaction has taken, in milliseconds.
+    answered_in_ms: Arc<AtomicU64>,
 }
 
 /// The clients that query offsets.
@@ -65,7 +70,8 @@ struct Clients {
 impl KafkaBroker {
     pub fn new(connection: Arc<Connection>, topics: Arc<Topics>, lanes: usize) -> Self {
         let (letters, clients, fenced) = (Arc::default(), Arc::default(), Arc::default());
-        Self { connection, topics, letters, lanes, clients, fenced }
+        let answered_in_ms = Arc::default();
+        Self { connection, topics, letters, lanes, clients, fenced, answered_in_ms }
     }
 
     /// Returns a producer for a lane, which is not connected yet.
@@ -155,6 +161,10 @@ impl KafkaBroker {
         Ok(Some(offsets))
     }
 
+    fn answered_in(&self) -> Duration {
+        Duration::from_millis(self.answered_in_ms.load(Ordering::Relaxed))
+    }
+
     /// Rejects a shard that did not exist when the worker started.
     fn check_partition(&self, shard: ShardId) -> Result<()> {
         let partitions = self.topics.partitions;
@@ -224,7 +234,8 @@ impl Broker for KafkaBroker {
     ) -> Result<Option<Vec<Option<CommittedOffset>>>> {
         self.check_partition(shard)?;
         let timeout = match wait {
-            Wait::Short => SHORT_TIMEOUT,
+            // A broker that is slow to answer must not be taken for a transaction that is open.
+            Wait::Short => SHORT_TIMEOUT + self.answered_in() * 4,
             Wait::Long => OFFSETS_TIMEOUT,
         };
         let rest = 1..self.topics.inputs.len();
@@ -236,7 +247,11 @@ impl Broker for KafkaBroker {
     }
 
     fn last_committed(&self, shard: ShardId) -> Result<Option<CommittedOffset>> {
-        let offsets = self.offsets(&self.clients()?.last, shard, 0..1, OFFSETS_TIMEOUT)?;
+        let clients = self.clients()?;
+        let begun = Instant::now();
+        let offsets = self.offsets(&clients.last, shard, 0..1, OFFSETS_TIMEOUT)?;
+        let answered_in = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.answered_in_ms.store(answered_in, Ordering::Relaxed);
         let late = || Error::Interrupted("committed offsets: no answer in time".to_owned());
         Ok(offsets.ok_or_else(late)?.pop().flatten())
     }

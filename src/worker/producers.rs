@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::refused;
 use rollcall_core::shard::{Attempt, Commit, Error, Producer, Result, commit_parts};
 use rollcall_kafka::{GroupAssignment, KafkaBroker, LaneProducer};
 
@@ -73,10 +74,16 @@ impl Producers {
             slots.iter().map(|slot| &**slot).filter(|slot| !slot.is_ready()).collect();
         // Each waits for brokers most of the time.
         thread::scope(|scope| {
-            let started: Vec<_> =
-                unready.into_iter().map(|slot| scope.spawn(|| slot.make_ready())).collect();
+            let mut started = Vec::with_capacity(unready.len());
+            for slot in unready {
+                let builder = thread::Builder::new().name("producer".to_owned());
+                started.push(builder.spawn_scoped(scope, || slot.make_ready()));
+            }
             let lost = |_| Error::Interrupted("a thread has panicked".to_owned());
-            started.into_iter().try_for_each(|thread| thread.join().map_err(lost).flatten())
+            started.into_iter().try_for_each(|thread| {
+                let thread = thread.map_err(|error| refused("producer", &error))?;
+                thread.join().map_err(lost).flatten()
+            })
         })
     }
 }

@@ -176,13 +176,14 @@ impl Lane {
                 Due::Nothing | Due::Again => continue,
                 Due::Abandoned => "its commit was aborted again and again for a minute".to_owned(),
                 Due::Stuck => {
-                    is_stuck = true;
+                    // Its spill may be stuck instead.
+                    is_stuck |= self.transactions.sent.contains(&shard.cycle.stay());
                     format!("a commit has not returned after {} s", STUCK_AFTER.as_secs())
                 }
             };
             failed.push((id, Error::Interrupted(text)));
         }
-        if is_stuck && !self.transactions.is_free() {
+        if is_stuck {
             self.replace_producer();
         }
         for (id, error) in failed {
