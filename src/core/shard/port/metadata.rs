@@ -231,6 +231,9 @@ mod tests {
         metadata.ages = Some(ages);
         let topic_id = "x".repeat(22);
         metadata.positions = vec![Position { topic_id, next: i64::MAX }; 17];
+        // A consumer group, an instance and a lane.
+        metadata.owner = Some(format!("{}-{}-3", "g".repeat(239), "i".repeat(253)));
+        metadata.commit = u64::MAX;
         assert!(metadata.to_string().len() < 4_000, "{}", metadata.to_string().len());
     }
 }
