@@ -4,9 +4,10 @@ use std::{
     collections::BTreeMap,
     ops::Range,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -37,6 +38,11 @@ const SHORT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Whoever was fenced in the last second need not be fenced again: a new transaction of that owner
 /// holds none of our shards.
 const FENCED_FOR: Duration = Duration::from_secs(1);
+/// How long to wait for the end of a fencing. The first request makes the broker abort the open
+/// transaction, and the offsets show when that is done. librdkafka asks again only after half a
+/// second, so waiting for it would take longer than the rest of a takeover.
+const FENCING_WAIT: Duration = Duration::from_millis(150);
+const FENCING_POLL: Duration = Duration::from_millis(5);
 
 /// A consumer that reads nothing.
 type Asker = TokenClient<BaseConsumer<Context>>;
@@ -52,10 +58,37 @@ pub struct KafkaBroker {
     /// Query offsets and bounds, for all shards: connecting again would cost each shard a tenth of
     /// a second each time.
     clients: Arc<Mutex<Option<Clients>>>,
-    /// When each transactional id was last taken away from its owner.
-    fenced: Arc<Mutex<BTreeMap<String, Instant>>>,
+    /// The transactional ids that are, or were just now, taken away from their owners.
+    fencings: Arc<Mutex<BTreeMap<String, Fencing>>>,
     /// How long the last query that waits for no transaction has taken, in milliseconds.
     answered_in_ms: Arc<AtomicU64>,
+}
+
+/// A transactional id that is taken away from its owner.
+#[derive(Clone)]
+struct Fencing {
+    begun: Instant,
+    result: Arc<OnceLock<Result<()>>>,
+}
+
+impl Fencing {
+    /// Returns whether it need not be done again: it goes on, or has just succeeded.
+    fn counts(&self) -> bool {
+        match self.result.get() {
+            None => true,
+            Some(Ok(())) => self.begun.elapsed() < FENCED_FOR,
+            Some(Err(_)) => false,
+        }
+    }
+
+    /// Waits a moment for the end.
+    fn wait(&self) -> Result<()> {
+        let until = Instant::now() + FENCING_WAIT;
+        while self.result.get().is_none() && Instant::now() < until {
+            thread::sleep(FENCING_POLL);
+        }
+        self.result.get().cloned().unwrap_or(Ok(()))
+    }
 }
 
 /// The clients that query offsets.
@@ -69,9 +102,9 @@ struct Clients {
 
 impl KafkaBroker {
     pub fn new(connection: Arc<Connection>, topics: Arc<Topics>, lanes: usize) -> Self {
-        let (letters, clients, fenced) = (Arc::default(), Arc::default(), Arc::default());
+        let (letters, clients, fencings) = (Arc::default(), Arc::default(), Arc::default());
         let answered_in_ms = Arc::default();
-        Self { connection, topics, letters, lanes, clients, fenced, answered_in_ms }
+        Self { connection, topics, letters, lanes, clients, fencings, answered_in_ms }
     }
 
     /// Returns a producer for a lane, which is not connected yet.
@@ -159,6 +192,18 @@ impl KafkaBroker {
             }
         }
         Ok(Some(offsets))
+    }
+
+    fn start_fencing(&self, transactional_id: &str) -> Result<Fencing> {
+        let fencing = Fencing { begun: Instant::now(), result: Arc::default() };
+        let (connection, id) = (Arc::clone(&self.connection), transactional_id.to_owned());
+        let result = Arc::clone(&fencing.result);
+        let fence = move || {
+            let _ = result.set(producer::fence(&connection, &id));
+        };
+        let refused = |error| Error::Interrupted(format!("no thread for fencing: {error}"));
+        thread::Builder::new().name("fencing".to_owned()).spawn(fence).map_err(refused)?;
+        Ok(fencing)
     }
 
     fn answered_in(&self) -> Duration {
@@ -262,13 +307,19 @@ impl Broker for KafkaBroker {
 
     fn fence(&self, transactional_id: &str) -> Result<()> {
         // Several shards that are opened at a time usually find the same owner.
-        let mut fenced = self.fenced.lock().expect("nothing panics under this lock");
-        fenced.retain(|_, at| at.elapsed() < FENCED_FOR);
-        if !fenced.contains_key(transactional_id) {
-            producer::fence(&self.connection, transactional_id)?;
-            fenced.insert(transactional_id.to_owned(), Instant::now());
-        }
-        Ok(())
+        let fencing = {
+            let mut fencings = self.fencings.lock().expect("nothing panics under this lock");
+            fencings.retain(|_, fencing| fencing.counts());
+            match fencings.get(transactional_id) {
+                Some(fencing) => fencing.clone(),
+                None => {
+                    let fencing = self.start_fencing(transactional_id)?;
+                    fencings.insert(transactional_id.to_owned(), fencing.clone());
+                    fencing
+                }
+            }
+        };
+        fencing.wait()
     }
 
     fn former_id(&self, shard: ShardId) -> String {

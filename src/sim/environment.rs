@@ -189,6 +189,7 @@ fn reassign(world: &mut World, moving: &[ShardId]) {
         wanted.insert(shard, holder.unwrap_or_else(|| *world.random.pick(&members)));
     }
     world.cluster.group.rebalance(&wanted);
+    world.is_busy();
     for member in members {
         world.note_given(member);
     }

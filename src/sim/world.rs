@@ -266,7 +266,11 @@ impl World {
             Until::Quiet { .. } => {
                 let rests = |process: &Process| process.is_gone || process.idle >= IDLE_TURNS;
                 let rested = self.processes.iter().all(rests);
-                rested && self.workload.left.is_empty() && self.cluster.markers().is_empty()
+                let shards = self.setting.shards.iter().copied();
+                rested
+                    && self.cluster.group.unassigned(shards).is_empty()
+                    && self.workload.left.is_empty()
+                    && self.cluster.markers().is_empty()
             }
         }
     }

@@ -26,11 +26,7 @@ pub fn fence(connection: &Connection, transactional_id: &str) -> Result<()> {
         transactional_id,
         Room { message: 0, batch: usize::MAX, partitions: 0 },
     )?;
-    let result = init_transactions(&mut native);
-    // Its threads take a while to end. If there is no thread for that, this one waits.
-    let ends = std::thread::Builder::new().name("fenced".to_owned());
-    let _ = ends.spawn(move || drop(native));
-    result
+    init_transactions(&mut native)
 }
 
 /// The sizes that a producer has to know.

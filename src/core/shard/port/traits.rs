@@ -23,8 +23,9 @@ pub trait Broker {
     /// Returns whether one of this process's producers has the transactional id.
     fn is_ours(&self, transactional_id: &str) -> bool;
 
-    /// Ends the open transaction of the process that has this transactional id, and takes the id
-    /// away from it. If that process is alive, it takes it back, and sends again what was aborted.
+    /// Makes the open transaction of the process that has this transactional id end, and takes the
+    /// id away from it; the committed offsets show when it has ended. If that process is alive, it
+    /// takes the id back, and sends again what was aborted.
     fn fence(&self, transactional_id: &str) -> Result<()>;
 
     /// Returns the transactional id that older versions use for the shard: each shard had one.

@@ -7,7 +7,7 @@
 use crate::record::Offset;
 use crate::shard::{
     Assignment, Broker, Commit, CommittedOffset, End, Error, Failed, Producer, Result, Size,
-    Transaction, Wait, open::settle::stable,
+    Transaction, Wait,
 };
 
 /// What has become of a part of a failed transaction.
@@ -98,7 +98,7 @@ fn tried<T>(
 }
 
 /// Finds out what has become of a part whose transaction has ended: the committed offsets have the
-/// number of the commit that they belong to.
+/// number of the commit that they belong to. If a transaction holds them, it is another owner's.
 fn find_fate<B: Broker>(
     failed: &Failed,
     part: &Commit,
@@ -106,8 +106,11 @@ fn find_fate<B: Broker>(
     again: &mut dyn FnMut(&Error, u32) -> bool,
 ) -> Fate {
     let shard = part.transaction.shard;
-    let committed = tried(&failed.error, || stable(broker, shard, Wait::Long), again);
-    committed.map_or(Fate::Unknown, |committed| fate(&part.transaction, &committed))
+    match tried(&failed.error, || broker.committed(shard, Wait::Short), again) {
+        Some(Some(committed)) => fate(&part.transaction, &committed),
+        Some(None) => Fate::Overtaken,
+        None => Fate::Unknown,
+    }
 }
 
 fn fate(transaction: &Transaction, committed: &[Option<CommittedOffset>]) -> Fate {
