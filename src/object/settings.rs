@@ -14,7 +14,7 @@ use rollcall_core::{
     record::{Timestamp, millis},
 };
 use rollcall_core::{
-    record::{InputIndex, ShardId, Sink},
+    record::{InputIndex, Sink},
     shard::Partitioning,
 };
 
@@ -167,11 +167,6 @@ impl Settings {
     /// Returns the compacted topic that holds the state.
     pub fn changelog_topic(&self) -> String {
         changelog_topic(self.group_id())
-    }
-
-    /// Returns the transactional id of a shard's producer.
-    pub fn transactional_id(&self, shard: ShardId) -> String {
-        format!("{}-{shard}", self.group_id())
     }
 
     /// Returns the topic whose partitions decide who owns which shard.

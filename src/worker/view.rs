@@ -88,7 +88,7 @@ pub struct Report {
     pub commits: Commits,
     /// Since when a commit has been under way.
     pub committing_since: Option<Instant>,
-    /// How long brokers have recently throttled the shard's producer because of its quota.
+    /// How long brokers have recently throttled the producer of its lane because of a quota.
     pub throttled: Option<Duration>,
 }
 

@@ -87,7 +87,6 @@ fn the_object_of_the_architecture_is_valid_as_written() {
     assert_eq!(settings.kafka.bootstrap_servers, "kafka:9092");
     assert_eq!(settings.group_id(), "shipping");
     assert_eq!(settings.changelog_topic(), "shipping-changelog");
-    assert_eq!(settings.transactional_id(rollcall_core::record::ShardId(3)), "shipping-3");
     assert_eq!(settings.inputs(), ["orders", "manufactured"]);
     assert_eq!(settings.input(1), "manufactured");
     assert_eq!(settings.outputs(), ["shipping", "shipping-overdue", "shipping-dead-letter"]);
@@ -147,7 +146,6 @@ fn a_group_of_its_own_names_changelog_and_transactions() {
     let text = minimal().replace("kafka }", "kafka, groupId: shipping.v2 }");
     let settings = parse(&text).expect("a valid object");
     assert_eq!(settings.changelog_topic(), "shipping.v2-changelog");
-    assert_eq!(settings.transactional_id(rollcall_core::record::ShardId(0)), "shipping.v2-0");
 }
 
 #[test]
