@@ -257,13 +257,43 @@ impl LaneProducer {
     ) -> (Error, Option<ShardId>) {
         let fatal = self.client.as_ref().and_then(|client| client.native.fatal_error());
         let Failure { topic, partition, record, .. } = failure.clone();
-        let failure = Failure { topic, partition, record, ..fatal.unwrap_or(failure) };
-        let part = self.part_of(parts, &failure);
+        let mut failure = Failure { topic, partition, record, ..fatal.unwrap_or(failure) };
+        let part = match self.part_of(parts, &failure) {
+            None if failure.code == RDKafkaErrorCode::UnknownTopicOrPartition => {
+                self.part_of_missing(parts, &mut failure)
+            }
+            part => part,
+        };
         let error = self.error(part, &failure, age);
         // Any of the parts may have records for a partition of an output. If it does not answer,
         // they all wait; what it rejects for good is one's own.
         let is_shared = failure.record.is_some() && matches!(error, Error::Interrupted(_));
         (error, part.filter(|_| !is_shared).map(|part| part.shard))
+    }
+
+    /// Finds out which output topic is missing if the coordinator, which does not name it, was the
+    /// first to notice, and returns the first part that has a record for it.
+    fn part_of_missing<'a>(
+        &mut self,
+        parts: &[&'a Transaction],
+        failure: &mut Failure,
+    ) -> Option<&'a Transaction> {
+        let topics = Arc::clone(&self.topics);
+        let native = &mut self.client.as_mut()?.native;
+        for (sink, topic) in [
+            (Sink::Completed, &topics.completed),
+            (Sink::Overdue, &topics.overdue),
+            (Sink::DeadLetter, &topics.dead_letter),
+        ] {
+            let has_record =
+                |part: &&&Transaction| part.outputs.iter().any(|output| output.sink == sink);
+            let Some(part) = parts.iter().find(has_record) else { continue };
+            if native.find_topic(topic, MEETING_TIMEOUT).is_err() {
+                failure.topic = Some(topic.clone());
+                return Some(*part);
+            }
+        }
+        None
     }
 
     /// Returns the part that a rejected record belongs to.
