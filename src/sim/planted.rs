@@ -76,7 +76,24 @@ macro_rules! other_broker {
     };
 }
 
-use {hand_on, other_broker};
+/// Implements the parts of [`Wiring`] of processes with another producer and a correct broker.
+macro_rules! other_producer {
+    ($producer:ty, $make:expr) => {
+        type Producer = $producer;
+        type Broker = Client;
+
+        fn producer(&self, client: Client, lane: usize) -> $producer {
+            let make: fn(Client, usize) -> $producer = $make;
+            make(client, lane)
+        }
+
+        fn broker(&self, client: Client) -> Client {
+            client
+        }
+    };
+}
+
+use {hand_on, other_broker, other_producer};
 
 /// Number of schedules within which a planted fault must show.
 const SEEDS: u64 = 300;
@@ -151,16 +168,9 @@ struct OutsideProducer {
 }
 
 impl Wiring for OffsetsOutside {
-    type Producer = OutsideProducer;
-    type Broker = Client;
-
-    fn producer(&self, client: Client, lane: usize) -> OutsideProducer {
+    other_producer!(OutsideProducer, |client, lane| {
         OutsideProducer { client: client.clone(), inner: producer::Producer::new(client, lane) }
-    }
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    });
 }
 
 impl Producer for OutsideProducer {

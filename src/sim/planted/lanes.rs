@@ -1,7 +1,7 @@
 //! Faults in transactions that hold the parts of several shards: whose authority they use, when a
 //! shard opens beside one that is open, what a process makes of one whose result is unknown.
 
-use super::{assert_among, assert_found, hand_on, other_broker};
+use super::{assert_among, assert_found, hand_on, other_broker, other_producer};
 use crate::{Authority, Client, Wiring, producer, wiring::faithful_broker};
 use rollcall_core::{
     record::{Offset, ShardId},
@@ -183,17 +183,10 @@ impl Producer for LyingProducer {
 struct UnknownMeansAborted;
 
 impl Wiring for UnknownMeansAborted {
-    type Producer = LyingProducer;
-    type Broker = Client;
-
-    fn producer(&self, client: Client, lane: usize) -> LyingProducer {
+    other_producer!(LyingProducer, |client, lane| {
         let lie = |failed| Err(Failed { end: End::Aborted, ..failed });
         LyingProducer { inner: producer::Producer::new(client, lane), lie }
-    }
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    });
 }
 
 #[test]
@@ -204,16 +197,9 @@ fn a_transaction_of_unknown_result_that_is_simply_sent_again_is_found() {
 struct UnknownMeansCommitted;
 
 impl Wiring for UnknownMeansCommitted {
-    type Producer = LyingProducer;
-    type Broker = Client;
-
-    fn producer(&self, client: Client, lane: usize) -> LyingProducer {
+    other_producer!(LyingProducer, |client, lane| {
         LyingProducer { inner: producer::Producer::new(client, lane), lie: |_| Ok(()) }
-    }
-
-    fn broker(&self, client: Client) -> Client {
-        client
-    }
+    });
 }
 
 #[test]
