@@ -16,7 +16,7 @@ use std::{
 };
 
 use self::{
-    lane::{Job, Landing, Lane, Part},
+    lane::{Job, Landing, Lane},
     running::{Open, now},
 };
 use super::{
@@ -253,10 +253,7 @@ impl<'w, W: Wiring> Process<'w, W> {
     /// Records that a stay has ended, once nothing of it is under way any more. What a producer
     /// sends that has been replaced is settled by its successor.
     fn closed(&mut self, shard: ShardId, stay: Stay) {
-        let is_part = |part: &Part| part.stay == stay;
-        let mut jobs = self.jobs.iter().filter(|job| !job.is_retired);
-        let is_under_way = jobs.any(|job| job.parts.iter().any(is_part))
-            || self.landings.iter().any(|landing| is_part(&landing.part))
+        let is_under_way = self.lanes[self.lane_of(shard)].lane.has_under_way(stay)
             || self.open.get(&shard).is_some_and(|open| open.cycle.stay() == stay);
         if !is_under_way || self.wiring.hurries() {
             self.shards.closed(shard, stay);
@@ -265,14 +262,12 @@ impl<'w, W: Wiring> Process<'w, W> {
 
     /// A planted fault: sends a rejected part again although its shard was dropped.
     fn resurrect(&mut self, open: &mut Open) {
-        let (lane, now) = (self.lane_of(open.running.id()), self.now());
+        let lane = self.lane_of(open.running.id());
         if self.wiring.resurrects()
             && let Some(part) = open.refused.take()
             && let Some(producer) = self.lanes[lane].producer.take_if(|_| true)
         {
-            self.lanes[lane].lane.sent(now);
-            let parts = vec![part];
-            self.jobs.push(Job { lane, parts, producer, is_retired: false, attempt: None });
+            self.commit_later(lane, vec![part], producer);
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::{command::Command, producers::Slot, spawn, view::View};
 use rollcall_core::{
-    owner::Stay,
+    owner::{Sent, Stay},
     record::{ShardId, Timestamp, millis},
     shard::{Attempt, Commit, Result, Size},
 };
@@ -20,6 +20,7 @@ use rollcall_service::telemetry::Tracer;
 
 /// A transaction on its way to Kafka and back to its lane.
 pub struct LaneTransaction {
+    pub sent: Sent,
     pub parts: Vec<Part>,
     /// `None` until it has ended.
     pub attempt: Option<Attempt>,
@@ -38,8 +39,8 @@ pub struct Part {
 }
 
 impl LaneTransaction {
-    pub fn of(parts: Vec<Part>) -> Self {
-        Self { parts, attempt: None, took: Duration::ZERO, throttled: Duration::ZERO }
+    pub fn new(sent: Sent, parts: Vec<Part>) -> Self {
+        Self { sent, parts, attempt: None, took: Duration::ZERO, throttled: Duration::ZERO }
     }
 
     /// Returns the size of all parts together.

@@ -143,12 +143,8 @@ impl Lane {
         if reading.peek().is_none() || reading.any(|shard| shard.running.is_full()) {
             return true;
         }
-        let limit = self.transactions.limit();
-        let size = || Size::sum(self.shards.values().map(|shard| shard.running.overlay_size()));
-        !self.transactions.is_free() && {
-            let Size { records, bytes } = size();
-            records >= limit.records || bytes >= limit.bytes
-        }
+        let sizes = self.shards.values().map(|shard| shard.running.overlay_size());
+        self.transactions.is_full(|| Size::sum(sizes))
     }
 
     fn command(&mut self, command: Command) {

@@ -54,14 +54,22 @@ impl Producers {
         Arc::clone(&self.lanes[lane].read().expect("nothing panics under this lock"))
     }
 
-    /// Replaces the producer of a lane, and returns the new one. A transaction of the old one can
-    /// no longer commit once the new one is ready.
-    pub fn replace(&self, lane: usize) -> Arc<Slot> {
+    /// Replaces the producer of a lane if whatever uses the new one can be started. A transaction
+    /// of the old one can no longer commit once the new one is ready.
+    ///
+    /// # Errors
+    /// That of `start`; the old one stays then.
+    pub fn replace<T>(
+        &self,
+        lane: usize,
+        start: impl FnOnce(Arc<Slot>) -> Result<T>,
+    ) -> Result<(Arc<Slot>, T)> {
         let slot = Slot::new(&self.broker, lane);
+        let started = start(Arc::clone(&slot))?;
         let mut current = self.lanes[lane].write().expect("nothing panics under this lock");
         let old = std::mem::replace(&mut *current, Arc::clone(&slot));
         old.is_retired.store(true, Ordering::Relaxed);
-        slot
+        Ok((slot, started))
     }
 
     /// Makes the producers of all lanes ready.
@@ -104,6 +112,11 @@ impl Slot {
 
     fn make_ready(&self) -> Result<()> {
         let mut producer = self.producer.lock().expect("nothing panics under this lock");
+        if self.is_retired.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted(
+                "another producer of the lane has taken over".to_owned(),
+            ));
+        }
         if !producer.is_ready() {
             producer.renew()?;
         }

@@ -1,8 +1,8 @@
 //! The transactions of a lane: one at a time, each with the parts of several shards.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{Now, Pace};
+use super::{Now, Pace, Stay};
 use crate::{record::ShardId, shard::Size};
 
 /// Minimum time between the starts of two transactions.
@@ -11,13 +11,22 @@ const PAUSE_MIN: Duration = Duration::from_millis(10);
 /// The transactions of a lane.
 #[derive(Debug, Default)]
 pub struct Lane {
-    is_busy: bool,
+    /// The transaction that is under way, and the stays that have a part in it.
+    transaction: Option<(Sent, BTreeSet<Stay>)>,
+    /// The stays of which a spill is under way.
+    landing: BTreeSet<Stay>,
+    /// The number of the last transaction.
+    last: Sent,
     /// When the last transaction was sent.
     sent_at: Option<Now>,
     pace: Pace,
     /// The first shard that the last transaction had no room for.
     turn: Option<ShardId>,
 }
+
+/// A transaction that a lane has sent. Later ones have larger numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sent(u64);
 
 /// A shard that has something to commit.
 #[derive(Debug, Clone, Copy)]
@@ -29,17 +38,29 @@ pub struct Candidate {
 impl Lane {
     /// Returns whether the next transaction may be sent.
     pub fn is_free(&self) -> bool {
-        !self.is_busy
+        self.transaction.is_none()
+    }
+
+    /// Returns whether a part of a transaction, or a spill, of the stay is under way. Until neither
+    /// is, its shard must not be opened again (O-1).
+    pub fn has_under_way(&self, stay: Stay) -> bool {
+        self.has_part(stay) || self.landing.contains(&stay)
+    }
+
+    /// Returns whether the transaction that is under way has a part of the stay.
+    pub fn has_part(&self, stay: Stay) -> bool {
+        self.transaction.iter().any(|(_, stays)| stays.contains(&stay))
+    }
+
+    /// Returns whether so much fills a transaction.
+    pub fn is_filled_by(&self, size: Size) -> bool {
+        let limit = self.pace.limit();
+        size.records >= limit.records || size.bytes >= limit.bytes
     }
 
     /// Returns how long ago the last transaction was sent; `None` before the first.
     pub fn sent_for(&self, now: Now) -> Option<Duration> {
         self.sent_at.map(|at| now.saturating_sub(at))
-    }
-
-    /// Returns how much a transaction may hold.
-    pub fn limit(&self) -> Size {
-        self.pace.limit()
     }
 
     /// Returns how much a shard may commit at a time, whose own commits have this pace.
@@ -68,20 +89,25 @@ impl Lane {
         chosen
     }
 
-    /// Records that a transaction was sent.
+    /// Records that a transaction with parts of these stays was sent.
     ///
     /// # Panics
     /// When another one has not ended.
-    pub fn sent(&mut self, now: Now) {
-        assert!(!self.is_busy, "O-3: one transaction of a lane at a time");
-        self.is_busy = true;
+    pub fn sent(&mut self, stays: BTreeSet<Stay>, now: Now) -> Sent {
+        assert!(self.is_free(), "O-3: one transaction of a lane at a time");
+        self.last = Sent(self.last.0 + 1);
+        self.transaction = Some((self.last, stays));
         self.sent_at = Some(now);
+        self.last
     }
 
-    /// Records that the transaction has ended, and what was learnt about how much to commit at a
-    /// time.
-    pub fn ended(&mut self, learnt: Learnt) {
-        self.is_busy = false;
+    /// Records that a transaction has ended, and what was learnt about how much to commit at a
+    /// time. What was learnt from one that had been abandoned does not count.
+    pub fn ended(&mut self, sent: Sent, learnt: Learnt) {
+        if self.transaction.as_ref().is_none_or(|(current, _)| *current != sent) {
+            return;
+        }
+        self.transaction = None;
         match learnt {
             Learnt::Committed { size, took } => self.pace.committed(size, took),
             Learnt::TooLarge { size, throttled } => self.pace.refused(size, throttled),
@@ -89,10 +115,20 @@ impl Lane {
         }
     }
 
-    /// Records that the transaction does not end, and that another producer takes over: a result
-    /// of the old one changes nothing.
-    pub fn abandoned(&mut self) {
-        self.is_busy = false;
+    /// Records that the transaction under way does not end, and that another producer takes over,
+    /// which settles it before any shard is opened. Returns the stays that had a part in it.
+    pub fn abandoned(&mut self) -> BTreeSet<Stay> {
+        self.transaction.take().map(|(_, stays)| stays).unwrap_or_default()
+    }
+
+    /// Records that the spill of a part that was committed is on its way to the store.
+    pub fn landing(&mut self, stay: Stay) {
+        self.landing.insert(stay);
+    }
+
+    /// Records that the spill is there, or has failed.
+    pub fn landed(&mut self, stay: Stay) {
+        self.landing.remove(&stay);
     }
 
     /// Returns how long after the start of a transaction the next one may start, if it touches so
@@ -156,11 +192,37 @@ mod tests {
     #[test]
     fn fewer_parts_are_sent_after_a_transaction_was_too_large() {
         let mut lane = Lane::default();
-        lane.sent(Duration::ZERO);
+        let sent = lane.sent([Stay(1)].into(), Duration::ZERO);
         assert!(!lane.is_free());
         let size = Size { records: 40, bytes: 1 << 20 };
-        lane.ended(Learnt::TooLarge { size, throttled: Duration::ZERO });
+        assert!(!lane.is_filled_by(size));
+        lane.ended(sent, Learnt::TooLarge { size, throttled: Duration::ZERO });
+        assert!(lane.is_free() && lane.is_filled_by(size));
         assert_eq!(ids(&lane.choose(&candidates(&[5, 5, 5, 5]))), [0, 1]);
+    }
+
+    #[test]
+    fn a_stay_is_under_way_until_its_transaction_and_its_spill_have_ended() {
+        let mut lane = Lane::default();
+        let sent = lane.sent([Stay(1), Stay(2)].into(), Duration::ZERO);
+        assert!(lane.has_under_way(Stay(1)) && !lane.has_under_way(Stay(3)));
+        lane.ended(sent, Learnt::Nothing);
+        lane.landing(Stay(1));
+        assert!(lane.has_under_way(Stay(1)) && !lane.has_under_way(Stay(2)));
+        lane.landed(Stay(1));
+        assert!(!lane.has_under_way(Stay(1)));
+    }
+
+    #[test]
+    fn the_end_of_a_transaction_that_was_abandoned_changes_nothing() {
+        let mut lane = Lane::default();
+        let stuck = lane.sent([Stay(1)].into(), Duration::ZERO);
+        assert_eq!(lane.abandoned(), [Stay(1)].into());
+        assert!(lane.is_free() && !lane.has_under_way(Stay(1)));
+        lane.sent([Stay(2)].into(), Duration::ZERO);
+        let size = Size { records: 40, bytes: 1 << 20 };
+        lane.ended(stuck, Learnt::TooLarge { size, throttled: Duration::ZERO });
+        assert!(!lane.is_free() && lane.has_under_way(Stay(2)) && !lane.is_filled_by(size));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use self::{
     cycle::{Cycle, Due, Ended, Release, STUCK_AFTER},
-    lane::{Candidate, Lane, Learnt},
+    lane::{Candidate, Lane, Learnt, Sent},
     pace::Pace,
     reaction::{Reaction, Verdict},
     shards::{Cause, Left, Next, Opened, Shards, Standing, Trust},

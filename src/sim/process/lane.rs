@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Found, Process, now, running::Open};
 use crate::{Client, Situation, Wiring, disk::Disk};
 use rollcall_core::{
-    owner::{self, Candidate, Cause, Due, Ended, Learnt, Stay},
+    owner::{self, Candidate, Cause, Due, Ended, Learnt, Sent, Stay},
     record::{Offset, ShardId},
     shard::{Attempt, Commit, Committed, Error, Producer, Result, Size, commit_parts},
 };
@@ -20,6 +20,7 @@ pub struct Lane<W: Wiring> {
 /// A transaction on its way to Kafka and back.
 pub struct Job<W: Wiring> {
     pub lane: usize,
+    pub sent: Sent,
     pub parts: Vec<Part>,
     pub producer: W::Producer,
     /// It did not end, and another producer of its lane has taken over.
@@ -110,12 +111,17 @@ impl<W: Wiring> Process<'_, W> {
         let Some(producer) = self.lanes[lane].producer.take_if(|_| !parts.is_empty()) else {
             return Found::Nothing;
         };
-        self.lanes[lane].lane.sent(now);
         if parts.len() > 1 {
             self.client.stage.world().seen.count(Situation::CommittedTogether);
         }
-        self.jobs.push(Job { lane, parts, producer, is_retired: false, attempt: None });
+        self.commit_later(lane, parts, producer);
         Found::Work
+    }
+
+    pub(super) fn commit_later(&mut self, lane: usize, parts: Vec<Part>, producer: W::Producer) {
+        let (stays, now) = (parts.iter().map(|part| part.stay).collect(), self.now());
+        let sent = self.lanes[lane].lane.sent(stays, now);
+        self.jobs.push(Job { lane, sent, parts, producer, is_retired: false, attempt: None });
     }
 
     /// The committers: runs some transactions, lands some spills, and hands back what has ended.
@@ -142,6 +148,8 @@ impl<W: Wiring> Process<'_, W> {
             let mut landing = self.landings.remove(0);
             if let Some(result) = landing.result.take() {
                 let (shard, stay) = (landing.part.shard, landing.part.stay);
+                let lane = self.lane_of(shard);
+                self.lanes[lane].lane.landed(stay);
                 self.committed(landing.part, result);
                 self.closed(shard, stay);
             } else {
@@ -202,26 +210,27 @@ impl<W: Wiring> Process<'_, W> {
     }
 
     fn ended(&mut self, job: Job<W>) {
-        let Job { lane, parts, producer, is_retired, attempt } = job;
+        let Job { lane, sent, parts, producer, is_retired, attempt } = job;
         let Attempt { results, too_large } = attempt.expect("it has ended");
+        let size = || Size::sum(parts.iter().map(|part| part.commit.transaction.size()));
+        let learnt = match too_large {
+            Some(size) => Learnt::TooLarge { size, throttled: Duration::ZERO },
+            None if results.iter().all(Result::is_ok) => {
+                Learnt::Committed { size: size(), took: Duration::ZERO }
+            }
+            None => Learnt::Nothing,
+        };
+        self.lanes[lane].lane.ended(sent, learnt);
         if !is_retired {
-            let size = || Size::sum(parts.iter().map(|part| part.commit.transaction.size()));
-            let learnt = match too_large {
-                Some(size) => Learnt::TooLarge { size, throttled: Duration::ZERO },
-                None if results.iter().all(Result::is_ok) => {
-                    Learnt::Committed { size: size(), took: Duration::ZERO }
-                }
-                None => Learnt::Nothing,
-            };
-            self.lanes[lane].lane.ended(learnt);
             self.lanes[lane].producer = Some(producer);
-            self.pace(lane);
         }
+        self.pace(lane);
         for (part, result) in parts.into_iter().zip(results) {
             let (shard, stay) = (part.shard, part.stay);
             let is_current = |open: &Open| open.cycle.stay() == stay;
             match result {
                 Ok(end) if self.open.get(&shard).is_some_and(is_current) => {
+                    self.lanes[lane].lane.landing(stay);
                     self.landings.push(Landing { part, end, result: None });
                 }
                 Ok(_) => {}

@@ -1,7 +1,6 @@
 //! The transactions of a lane: each commits what its shards have processed, all together.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, mpsc::Sender},
     thread,
     time::{Duration, Instant},
@@ -35,10 +34,6 @@ pub(super) struct Transactions {
     slot: Arc<Slot>,
     committer: Sender<Box<LaneTransaction>>,
     thread: Option<thread::JoinHandle<()>>,
-    /// The stays of which a part of the transaction is under way.
-    sent: BTreeSet<Stay>,
-    /// The stays of which a spill is under way.
-    landing: BTreeSet<Stay>,
     /// How many producers the lane has had.
     producers: usize,
     /// How long brokers have throttled the producer because of its quota, and when.
@@ -61,8 +56,6 @@ impl Transactions {
             slot,
             committer,
             thread: Some(thread),
-            sent: BTreeSet::new(),
-            landing: BTreeSet::new(),
             producers: 1,
             throttled: None,
         })
@@ -77,13 +70,10 @@ impl Transactions {
         }
     }
 
-    pub fn is_free(&self) -> bool {
-        self.lane.is_free()
-    }
-
-    /// Returns how much a transaction may hold.
-    pub fn limit(&self) -> Size {
-        self.lane.limit()
+    /// Returns whether the shards of the lane must wait for a transaction to end before they
+    /// process more, if the next one would hold so much already.
+    pub fn is_full(&self, size: impl FnOnce() -> Size) -> bool {
+        !self.lane.is_free() && self.lane.is_filled_by(size())
     }
 
     /// Returns how much a shard may commit at a time, whose own commits have this pace.
@@ -93,7 +83,7 @@ impl Transactions {
 
     /// Returns whether a part of a transaction or a spill of the stay is under way.
     pub fn has_under_way(&self, stay: Stay) -> bool {
-        self.sent.contains(&stay) || self.landing.contains(&stay)
+        self.lane.has_under_way(stay)
     }
 
     /// Returns how long brokers have recently throttled the producer at a time, if they have.
@@ -115,7 +105,7 @@ impl Lane {
     /// Sends the next transaction if it is due.
     pub(super) fn commit(&mut self) {
         self.drop_stuck();
-        if !self.transactions.is_free() {
+        if !self.transactions.lane.is_free() {
             return;
         }
         let now = self.now();
@@ -126,6 +116,8 @@ impl Lane {
             touched += 1 + usize::from(state.running.has_outputs());
             is_urgent |= state.is_urgent();
         }
+        let size = Size::sum(candidates.iter().map(|candidate| candidate.size));
+        is_urgent |= self.transactions.lane.is_filled_by(size);
         if candidates.is_empty() || !(is_urgent || self.is_due(touched)) {
             return;
         }
@@ -141,12 +133,12 @@ impl Lane {
         if parts.is_empty() {
             return;
         }
-        self.transactions.sent.extend(parts.iter().map(|part| part.stay));
-        self.transactions.lane.sent(now);
+        let stays = parts.iter().map(|part| part.stay).collect();
+        let sent = self.transactions.lane.sent(stays, now);
         let Cadence { lanes, partitions_per_second, .. } = self.shared.cadence;
         let pause = owner::Lane::pause(touched, lanes, partitions_per_second);
         self.shared.view.totals.pauses(self.transactions.index, pause);
-        let _ = self.transactions.committer.send(Box::new(LaneTransaction::of(parts)));
+        let _ = self.transactions.committer.send(Box::new(LaneTransaction::new(sent, parts)));
     }
 
     /// Returns whether a transaction that touches so many partitions is due.
@@ -177,7 +169,7 @@ impl Lane {
                 Due::Abandoned => "its commit was aborted again and again for a minute".to_owned(),
                 Due::Stuck => {
                     // Its spill may be stuck instead.
-                    is_stuck |= self.transactions.sent.contains(&shard.cycle.stay());
+                    is_stuck |= self.transactions.lane.has_part(shard.cycle.stay());
                     format!("a commit has not returned after {} s", STUCK_AFTER.as_secs())
                 }
             };
@@ -194,24 +186,21 @@ impl Lane {
     /// Lets another producer take over. A transaction under way is left to it.
     pub(super) fn replace_producer(&mut self) {
         let transactions = &mut self.transactions;
-        let slot = self.shared.producers.replace(transactions.index);
+        let name = format!("commit-{}.{}", transactions.index, transactions.producers + 1);
+        let (shared, own) = (self.shared.committing.clone(), self.own.clone());
+        let start = |slot| committer::start(name, slot, shared, own);
+        let (slot, (committer, thread)) =
+            match self.shared.producers.replace(transactions.index, start) {
+                Ok(replaced) => replaced,
+                // The old one stays, with what it has under way.
+                Err(error) => return tracing::error!(lane = transactions.index, "{error}"),
+            };
+        (transactions.slot, transactions.committer) = (slot, committer);
         transactions.producers += 1;
-        let name = format!("commit-{}.{}", transactions.index, transactions.producers);
-        let shared = self.shared.committing.clone();
-        match committer::start(name, Arc::clone(&slot), shared, self.own.clone()) {
-            Ok((committer, thread)) => {
-                transactions.slot = slot;
-                transactions.committer = committer;
-                // The old one ends when its call returns, if ever.
-                transactions.thread = Some(thread);
-            }
-            Err(error) => tracing::error!(lane = transactions.index, "{error}"),
-        }
-        if !transactions.is_free() {
-            transactions.lane.abandoned();
-            for stay in std::mem::take(&mut transactions.sent) {
-                self.close_left(stay);
-            }
+        // The old one ends when its call returns, if ever.
+        transactions.thread = Some(thread);
+        for stay in transactions.lane.abandoned() {
+            self.close_left(stay);
         }
     }
 
@@ -219,31 +208,26 @@ impl Lane {
     pub(super) fn ended(&mut self, mut transaction: LaneTransaction) {
         let Some(Attempt { results, too_large }) = transaction.attempt.take() else { return };
         let (took, throttled) = (transaction.took, transaction.throttled);
-        let is_current =
-            transaction.parts.iter().any(|part| self.transactions.sent.contains(&part.stay));
-        if is_current {
-            self.transactions.note_throttled(throttled);
-            let learnt = match too_large {
-                Some(size) => Learnt::TooLarge { size, throttled },
-                None if results.iter().all(Result::is_ok) => Learnt::Committed {
-                    size: transaction.size(),
-                    // Brokers answer a request that exceeds a quota at once and then read nothing
-                    // for the time that they state: it is part of the cost.
-                    took: took.max(throttled),
-                },
-                None if Pace::is_too_long(throttled) => {
-                    Learnt::TooLarge { size: transaction.size(), throttled }
-                }
-                None => Learnt::Nothing,
-            };
-            self.transactions.lane.ended(learnt);
-            for shard in self.shards.values_mut() {
-                shard.running.set_transaction_max(self.transactions.lane.limit_of(shard.pace));
+        self.transactions.note_throttled(throttled);
+        let learnt = match too_large {
+            Some(size) => Learnt::TooLarge { size, throttled },
+            None if results.iter().all(Result::is_ok) => Learnt::Committed {
+                size: transaction.size(),
+                // Brokers answer a request that exceeds a quota at once and then read nothing for
+                // the time that they state: it is part of the cost.
+                took: took.max(throttled),
+            },
+            None if Pace::is_too_long(throttled) => {
+                Learnt::TooLarge { size: transaction.size(), throttled }
             }
+            None => Learnt::Nothing,
+        };
+        self.transactions.lane.ended(transaction.sent, learnt);
+        for shard in self.shards.values_mut() {
+            shard.running.set_transaction_max(self.transactions.limit_of(shard.pace));
         }
         let mut claimed = Vec::new();
         for (part, result) in transaction.parts.into_iter().zip(results) {
-            self.transactions.sent.remove(&part.stay);
             let stay = part.stay;
             match result {
                 Ok(end) => claimed.extend(self.land(part, end, took)),
@@ -260,7 +244,7 @@ impl Lane {
         let shard = self.shards.get(&id).filter(|shard| shard.cycle.stay() == stay)?;
         let store = Arc::clone(shard.running.store());
         if part.commit.spill.is_some() {
-            self.transactions.landing.insert(stay);
+            self.transactions.lane.landing(stay);
             let landing = Landing::new(part, end, store, took, self.own.clone());
             let _ = self.shared.spillers.send(Job::Land(Box::new(landing)));
             return None;
@@ -274,7 +258,7 @@ impl Lane {
         let Landing { part, store, took, result, .. } = landing;
         drop(store);
         let stay = part.stay;
-        self.transactions.landing.remove(&stay);
+        self.transactions.lane.landed(stay);
         self.committed(part, result, took);
         self.close_left(stay);
     }
@@ -305,7 +289,7 @@ impl Lane {
         }
         if let Ended::Committed { first } = ended {
             shard.pace.committed(part.commit.transaction.size(), took);
-            let limit = self.transactions.lane.limit_of(shard.pace);
+            let limit = self.transactions.limit_of(shard.pace);
             shard.running.set_transaction_max(limit);
             shard.commits.add(&part.commit.transaction, took, wall_ms());
             let outputs = std::mem::take(&mut part.commit.transaction.outputs);
