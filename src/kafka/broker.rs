@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -38,6 +38,8 @@ const SHORT_TIMEOUT: Duration = Duration::from_millis(400);
 /// Whoever was fenced in the last second need not be fenced again: a new transaction of that owner
 /// holds none of our shards.
 const FENCED_FOR: Duration = Duration::from_secs(1);
+/// How long a fencing that has failed is remembered, so that its reason is seen.
+const FAILED_FOR: Duration = Duration::from_secs(60);
 /// How long to wait for the end of a fencing. The first request makes the broker abort the open
 /// transaction, and the offsets show when that is done. librdkafka asks again only after half a
 /// second, so waiting for it would take longer than the rest of a takeover.
@@ -72,12 +74,13 @@ struct Fencing {
 }
 
 impl Fencing {
-    /// Returns whether it need not be done again: it goes on, or has just succeeded.
+    /// Returns whether it need not be done again: it goes on, or has just succeeded. A failure that
+    /// nobody has waited for is reported to the next one who asks.
     fn counts(&self) -> bool {
         match self.result.get() {
             None => true,
             Some(Ok(())) => self.begun.elapsed() < FENCED_FOR,
-            Some(Err(_)) => false,
+            Some(Err(_)) => self.begun.elapsed() < FAILED_FOR,
         }
     }
 
@@ -98,6 +101,8 @@ struct Clients {
     stable: Arc<Asker>,
     /// Does not.
     last: Arc<Asker>,
+    /// Both have made a query.
+    is_warm: Arc<AtomicBool>,
 }
 
 impl KafkaBroker {
@@ -140,14 +145,22 @@ impl KafkaBroker {
             self.connection.consumer(&config, Context::default()).map(Arc::new)
         };
         let (stable, last) = (asker("read_committed")?, asker("read_uncommitted")?);
-        // The first query of a client takes longer. It must not be taken for one that waits for a
-        // transaction; whether it succeeds does not matter.
+        Ok(Clients { stable, last, is_warm: Arc::default() })
+    }
+
+    /// Makes a first query with each client, which takes longer: it must not be taken for one that
+    /// waits for a transaction. Whether it succeeds does not matter.
+    fn warm_up(&self, clients: &Clients) {
+        if clients.is_warm.load(Ordering::Relaxed) {
+            return;
+        }
+        let topic = &self.topics.inputs[0];
         let mut wanted = TopicPartitionList::new();
-        wanted.add_partition(&self.topics.inputs[0], 0);
-        let _ = stable.fetch_metadata(Some(&self.topics.inputs[0]), OFFSETS_TIMEOUT);
-        let _ = last.committed_offsets(wanted.clone(), OFFSETS_TIMEOUT);
-        let _ = stable.committed_offsets(wanted, SHORT_TIMEOUT);
-        Ok(Clients { stable, last })
+        wanted.add_partition(topic, 0);
+        let _ = clients.stable.fetch_metadata(Some(topic), OFFSETS_TIMEOUT);
+        let _ = clients.last.committed_offsets(wanted.clone(), OFFSETS_TIMEOUT);
+        let _ = clients.stable.committed_offsets(wanted, SHORT_TIMEOUT);
+        clients.is_warm.store(true, Ordering::Relaxed);
     }
 
     /// Returns what is committed for some inputs of a shard; `None` if there is no answer in time.
@@ -283,8 +296,10 @@ impl Broker for KafkaBroker {
             Wait::Short => SHORT_TIMEOUT + self.answered_in() * 4,
             Wait::Long => OFFSETS_TIMEOUT,
         };
+        let clients = self.clients()?;
+        self.warm_up(&clients);
         let rest = 1..self.topics.inputs.len();
-        let Some(rest) = self.offsets(&self.clients()?.stable, shard, rest, timeout)? else {
+        let Some(rest) = self.offsets(&clients.stable, shard, rest, timeout)? else {
             return Ok(None);
         };
         let first = self.last_committed(shard)?;
@@ -319,7 +334,13 @@ impl Broker for KafkaBroker {
                 }
             }
         };
-        fencing.wait()
+        let result = fencing.wait();
+        if result.is_err() {
+            // It has been reported: the next one tries again.
+            let mut fencings = self.fencings.lock().expect("nothing panics under this lock");
+            fencings.remove(transactional_id);
+        }
+        result
     }
 
     fn former_id(&self, shard: ShardId) -> String {

@@ -288,7 +288,7 @@ impl LaneProducer {
             let has_record =
                 |part: &&&Transaction| part.outputs.iter().any(|output| output.sink == sink);
             let Some(part) = parts.iter().find(has_record) else { continue };
-            if native.find_topic(topic, MEETING_TIMEOUT).is_err() {
+            if missing(native, topic).is_some() {
                 failure.topic = Some(topic.clone());
                 return Some(*part);
             }
@@ -322,10 +322,9 @@ impl LaneProducer {
         if code == RDKafkaErrorCode::MessageTimedOut
             && let Some(name) = topic
             && let Some(client) = &mut self.client
-            && let Err(found) = client.native.find_topic(name, MEETING_TIMEOUT)
-            && refusal::class(found.code) == Class::Stopped
+            && let Some(code) = missing(&mut client.native, name)
         {
-            return refusal::error(found.code, topic, &failure.to_string());
+            return refusal::error(code, topic, &failure.to_string());
         }
         if let Some(part) = part
             && refusal::is_size(code)
@@ -358,6 +357,12 @@ impl LaneProducer {
             }
         }
     }
+}
+
+/// Returns the error that makes a topic unusable until someone fixes it, if there is one.
+fn missing(native: &mut NativeProducer, topic: &str) -> Option<RDKafkaErrorCode> {
+    let found = native.find_topic(topic, MEETING_TIMEOUT).err()?;
+    (refusal::class(found.code) == Class::Stopped).then_some(found.code)
 }
 
 /// Repeats a retriable call until it succeeds, fails otherwise, or the time is up.
