@@ -96,7 +96,10 @@ fn a_pending_offset_holds_up_its_own_partition_alone_and_the_last_one_can_be_rea
 
 /// A worker has made a completion and has left.
 fn left(name: &str) -> Reconciliation {
-    let shop = Reconciliation::new(&Broker::shared(), name);
+    left_by(Reconciliation::new(&Broker::shared(), name))
+}
+
+fn left_by(shop: Reconciliation) -> Reconciliation {
     let mut worker = shop.worker("w-1");
     shop.order("before", &[1]);
     shop.made("before", 1);
@@ -157,5 +160,22 @@ fn the_transaction_that_a_dead_worker_has_left_open_is_ended_by_the_next_owner()
     worker.process.says(&["ending the transaction of the former owner", &id]);
     goes_on(&shop);
     dead.commit_transaction(WAIT_TIMEOUT).expect_err("it was fenced");
+    drop(worker);
+}
+
+#[test]
+fn a_worker_that_comes_back_settles_what_it_has_left_open_itself() {
+    // With a second shard, the lane's next commit would settle it, later.
+    let shop = Reconciliation::without_topics(&Broker::shared(), "own-left");
+    let shop = left_by(shop.with("topics/partitions", 1));
+    let (next, id) = owner(&shop);
+    let (orders, manufactured) = (shop.orders(), shop.manufactured());
+    let offsets = [(&*orders, next), (&*manufactured, 0)];
+    let dead = holding(&shop.broker, &shop.name, &id, &offsets, "");
+    // The same instance has the same transactional ids. It does not fence its own.
+    let worker = shop.worker("w-1");
+    goes_on(&shop);
+    assert_eq!(worker.process.count(&["ending the transaction"]), 0);
+    dead.commit_transaction(WAIT_TIMEOUT).expect_err("its successor has its id");
     drop(worker);
 }
