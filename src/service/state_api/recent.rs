@@ -16,7 +16,8 @@ pub enum RecentKind {
 #[serde(rename_all = "camelCase")]
 pub struct RecentPage {
     pub kind: RecentKind,
-    /// The last 50 of each shard since its worker got it.
+    /// The last 50 of each shard since its worker got it, but no more than the last 1,000 of each
+    /// worker, or 2 MiB of them.
     pub records: Vec<RecentRecord>,
 }
 

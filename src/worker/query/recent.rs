@@ -1,7 +1,8 @@
 //! The last outputs of each shard, for people to look at.
 //!
-//! Promise: a commit costs the lane a look at each output and at most [`KEPT_MAX`] moves of each
-//! kind; nothing is copied except the part of a dead letter that is kept.
+//! Promise: a commit costs the lane a look at each output and at most [`OF_SHARD_MAX`] moves of
+//! each kind; nothing is copied except the part of a dead letter that is kept. The memory is
+//! bounded, whatever the number of shards.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,7 +20,11 @@ use rollcall_service::{
 };
 
 /// Number of outputs of each kind that are kept for each shard.
-const KEPT_MAX: usize = 50;
+const OF_SHARD_MAX: usize = 50;
+/// Number of outputs of each kind that are kept for all shards together, and their bytes. A page
+/// shows 200.
+const KEPT_MAX: usize = 1_000;
+const KEPT_BYTES_MAX: usize = 2 << 20;
 /// Most bytes that are kept of a value or a key.
 const VALUE_BYTES_MAX: usize = 4 << 10;
 const KEY_BYTES_MAX: usize = 512;
@@ -37,19 +42,28 @@ pub enum Payload {
 
 /// The last outputs of each shard.
 #[derive(Default)]
-pub struct Recent(Mutex<BTreeMap<ShardId, Rings>>);
+pub struct Recent(Mutex<Kinds>);
 
 #[derive(Default)]
-struct Rings {
-    completions: Ring,
-    overdue: Ring,
-    dead_letters: Ring,
+struct Kinds {
+    completions: Outputs,
+    overdue: Outputs,
+    dead_letters: Outputs,
 }
 
+/// The last outputs of one kind.
 #[derive(Default)]
-struct Ring(VecDeque<Kept>);
+struct Outputs {
+    /// In the order of their commits.
+    kept: BTreeMap<u64, Kept>,
+    /// Those of each shard.
+    of_shard: BTreeMap<ShardId, VecDeque<u64>>,
+    bytes: usize,
+    next: u64,
+}
 
 struct Kept {
+    shard: ShardId,
     output: Output,
     value_bytes: Option<u64>,
     committed_at_ms: Timestamp,
@@ -61,38 +75,37 @@ impl Recent {
         if outputs.is_empty() {
             return;
         }
-        let mut rings = self.lock();
-        let rings = rings.entry(shard).or_default();
+        let mut kinds = self.lock();
         let mut completions =
             outputs.iter().filter(|output| output.sink == Sink::Completed).count();
         for output in outputs {
             if output.sink == Sink::Completed {
                 completions -= 1;
-                if completions >= KEPT_MAX {
+                if completions >= OF_SHARD_MAX {
                     continue;
                 }
             }
-            rings.of(kind(output.sink)).keep(output, committed_at_ms);
+            kinds.of(kind(output.sink)).keep(shard, output, committed_at_ms);
         }
     }
 
     /// Drops the outputs of a shard that another worker has now.
     pub fn forget(&self, shard: ShardId) {
-        self.lock().remove(&shard);
+        let mut kinds = self.lock();
+        for kind in [RecentKind::Completions, RecentKind::Overdue, RecentKind::DeadLetters] {
+            kinds.of(kind).forget(shard);
+        }
     }
 
     /// Returns the last outputs of one kind from all shards, the newest first.
     pub fn page(&self, kind: RecentKind, limit: usize, payload: Payload) -> RecentPage {
-        let mut rings = self.lock();
-        let mut kept: Vec<(ShardId, &Kept)> = Vec::new();
-        for (&shard, rings) in rings.iter_mut() {
-            kept.extend(rings.of(kind).0.iter().rev().map(|kept| (shard, kept)));
-        }
+        let mut kinds = self.lock();
+        let mut kept: Vec<&Kept> = kinds.of(kind).kept.values().rev().collect();
         // Stable: outputs of one commit stay in their order.
-        kept.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.committed_at_ms));
+        kept.sort_by_key(|kept| std::cmp::Reverse(kept.committed_at_ms));
         kept.truncate(limit);
-        let records = kept.into_iter().map(|(shard, kept)| kept.record(shard, payload));
-        let mut records: Vec<RecentRecord> = records.collect();
+        let mut records: Vec<RecentRecord> =
+            kept.into_iter().map(|kept| kept.record(payload)).collect();
         // What does not fit on a page of this size fits on a smaller one.
         http::fit(&mut records);
         RecentPage { kind, records }
@@ -101,12 +114,11 @@ impl Recent {
     /// Returns Rollcall's own headers of the last dead letter for `reason` from `topic`; empty if
     /// it is not among those kept.
     pub fn letter(&self, topic: &str, reason: &str) -> Vec<(&'static str, String)> {
-        let rings = self.lock();
-        let letters = rings.values().flat_map(|rings| &rings.dead_letters.0);
+        let kinds = self.lock();
         let is = |output: &Output, name, value| {
             output.headers.iter().any(|(own, text)| *own == name && text == value)
         };
-        let fitting = letters.filter(|kept| {
+        let fitting = kinds.dead_letters.kept.values().filter(|kept| {
             is(&kept.output, "rollcall-reason", reason)
                 && is(&kept.output, "rollcall-source-topic", topic)
         });
@@ -114,13 +126,13 @@ impl Recent {
         last.map(|kept| kept.output.headers.clone()).unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Rings>> {
+    fn lock(&self) -> MutexGuard<'_, Kinds> {
         self.0.lock().expect("nothing panics under this lock")
     }
 }
 
-impl Rings {
-    fn of(&mut self, kind: RecentKind) -> &mut Ring {
+impl Kinds {
+    fn of(&mut self, kind: RecentKind) -> &mut Outputs {
         match kind {
             RecentKind::Completions => &mut self.completions,
             RecentKind::Overdue => &mut self.overdue,
@@ -129,8 +141,8 @@ impl Rings {
     }
 }
 
-impl Ring {
-    fn keep(&mut self, mut output: Output, committed_at_ms: Timestamp) {
+impl Outputs {
+    fn keep(&mut self, shard: ShardId, mut output: Output, committed_at_ms: Timestamp) {
         let value_bytes = output.value.as_ref().map(|value| value.len() as u64);
         cut(&mut output.value, VALUE_BYTES_MAX);
         cut(&mut output.key, KEY_BYTES_MAX);
@@ -144,10 +156,31 @@ impl Ring {
             });
             carried.headers.shrink_to_fit();
         }
-        if self.0.len() == KEPT_MAX {
-            self.0.pop_front();
+        self.bytes += output.bytes();
+        let number = self.next;
+        self.next += 1;
+        self.kept.insert(number, Kept { shard, output, value_bytes, committed_at_ms });
+        let own = self.of_shard.entry(shard).or_default();
+        own.push_back(number);
+        if own.len() > OF_SHARD_MAX {
+            self.drop_oldest(shard);
         }
-        self.0.push_back(Kept { output, value_bytes, committed_at_ms });
+        while self.kept.len() > KEPT_MAX || self.bytes > KEPT_BYTES_MAX {
+            let Some(oldest) = self.kept.values().next() else { break };
+            self.drop_oldest(oldest.shard);
+        }
+    }
+
+    fn drop_oldest(&mut self, shard: ShardId) {
+        let Some(own) = self.of_shard.get_mut(&shard) else { return };
+        let oldest = own.pop_front().and_then(|number| self.kept.remove(&number));
+        self.bytes -= oldest.map_or(0, |kept| kept.output.bytes());
+    }
+
+    fn forget(&mut self, shard: ShardId) {
+        for number in self.of_shard.remove(&shard).unwrap_or_default() {
+            self.bytes -= self.kept.remove(&number).map_or(0, |kept| kept.output.bytes());
+        }
     }
 }
 
@@ -160,7 +193,7 @@ fn cut(bytes: &mut Option<Vec<u8>>, bytes_max: usize) {
 }
 
 impl Kept {
-    fn record(&self, shard: ShardId, payload: Payload) -> RecentRecord {
+    fn record(&self, payload: Payload) -> RecentRecord {
         let Output { key, value, timestamp_ms, headers, carried, .. } = &self.output;
         let told = value.as_ref().filter(|_| payload == Payload::Told);
         let own = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
@@ -170,7 +203,7 @@ impl Kept {
         let carried = carried
             .map(|(name, value)| (name.clone(), value.as_deref().map(text).unwrap_or_default()));
         RecentRecord {
-            shard: shard.0.unsigned_abs(),
+            shard: self.shard.0.unsigned_abs(),
             key: key.as_deref().map(text),
             key_hex: key.as_deref().and_then(|key| escape::hex(key, HEX_BYTES_MAX)),
             timestamp: time(*timestamp_ms),
@@ -221,7 +254,7 @@ mod tests {
         let page = recent.page(RecentKind::Completions, 3, Payload::Told);
         assert_eq!(keys(&page), ["77", "9999", "9998"]);
         let all = recent.page(RecentKind::Completions, usize::MAX, Payload::Told);
-        assert_eq!(all.records.len(), KEPT_MAX + 1);
+        assert_eq!(all.records.len(), OF_SHARD_MAX + 1);
     }
 
     #[test]
@@ -265,5 +298,35 @@ mod tests {
         assert_eq!(page.records[0].value_bytes, Some(9_000));
         recent.forget(ShardId(0));
         assert!(recent.page(RecentKind::DeadLetters, 9, Payload::Told).records.is_empty());
+    }
+
+    #[test]
+    fn a_thousand_shards_take_no_more_memory_than_twenty() {
+        let recent = Recent::default();
+        let value = vec![b'x'; VALUE_BYTES_MAX];
+        for shard in 0..1_000 {
+            let outputs = (0..60).map(|key| output(Sink::Completed, key, b"{}")).collect();
+            recent.keep(ShardId(shard), outputs, shard.into());
+            recent.keep(ShardId(shard), vec![output(Sink::DeadLetter, 7, &value)], shard.into());
+        }
+        {
+            let mut kinds = recent.lock();
+            let kept = |kinds: &mut Kinds, kind| {
+                let outputs = kinds.of(kind);
+                let sum: usize = outputs.kept.values().map(|kept| kept.output.bytes()).sum();
+                assert_eq!(outputs.bytes, sum);
+                (outputs.kept.len(), outputs.bytes)
+            };
+            assert_eq!(kept(&mut kinds, RecentKind::Completions).0, KEPT_MAX);
+            let (letters, bytes) = kept(&mut kinds, RecentKind::DeadLetters);
+            assert!(bytes <= KEPT_BYTES_MAX && letters > 400, "{letters} of {bytes} bytes");
+        }
+        let page = recent.page(RecentKind::Completions, 200, Payload::Withheld);
+        let shards: Vec<u32> = page.records.iter().map(|record| record.shard).collect();
+        let newest = (996..1_000).rev().flat_map(|shard| [shard; OF_SHARD_MAX]);
+        assert_eq!(shards, newest.collect::<Vec<u32>>());
+        (0..1_000).for_each(|shard| recent.forget(ShardId(shard)));
+        assert!(recent.page(RecentKind::Completions, 200, Payload::Told).records.is_empty());
+        assert_eq!(recent.lock().dead_letters.bytes, 0);
     }
 }
