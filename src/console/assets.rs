@@ -21,7 +21,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 /// Path, content type and content of every file.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("/", HTML, include_str!("web/index.html")),
     ("/assets/style.css", CSS, include_str!("web/style.css")),
     ("/assets/parts.css", CSS, include_str!("web/parts.css")),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str, &str); 13] = [
     ("/assets/dom.js", SCRIPT, include_str!("web/dom.js")),
     ("/assets/chart.js", SCRIPT, include_str!("web/chart.js")),
     ("/assets/overview.js", SCRIPT, include_str!("web/overview.js")),
+    ("/assets/board.js", SCRIPT, include_str!("web/board.js")),
     ("/assets/keys.js", SCRIPT, include_str!("web/keys.js")),
     ("/assets/missing.js", SCRIPT, include_str!("web/missing.js")),
     ("/assets/recent.js", SCRIPT, include_str!("web/recent.js")),

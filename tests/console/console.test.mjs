@@ -249,6 +249,75 @@ checked("a topic is looked through for a text, and followed", async (t) => {
   assert.deepEqual(page.errors, []);
 });
 
+/** Returns an answer about a thousand shards, some of which do not run. */
+function aThousand(overview) {
+  const [like] = overview.shards;
+  const shards = Array.from({ length: 1000 }, (_, shard) => ({ ...like, shard }));
+  const idle = { totals: null, rows: null };
+  const restore = { remainingOffsets: 100, restoredRecords: 300 };
+  for (const shard of shards.slice(300, 340))
+    Object.assign(shard, idle, { state: "opening", restore });
+  for (const shard of [shards[3], shards[253]])
+    Object.assign(shard, { state: "waiting", reason: "a transaction was aborted" });
+  for (const shard of shards.slice(600, 620))
+    Object.assign(shard, idle, { state: "stopped", reason: `offset ${shard.shard} was deleted` });
+  return { ...overview, partitions: 1000, shards: shards.slice(0, 996) };
+}
+
+checked("a thousand shards fit on the board, and those that do not run come first", async (t) => {
+  for (const viewport of [
+    { width: 1280, height: 900 },
+    { width: 360, height: 740 },
+  ]) {
+    const page = await shop.page(t, "#/missing", { viewport });
+    let change = (answer) => answer;
+    await page.route("**/api/overview", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: change(aThousand(await response.json())) });
+    });
+    await seen(health(page).filter({ hasText: "20 shards stopped" }));
+    await page.getByRole("link", { name: "Overview" }).click();
+    const board = page.getByRole("region", { name: "Shards" });
+    await seen(board.getByText("934 of 1,000 running"));
+    const cells = board.getByRole("img", {
+      name: "1,000 shards: 4 no worker, 20 stopped, 2 waiting, 40 opening, 934 running",
+    });
+    await seen(cells);
+    assert.equal(await cells.locator("i").count(), 1000);
+    const cards = board.locator(".shard");
+    assert.equal(await cards.count(), 12, "as many as are read, whatever is wrong");
+    assert.match(await cards.nth(0).textContent(), /^4 shardsNo worker996–999waits/);
+    assert.match(await cards.nth(1).textContent(), /^Shard 600Stopped.*offset 600 was deleted$/);
+    await seen(board.getByText("51 more do not run."));
+    change = (answer) => {
+      for (const shard of answer.shards) if (shard.state === "stopped") shard.reason = "deleted";
+      return answer;
+    };
+    await seen(cards.filter({ hasText: /^20 shardsStopped600–619deleted$/ }));
+    await seen(cards.filter({ hasText: /^2 shardsWaiting3, 253a transaction was aborted$/ }));
+    await seen(cards.filter({ hasText: /^40 shardsOpening300–3394,000 to restore$/ }));
+    assert.equal(await cards.count(), 4);
+    await board.getByRole("spinbutton", { name: "Shard" }).fill("999");
+    await seen(cards.filter({ hasText: /^Shard 999No worker/ }));
+    await cells.locator("i").nth(7).click();
+    await seen(cards.filter({ hasText: /^Shard 7Running/ }));
+    // Cells stay where they are; only what has changed is drawn again.
+    await cells.evaluate((element) => element.firstChild.setAttribute("data-same", ""));
+    change = (answer) => ({ ...answer, shards: answer.shards.slice(0, 1) });
+    await seen(board.getByText("1 of 1,000 running"));
+    assert.equal(await board.locator("i[data-same]").count(), 1);
+    assert.equal(await board.locator('.cells i[data-state="none"]').count(), 999);
+    const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+    assert.ok(elements < 1500, `${elements} elements`);
+    const [inner, outer] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      innerWidth,
+    ]);
+    assert.ok(inner <= outer, `it is ${inner} wide on ${outer}`);
+    assert.deepEqual(page.errors, []);
+  }
+});
+
 checked("a phone shows all views without scrolling sideways, in the dark too", async (t) => {
   const colours = {};
   for (const colorScheme of ["light", "dark"]) {

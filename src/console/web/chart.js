@@ -1,4 +1,4 @@
-// Line charts of the rates over the last minutes, drawn as SVG.
+// Line charts of the rates over the last minutes, drawn as SVG; and bars.
 
 import { h, rate, svg } from "./dom.js";
 
@@ -84,5 +84,24 @@ export function flow(history) {
       h("span", {}, seconds < 90 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`),
       h("span", {}, "now"),
     ),
+  );
+}
+
+/** Returns a bar of which this part is full. */
+export function bar(part, label) {
+  const percent = Math.round(Math.min(Math.max(part, 0), 1) * 100);
+  const fill = h("span", { class: "fill" });
+  fill.style.width = `${percent}%`;
+  return h(
+    "div",
+    {
+      class: "bar",
+      role: "progressbar",
+      "aria-label": label,
+      "aria-valuenow": percent,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
+    fill,
   );
 }

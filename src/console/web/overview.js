@@ -1,25 +1,12 @@
 // The overview: flow, shards, workers, and the keys that wait longest.
 
 import { ask, repeat } from "./api.js";
-import { flow, spark } from "./chart.js";
+import { allShards, board, lagOf, sum } from "./board.js";
+import { bar, flow, spark } from "./chart.js";
 import { count, duration, rate, tag, when } from "./dom.js";
 import { empty, h, keyLink, lacks, show, visible } from "./dom.js";
 
 const LISTS_EVERY = 10000;
-
-export const PHASES = {
-  running: ["Running", "good"],
-  opening: ["Opening", "second"],
-  waiting: ["Waiting", "warn"],
-  stopped: ["Stopped", "bad"],
-};
-
-/** Returns all shards: those that workers have, and those without an owner. */
-export function allShards({ shards, partitions }) {
-  const owned = new Map(shards.map((shard) => [shard.shard, shard]));
-  const last = Math.max(partitions ?? 0, ...shards.map((shard) => shard.shard + 1));
-  return Array.from({ length: last }, (_, shard) => owned.get(shard) ?? { shard, worker: null });
-}
 
 /** Returns the overall state in a few words, and its severity. */
 export function health(overview) {
@@ -42,15 +29,6 @@ export function health(overview) {
   if (trouble) return ["warn", trouble.trouble.reason];
   return ["good", "All running"];
 }
-
-function sum(shards, of) {
-  const values = shards.map(of);
-  return values.length && values.every((value) => value !== null && value !== undefined)
-    ? values.reduce((a, b) => a + b, 0)
-    : null;
-}
-
-const lagOf = (shard) => sum(shard.inputs ?? [], (input) => input.lagRecords);
 
 function lagSeconds(shards) {
   const seconds = shards
@@ -131,58 +109,6 @@ function tiles({ shards, history }, page) {
       href: "#/emitted?kind=dead-letters",
     }),
   ];
-}
-
-function shardCell(shard) {
-  if (!shard.worker) {
-    return h(
-      "li",
-      { class: "shard", "data-tone": "bad" },
-      h("p", { class: "name" }, `Shard ${shard.shard}`, h("span", { class: "state" }, "No worker")),
-      h("p", { class: "facts" }, "waits for a worker to take it over"),
-    );
-  }
-  const [text, tone] = PHASES[shard.state];
-  const lag = lagOf(shard);
-  const facts = [];
-  if (shard.restore) {
-    const { remainingOffsets: left, restoredRecords: done } = shard.restore;
-    facts.push(
-      bar(done / Math.max(done + left, 1), `Shard ${shard.shard} is restored`),
-      h("p", { class: "facts" }, `${count(left)} to restore`),
-    );
-  } else if (shard.state === "running") {
-    const open = shard.rows
-      ? `${count(shard.rows.open)} open`
-      : `${count(shard.totals?.completions ?? 0)} completed`;
-    facts.push(h("p", { class: "facts" }, lag ? `${open} · lag ${count(lag)}` : open));
-  }
-  return h(
-    "li",
-    { class: "shard", "data-tone": tone },
-    h("p", { class: "name" }, `Shard ${shard.shard}`, h("span", { class: "state" }, text)),
-    h("p", { class: "who", title: shard.worker }, shard.worker),
-    facts,
-    shard.reason && h("p", { class: "why" }, shard.reason),
-  );
-}
-
-function bar(part, label) {
-  const percent = Math.round(Math.min(Math.max(part, 0), 1) * 100);
-  const fill = h("span", { class: "fill" });
-  fill.style.width = `${percent}%`;
-  return h(
-    "div",
-    {
-      class: "bar",
-      role: "progressbar",
-      "aria-label": label,
-      "aria-valuenow": percent,
-      "aria-valuemin": 0,
-      "aria-valuemax": 100,
-    },
-    fill,
-  );
 }
 
 const WORKER_STATES = {
@@ -316,6 +242,7 @@ export function overview(main, context) {
   );
   const workers = card("Workers", "narrow");
   const shards = card("Shards", "full");
+  const drawShards = board(shards.body);
   const oldest = card("Waiting longest", "wide");
   const wanted = card("Most wanted items", "narrow");
   const note = h("div", {});
@@ -352,13 +279,9 @@ export function overview(main, context) {
     const expected = seen.workers.filter((worker) => !worker.left);
     workers.aside.textContent = `${up.length} of ${expected.length} up`;
     const all = allShards(seen);
-    show(shards.body, all, () =>
-      all.length
-        ? h("ul", { class: "board" }, all.map(shardCell))
-        : empty("No shards yet", "Workers have not seen their topics."),
-    );
+    drawShards(all);
     const running = all.filter((shard) => shard.state === "running");
-    shards.aside.textContent = `${running.length} of ${all.length} running`;
+    shards.aside.textContent = `${count(running.length)} of ${count(all.length)} running`;
   };
   const forget = context.watch(draw);
   const end = repeat(
