@@ -19,6 +19,7 @@ use rdkafka::{
 
 use super::{
     Connection, LaneProducer, Member, Reader, TokenClient, Topics,
+    changelog::ReaderClients,
     context::Context,
     native,
     producer::{self, LetterRoom},
@@ -60,6 +61,8 @@ pub struct KafkaBroker {
     /// Query offsets and bounds, for all shards: connecting again would cost each shard a tenth of
     /// a second each time.
     clients: Arc<Mutex<Option<Clients>>>,
+    /// Read changelogs.
+    readers: ReaderClients,
     /// The transactional ids that are, or were just now, taken away from their owners.
     fencings: Arc<Mutex<BTreeMap<String, Fencing>>>,
     /// How long the last query that waits for no transaction has taken, in milliseconds.
@@ -108,8 +111,8 @@ struct Clients {
 impl KafkaBroker {
     pub fn new(connection: Arc<Connection>, topics: Arc<Topics>, lanes: usize) -> Self {
         let (letters, clients, fencings) = (Arc::default(), Arc::default(), Arc::default());
-        let answered_in_ms = Arc::default();
-        Self { connection, topics, letters, lanes, clients, fencings, answered_in_ms }
+        let (readers, answered_in_ms) = (ReaderClients::default(), Arc::default());
+        Self { connection, topics, letters, lanes, clients, readers, fencings, answered_in_ms }
     }
 
     /// Returns a producer for a lane, which is not connected yet.
@@ -237,13 +240,19 @@ impl KafkaBroker {
         Ok(())
     }
 
-    /// Replaces the clients for queries, for example after a change of certificates.
+    /// Closes the clients that read changelogs once no shard has been opened for a while.
+    pub fn close_idle(&self) {
+        self.readers.close_idle();
+    }
+
+    /// Replaces the clients for queries and changelogs, for example after a change of certificates.
     ///
     /// # Errors
     /// When the new clients cannot be created; the old ones stay in use.
     pub fn reconnect(&self) -> Result<()> {
         let clients = self.connect()?;
         *self.clients.lock().expect("nothing panics under this lock") = Some(clients);
+        self.readers.replace();
         Ok(())
     }
 
@@ -374,6 +383,6 @@ impl Broker for KafkaBroker {
         let topic_id = ids.into_iter().next().unwrap_or_default();
         let bounds = Self::bounds(&client, &topic, shard)?;
         let connection = Arc::clone(&self.connection);
-        Ok(Reader::new(connection, topic, topic_id, shard, bounds))
+        Ok(Reader::new(connection, &self.readers, topic, topic_id, shard, bounds))
     }
 }

@@ -28,6 +28,9 @@ const DESCRIPTORS_OF_A_STORE: u64 = 16;
 /// connections.
 const THREADS_KEPT: u64 = 32;
 const DESCRIPTORS_KEPT: u64 = 64;
+/// How often open files are counted: with a thousand shards, counting them for each would take
+/// longer than opening it. What shards have not opened yet is reserved in any case.
+const COUNT_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the number of waiting shards is updated.
 const TELL_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -87,7 +90,11 @@ impl Room {
     /// Returns how many more shards fit in addition to `running`, and what limits them, with the
     /// remedy. `None` if nothing does.
     pub fn left(&self, running: usize) -> Option<(u64, String)> {
-        let least = bounds().into_iter().map(|bound| self.fits(&bound, running, Used::now()));
+        self.left_of(running, Used::now())
+    }
+
+    fn left_of(&self, running: usize, used: Used) -> Option<(u64, String)> {
+        let least = bounds(used).into_iter().map(|bound| self.fits(&bound, running, used));
         least.min_by_key(|(left, _)| *left).filter(|(left, _)| *left < u64::MAX)
     }
 
@@ -132,21 +139,26 @@ impl Room {
 #[derive(Debug)]
 pub struct Gate {
     room: Room,
+    /// How many descriptors were in use, and when they were counted.
+    counted: Option<(u64, Instant)>,
     /// When the lack of room was last reported; `None` while there is room.
     told_at: Option<Instant>,
 }
 
 impl Gate {
     pub fn of(room: Room) -> Self {
-        Self { room, told_at: None }
+        Self { room, counted: None, told_at: None }
     }
 
     /// Returns whether one more shard fits in addition to those that are `active`.
     ///
     /// # Errors
     /// Why not, with the remedy.
-    pub fn admit(&self, active: usize) -> Result<(), String> {
-        match self.room.left(active) {
+    pub fn admit(&mut self, active: usize) -> Result<(), String> {
+        let counted = self.counted.filter(|(_, at)| at.elapsed() < COUNT_INTERVAL);
+        let (descriptors, _) =
+            *self.counted.insert(counted.unwrap_or_else(|| (descriptors(), Instant::now())));
+        match self.room.left_of(active, Used { threads: threads(), descriptors }) {
             Some((0, reason)) => Err(reason),
             Some(_) | None => Ok(()),
         }
@@ -174,17 +186,25 @@ impl Gate {
 
 impl Used {
     fn now() -> Self {
-        let count = |dir| fs::read_dir(dir).map_or(0, Iterator::count);
-        let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
-        Self {
-            threads: number(count("/proc/self/task")),
-            descriptors: number(count("/proc/self/fd")),
-        }
+        Self { threads: threads(), descriptors: descriptors() }
     }
 }
 
+fn threads() -> u64 {
+    entries("/proc/self/task")
+}
+
+fn descriptors() -> u64 {
+    entries("/proc/self/fd")
+}
+
+fn entries(dir: &str) -> u64 {
+    let count = fs::read_dir(dir).map_or(0, Iterator::count);
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// Returns the current limits on this process.
-fn bounds() -> Vec<Bound> {
+fn bounds(used: Used) -> Vec<Bound> {
     let mut bounds = Vec::new();
     if let Some(tasks) = tasks(Path::new("/")) {
         let what = format!("the limit of {} processes and threads (pids.max)", tasks.max);
@@ -199,7 +219,7 @@ fn bounds() -> Vec<Bound> {
     }
     if let Some(max) = getrlimit(Resource::Nofile).current {
         let what = format!("the limit of {max} open files (ulimit -n)");
-        let left = max.saturating_sub(Used::now().descriptors);
+        let left = max.saturating_sub(used.descriptors);
         let kept = DESCRIPTORS_KEPT + http::connections_within(max);
         bounds.push(Bound { what, left, kept, kind: Kind::Descriptors });
     }

@@ -119,6 +119,7 @@ impl Supervisor {
                 }
             }
             self.open_next();
+            self.opener.broker.close_idle();
             self.tell_restores();
             self.watch_commits();
         }

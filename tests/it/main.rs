@@ -23,6 +23,7 @@ mod known_answer;
 mod known_failures;
 mod local_state;
 mod logs;
+mod many_shards;
 mod metrics;
 mod oauth;
 mod offsets;
