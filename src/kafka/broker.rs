@@ -1,13 +1,11 @@
 //! A shard's access to Kafka while it opens.
 
 use std::{
-    collections::BTreeMap,
     ops::Range,
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -21,8 +19,9 @@ use super::{
     Connection, LaneProducer, Member, Reader, TokenClient, Topics,
     changelog::ReaderClients,
     context::Context,
+    fencing::{self, Fencings},
     native,
-    producer::{self, LetterRoom},
+    producer::LetterRoom,
 };
 use rollcall_core::{
     record::{InputIndex, ShardId},
@@ -36,16 +35,8 @@ const OFFSETS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a healthy owner may take to end a transaction before it is fenced. If that was a
 /// mistake, it costs the owner a tenth of a second.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(400);
-/// Whoever was fenced in the last second need not be fenced again: a new transaction of that owner
-/// holds none of our shards.
-const FENCED_FOR: Duration = Duration::from_secs(1);
-/// How long a fencing that has failed is remembered, so that its reason is seen.
-const FAILED_FOR: Duration = Duration::from_secs(60);
-/// How long to wait for the end of a fencing. The first request makes the broker abort the open
-/// transaction, and the offsets show when that is done. librdkafka asks again only after half a
-/// second, so waiting for it would take longer than the rest of a takeover.
-const FENCING_WAIT: Duration = Duration::from_millis(150);
-const FENCING_POLL: Duration = Duration::from_millis(5);
+/// How long to wait for offsets before asking whether their owner is still there.
+const GLANCE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A consumer that reads nothing.
 type Asker = TokenClient<BaseConsumer<Context>>;
@@ -64,37 +55,9 @@ pub struct KafkaBroker {
     /// Read changelogs.
     readers: ReaderClients,
     /// The transactional ids that are, or were just now, taken away from their owners.
-    fencings: Arc<Mutex<BTreeMap<String, Fencing>>>,
+    fencings: Arc<Fencings>,
     /// How long the last query that waits for no transaction has taken, in milliseconds.
     answered_in_ms: Arc<AtomicU64>,
-}
-
-/// A transactional id that is taken away from its owner.
-#[derive(Clone)]
-struct Fencing {
-    begun: Instant,
-    result: Arc<OnceLock<Result<()>>>,
-}
-
-impl Fencing {
-    /// Returns whether it need not be done again: it goes on, or has just succeeded. A failure that
-    /// nobody has waited for is reported to the next one who asks.
-    fn counts(&self) -> bool {
-        match self.result.get() {
-            None => true,
-            Some(Ok(())) => self.begun.elapsed() < FENCED_FOR,
-            Some(Err(_)) => self.begun.elapsed() < FAILED_FOR,
-        }
-    }
-
-    /// Waits a moment for the end.
-    fn wait(&self) -> Result<()> {
-        let until = Instant::now() + FENCING_WAIT;
-        while self.result.get().is_none() && Instant::now() < until {
-            thread::sleep(FENCING_POLL);
-        }
-        self.result.get().cloned().unwrap_or(Ok(()))
-    }
 }
 
 /// The clients that query offsets.
@@ -210,16 +173,20 @@ impl KafkaBroker {
         Ok(Some(offsets))
     }
 
-    fn start_fencing(&self, transactional_id: &str) -> Result<Fencing> {
-        let fencing = Fencing { begun: Instant::now(), result: Arc::default() };
-        let (connection, id) = (Arc::clone(&self.connection), transactional_id.to_owned());
-        let result = Arc::clone(&fencing.result);
-        let fence = move || {
-            let _ = result.set(producer::fence(&connection, &id));
+    /// Returns whether the process that the last committed offset names has left the group, or was
+    /// removed from it, and has not been fenced yet.
+    fn is_owner_gone(&self, shard: ShardId) -> Result<bool> {
+        let Some(owner) = self.last_committed(shard)?.and_then(|last| last.metadata.owner) else {
+            return Ok(false);
         };
-        let refused = |error| Error::Interrupted(format!("no thread for fencing: {error}"));
-        thread::Builder::new().name("fencing".to_owned()).spawn(fence).map_err(refused)?;
-        Ok(fencing)
+        if self.fencings.has(&owner) {
+            return Ok(false);
+        }
+        // Whether it is there is not known of a group of KIP-848, or if nobody answers.
+        let members = self.members(SHORT_TIMEOUT).unwrap_or_default();
+        let group = &self.connection.group;
+        let is_owner = |member: &Member| fencing::is_id_of(&owner, group, &member.name);
+        Ok(!members.is_empty() && !members.iter().any(is_owner))
     }
 
     fn answered_in(&self) -> Duration {
@@ -307,9 +274,17 @@ impl Broker for KafkaBroker {
         };
         let clients = self.clients()?;
         self.warm_up(&clients);
-        let rest = 1..self.topics.inputs.len();
-        let Some(rest) = self.offsets(&clients.stable, shard, rest, timeout)? else {
-            return Ok(None);
+        let inputs = 1..self.topics.inputs.len();
+        let stable = |timeout| self.offsets(&clients.stable, shard, inputs.clone(), timeout);
+        let glance = GLANCE_TIMEOUT + self.answered_in() * 4;
+        let rest = match (wait, stable(glance.min(timeout))?) {
+            (_, Some(rest)) => rest,
+            // Nobody goes on with that transaction: no use waiting for it.
+            (Wait::Short, None) if self.is_owner_gone(shard)? => return Ok(None),
+            (_, None) => match stable(timeout.saturating_sub(glance))? {
+                Some(rest) => rest,
+                None => return Ok(None),
+            },
         };
         let first = self.last_committed(shard)?;
         Ok(Some([vec![first], rest].concat()))
@@ -330,26 +305,7 @@ impl Broker for KafkaBroker {
     }
 
     fn fence(&self, transactional_id: &str) -> Result<()> {
-        // Several shards that are opened at a time usually find the same owner.
-        let fencing = {
-            let mut fencings = self.fencings.lock().expect("nothing panics under this lock");
-            fencings.retain(|_, fencing| fencing.counts());
-            match fencings.get(transactional_id) {
-                Some(fencing) => fencing.clone(),
-                None => {
-                    let fencing = self.start_fencing(transactional_id)?;
-                    fencings.insert(transactional_id.to_owned(), fencing.clone());
-                    fencing
-                }
-            }
-        };
-        let result = fencing.wait();
-        if result.is_err() {
-            // It has been reported: the next one tries again.
-            let mut fencings = self.fencings.lock().expect("nothing panics under this lock");
-            fencings.remove(transactional_id);
-        }
-        result
+        self.fencings.fence(&self.connection, transactional_id)
     }
 
     fn former_id(&self, shard: ShardId) -> String {

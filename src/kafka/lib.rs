@@ -13,6 +13,7 @@ mod client_check;
 mod contact;
 mod context;
 mod data;
+mod fencing;
 mod files;
 mod fit;
 mod limits;
