@@ -11,7 +11,7 @@ use serde_json::json;
 use super::eventually::eventually;
 use super::kafka::{Broker, WAIT_TIMEOUT};
 use super::known_answer::{Load, check, is_complete};
-use super::reconciliation::Reconciliation;
+use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::Worker;
 
@@ -57,6 +57,38 @@ fn workers_killed_at_random_moments_under_load_lose_and_double_nothing() {
     shop.settle();
     check(&expected, &shop.shipped());
     let workers = workers.map(Worker::ready);
+    for mut worker in workers {
+        assert_eq!(worker.process.terminate().code(), Some(0));
+    }
+    check(&expected, &shop.shipped());
+}
+
+#[test]
+fn workers_of_several_lanes_that_are_killed_under_load_lose_and_double_nothing() {
+    const KILLS: usize = 8;
+    let shop = Reconciliation::new(&Broker::shared(), "lanes");
+    let load = Load::start(&shop, 9, 3_000);
+    let names = ["w-1", "w-2"];
+    let start = |name, lanes| Worker::start_with(&shop, name, &["--lanes", lanes]);
+    let mut workers = names.map(|name| start(name, "2").ready());
+    let mut rng = StdRng::seed_from_u64(9);
+    for kill in 0..KILLS {
+        load.pass(rng.random_range(100..6_000));
+        let victim = kill % workers.len();
+        workers[victim].process.kill();
+        // Its shards move to other lanes, and one of its transactional ids is nobody's any more.
+        workers[victim] = start(names[victim], ["1", "2"][kill / 2 % 2]);
+    }
+    let expected = load.finish();
+    shop.settle();
+    check(&expected, &shop.shipped());
+    let workers = workers.map(Worker::ready);
+    let owners = topics::owners(&shop.broker, &shop.name, &shop.orders());
+    assert_eq!(owners.len(), usize::try_from(PARTITIONS).expect("a few"));
+    for (shard, owner) in owners {
+        // Both workers have two lanes again.
+        assert!(owner.ends_with(&format!("-{}", shard % 2)), "{owner} has shard {shard}");
+    }
     for mut worker in workers {
         assert_eq!(worker.process.terminate().code(), Some(0));
     }
@@ -139,7 +171,7 @@ fn lost_local_state_is_restored_from_a_compacted_changelog() {
         ("segment.ms", "500"),
         ("min.cleanable.dirty.ratio", "0.01"),
     ];
-    shop.broker.create_topic(&shop.changelog(), super::reconciliation::PARTITIONS, &compacted);
+    shop.broker.create_topic(&shop.changelog(), PARTITIONS, &compacted);
     let id = |n: i64| format!("order-{n:04}");
     let mut worker = shop.worker("w-1");
     for product in 1..=3 {

@@ -172,6 +172,21 @@ pub fn committed(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i32, i64
     offsets.collect()
 }
 
+/// Returns the transactional ids that the committed offsets of a topic name, by partition.
+pub fn owners(broker: &Broker, group: &str, topic: &str) -> BTreeMap<i32, String> {
+    let consumer = reader(broker, group);
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions(&consumer, topic) {
+        list.add_partition(topic, partition);
+    }
+    let list = consumer.committed_offsets(list, WAIT_TIMEOUT).expect("the broker answers");
+    let owners = list.elements().into_iter().filter_map(|part| {
+        let owner = part.metadata().split(' ').find_map(|word| word.strip_prefix("owner="))?;
+        Some((part.partition(), owner.to_owned()))
+    });
+    owners.collect()
+}
+
 fn reader(broker: &Broker, group: &str) -> BaseConsumer {
     broker
         .client()

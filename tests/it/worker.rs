@@ -222,11 +222,18 @@ impl Worker {
             (text(&reconciliation.file()), text(state_dir), http.to_string());
         let program = text(program);
         let arguments = [
-            ["worker", "-f", &file],
-            ["--state-dir", &state_dir, "--lanes"],
-            ["1", "--http", &http_text],
+            "worker",
+            "-f",
+            &file,
+            "--state-dir",
+            &state_dir,
+            "--http",
+            &http_text,
+            "--instance-id",
         ];
-        let arguments = arguments.into_iter().flatten().chain(["--instance-id", instance]);
+        // One lane, unless a test wants more.
+        let lanes = if further.contains(&"--lanes") { &[][..] } else { &["--lanes", "1"] };
+        let arguments = arguments.into_iter().chain([instance]).chain(lanes.iter().copied());
         let arguments = arguments.chain(further.iter().copied());
         let words: Vec<_> =
             command.iter().copied().chain([program.as_str()]).chain(arguments).collect();
