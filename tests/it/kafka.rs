@@ -15,6 +15,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::eventually::eventually;
 pub use super::ports::free_port;
+use super::proxy;
 use super::watchdog::{self, Ward};
 
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,13 +43,34 @@ pub struct Broker {
     port: u16,
     dir: String,
     settings: String,
+    /// The port that a proxy connects to.
+    behind_proxy: Option<u16>,
 }
 
 impl Broker {
     /// Returns the broker that the tests share. A test that stops or crashes it must start its own.
     pub fn shared() -> Arc<Self> {
-        static SHARED: LazyLock<Arc<Broker>> = LazyLock::new(|| Arc::new(Broker::start()));
+        static SHARED: LazyLock<Arc<Broker>> =
+            LazyLock::new(|| Arc::new(Broker::start_behind_proxy()));
         Arc::clone(&SHARED)
+    }
+
+    /// Starts a broker with another listener, whose clients are told to connect to a proxy.
+    fn start_behind_proxy() -> Self {
+        let (port, listener) = (free_port(), free_port());
+        let settings = format!(
+            "listeners=PLAINTEXT://localhost:{port},CONTROLLER://localhost:{},\
+             PROXIED://localhost:{listener} \
+             advertised.listeners=PLAINTEXT://localhost:{port},PROXIED://{} \
+             listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
+             PROXIED:PLAINTEXT",
+            port + 1,
+            proxy::address(listener)
+        );
+        let mut broker = Self::with_settings(port, &settings);
+        broker.behind_proxy = Some(listener);
+        broker.begin();
+        broker
     }
 
     /// Starts a private broker; it is wiped when dropped.
@@ -66,7 +88,8 @@ impl Broker {
     /// Returns a broker that has not been started, on a free port, with more settings.
     pub fn with_settings(port: u16, settings: &str) -> Self {
         let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
-        let broker = Self { port, dir, settings: format!("{SETTINGS} {settings}") };
+        let settings = format!("{SETTINGS} {settings}");
+        let broker = Self { port, dir, settings, behind_proxy: None };
         watchdog::watch(&broker.ward());
         broker
     }
@@ -105,6 +128,11 @@ impl Broker {
     /// Returns the address for clients.
     pub fn bootstrap_servers(&self) -> String {
         format!("localhost:{}", self.port)
+    }
+
+    /// Returns the port that a proxy connects to.
+    pub fn behind_proxy_port(&self) -> u16 {
+        self.behind_proxy.expect("the shared broker has one")
     }
 
     /// Returns the settings of a client that talks to it.
@@ -182,7 +210,6 @@ impl Broker {
     /// Apache Kafka 4.3 leaves out the end marker of a partition that has no leader at that moment.
     /// The only broker of a cluster gets there when it dies in the middle of commits; see "Offsets
     /// stay pending" in docs/operations.md.
-    /// pending" in docs/operations.md.
     pub fn has_forgotten_a_transaction(&self) -> bool {
         let log = std::fs::read_to_string(format!("{}/broker.log", self.dir)).unwrap_or_default();
         log.lines().any(|line| line.contains("__consumer_offsets") && line.contains("be skipped"))

@@ -36,6 +36,8 @@ mod probes;
 mod prometheus;
 #[path = "../shared/prometheus.rs"]
 mod prometheus_server;
+mod proxy;
+mod races;
 mod reconciliation;
 mod refusals;
 mod reset;
