@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -33,11 +34,24 @@ const SETTINGS: &str = "log.cleaner.backoff.ms=200 group.consumer.min.session.ti
                         group.consumer.min.heartbeat.interval.ms=500 \
                         group.consumer.heartbeat.interval.ms=500";
 
-/// The script's heap settings, and logging of transactions whose end marker is left out.
-const JAVA: &str = "-Xms256m -Xmx1g -Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction.\
-                    TransactionMarkerChannelManager=info";
+/// Settings of each node of a cluster: internal topics survive the loss of any node, which is
+/// noticed soon.
+const NODE_SETTINGS: &str = "offsets.topic.replication.factor=3 \
+                             transaction.state.log.replication.factor=3 \
+                             transaction.state.log.min.isr=2 min.insync.replicas=2 \
+                             share.coordinator.state.topic.replication.factor=3 \
+                             broker.heartbeat.interval.ms=300 broker.session.timeout.ms=3000";
+/// Any id of a cluster: each cluster has ports of its own.
+const CLUSTER_ID: &str = "rollcall-three-nodes-A";
 
-/// A broker with one node, empty at first.
+/// The script's heap settings, and those of a node.
+const HEAP: &str = "-Xms256m -Xmx1g";
+const NODE_HEAP: &str = "-Xms96m -Xmx256m";
+/// Logging of transactions whose end marker is left out.
+const LOG: &str = "-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction.\
+                   TransactionMarkerChannelManager=info";
+
+/// A cluster, empty at first; of one node, unless it was started with several.
 #[derive(Debug)]
 pub struct Broker {
     port: u16,
@@ -45,6 +59,10 @@ pub struct Broker {
     settings: String,
     /// The port that a proxy connects to.
     behind_proxy: Option<u16>,
+    /// The other nodes of its cluster.
+    others: Vec<Broker>,
+    /// It is one of several nodes.
+    is_node: bool,
 }
 
 impl Broker {
@@ -80,6 +98,33 @@ impl Broker {
         broker
     }
 
+    /// Starts a cluster of three nodes that keeps working while any one of them is gone.
+    pub fn three() -> Self {
+        let ports = [free_port(), free_port(), free_port()];
+        let voter = |(port, id): (u16, usize)| format!("{id}@localhost:{}", port + 1);
+        let voters = ports.into_iter().zip(1..).map(voter).collect::<Vec<_>>().join(",");
+        let node = |(port, id): (u16, usize)| {
+            let settings =
+                format!("{NODE_SETTINGS} node.id={id} controller.quorum.voters={voters}");
+            let mut node = Self::with_settings(port, &settings);
+            node.is_node = true;
+            node
+        };
+        let mut nodes: Vec<Self> = ports.into_iter().zip(1..).map(node).collect();
+        // None of them answers before a majority is there.
+        thread::scope(|scope| nodes.iter().for_each(|node| drop(scope.spawn(|| node.begin()))));
+        let others = nodes.split_off(1);
+        let mut first = nodes.remove(0);
+        first.others = others;
+        first
+    }
+
+    /// Returns the node with this id, which counts from one.
+    pub fn node(&self, id: i32) -> &Self {
+        let index = usize::try_from(id).expect("it is not negative");
+        std::iter::once(self).chain(&self.others).nth(index - 1).expect("the cluster has it")
+    }
+
     /// Returns a broker that has not been started.
     pub fn absent() -> Self {
         Self::with_settings(free_port(), "")
@@ -89,7 +134,8 @@ impl Broker {
     pub fn with_settings(port: u16, settings: &str) -> Self {
         let dir = format!("{}/kafka-{port}", env!("CARGO_TARGET_TMPDIR"));
         let settings = format!("{SETTINGS} {settings}");
-        let broker = Self { port, dir, settings, behind_proxy: None };
+        let (behind_proxy, others) = (None, Vec::new());
+        let broker = Self { port, dir, settings, behind_proxy, others, is_node: false };
         watchdog::watch(&broker.ward());
         broker
     }
@@ -125,9 +171,15 @@ impl Broker {
         assert!(status.expect("kill runs").success(), "the broker is gone already");
     }
 
-    /// Returns the address for clients.
+    /// Returns the addresses for clients.
     pub fn bootstrap_servers(&self) -> String {
-        format!("localhost:{}", self.port)
+        let nodes = std::iter::once(self).chain(&self.others);
+        nodes.map(|node| format!("localhost:{}", node.port)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Returns the number of its nodes, all of which have everything.
+    pub fn nodes(&self) -> i32 {
+        i32::try_from(1 + self.others.len()).expect("they are a few")
     }
 
     /// Returns the port that a proxy connects to.
@@ -145,7 +197,7 @@ impl Broker {
     /// Creates a topic and waits until it can be used.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
         let topic = settings.iter().fold(
-            NewTopic::new(name, partitions, TopicReplication::Fixed(1)),
+            NewTopic::new(name, partitions, TopicReplication::Fixed(self.nodes())),
             |topic, (key, value)| topic.set(key, value),
         );
         let created = wait(self.admin().create_topics(&[topic], &AdminOptions::new()));
@@ -231,7 +283,8 @@ impl Broker {
             .env("PORT", self.port.to_string())
             .env("DIR", &self.dir)
             .env("EXTRA", &self.settings)
-            .env("HEAP", JAVA)
+            .env("HEAP", format!("{} {LOG}", if self.is_node { NODE_HEAP } else { HEAP }))
+            .env("CLUSTER", if self.is_node { CLUSTER_ID } else { "" })
             .output()
             .unwrap_or_else(|error| panic!("{} cannot run: {error}", *SCRIPT));
         assert!(

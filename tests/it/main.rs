@@ -44,6 +44,7 @@ mod reset;
 mod security;
 mod state_api;
 mod system_limits;
+mod three_brokers;
 mod times;
 mod token_server;
 mod topic_checks;

@@ -62,7 +62,7 @@ impl Reconciliation {
                     "manage": true,
                     "createInputs": true,
                     "partitions": PARTITIONS,
-                    "replicationFactor": 1
+                    "replicationFactor": broker.nodes()
                 }
             }
         });

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::eventually::eventually;
 use super::http::get;
 use super::kafka::{WAIT_TIMEOUT, free_port};
@@ -273,6 +275,15 @@ impl Worker {
             (self.get("/readyz")?.0 == 200).then_some(())
         });
         self
+    }
+
+    /// Returns the state of a shard, empty if it has none here.
+    pub fn shard_state(&self, shard: i32) -> String {
+        let status = self.get("/v1/status").map(|(_, body)| body).unwrap_or_default();
+        let status: Value = serde_json::from_str(&status).unwrap_or_default();
+        let shards = status["shards"].as_array().cloned().unwrap_or_default();
+        let state = shards.iter().find(|found| found["shard"] == shard);
+        state.and_then(|found| found["state"].as_str()).unwrap_or_default().to_owned()
     }
 
     /// Returns the status and the body of a response, `None` if there is none.
