@@ -258,12 +258,19 @@ impl LaneProducer {
         let fatal = self.client.as_ref().and_then(|client| client.native.fatal_error());
         let Failure { topic, partition, record, .. } = failure.clone();
         let mut failure = Failure { topic, partition, record, ..fatal.unwrap_or(failure) };
-        let part = match self.part_of(parts, &failure) {
-            None if failure.code == RDKafkaErrorCode::UnknownTopicOrPartition => {
+        let missing = match failure.code {
+            // The client tells the coordinator of all partitions together, and sends nothing to any
+            // of them before that is done: records for a topic that exists may be the first to time
+            // out.
+            RDKafkaErrorCode::MessageTimedOut => self.part_of_missing(parts, &mut failure),
+            RDKafkaErrorCode::UnknownTopicOrPartition
+                if self.part_of(parts, &failure).is_none() =>
+            {
                 self.part_of_missing(parts, &mut failure)
             }
-            part => part,
+            _ => None,
         };
+        let part = missing.or_else(|| self.part_of(parts, &failure));
         let error = self.error(part, &failure, age);
         // Any of the parts may have records for a partition of an output. If it does not answer,
         // they all wait; what it rejects for good is one's own.
@@ -271,8 +278,8 @@ impl LaneProducer {
         (error, part.filter(|_| !is_shared).map(|part| part.shard))
     }
 
-    /// Finds out which output topic is missing if the coordinator, which does not name it, was the
-    /// first to notice, and returns the first part that has a record for it.
+    /// Finds out whether an output topic is missing, for failures that do not name it, and returns
+    /// the first part that has a record for it.
     fn part_of_missing<'a>(
         &mut self,
         parts: &[&'a Transaction],
