@@ -1,5 +1,7 @@
 //! `rollcall validate`: reports every mistake in an object, or what would run.
 
+mod explain;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,12 +15,15 @@ pub struct Args {
     /// The file with the object; - for standard input
     #[arg(short, long)]
     file: PathBuf,
+    #[command(flatten)]
+    record: explain::Record,
 }
 
 /// Prints what would run, or every mistake.
 pub fn run(args: Args) -> ExitCode {
-    let Args { file } = args;
+    let Args { file, record } = args;
     match rollcall_object::load(&file) {
+        Ok(settings) if record.explain.is_some() => explain::run(&settings, &record),
         Ok(settings) => {
             if let Err(error) = rollcall_kafka::check_settings(&settings) {
                 return failed(&error);

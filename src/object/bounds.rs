@@ -63,6 +63,16 @@ pub const PROPERTIES_MAX: u32 = 100;
 pub const EXTENSIONS_MAX: u32 = 20;
 /// Longest JSON path, in bytes.
 pub const PATH_BYTES_MAX: u32 = 1024;
+/// Most conditions of a `where`.
+pub const CONDITIONS_MAX: u32 = 16;
+/// Most texts of a condition.
+pub const TEXTS_MAX: u32 = 100;
+/// Longest text of a condition, and longest fixed item, in bytes.
+pub const TEXT_BYTES_MAX: u32 = 255;
+/// Longest name of a header in a condition.
+pub const HEADER_NAME_MAX: u32 = 255;
+/// Most fixed items.
+pub const FIXED_ITEMS_MAX: u32 = 1_000;
 /// Longest name of a Kafka topic.
 pub const TOPIC_LENGTH_MAX: u32 = 249;
 /// Longest consumer group: the changelog topic adds a suffix to it.

@@ -19,8 +19,18 @@ pub(super) fn name_rule() -> Rule {
 
 pub(super) fn spec_rules() -> Value {
     let distinct = "topics must differ: a record that is written would be read again";
+    let entries = "of the entries with the same topic, all but the last need a where";
     rules(&[
-        ("!self.observed.exists(o, o.topic == self.expected.topic)", distinct),
+        (
+            "has(self.expected.where) || \
+             !self.observed.exists(o, o.topic == self.expected.topic)",
+            entries,
+        ),
+        (
+            "self.observed.all(o, self.observed.filter(p, p.topic == o.topic && \
+             !has(p.where)).size() <= 1)",
+            entries,
+        ),
         (
             "self.completed.topic != self.expected.topic && \
              !self.observed.exists(o, o.topic == self.completed.topic)",
@@ -58,8 +68,10 @@ pub(super) fn spec_rules() -> Value {
              a time",
         ),
         (
-            "self.observed.size() == oldSelf.observed.size() && \
-             self.observed.all(o, oldSelf.observed.exists(p, p.topic == o.topic))",
+            "self.observed.all(o, o.topic == oldSelf.expected.topic || \
+             oldSelf.observed.exists(p, p.topic == o.topic)) && \
+             oldSelf.observed.all(o, o.topic == self.expected.topic || \
+             self.observed.exists(p, p.topic == o.topic))",
             "observed topics cannot change, since offsets and state belong to them: make a new \
              object",
         ),
@@ -71,6 +83,16 @@ pub(super) fn expected_rules() -> Value {
         "self.topic == oldSelf.topic",
         "expected.topic cannot change, since offsets and state belong to it: make a new object",
     )])
+}
+
+pub(super) fn condition_rules() -> Value {
+    rules(&[
+        ("has(self.path) != has(self.header)", "give path or header"),
+        (
+            "[has(self.__in__), has(self.notIn), has(self.exists)].filter(is, is).size() == 1",
+            "give one of in, notIn and exists",
+        ),
+    ])
 }
 
 pub(super) fn kafka_rules() -> Value {

@@ -110,6 +110,9 @@ fn type_of(name: &str, field: &JSONSchemaProps) -> String {
     if field.x_kubernetes_int_or_string == Some(true) {
         return "bytes".to_owned();
     }
+    if field.x_kubernetes_preserve_unknown_fields == Some(true) {
+        return "text or `fixed`".to_owned();
+    }
     if let Some(values) = &field.enum_ {
         let values: Vec<String> =
             values.iter().filter_map(|value| Some(format!("`{}`", value.0.as_str()?))).collect();

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     List,
     /// An object with these fields.
     Fields(Vec<String>),
+    /// A text, or an object with the field `fixed`.
+    TextOrFixed,
     /// An object with names chosen by the user, and texts as values.
     Map,
 }
@@ -45,6 +47,9 @@ impl Definition {
         if let Some(values) = &field.enum_ {
             let values = values.iter().filter_map(|value| value.0.as_str().map(str::to_owned));
             return Some(Kind::Choice(values.collect()));
+        }
+        if field.x_kubernetes_preserve_unknown_fields == Some(true) {
+            return Some(Kind::TextOrFixed);
         }
         Some(match (field.type_.as_deref()?, field.pattern.as_deref()) {
             (_, Some(duration::PATTERN)) => Kind::Duration,

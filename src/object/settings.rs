@@ -8,15 +8,12 @@ use std::time::Duration;
 use super::Kafka;
 use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
-use rollcall_core::codec::input::{ExpectedPaths, ObservedPaths};
+use rollcall_core::codec::input::Entry;
 use rollcall_core::{
     matching::{Counting, Rules, Times},
     record::{Timestamp, millis},
 };
-use rollcall_core::{
-    record::{InputIndex, Sink},
-    shard::Partitioning,
-};
+use rollcall_core::{record::Sink, shard::Partitioning};
 
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +26,7 @@ pub struct Settings {
     pub name: String,
     pub kafka: Kafka,
     pub expected: Expected,
-    /// At least one, in the order of their topics.
+    /// At least one, in the order of their topics, and for each topic in that of the object.
     pub observed: Vec<Observed>,
     pub completed: Completed,
     pub overdue_topic: String,
@@ -55,20 +52,24 @@ pub struct Settings {
     pub replicas: u32,
 }
 
-/// The topic of the expectations and where its records hold key, items and quantities.
+/// The topic of the expectations, which of its records they are, and what those hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// Where it is in the object.
+    pub place: String,
     pub topic: String,
-    pub paths: ExpectedPaths,
+    pub entry: Entry,
     /// An expectation without items completes at once.
     pub allow_empty: bool,
 }
 
-/// A topic of observations and where its records hold key, item and quantity.
+/// A topic of observations, which of its records they are, and what those hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
+    /// Where it is in the object, such as `spec.observed[0]`.
+    pub place: String,
     pub topic: String,
-    pub paths: ObservedPaths,
+    pub entry: Entry,
 }
 
 /// The topic of the completions and the format of its records.
@@ -174,21 +175,26 @@ impl Settings {
         &self.expected.topic
     }
 
-    /// Returns the input topics in the order of [`InputIndex`]: expected, then the observed ones.
+    /// Returns the input topics in the order of their indices: the lead topic, then the others.
     pub fn inputs(&self) -> Vec<&str> {
-        let observed = self.observed.iter().map(|observed| observed.topic.as_str());
-        std::iter::once(self.lead_topic()).chain(observed).collect()
+        let mut inputs = vec![self.lead_topic()];
+        // Observations are in the order of their topics.
+        for Observed { topic, .. } in &self.observed {
+            if *topic != self.expected.topic && inputs.last().is_none_or(|last| last != topic) {
+                inputs.push(topic);
+            }
+        }
+        inputs
     }
 
-    /// Returns an input topic.
-    ///
-    /// # Panics
-    /// When there is no such input.
-    pub fn input(&self, index: InputIndex) -> &str {
-        match index {
-            0 => self.lead_topic(),
-            _ => &self.observed[index - 1].topic,
-        }
+    /// Returns the entries of an input topic with their places in the object, in the order in which
+    /// they take records.
+    pub fn entries(&self, topic: &str) -> Vec<(&str, &Entry)> {
+        let Expected { place, topic: lead, entry, .. } = &self.expected;
+        let expected = (lead == topic).then_some((place.as_str(), entry));
+        let observed = self.observed.iter().filter(|observed| observed.topic == topic);
+        let observed = observed.map(|observed| (observed.place.as_str(), &observed.entry));
+        expected.into_iter().chain(observed).collect()
     }
 
     /// Returns the topic of a kind of output.

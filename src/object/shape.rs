@@ -143,6 +143,8 @@ fn is_of(kind: &Kind, found: &Value) -> bool {
         Kind::Boolean => found.is_bool(),
         Kind::List => found.is_sequence(),
         Kind::Fields(_) | Kind::Map => found.is_mapping(),
+        // It has not been read, whatever it is.
+        Kind::TextOrFixed => false,
     }
 }
 
@@ -169,6 +171,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Boolean => "true or false",
         Kind::List => "a list",
         Kind::Fields(_) | Kind::Map => "an object with fields",
+        Kind::TextOrFixed => "a JSON path or fixed",
     }
 }
 
@@ -190,6 +193,10 @@ fn remedy(kind: &Kind, found: &Value) -> String {
         Kind::List => "begin each entry with - on a line of its own".to_owned(),
         Kind::Fields(known) => {
             format!("write fields below it, one a line and indented: {}", known.join(", "))
+        }
+        Kind::TextOrFixed => {
+            "write a JSON path such as $.id, or {fixed: …} with what is the same for all records"
+                .to_owned()
         }
         Kind::Map => "write lines below it, indented, such as name: \"text\"".to_owned(),
     }

@@ -59,8 +59,9 @@ fn every_field_of_the_definition_is_described() {
 #[test]
 fn the_definition_is_structural() {
     walk("", &schema(), &mut |path, field| {
-        let int_or_string = field.x_kubernetes_int_or_string == Some(true);
-        assert!(field.type_.is_some() || int_or_string, "{path} has no type");
+        let has_any_type = field.x_kubernetes_int_or_string == Some(true)
+            || field.x_kubernetes_preserve_unknown_fields == Some(true);
+        assert!(field.type_.is_some() || has_any_type, "{path} has no type");
         assert!(field.ref_path.is_none() && field.one_of.is_none(), "{path}");
         assert!(field.any_of.is_none() && field.all_of.is_none() && field.not.is_none(), "{path}");
         assert_ne!(field.unique_items, Some(true), "{path}");
@@ -145,11 +146,27 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
     let kafka = "bootstrapServers: localhost:9092";
     for (from, to, message) in [
         ("name: shipping", "name: 2shipping", "begins with a letter"),
-        ("topic: manufactured", "topic: orders", "topics must differ"),
+        ("topic: manufactured", "topic: orders", "all but the last need a where"),
         ("topic: shipping\n", "topic: manufactured\n", "topics must differ"),
         ("topic: shipping-overdue", "topic: orders", "topics must differ"),
         ("topic: shipping-dead-letter", "topic: shipping-overdue", "topics must differ"),
         ("item: $.productId", "item: $.productId\n    quantity: $.n", "counting: quantity"),
+        (
+            "item: $.productId",
+            "item: $.id\n  - { topic: manufactured, item: $.id }",
+            "all but the last need a where",
+        ),
+        (
+            "topic: manufactured",
+            "topic: manufactured\n    where: [{ path: $.a, header: a, exists: true }]",
+            "give path or header",
+        ),
+        (
+            "topic: orders",
+            "topic: orders\n    where: [{ path: $.a, in: [a], exists: true }]",
+            "give one of in, notIn and exists",
+        ),
+        ("topic: orders", "topic: orders\n    where: [{ header: a }]", "give one of in"),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
         (
@@ -181,6 +198,27 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
         assert!(found[0].contains(message), "{to}: {found:?}");
         assert!(parse(&DEMO.replacen(from, to, 1)).is_err(), "{to}");
     }
+}
+
+#[test]
+fn the_entries_of_the_same_topics_may_change() {
+    let shared = DEMO.replacen(
+        "  - topic: manufactured",
+        "  - topic: orders\n    where: [{ header: type, in: [paid] }]\n    \
+         item: { fixed: paid }\n  \
+         - topic: manufactured\n    where: [{ path: $.type, notIn: [draft] }]\n    \
+         item: $.id\n  - topic: manufactured",
+        1,
+    );
+    let shared = shared.replacen(
+        "topic: orders",
+        "topic: orders\n    where: [{ path: $.state, exists: true }]",
+        1,
+    );
+    assert!(parse(&shared).is_ok(), "{shared}");
+    assert_eq!(refusals(&shared, None), [""; 0]);
+    assert_eq!(refusals(&shared, Some(DEMO)), [""; 0]);
+    assert_eq!(refusals(DEMO, Some(&shared)), [""; 0]);
 }
 
 #[test]
@@ -226,7 +264,8 @@ fn the_rules_of_the_definition_are_cheap() {
         let schema = serde_json::to_value(schema()).expect("a schema is plain data");
         schema.pointer(path).cloned().unwrap_or_else(|| panic!("{path}"))
     };
-    for path in ["", "/properties/spec", "/properties/spec/properties/kafka"] {
+    let conditions = "/properties/spec/properties/expected/properties/where/items";
+    for path in ["", "/properties/spec", "/properties/spec/properties/kafka", conditions] {
         let part = rules_at(path);
         let compiled = kube_cel::compile_schema(&part);
         assert!(!compiled.has_errors(), "{:?}", compiled.compilation_errors());

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
-        input::{ExpectedPaths, Limits as InputLimits, ObservedPaths},
+        input::{Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths},
         output::{Facts, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times},
@@ -23,12 +23,19 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         Counting::Quantity => (Counting::Quantity, Some(path("$.quantity"))),
     };
     let input_limits = InputLimits::default();
-    let expected =
-        ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
-    let arrival =
-        ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity };
-    let mut inputs = vec![Decoder::expected(&expected, counting, input_limits)];
-    inputs.resize_with(1 + observed, || Decoder::observed(&arrival, counting, input_limits));
+    let expected = ExpectedPaths {
+        key: Some(path("$.id")),
+        items: Items::At(path("$.items[*].id")),
+        quantity: None,
+    };
+    let arrival = ObservedPaths {
+        key: Some(path("$.orderId")),
+        item: Item::At(path("$.productId")),
+        quantity,
+    };
+    let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);
+    let mut inputs = vec![input(expected.into())];
+    inputs.resize_with(1 + observed, || input(arrival.clone().into()));
     Plan {
         name: "simulated".to_owned(),
         identity: Identity {

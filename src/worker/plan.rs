@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use rollcall_core::{
     codec::{
         Decoder, Outputs,
-        input::Limits,
+        input::{Entry, Limits},
         output::{Facts, OutputSettings, Stamp},
     },
     shard::{self, Identity, OnStep, OnTruncation, Placement, Plan, StartFrom},
@@ -140,13 +140,11 @@ fn inputs(settings: &Settings) -> Vec<Decoder> {
         key_bytes_max: settings.limits.key_bytes_max,
         items_max: settings.limits.items_per_expectation_max,
     };
-    let expected = Decoder::expected(&settings.expected.paths, settings.counting, limits);
-    let observed = settings
-        .observed
-        .iter()
-        .map(|observed| Decoder::observed(&observed.paths, settings.counting, limits));
-    std::iter::once(expected)
-        .chain(observed)
-        .map(|input| input.expect("validation has compiled the same paths"))
-        .collect()
+    let compile = |topic: &str| {
+        let entries = settings.entries(topic).into_iter().map(|(_, entry)| entry.clone());
+        let entries: Vec<Entry> = entries.collect();
+        let decoder = Decoder::new(&entries, settings.counting, limits);
+        decoder.expect("validation has compiled the same entries")
+    };
+    settings.inputs().into_iter().map(compile).collect()
 }

@@ -76,6 +76,8 @@ impl About {
 
     fn inputs(&self, view: &ShardView) -> Vec<InputStatus> {
         let report = view.report.as_ref();
+        let counters = view.counters();
+        let skipped = |input: usize| Some(*counters.as_ref()?.skipped.get(input)?);
         let input = |(input, topic): (usize, &String)| InputStatus {
             topic: topic.clone(),
             next_offset: report.and_then(|report| report.next.get(input).copied()),
@@ -88,6 +90,7 @@ impl About {
                 let hidden = report.hidden.get(input).copied().flatten()?;
                 Some(time(hidden.since_ms))
             }),
+            skipped: skipped(input).unwrap_or_default(),
         };
         self.inputs.iter().enumerate().map(input).collect()
     }
@@ -114,6 +117,7 @@ fn phase(state: &State) -> ShardState {
 fn totals(counters: &Counters) -> ShardTotals {
     ShardTotals {
         records: counters.records.iter().sum(),
+        skipped: counters.skipped.iter().sum(),
         completions: counters.completions,
         late_completions: counters.late_completions,
         dead_letters: counters.dead_letters.iter().sum(),

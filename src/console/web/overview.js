@@ -69,11 +69,12 @@ function tiles({ shards, history }, page) {
   const rows = (name) => sum(shards, (shard) => shard.rows?.[name]) ?? page?.census[name] ?? null;
   const lag = sum(shards, lagOf);
   const behind = lagSeconds(shards);
+  const skipped = sum(shards, (shard) => shard.totals?.skipped ?? 0) ?? 0;
   const letters = sum(shards, (shard) => shard.totals?.deadLetters ?? 0) ?? 0;
   const overdue = rows("overdue");
   const strays = rows("unexpected");
   return [
-    tile("Records", rate(last?.recordsPerSecond), null, {
+    tile("Records", rate(last?.recordsPerSecond), skipped ? `${count(skipped)} skipped` : null, {
       unit: "/s",
       line: spark(of("recordsPerSecond")),
     }),

@@ -7,44 +7,29 @@
 //! that no path names are skipped. Ban: nothing about the record's key is kept between records, so
 //! equal records decode to equal events.
 
+mod capture;
 mod collect;
 mod decimal;
+mod entry;
 mod grammar;
+mod meaning;
 mod plan;
 mod walk;
 
 use std::fmt;
-use std::sync::Arc;
 
-use self::plan::Node;
+use self::meaning::Meaning;
+use self::plan::{Plan, Planner};
+use self::walk::{Walked, walk};
 use super::encoding::Encoding;
-use super::path::Path;
 use super::reason::{Part, Reason};
-use crate::matching::{Counting, Event};
+use crate::matching::{Counting, Event, ITEM_BYTES_MAX};
+use crate::record::Headers;
 
 pub use self::collect::Scratch;
-
-/// Where the fields of an expected record are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExpectedPaths {
-    /// Checked against the record's key when given; must be a singular path.
-    pub key: Option<Path>,
-    /// Selects every item that is needed.
-    pub items: Path,
-    /// How often an item is needed; must be in the same array element as the item.
-    pub quantity: Option<Path>,
-}
-
-/// Where the fields of an observed record are; every path is singular.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedPaths {
-    /// Checked against the record's key when given.
-    pub key: Option<Path>,
-    /// The item that has arrived.
-    pub item: Path,
-    /// How many of it have arrived.
-    pub quantity: Option<Path>,
-}
+pub use self::entry::{
+    Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, Paths, Subject, Test,
+};
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +50,7 @@ impl Default for Limits {
     }
 }
 
-/// Why paths cannot be used together, and how to fix it.
+/// Why the entries of a topic cannot be used, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     #[error("the {role} path {path} must lead to one place; write an index or a name for *")]
@@ -74,6 +59,10 @@ pub enum InputError {
     QuantityElsewhere { quantity: String, start: String },
     #[error("a quantity path has no effect under counting: distinct; remove it or count quantity")]
     QuantityNotCounted,
+    #[error("a quantity path has no effect beside fixed items; list an item as often as needed")]
+    QuantityOfFixed,
+    #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
+    FixedItemTooLong { item: String },
     #[error(
         "the {role} path {path} contradicts another path: what is at {place} can only be one of \
          a value, an object, an array read by index and an array read by *"
@@ -87,6 +76,7 @@ pub enum Role {
     Key,
     Item,
     Quantity,
+    Condition,
 }
 
 impl fmt::Display for Role {
@@ -95,102 +85,132 @@ impl fmt::Display for Role {
             Self::Key => "key",
             Self::Item => "item",
             Self::Quantity => "quantity",
+            Self::Condition => "condition's",
         })
     }
+}
+
+/// A record of an input topic, as far as decoding looks at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    /// `None` for a record that has none.
+    pub headers: Option<&'a dyn Headers>,
+}
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoded<'s> {
+    /// It belongs to none of the topic's entries.
+    Skipped,
+    Event {
+        /// The index of the entry that the record belongs to.
+        entry: usize,
+        event: Event<'s>,
+    },
 }
 
 /// A compiled decoder for the records of one input topic.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    topic: Topic,
-    root: Node,
-    /// The items' path, for the message when quantities add up to too much.
-    items_path: Arc<str>,
+    entries: Vec<Meaning>,
+    /// What is looked for in a value, for all entries together.
+    plan: Plan,
     counting: Counting,
     limits: Limits,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Topic {
-    Expected,
-    Observed,
-}
-
 impl Decoder {
-    /// Compiles the decoder of the expected topic.
+    /// Compiles the entries of a topic, in the order in which they take records.
     ///
     /// # Errors
-    /// When the paths cannot be used together.
-    pub fn expected(
-        paths: &ExpectedPaths,
-        counting: Counting,
-        limits: Limits,
-    ) -> Result<Self, InputError> {
-        let ExpectedPaths { key, items, quantity } = paths;
-        Self::compile(Topic::Expected, key.as_ref(), items, quantity.as_ref(), counting, limits)
+    /// When the paths of an entry cannot be used together.
+    pub fn new(entries: &[Entry], counting: Counting, limits: Limits) -> Result<Self, InputError> {
+        let mut planner = Planner::new();
+        let entries = entries
+            .iter()
+            .map(|entry| Meaning::compile(entry, counting, &mut planner))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { entries, plan: planner.plan(), counting, limits })
     }
 
-    /// Compiles the decoder of an observed topic.
-    ///
-    /// # Errors
-    /// When the paths cannot be used together.
-    pub fn observed(
-        paths: &ObservedPaths,
-        counting: Counting,
-        limits: Limits,
-    ) -> Result<Self, InputError> {
-        let ObservedPaths { key, item, quantity } = paths;
-        plan::require_singular(Role::Item, item)?;
-        Self::compile(Topic::Observed, key.as_ref(), item, quantity.as_ref(), counting, limits)
-    }
-
-    fn compile(
-        topic: Topic,
-        key: Option<&Path>,
-        items: &Path,
-        quantity: Option<&Path>,
-        counting: Counting,
-        limits: Limits,
-    ) -> Result<Self, InputError> {
-        if quantity.is_some() && counting == Counting::Distinct {
-            return Err(InputError::QuantityNotCounted);
-        }
-        let root = plan::compile(key, items, quantity)?;
-        let items_path = items.to_string().into();
-        Ok(Self { topic, root, items_path, counting, limits })
-    }
-
-    /// Decodes a record; the event borrows from `scratch`.
+    /// Decodes a record; the event borrows from `scratch` and from this.
     ///
     /// # Errors
     /// Why the record must go to the dead-letter topic.
     pub fn decode<'s>(
-        &self,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
+        &'s self,
+        record: Input<'_>,
         scratch: &'s mut Scratch,
-    ) -> Result<Event<'s>, Reason> {
-        let key = self.record_key(key)?;
-        let Some(value) = value else {
-            return match self.topic {
-                Topic::Expected => Ok(Event::Cancellation),
-                Topic::Observed => Err(Reason::Tombstone),
-            };
+    ) -> Result<Decoded<'s>, Reason> {
+        let fits = |entry: &&Meaning| entry.headers_hold(record.headers);
+        let Some(first) = self.entries.iter().position(|entry| fits(&entry)) else {
+            return Ok(Decoded::Skipped);
         };
-        text_of(value)
-            .and_then(|text| walk::walk(&self.root, key, text, self.limits, scratch))
-            .map_err(|reason| explained(reason, value))?;
-        match self.topic {
-            Topic::Expected => {
-                let items = scratch.expectation(self.counting);
-                let overflow = || Reason::BadQuantity { path: Arc::clone(&self.items_path) };
-                items.map(Event::Expectation).ok_or_else(overflow)
+        let Some(value) = record.value else {
+            return self.decode_null(first, record);
+        };
+        let is_decided = self.entries[first].is_decided_by_headers();
+        let key = if is_decided { Some(self.record_key(record.key)?) } else { None };
+        scratch.clear();
+        let walked = if is_decided && !self.entries[first].reads_value() {
+            Walked::nothing(&self.plan)
+        } else {
+            text_of(value)
+                .and_then(|text| walk(&self.plan, text, self.limits, scratch))
+                .map_err(|reason| explained(reason, value))?
+        };
+        let holds = |entry: &Meaning| fits(&entry) && entry.paths_hold(&walked, scratch);
+        let entry = if is_decided {
+            first
+        } else {
+            match (first..self.entries.len()).find(|at| holds(&self.entries[*at])) {
+                Some(entry) => entry,
+                None => return Ok(Decoded::Skipped),
             }
-            Topic::Observed => {
-                let (item, quantity) = scratch.observation();
-                Ok(Event::Observation { item, quantity })
+        };
+        let key = key.map_or_else(|| self.record_key(record.key), Ok)?;
+        let event = self.entries[entry].event(key, &walked, self, scratch)?;
+        Ok(Decoded::Event { entry, event })
+    }
+
+    /// Returns the conditions of each entry that do not hold for a record, by their indices.
+    ///
+    /// # Errors
+    /// When conditions depend on the value, and it is no JSON.
+    pub fn unmet(&self, record: Input<'_>) -> Result<Vec<Vec<usize>>, Reason> {
+        let scratch = &mut Scratch::default();
+        let reads_value = self.entries.iter().any(|entry| !entry.is_decided_by_headers());
+        let walked = match record.value.filter(|_| reads_value) {
+            Some(value) => text_of(value)
+                .and_then(|text| walk(&self.plan, text, self.limits, scratch))
+                .map_err(|reason| explained(reason, value))?,
+            None => Walked::nothing(&self.plan),
+        };
+        let unmet = |entry: &Meaning| entry.unmet(record.headers, &walked, scratch);
+        Ok(self.entries.iter().map(unmet).collect())
+    }
+
+    /// Decodes a record without a value, which no path leads into: a tombstone cancels what its
+    /// topic expects, whatever the expectations are told apart by.
+    fn decode_null(&self, first: usize, record: Input<'_>) -> Result<Decoded<'_>, Reason> {
+        let walked = Walked::nothing(&self.plan);
+        let scratch = &Scratch::default();
+        for (entry, meaning) in self.entries.iter().enumerate().skip(first) {
+            if !meaning.headers_hold(record.headers) {
+                continue;
+            }
+            if meaning.is_expectation() {
+                self.record_key(record.key)?;
+                return Ok(Decoded::Event { entry, event: Event::Cancellation });
+            }
+            if meaning.paths_hold(&walked, scratch) {
+                self.record_key(record.key)?;
+                return Err(Reason::Tombstone);
             }
         }
+        Ok(Decoded::Skipped)
     }
 
     fn record_key<'k>(&self, key: Option<&'k [u8]>) -> Result<&'k str, Reason> {

@@ -9,6 +9,7 @@ mod kubernetes;
 mod oauth;
 mod operation;
 mod records;
+mod selection;
 mod status;
 mod tracing;
 
@@ -32,6 +33,7 @@ pub use records::{
     CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec, FactsSpec, ObservedSpec,
     OrphansSpec, OverdueSpec,
 };
+pub use selection::{ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec};
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
 
@@ -117,12 +119,12 @@ pub struct ReconciliationSpec {
     pub kafka: KafkaSpec,
     /// The records that say which items a key needs.
     pub expected: ExpectedSpec,
-    /// The records that say which items have arrived. At least 1 topic, at most 16, each only once.
-    /// Adding, removing or renaming a topic is refused, because offsets and state belong to it:
-    /// create an object with another name instead. Their paths may change.
+    /// The records that say which items have arrived. At least 1 entry, at most 16. Adding,
+    /// removing or renaming a topic is refused, because offsets and state belong to it: create an
+    /// object with another name instead. Everything else about the entries may change.
     #[schemars(
         length(min = 1, max = bounds::OBSERVED_MAX),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["topic"])
+        extend("x-kubernetes-list-type" = "atomic")
     )]
     pub observed: Vec<ObservedSpec>,
     /// The record emitted once per key, when every expected item was observed.

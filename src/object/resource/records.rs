@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::selection::{ConditionSpec, ItemSpec, ItemsSpec, entry_schema, where_schema};
 use crate::{bounds, cel, duration, names};
 
 /// The records that say which items a key needs.
@@ -16,14 +17,21 @@ pub struct ExpectedSpec {
     /// for another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// Which records of the topic are expectations: those for which all conditions hold. Left out,
+    /// all of them are, and nothing else may be read from the topic. A null value cancels its key
+    /// whatever the conditions on paths say.
+    #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "where_schema")]
+    pub conditions: Vec<ConditionSpec>,
     /// JSON path of the key within the value, which is checked against the record key. Left out,
     /// the record key alone counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub key: Option<String>,
-    /// JSON path of the items within the value, such as `$.items[*].id`.
-    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
-    pub items: String,
+    /// JSON path of the items within the value, such as `$.items[*].id`. Or the items themselves,
+    /// if all keys need the same: `{fixed: [fraud, stock]}`.
+    #[schemars(schema_with = "entry_schema")]
+    pub items: ItemsSpec,
     /// JSON path of how often each item is needed, next to the item, such as `$.items[*].quantity`.
     /// Only with `counting: quantity`; left out, each listing counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,17 +46,25 @@ pub struct ExpectedSpec {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ObservedSpec {
-    /// Topic of the observations.
+    /// Topic of the observations. If several entries name the same topic, `expected` included, a
+    /// record belongs to the first of them whose `where` holds, and all but the last need a
+    /// `where`.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// Which records of the topic belong to this entry: those for which all conditions hold. Left
+    /// out, all of them do. A record that belongs to no entry of its topic is skipped and counted.
+    #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "where_schema")]
+    pub conditions: Vec<ConditionSpec>,
     /// JSON path of the key within the value, which is checked against the record key. Left out,
     /// the record key alone counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub key: Option<String>,
-    /// JSON path of the item within the value, such as `$.productId`.
-    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
-    pub item: String,
+    /// JSON path of the item within the value, such as `$.productId`. Or the item itself, if all
+    /// records of the entry say the same: `{fixed: paid}`.
+    #[schemars(schema_with = "entry_schema")]
+    pub item: ItemSpec,
     /// JSON path of how many units arrived, such as `$.count`. Only with `counting: quantity`; left
     /// out, each record counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

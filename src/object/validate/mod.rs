@@ -3,6 +3,7 @@
 //! Each part returns what it understood and adds its problems to the list, so that one run reports
 //! all of them.
 
+mod conditions;
 mod connection;
 mod oauth;
 mod paths;
@@ -86,6 +87,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
     }
     together::check(spec, &settings, problems);
+    conditions::check_order(spec, problems);
     check_topics(spec, &settings, problems);
     // Rows refer to inputs by number, so listing them in another order must not change the numbers.
     settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
@@ -113,8 +115,8 @@ fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems)
     if specs.len() > bounds::OBSERVED_MAX as usize {
         problems.add(
             "spec.observed",
-            format!("names {} topics", specs.len()),
-            format!("name at most {}", bounds::OBSERVED_MAX),
+            format!("has {} entries", specs.len()),
+            format!("write at most {}", bounds::OBSERVED_MAX),
         );
     }
     let one = |(index, spec)| {
@@ -231,8 +233,8 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
     }
 }
 
-/// Checks that every topic is legal and differs from all others, also when Kafka treats `.` and `_`
-/// alike.
+/// Checks that every topic is legal and serves one purpose, and that topics differ, also when Kafka
+/// treats `.` and `_` alike.
 fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
     let mut uses = vec![("spec.expected.topic".to_owned(), settings.lead_topic().to_owned())];
     for (index, observed) in settings.observed.iter().enumerate() {
@@ -247,6 +249,8 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
         ("spec.deadLetter.topic", spec.dead_letter.topic.is_none()),
     ];
     let is_default = |path: &str| defaulted.contains(&(path, true));
+    let is_input =
+        |path: &str| path.starts_with("spec.expected") || path.starts_with("spec.observed");
     let changelog = changelog_topic(&settings.kafka.group_id);
     let mut seen = HashMap::from([(
         names::collision_form(&changelog),
@@ -257,6 +261,8 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
             continue;
         }
         match seen.get(&names::collision_form(&topic)) {
+            // Entries may share an input; see `conditions::check_order`.
+            Some((other, same)) if *same == topic && is_input(other) && is_input(&path) => {}
             Some((other, same)) if *same == topic => problems.add(
                 path,
                 format!("\"{topic}\" is also {other}"),

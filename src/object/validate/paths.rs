@@ -3,13 +3,14 @@
 //! Promise: paths are parsed and compiled by the code that also reads the records, so everything
 //! that it would refuse is reported here, with its field and its fix.
 
-use super::super::bounds::PATH_BYTES_MAX;
+use super::super::bounds::{FIXED_ITEMS_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX};
 use super::super::problem::Problems;
-use super::super::resource::{ExpectedSpec, ObservedSpec};
+use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, ObservedSpec};
 use super::super::settings::{Expected, Observed};
+use super::conditions::conditions;
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
-    Decoder, ExpectedPaths, InputError, Limits, ObservedPaths, Role,
+    Decoder, Entry, ExpectedPaths, InputError, Item, Items, Limits, ObservedPaths, Paths, Role,
 };
 use rollcall_core::matching::Counting;
 
@@ -19,20 +20,25 @@ pub(super) fn expected(
     counting: Counting,
     problems: &mut Problems,
 ) -> Expected {
-    let field = |name: &str| format!("spec.expected.{name}");
+    let place = "spec.expected";
+    let field = |name: &str| format!("{place}.{name}");
+    let conditions = conditions(place, &spec.conditions, problems);
     let key = spec.key.as_ref().and_then(|key| singular(field("key"), key, problems));
-    let items = parse(field("items"), &spec.items, problems);
+    let items = match &spec.items {
+        ItemsSpec::At(items) => parse(field("items"), items, problems).map(Items::At),
+        ItemsSpec::Fixed(items) => fixed_items(&items.fixed, problems).map(Items::Fixed),
+    };
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| parse(field("quantity"), quantity, problems));
     let are_read = items.is_some();
-    let paths = ExpectedPaths { key, items: items.unwrap_or_default(), quantity };
+    let items = items.unwrap_or(Items::Fixed(Vec::new()));
+    let paths = Paths::Expected(ExpectedPaths { key, items, quantity });
+    let entry = Entry { conditions, paths };
     if are_read {
-        let compile = |counting| Decoder::expected(&paths, counting, Limits::default());
-        for error in refusals(compile, counting) {
-            tell(&error, "spec.expected", "items", problems);
-        }
+        compile(&entry, counting, place, "items", problems);
     }
-    Expected { topic: spec.topic.clone(), paths, allow_empty: spec.allow_empty }
+    let (place, topic) = (place.to_owned(), spec.topic.clone());
+    Expected { place, topic, entry, allow_empty: spec.allow_empty }
 }
 
 /// Returns an observed topic, which is at `place` in the object, with its paths.
@@ -43,22 +49,59 @@ pub(super) fn observed(
     problems: &mut Problems,
 ) -> Observed {
     let field = |name: &str| format!("{place}.{name}");
+    let conditions = conditions(place, &spec.conditions, problems);
     let key = spec.key.as_ref().and_then(|key| singular(field("key"), key, problems));
-    let item = singular(field("item"), &spec.item, problems);
+    let item = match &spec.item {
+        ItemSpec::At(item) => singular(field("item"), item, problems).map(Item::At),
+        ItemSpec::Fixed(item) => {
+            let place = field("item.fixed");
+            fixed_item(&place, &item.fixed, problems).map(Item::Fixed)
+        }
+    };
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| singular(field("quantity"), quantity, problems));
     let are_read = item.is_some();
-    let paths = ObservedPaths { key, item: item.unwrap_or_default(), quantity };
+    let item = item.unwrap_or(Item::Fixed(String::new()));
+    let paths = Paths::Observed(ObservedPaths { key, item, quantity });
+    let entry = Entry { conditions, paths };
     if are_read {
-        let compile = |counting| Decoder::observed(&paths, counting, Limits::default());
-        for error in refusals(compile, counting) {
-            tell(&error, place, "item", problems);
-        }
+        compile(&entry, counting, place, "item", problems);
     }
-    Observed { topic: spec.topic.clone(), paths }
+    Observed { place: place.to_owned(), topic: spec.topic.clone(), entry }
 }
 
-fn parse(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
+fn fixed_items(items: &[String], problems: &mut Problems) -> Option<Vec<String>> {
+    let place = "spec.expected.items.fixed";
+    if items.is_empty() {
+        problems.add(place, "is empty", "list the items that every key needs");
+        return None;
+    }
+    if items.len() > FIXED_ITEMS_MAX as usize {
+        problems.add(
+            place,
+            format!("lists {} items", items.len()),
+            format!("list at most {FIXED_ITEMS_MAX}"),
+        );
+        return None;
+    }
+    let one =
+        |(index, item): (usize, &String)| fixed_item(&format!("{place}[{index}]"), item, problems);
+    items.iter().enumerate().map(one).collect()
+}
+
+fn fixed_item(place: &str, item: &str, problems: &mut Problems) -> Option<String> {
+    if item.is_empty() {
+        problems.add(place, "is empty", "name an item");
+    } else if item.len() > TEXT_BYTES_MAX as usize {
+        let message = format!("has {} bytes", item.len());
+        problems.add(place, message, format!("use at most {TEXT_BYTES_MAX} bytes"));
+    } else {
+        return Some(item.to_owned());
+    }
+    None
+}
+
+pub(super) fn parse(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
     if text.len() > PATH_BYTES_MAX as usize {
         let message = format!("is a JSON path of {} bytes", text.len());
         problems.add(field, message, format!("use at most {PATH_BYTES_MAX} bytes"));
@@ -75,7 +118,7 @@ fn parse(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
 }
 
 /// Checks each field on its own, because compiling reports only one mistake at a time.
-fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
+pub(super) fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> {
     let path = parse(field.clone(), text, problems)?;
     let is_singular = path.is_singular();
     if !is_singular {
@@ -84,18 +127,17 @@ fn singular(field: String, text: &str, problems: &mut Problems) -> Option<Path> 
     is_singular.then_some(path)
 }
 
-/// Returns why paths do not compile; paths without effect and invalid paths are reported together.
-fn refusals(
-    compile: impl Fn(Counting) -> Result<Decoder, InputError>,
-    counting: Counting,
-) -> Vec<InputError> {
-    match compile(counting) {
-        Ok(_) => Vec::new(),
-        Err(InputError::QuantityNotCounted) => {
-            let wrong = compile(Counting::Quantity).err();
-            std::iter::once(InputError::QuantityNotCounted).chain(wrong).collect()
-        }
-        Err(error) => vec![error],
+/// Reports why an entry does not compile; paths without effect and invalid paths are reported
+/// together.
+fn compile(entry: &Entry, counting: Counting, place: &str, item: &str, problems: &mut Problems) {
+    let error =
+        |counting| Decoder::new(std::slice::from_ref(entry), counting, Limits::default()).err();
+    let Some(found) = error(counting) else { return };
+    tell(&found, place, item, problems);
+    if found == InputError::QuantityNotCounted
+        && let Some(wrong) = error(Counting::Quantity)
+    {
+        tell(&wrong, place, item, problems);
     }
 }
 
@@ -105,6 +147,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Key => format!("{place}.key"),
         Role::Item => format!("{place}.{item}"),
         Role::Quantity => format!("{place}.quantity"),
+        Role::Condition => format!("{place}.where"),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),
@@ -118,6 +161,14 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
             "has no effect with counting: distinct",
             "remove it, or write counting: quantity",
         ),
+        InputError::QuantityOfFixed => problems.add(
+            field(&Role::Quantity),
+            "has no effect beside fixed items",
+            "remove it, and list an item as often as it is needed",
+        ),
+        InputError::FixedItemTooLong { .. } => {
+            problems.add(field(&Role::Item), error.to_string(), "shorten it");
+        }
         InputError::Contradiction { role, path, place } => problems.add(
             field(role),
             format!("\"{path}\" contradicts another path of this topic at {place}"),

@@ -1,5 +1,6 @@
 //! What is refused, word for word, and what is accepted.
 
+mod entries;
 mod oauth;
 mod paths;
 mod together;
@@ -88,7 +89,6 @@ fn the_object_of_the_architecture_is_valid_as_written() {
     assert_eq!(settings.group_id(), "shipping");
     assert_eq!(settings.changelog_topic(), "shipping-changelog");
     assert_eq!(settings.inputs(), ["orders", "manufactured"]);
-    assert_eq!(settings.input(1), "manufactured");
     assert_eq!(settings.outputs(), ["shipping", "shipping-overdue", "shipping-dead-letter"]);
     assert_eq!(settings.completed.key_field, "orderId");
     assert_eq!(settings.replicas, 2);

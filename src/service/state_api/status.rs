@@ -118,6 +118,9 @@ pub struct InputStatus {
     /// UTC.
     #[serde(default)]
     pub open_transaction_since: Option<String>,
+    /// Records that belong to no entry of the topic, while this worker had the shard.
+    #[serde(default)]
+    pub skipped: u64,
 }
 
 /// Totals of a shard while this worker had it; counters only grow.
@@ -126,6 +129,9 @@ pub struct InputStatus {
 pub struct ShardTotals {
     /// Input records processed.
     pub records: u64,
+    /// Those of them that belong to no entry of their topic.
+    #[serde(default)]
+    pub skipped: u64,
     pub completions: u64,
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,

@@ -108,7 +108,7 @@ impl Case<'_> {
         let mut next = point.clone();
         next.used[input] += 1;
         let Some(event) = fact.event() else {
-            let Says::Refused(reason) = &fact.says else { return None };
+            let Says::Refused(reason) = &fact.says else { return Some(next) };
             return self.tell(next, fact.dead_letter(self.plan, reason, at_ms));
         };
         let step = step(&self.plan.rules, point.row.clone(), event, at_ms);

@@ -9,12 +9,12 @@ use super::super::{
 use rollcall_core::{
     codec::{
         Reason,
-        input::Scratch,
+        input::{Decoded, Input as Record, Scratch},
         output::{Source, Time},
     },
     matching::{Event, Items, Origin},
     record::{
-        Carried, Header, InputIndex, Offset, Output, ShardId, Timestamp,
+        Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
     },
     shard::Plan,
@@ -42,8 +42,23 @@ pub enum Says {
         item: String,
         quantity: u32,
     },
+    /// The record belongs to none of its topic's entries.
+    Nothing,
     /// The content is invalid.
     Refused(Reason),
+}
+
+impl Says {
+    fn of(event: Event<'_>) -> Self {
+        match event {
+            Event::Expectation(items) => Self::Expectation(items.clone()),
+            Event::Cancellation => Self::Cancellation,
+            Event::Observation { item, quantity } => {
+                Self::Observation { item: item.to_owned(), quantity }
+            }
+            Event::Tick => unreachable!("a decoder makes no ticks"),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -88,14 +103,11 @@ pub fn facts(
         place: (place.shard, input),
     };
     let mut scratch = Scratch::default();
+    let headers: Option<&dyn Headers> = Some(&message.headers);
     let (key, value) = (message.key.as_deref(), message.value.as_deref());
-    let says = match plan.inputs[input].decode(key, value, &mut scratch) {
-        Ok(Event::Expectation(items)) => Says::Expectation(items.clone()),
-        Ok(Event::Cancellation) => Says::Cancellation,
-        Ok(Event::Observation { item, quantity }) => {
-            Says::Observation { item: item.to_owned(), quantity }
-        }
-        Ok(Event::Tick) => unreachable!("a decoder makes no ticks"),
+    let says = match plan.inputs[input].decode(Record { key, value, headers }, &mut scratch) {
+        Ok(Decoded::Skipped) => Says::Nothing,
+        Ok(Decoded::Event { event, .. }) => Says::of(event),
         Err(reason) => Says::Refused(reason),
     };
     Fact { says, counts_ms, source_ms: message.timestamp_ms, misplaced: None, source }
@@ -110,7 +122,7 @@ impl Fact {
             Says::Observation { item, quantity } => {
                 Some(Event::Observation { item, quantity: *quantity })
             }
-            Says::Refused(_) => None,
+            Says::Nothing | Says::Refused(_) => None,
         }
     }
 

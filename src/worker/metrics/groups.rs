@@ -69,6 +69,10 @@ pub(super) fn input(families: &mut Families, scene: &Scene<'_>) {
             records.sample(&[&shard, topic], count);
         }
     }
+    let mut skipped = families.family(&input::SKIPPED);
+    for (topic, count) in scene.inputs.iter().zip(&scene.counters.skipped) {
+        skipped.sample(&[topic], count);
+    }
     positions(families, scene);
     let mut unusable_times = families.family(&input::UNUSABLE_TIMES);
     for (topic, count) in scene.inputs.iter().zip(&scene.counters.unusable_times) {

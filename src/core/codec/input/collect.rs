@@ -38,6 +38,12 @@ pub(super) struct TextRange {
     end: usize,
 }
 
+impl TextRange {
+    pub(super) fn len(self) -> usize {
+        self.end - self.start
+    }
+}
+
 impl Scratch {
     pub(super) fn clear(&mut self) {
         self.text.clear();
@@ -88,10 +94,8 @@ impl Scratch {
         self.found.truncate(found);
     }
 
-    /// Returns the one item that an observation holds.
-    pub(super) fn observation(&self) -> (&str, u32) {
-        let Entry { range, quantity } = self.found[0];
-        (&self.text[range.start..range.end], quantity)
+    pub(super) fn text_at(&self, range: TextRange) -> &str {
+        &self.text[range.start..range.end]
     }
 
     /// Returns the needs that were found, or `None` when they add up to more than can be counted.
@@ -151,7 +155,6 @@ impl Scratch {
     }
 
     fn text_of(&self, at: usize) -> &str {
-        let range = self.found[at].range;
-        &self.text[range.start..range.end]
+        self.text_at(self.found[at].range)
     }
 }

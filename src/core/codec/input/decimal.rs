@@ -1,6 +1,6 @@
 //! Integers as text.
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Sign {
     Plus,
     Minus,

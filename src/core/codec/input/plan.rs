@@ -1,77 +1,83 @@
-//! The paths of one input as a tree, so that a document is walked once for all of them.
+//! The paths of all entries of a topic as one tree, so that a document is walked once for all of
+//! them.
 
-use std::ops::{BitOr, BitOrAssign};
 use std::sync::Arc;
 
 use super::{InputError, Role};
 use crate::codec::path::{self, Path, Segment};
+
+/// The number of a value that a walk looks for.
+pub(super) type Slot = usize;
+
+/// Everything that a walk looks for.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub root: Node,
+    /// The path and the role of each slot.
+    pub slots: Vec<(Arc<str>, Role)>,
+    /// The list of items, which at most one entry has: the expectation.
+    pub list: Option<List>,
+}
+
+/// A list of items.
+#[derive(Debug, Clone)]
+pub(super) struct List {
+    pub item: Slot,
+    pub quantity: Option<Slot>,
+    /// The items' path, for the message when quantities add up to too much.
+    pub path: Arc<str>,
+    /// The whole document is the only element: the path has no `[*]`.
+    pub is_document: bool,
+}
 
 /// A place in the document that some path selects or passes through.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     /// For messages.
     pub path: Arc<str>,
-    /// What is decided at this place or below it.
-    pub targets: Targets,
-    pub kind: Kind,
+    /// The values that are looked for here.
+    pub slots: Vec<Slot>,
+    pub members: Vec<(Box<str>, Node)>,
+    pub indexed: Vec<(usize, Node)>,
+    pub each: Option<Box<Node>>,
+    /// How the path of the list goes on from here, if it does and not inside an element.
+    pub list: Option<Kind>,
+    /// This is one element of the list.
+    pub is_element: bool,
+    /// All slots here and below.
+    pub below: Vec<Slot>,
+    /// What all paths need here, if they agree: then only this has to be looked at.
+    pub only: Option<Kind>,
 }
 
 /// What must be at a place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// An integer or a string.
     Value,
-    Object(Vec<(Box<str>, Node)>),
-    Array(Vec<(usize, Node)>),
+    Object,
+    Array,
     /// An array whose elements are all treated alike.
-    Each(Box<Node>),
+    Each,
 }
 
 impl Kind {
-    pub fn needed(&self) -> &'static str {
+    pub fn needed(self) -> &'static str {
         match self {
             Self::Value => "an integer or a string",
-            Self::Object(_) => "an object",
-            Self::Array(_) | Self::Each(_) => "an array",
+            Self::Object => "an object",
+            Self::Array | Self::Each => "an array",
         }
     }
-}
 
-/// A set of what can be decided at a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Targets(u8);
-
-impl Targets {
-    pub const NONE: Self = Self(0);
-    /// The key in the value.
-    pub const KEY: Self = Self(1);
-    /// One item: everything about it is below one array element.
-    pub const ITEM: Self = Self(2);
-    /// That item's quantity.
-    pub const QUANTITY: Self = Self(4);
-    /// The list of all items, or part of it.
-    pub const LIST: Self = Self(8);
-
-    pub fn has(self, target: Self) -> bool {
-        self.0 & target.0 != 0
-    }
-
-    pub fn without(self, target: Self) -> Self {
-        Self(self.0 & !target.0)
-    }
-}
-
-impl BitOr for Targets {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitOrAssign for Targets {
-    fn bitor_assign(&mut self, other: Self) {
-        *self = *self | other;
+    /// Returns what a path needs at a place, given its next segment.
+    fn of(segment: Option<&Segment>) -> Self {
+        match segment {
+            None => Self::Value,
+            Some(Segment::Name(_)) => Self::Object,
+            Some(Segment::Index(_)) => Self::Array,
+            Some(Segment::Wildcard) => Self::Each,
+        }
     }
 }
 
@@ -82,30 +88,73 @@ pub(super) fn require_singular(role: Role, path: &Path) -> Result<(), InputError
     Err(InputError::NotSingular { role, path: path.to_string() })
 }
 
-/// Returns the tree of all paths.
-pub(super) fn compile(
-    key: Option<&Path>,
-    items: &Path,
-    quantity: Option<&Path>,
-) -> Result<Node, InputError> {
-    // Segments up to the last wildcard select the elements, with one item in each.
-    let element_depth = items.segments().iter().rposition(|at| *at == Segment::Wildcard);
-    let element_depth = element_depth.map_or(0, |at| at + 1);
-    let mut tree = Tree { root: None, element_depth };
-    tree.insert(Role::Item, items)?;
-    if let Some(quantity) = quantity {
-        require_beside(items, quantity, element_depth)?;
-        tree.insert(Role::Quantity, quantity)?;
+/// Checks that one document can have a place for each of an entry's paths.
+pub(super) fn require_agreement(paths: &[(Role, &Path)]) -> Result<(), InputError> {
+    for (at, (role, path)) in paths.iter().enumerate() {
+        for (_, earlier) in &paths[..at] {
+            let (one, other) = (path.segments(), earlier.segments());
+            let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+            if Kind::of(one.get(shared)) != Kind::of(other.get(shared)) {
+                let place = path::text_of(&one[..shared]);
+                return Err(InputError::Contradiction {
+                    role: *role,
+                    path: path.to_string(),
+                    place,
+                });
+            }
+        }
     }
-    if let Some(key) = key {
-        require_singular(Role::Key, key)?;
-        tree.insert(Role::Key, key)?;
-    }
-    Ok(tree.root.expect("the item's path was inserted"))
+    Ok(())
 }
 
-fn require_beside(items: &Path, quantity: &Path, element_depth: usize) -> Result<(), InputError> {
-    let element = &items.segments()[..element_depth];
+/// Collects what a walk has to look for.
+pub(super) struct Planner {
+    plan: Plan,
+}
+
+impl Planner {
+    pub fn new() -> Self {
+        Self { plan: Plan { root: Node::new(&[]), slots: Vec::new(), list: None } }
+    }
+
+    /// Adds a path that leads to one place, or to one place in an element of the list.
+    pub fn value(&mut self, role: Role, path: &Path) -> Slot {
+        let slot = self.plan.slots.len();
+        self.plan.slots.push((path.to_string().into(), role));
+        self.plan.root.insert(path.segments(), 0, &mut |node, _, is_end| {
+            node.below.push(slot);
+            if is_end {
+                node.slots.push(slot);
+            }
+        });
+        slot
+    }
+
+    /// Adds the list of items.
+    pub fn list(&mut self, items: &Path, quantity: Option<&Path>) {
+        let item = self.value(Role::Item, items);
+        let quantity = quantity.map(|quantity| self.value(Role::Quantity, quantity));
+        let (segments, depth) = (items.segments(), element_depth(items));
+        self.plan.root.insert(segments, 0, &mut |node, at, _| {
+            if at < depth {
+                node.list = Some(Kind::of(segments.get(at)));
+            }
+            node.is_element |= at == depth && depth > 0;
+        });
+        let path = items.to_string().into();
+        self.plan.list = Some(List { item, quantity, path, is_document: depth == 0 });
+    }
+
+    pub fn plan(mut self) -> Plan {
+        self.plan.root.spread();
+        self.plan.root.agree();
+        self.plan
+    }
+}
+
+/// Checks that every item has a quantity beside it, in the same element of the list.
+pub(super) fn require_beside(items: &Path, quantity: &Path) -> Result<(), InputError> {
+    let element = &items.segments()[..element_depth(items)];
     let rest = quantity.segments().strip_prefix(element);
     if rest.is_some_and(|rest| !rest.contains(&Segment::Wildcard)) {
         return Ok(());
@@ -114,80 +163,141 @@ fn require_beside(items: &Path, quantity: &Path, element_depth: usize) -> Result
     Err(InputError::QuantityElsewhere { quantity: quantity.to_string(), start })
 }
 
-struct Tree {
-    root: Option<Node>,
-    element_depth: usize,
-}
-
-impl Tree {
-    fn insert(&mut self, role: Role, path: &Path) -> Result<(), InputError> {
-        let segments = path.segments();
-        let mut node = self.root.get_or_insert_with(|| Node::new(segments, 0));
-        for (depth, segment) in segments.iter().enumerate() {
-            node.targets |= targets(role, depth, self.element_depth);
-            let place = Arc::clone(&node.path);
-            node =
-                node.kind.child(segment, || Node::new(segments, depth + 1)).ok_or_else(|| {
-                    InputError::Contradiction {
-                        role,
-                        path: path.to_string(),
-                        place: place.as_ref().to_owned(),
-                    }
-                })?;
-        }
-        if !matches!(node.kind, Kind::Value) {
-            let place = node.path.as_ref().to_owned();
-            return Err(InputError::Contradiction { role, path: path.to_string(), place });
-        }
-        node.targets |= targets(role, segments.len(), self.element_depth);
-        Ok(())
-    }
-}
-
-fn targets(role: Role, depth: usize, element_depth: usize) -> Targets {
-    match role {
-        Role::Key => Targets::KEY,
-        _ if depth < element_depth => Targets::LIST,
-        Role::Item => Targets::ITEM,
-        Role::Quantity => Targets::QUANTITY,
-    }
+/// Returns how many segments select the elements of a list, with one item in each: those up to the
+/// last wildcard.
+fn element_depth(items: &Path) -> usize {
+    let last = items.segments().iter().rposition(|at| *at == Segment::Wildcard);
+    last.map_or(0, |at| at + 1)
 }
 
 impl Node {
-    /// Returns the place that the first `depth` segments select, ready for the next segment.
-    fn new(segments: &[Segment], depth: usize) -> Self {
-        let kind = match segments.get(depth) {
-            None => Kind::Value,
-            Some(Segment::Name(_)) => Kind::Object(Vec::new()),
-            Some(Segment::Index(_)) => Kind::Array(Vec::new()),
-            Some(Segment::Wildcard) => Kind::Each(Box::new(Self::new(segments, depth + 1))),
-        };
-        Self { path: path::text_of(&segments[..depth]).into(), targets: Targets::NONE, kind }
+    /// Returns the place that `segments` select.
+    fn new(segments: &[Segment]) -> Self {
+        Self {
+            path: path::text_of(segments).into(),
+            slots: Vec::new(),
+            members: Vec::new(),
+            indexed: Vec::new(),
+            each: None,
+            list: None,
+            is_element: false,
+            below: Vec::new(),
+            only: None,
+        }
     }
-}
 
-impl Kind {
-    /// Returns the child for `segment`, or `None` when the segment does not apply.
-    fn child(&mut self, segment: &Segment, new: impl FnOnce() -> Node) -> Option<&mut Node> {
-        match (self, segment) {
-            (Self::Object(members), Segment::Name(name)) => {
-                let known = members.iter().position(|(member, _)| **member == **name);
-                let at = known.unwrap_or_else(|| {
-                    members.push((name.as_str().into(), new()));
-                    members.len() - 1
-                });
-                Some(&mut members[at].1)
+    /// Calls `visit` with every place on the way along `segments`, its depth, and whether it is the
+    /// last one.
+    fn insert(
+        &mut self,
+        segments: &[Segment],
+        depth: usize,
+        visit: &mut dyn FnMut(&mut Self, usize, bool),
+    ) {
+        visit(self, depth, depth == segments.len());
+        if depth < segments.len() {
+            self.child(segments, depth).insert(segments, depth + 1, visit);
+        }
+    }
+
+    /// Returns the place of an array's element.
+    pub fn element(&self, index: usize) -> Option<&Self> {
+        let indexed = self.indexed.iter().find(|(at, _)| *at == index);
+        indexed.map(|(_, element)| element).or(self.each.as_deref())
+    }
+
+    /// Returns whether the list, or a part of it, is here.
+    pub fn is_on_list(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Returns what the first of the paths through this place needs here.
+    pub fn needs(&self) -> Kind {
+        match self {
+            Self { slots, .. } if !slots.is_empty() => Kind::Value,
+            Self { members, .. } if !members.is_empty() => Kind::Object,
+            Self { each: Some(_), .. } => Kind::Each,
+            _ => Kind::Array,
+        }
+    }
+
+    /// Adds what is looked for in every element of an array to the elements that are also read by
+    /// index, since each of them is read once.
+    fn spread(&mut self) {
+        for (_, member) in &mut self.members {
+            member.spread();
+        }
+        if let Some(each) = &mut self.each {
+            each.spread();
+        }
+        for (_, element) in &mut self.indexed {
+            if let Some(each) = &self.each {
+                element.absorb(each);
             }
-            (Self::Array(elements), Segment::Index(index)) => {
-                let known = elements.iter().position(|(element, _)| element == index);
-                let at = known.unwrap_or_else(|| {
-                    elements.push((*index, new()));
-                    elements.len() - 1
-                });
-                Some(&mut elements[at].1)
+            element.spread();
+        }
+    }
+
+    /// Finds the places at which all paths need the same.
+    fn agree(&mut self) {
+        let needs = [
+            (Kind::Value, !self.slots.is_empty()),
+            (Kind::Object, !self.members.is_empty()),
+            (Kind::Array, !self.indexed.is_empty()),
+            (Kind::Each, self.each.is_some()),
+        ];
+        let mut needed =
+            needs.into_iter().filter_map(|(kind, is_needed)| is_needed.then_some(kind));
+        self.only = needed.next().filter(|_| needed.next().is_none());
+        let members = self.members.iter_mut().map(|(_, member)| member);
+        let indexed = self.indexed.iter_mut().map(|(_, element)| element);
+        members.chain(indexed).chain(self.each.as_deref_mut()).for_each(Self::agree);
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        self.slots.extend(&other.slots);
+        self.below.extend(&other.below);
+        self.list = self.list.or(other.list);
+        self.is_element |= other.is_element;
+        for (name, member) in &other.members {
+            match self.members.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.absorb(member),
+                None => self.members.push((name.clone(), member.clone())),
             }
-            (Self::Each(element), Segment::Wildcard) => Some(element),
-            _ => None,
+        }
+        for (index, element) in &other.indexed {
+            match self.indexed.iter_mut().find(|(known, _)| known == index) {
+                Some((_, known)) => known.absorb(element),
+                None => self.indexed.push((*index, element.clone())),
+            }
+        }
+        match (&mut self.each, &other.each) {
+            (Some(known), Some(element)) => known.absorb(element),
+            (None, Some(element)) => self.each = Some(element.clone()),
+            (_, None) => {}
+        }
+    }
+
+    fn child(&mut self, segments: &[Segment], depth: usize) -> &mut Self {
+        let new = || Self::new(&segments[..=depth]);
+        match &segments[depth] {
+            Segment::Name(name) => {
+                let known = self.members.iter().position(|(member, _)| **member == **name);
+                let at = known.unwrap_or_else(|| {
+                    self.members.push((name.as_str().into(), new()));
+                    self.members.len() - 1
+                });
+                &mut self.members[at].1
+            }
+            Segment::Index(index) => {
+                let known = self.indexed.iter().position(|(element, _)| element == index);
+                let at = known.unwrap_or_else(|| {
+                    self.indexed.push((*index, new()));
+                    self.indexed.len() - 1
+                });
+                &mut self.indexed[at].1
+            }
+            Segment::Wildcard => self.each.get_or_insert_with(|| Box::new(new())),
         }
     }
 }

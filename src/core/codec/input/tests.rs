@@ -1,53 +1,88 @@
 //! Tests of decoding: records of the order example and others.
 
+mod entries;
 mod expected;
 mod observed;
 mod paths;
 mod property;
 
+use std::sync::LazyLock;
+
 use super::*;
+use crate::codec::Path;
 use crate::codec::reason::Found;
-use crate::matching::{ITEM_BYTES_MAX, Items};
+use crate::matching;
 
 fn path(text: &str) -> Path {
     Path::parse(text).expect("a path")
 }
 
+fn at(text: &str) -> Items {
+    Items::At(path(text))
+}
+
+fn item_at(text: &str) -> Item {
+    Item::At(path(text))
+}
+
+fn decoder(entry: impl Into<Entry>, counting: Counting) -> Result<Decoder, InputError> {
+    Decoder::new(&[entry.into()], counting, Limits::default())
+}
+
+/// Returns the event of a record without headers.
+fn decode<'s>(
+    input: &'s Decoder,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    scratch: &'s mut Scratch,
+) -> Result<Event<'s>, Reason> {
+    match input.decode(super::Input { key, value, headers: None }, scratch)? {
+        Decoded::Event { entry: 0, event } => Ok(event),
+        other => panic!("the topic has one entry for all records: {other:?}"),
+    }
+}
+
 /// The expected topic of the order example.
-fn orders() -> Decoder {
-    let paths =
-        ExpectedPaths { key: Some(path("$.id")), items: path("$.items[*].id"), quantity: None };
-    Decoder::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+fn orders() -> &'static Decoder {
+    static ORDERS: LazyLock<Decoder> = LazyLock::new(|| {
+        let (key, items) = (Some(path("$.id")), at("$.items[*].id"));
+        let paths = ExpectedPaths { key, items, quantity: None };
+        decoder(paths, Counting::Distinct).expect("paths that fit")
+    });
+    &ORDERS
 }
 
 /// The observed topic of the order example.
-fn manufactured() -> Decoder {
-    let paths =
-        ObservedPaths { key: Some(path("$.orderId")), item: path("$.productId"), quantity: None };
-    Decoder::observed(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+fn manufactured() -> &'static Decoder {
+    static MANUFACTURED: LazyLock<Decoder> = LazyLock::new(|| {
+        let (key, item) = (Some(path("$.orderId")), item_at("$.productId"));
+        let paths = ObservedPaths { key, item, quantity: None };
+        decoder(paths, Counting::Distinct).expect("paths that fit")
+    });
+    &MANUFACTURED
 }
 
 /// An expected topic without a key in its values.
 fn listing(items: &str) -> Decoder {
-    let paths = ExpectedPaths { key: None, items: path(items), quantity: None };
-    Decoder::expected(&paths, Counting::Distinct, Limits::default()).expect("paths that fit")
+    let paths = ExpectedPaths { key: None, items: at(items), quantity: None };
+    decoder(paths, Counting::Distinct).expect("paths that fit")
 }
 
 fn counting(items: &str, quantity: Option<&str>) -> Decoder {
-    let paths = ExpectedPaths { key: None, items: path(items), quantity: quantity.map(path) };
-    Decoder::expected(&paths, Counting::Quantity, Limits::default()).expect("paths that fit")
+    let paths = ExpectedPaths { key: None, items: at(items), quantity: quantity.map(path) };
+    decoder(paths, Counting::Quantity).expect("paths that fit")
 }
 
 /// Returns the needs in the record `o-1` with this value.
 fn expectation(input: &Decoder, value: &str) -> Result<Vec<(String, u32)>, Reason> {
     let mut scratch = Scratch::default();
-    match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
+    match decode(input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
         Event::Expectation(items) => Ok(needs(items)),
         other => panic!("not an expectation: {other:?}"),
     }
 }
 
-fn needs(items: &Items) -> Vec<(String, u32)> {
+fn needs(items: &matching::Items) -> Vec<(String, u32)> {
     items
         .iter()
         .map(|item| {
@@ -64,7 +99,7 @@ fn each(items: &[&str]) -> Result<Vec<(String, u32)>, Reason> {
 /// Returns the item and the quantity in the record `o-1` with this value.
 fn observation(input: &Decoder, value: &str) -> Result<(String, u32), Reason> {
     let mut scratch = Scratch::default();
-    match input.decode(Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
+    match decode(input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
         Event::Observation { item, quantity } => Ok((item.to_owned(), quantity)),
         other => panic!("not an observation: {other:?}"),
     }

@@ -2,46 +2,93 @@
 //!
 //! A mismatch is recorded and the pass goes on: only at the end is it known whether the document is
 //! JSON at all, and a later member of the same name may be correct. Every visit of a place decides
-//! everything below it again, so the last occurrence counts.
+//! everything below it again, so the last occurrence counts. What a value means is decided after
+//! the pass, when it is known to which entry the record belongs; only the elements of the list are
+//! read on the way, because there are many.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
 
-use super::Limits;
+use super::capture::{Captured, Failure};
 use super::collect::{Scratch, TextRange};
 use super::decimal::{DIGITS_MAX, Sign, decimal};
 use super::grammar::{Name, is_in_string, is_json, malformed};
-use super::plan::{Kind, Node, Targets};
-use crate::codec::path;
+use super::plan::{Kind, List, Node, Plan, Slot};
+use super::{Limits, Role};
 use crate::codec::reason::{Found, Reason};
 use crate::matching::ITEM_BYTES_MAX;
 
-/// Walks the document `text` and leaves the items in `scratch`.
-pub(super) fn walk(
-    root: &Node,
-    record_key: &str,
+/// What a pass over a document has found; the list of items is in the scratch.
+pub(super) struct Walked<'a> {
+    plan: &'a Plan,
+    slots: SmallVec<[Captured<'a>; 4]>,
+    /// The first failure in the list.
+    list: Result<(), Failure<'a>>,
+}
+
+impl<'a> Walked<'a> {
+    /// Returns what was found in a document of which nothing was read.
+    pub fn nothing(plan: &'a Plan) -> Self {
+        let slots = SmallVec::from_elem(Captured::Missing(&plan.root), plan.slots.len());
+        Self { plan, slots, list: Ok(()) }
+    }
+
+    pub fn at(&self, slot: Slot) -> Captured<'a> {
+        self.slots[slot]
+    }
+
+    pub fn list(&self) -> Result<(), Failure<'a>> {
+        self.list
+    }
+
+    pub fn path(&self, slot: Slot) -> &'a Arc<str> {
+        &self.plan.slots[slot].0
+    }
+
+    /// Returns the text of an integer or a string.
+    pub fn text(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
+        match self.slots[slot] {
+            Captured::Text(range) => Ok(range),
+            Captured::Integer(magnitude, sign) => {
+                Ok(scratch.keep(decimal(magnitude, sign, &mut [0; DIGITS_MAX])))
+            }
+            other => Err(other.failure(self.path(slot)).expect("it is no text")),
+        }
+    }
+
+    pub fn item(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
+        let item = self.text(slot, scratch)?;
+        if item.len() > ITEM_BYTES_MAX {
+            return Err(Failure::ItemTooLong(self.path(slot), item.len()));
+        }
+        Ok(item)
+    }
+
+    /// Returns a quantity, which is 1 if nothing says how many.
+    pub fn quantity(&self, slot: Option<Slot>) -> Result<u32, Failure<'a>> {
+        slot.map_or(Ok(1), |slot| self.slots[slot].quantity(self.path(slot)))
+    }
+}
+
+/// Walks the document `text`, and leaves the items of the list in `scratch`.
+pub(super) fn walk<'a>(
+    plan: &'a Plan,
     text: &str,
     limits: Limits,
     scratch: &mut Scratch,
-) -> Result<(), Reason> {
-    scratch.clear();
-    let items_max = limits.items_max;
-    let nothing = Failure::Missing(root);
+) -> Result<Walked<'a>, Reason> {
     let mut state = State {
-        record_key,
-        items_max,
+        items_max: limits.items_max,
+        walked: Walked::nothing(plan),
         scratch,
-        at: root,
+        at: &plan.root,
         odd_names: false,
-        key: Ok(()),
-        list: Ok(()),
-        item: Err(nothing),
-        quantity: Ok(1),
     };
     let mut document = serde_json::Deserializer::from_str(text);
-    Visit { node: root, state: &mut state }
+    Visit { node: &plan.root, state: &mut state }
         .deserialize(&mut document)
         .and_then(|()| document.end())
         .map_err(|error| state.unreadable(text, &error))?;
@@ -50,130 +97,73 @@ pub(super) fn walk(
         // may be invalid JSON.
         is_json(text).map_err(|error| malformed(&error))?;
     }
-    if root.targets.has(Targets::ITEM) {
-        state.end_element();
+    if let Some(list) = plan.list.as_ref().filter(|list| list.is_document) {
+        state.end_element(list);
     }
-    match (state.key, state.list) {
-        (Err(failure), _) => Err(failure.reason(&[], items_max)),
-        (Ok(()), Err(failure)) => Err(failure.reason(&state.scratch.failed_at, items_max)),
-        (Ok(()), Ok(())) => Ok(()),
-    }
+    Ok(state.walked)
 }
 
-/// What the pass has found so far.
-struct State<'a> {
-    record_key: &'a str,
+struct State<'s, 'a> {
     items_max: usize,
-    scratch: &'a mut Scratch,
+    walked: Walked<'a>,
+    scratch: &'s mut Scratch,
     /// The place that is being read.
     at: &'a Node,
     /// A member's name contains a control character.
     odd_names: bool,
-    key: Result<(), Failure<'a>>,
-    /// The first failure in the list of items.
-    list: Result<(), Failure<'a>>,
-    /// The item and the quantity of the current array element.
-    item: Result<TextRange, Failure<'a>>,
-    quantity: Result<u32, Failure<'a>>,
 }
 
-/// What is wrong at a place; small enough to be recorded for every member of every record.
-#[derive(Clone, Copy)]
-enum Failure<'a> {
-    Missing(&'a Node),
-    Wrong(&'a Node, Found),
-    KeyMismatch(&'a Node),
-    ItemTooLong(&'a Node, usize),
-    BadQuantity(&'a Node),
-    TooManyItems,
-}
+impl<'a> State<'_, 'a> {
+    fn capture(&mut self, node: &'a Node, captured: Captured<'a>) {
+        for slot in &node.slots {
+            self.walked.slots[*slot] = captured;
+        }
+    }
 
-impl Failure<'_> {
-    /// Returns the reason, with the elements at `indices` where the path has `[*]`.
-    fn reason(self, indices: &[usize], items_max: usize) -> Reason {
-        let path = |node: &Node| match indices {
-            [] => Arc::clone(&node.path),
-            _ => path::with_indices(&node.path, indices).into(),
-        };
-        match self {
-            Self::Missing(node) => Reason::MissingField { path: path(node) },
-            Self::Wrong(node, found) => {
-                Reason::WrongType { path: path(node), found, needed: node.kind.needed() }
+    /// Records that `found` is at `node`, which leads nowhere for the paths that need something
+    /// else there. The paths through what was found are decided by the caller.
+    fn mismatch(&mut self, node: &'a Node, found: Found) {
+        let is_object = found == Found::Object;
+        if !is_object {
+            for (_, member) in &node.members {
+                self.lose(member, Captured::Astray(node, found, Kind::Object));
             }
-            Self::KeyMismatch(node) => Reason::KeyMismatch { path: path(node) },
-            Self::ItemTooLong(node, bytes) => Reason::ItemTooLong { path: path(node), bytes },
-            Self::BadQuantity(node) => Reason::BadQuantity { path: path(node) },
-            Self::TooManyItems => Reason::TooManyItems { items_max },
         }
-    }
-}
-
-impl<'a> State<'a> {
-    fn text(&mut self, node: &'a Node, text: &str) {
-        if node.targets.has(Targets::KEY) {
-            let equal = text == self.record_key;
-            self.key = if equal { Ok(()) } else { Err(Failure::KeyMismatch(node)) };
+        for (_, element) in node.indexed.iter().filter(|_| found != Found::Array) {
+            self.lose(element, Captured::Astray(node, found, Kind::Array));
         }
-        if node.targets.has(Targets::ITEM) {
-            self.item = if text.len() > ITEM_BYTES_MAX {
-                Err(Failure::ItemTooLong(node, text.len()))
-            } else {
-                Ok(self.scratch.keep(text))
-            };
+        if let Some(element) = node.each.as_ref().filter(|_| found != Found::Array) {
+            self.lose(element, Captured::Astray(node, found, Kind::Each));
+        }
+        match node.list {
+            Some(Kind::Object) if is_object => {}
+            Some(Kind::Array | Kind::Each) if found == Found::Array => {}
+            // A missing list is an empty list: the core decides what that means (S7).
+            Some(Kind::Each) if found == Found::Null => {}
+            Some(kind) => self.fail_list(Failure::Wrong(&node.path, found, kind)),
+            None => {}
         }
     }
 
-    fn integer(&mut self, node: &'a Node, magnitude: u64, sign: Sign) {
-        if node.targets.has(Targets::QUANTITY) {
-            let quantity = match sign {
-                Sign::Plus => u32::try_from(magnitude).ok().filter(|quantity| *quantity > 0),
-                Sign::Minus => None,
-            };
-            self.quantity = quantity.ok_or(Failure::BadQuantity(node));
-        }
-        if node.targets.has(Targets::KEY | Targets::ITEM) {
-            let mut digits = [0; DIGITS_MAX];
-            self.text(node, decimal(magnitude, sign, &mut digits));
-        }
-    }
-
-    /// Records that the value at `node` is not what is needed.
-    fn wrong(&mut self, node: &'a Node, found: Found) {
-        let mut targets = node.targets;
-        if matches!(node.kind, Kind::Value) && targets.has(Targets::QUANTITY) {
-            targets = targets.without(Targets::QUANTITY);
-            self.quantity = Err(Failure::BadQuantity(node));
-        }
-        self.fail(targets, Failure::Wrong(node, found));
-    }
-
-    fn fail(&mut self, targets: Targets, failure: Failure<'a>) {
-        if targets.has(Targets::KEY) {
-            self.key = Err(failure);
-        }
-        if targets.has(Targets::ITEM) {
-            self.item = Err(failure);
-        }
-        if targets.has(Targets::QUANTITY) {
-            self.quantity = Err(failure);
-        }
-        if targets.has(Targets::LIST) {
-            self.fail_list(failure);
+    fn lose(&mut self, node: &'a Node, captured: Captured<'a>) {
+        for slot in &node.below {
+            self.walked.slots[*slot] = captured;
         }
     }
 
     fn fail_list(&mut self, failure: Failure<'a>) {
-        if self.list.is_ok() {
-            self.list = Err(failure);
+        if self.walked.list.is_ok() {
+            self.walked.list = Err(failure);
             self.scratch.note_place();
         }
     }
 
-    fn end_element(&mut self) {
-        if self.list.is_err() {
+    fn end_element(&mut self, list: &List) {
+        if self.walked.list.is_err() {
             return;
         }
-        match (self.item, self.quantity) {
+        let item = self.walked.item(list.item, self.scratch);
+        match (item, self.walked.quantity(list.quantity)) {
             (Ok(_), Ok(_)) if self.scratch.found() == self.items_max => {
                 self.fail_list(Failure::TooManyItems);
             }
@@ -194,20 +184,23 @@ impl<'a> State<'a> {
         }
         let node = self.at;
         let found = if is_in_string(text, error) { Found::HalfPair } else { Found::Number };
-        let is_quantity = matches!(node.kind, Kind::Value) && node.targets.has(Targets::QUANTITY);
-        let failure =
-            if is_quantity { Failure::BadQuantity(node) } else { Failure::Wrong(node, found) };
+        let slots = &self.walked.plan.slots;
+        let failure = if node.slots.iter().any(|slot| slots[*slot].1 == Role::Quantity) {
+            Failure::BadQuantity(&node.path)
+        } else {
+            Failure::Wrong(&node.path, found, node.needs())
+        };
         failure.reason(self.scratch.indices(), self.items_max)
     }
 }
 
 /// The value at one place of the tree.
-struct Visit<'v, 'a> {
+struct Visit<'v, 's, 'a> {
     node: &'a Node,
-    state: &'v mut State<'a>,
+    state: &'v mut State<'s, 'a>,
 }
 
-impl<'de> DeserializeSeed<'de> for Visit<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Visit<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -216,7 +209,7 @@ impl<'de> DeserializeSeed<'de> for Visit<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Visit<'_, '_> {
+impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,136 +217,125 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if matches!(self.node.kind, Kind::Value) {
-            self.state.text(self.node, text);
-            if !self.node.targets.has(Targets::QUANTITY) {
-                return Ok(());
-            }
-            self.state.quantity = Err(Failure::BadQuantity(self.node));
-        } else {
-            self.state.wrong(self.node, Found::String);
+        let Self { node, state } = self;
+        if !node.slots.is_empty() {
+            let range = state.scratch.keep(text);
+            state.capture(node, Captured::Text(range));
+        }
+        if node.only != Some(Kind::Value) {
+            state.mismatch(node, Found::String);
         }
         Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.visit_integer(number, Sign::Plus);
+        self.visit_scalar(Captured::Integer(number, Sign::Plus), Found::Integer);
         Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
         let sign = if number < 0 { Sign::Minus } else { Sign::Plus };
-        self.visit_integer(number.unsigned_abs(), sign);
+        self.visit_scalar(Captured::Integer(number.unsigned_abs(), sign), Found::Integer);
         Ok(())
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.state.wrong(self.node, Found::Number);
+        self.visit_scalar(Captured::Other(Found::Number), Found::Number);
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.state.wrong(self.node, Found::Boolean);
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.visit_scalar(Captured::Boolean(value), Found::Boolean);
         Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        // A missing list is an empty list: the core decides what that means (S7).
-        if !matches!(self.node.kind, Kind::Each(_)) {
-            self.state.wrong(self.node, Found::Null);
-        }
+        self.visit_scalar(Captured::Other(Found::Null), Found::Null);
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self { node, state } = self;
-        let Kind::Object(members) = &node.kind else {
-            while map.next_key_seed(Name { members: &[], odd: &mut state.odd_names })?.is_some() {
-                map.next_value::<IgnoredAny>()?;
-            }
-            state.wrong(node, Found::Object);
-            return Ok(());
-        };
-        let (found_before, list_before) = (state.scratch.found(), state.list);
-        // At most three paths pass through a node, so a byte has a bit for each member.
-        let mut seen = 0_u8;
+        if node.only != Some(Kind::Object) {
+            state.capture(node, Captured::Other(Found::Object));
+            state.mismatch(node, Found::Object);
+        }
+        for (_, member) in &node.members {
+            state.lose(member, Captured::Missing(member));
+        }
+        let members = &node.members[..];
+        let list_before = (state.scratch.found(), state.walked.list);
+        let mut has_list = node.list != Some(Kind::Object);
         while let Some(member) = map.next_key_seed(Name { members, odd: &mut state.odd_names })? {
             let Some(at) = member else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             let member = &members[at].1;
-            if member.targets.has(Targets::LIST) {
+            if member.is_on_list() {
                 // If a list occurs twice, only the last one may stay.
-                state.scratch.truncate(found_before);
-                state.list = list_before;
+                has_list = true;
+                state.scratch.truncate(list_before.0);
+                state.walked.list = list_before.1;
             }
-            seen |= 1 << at;
             map.next_value_seed(Visit { node: member, state: &mut *state })?;
         }
-        for (at, (_, member)) in members.iter().enumerate() {
-            if seen & (1 << at) == 0 {
-                state.fail(member.targets, Failure::Missing(member));
-            }
+        if !has_list {
+            members.iter().filter(|(_, member)| member.is_on_list()).for_each(|(_, member)| {
+                state.fail_list(Failure::Missing(&member.path));
+            });
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let Self { node, state } = self;
-        match &node.kind {
-            Kind::Each(element) => {
-                state.scratch.enter_list();
-                while elements
-                    .next_element_seed(Visit { node: element, state: &mut *state })?
-                    .is_some()
-                {
-                    if element.targets.has(Targets::ITEM) {
-                        state.end_element();
-                    }
-                    state.scratch.next_element();
+        if node.only != Some(Kind::Each) {
+            state.capture(node, Captured::Other(Found::Array));
+            state.mismatch(node, Found::Array);
+        }
+        if node.each.is_some() {
+            state.scratch.enter_list();
+        }
+        let mut length = 0;
+        loop {
+            let Some(element) = node.element(length) else {
+                match elements.next_element::<IgnoredAny>()? {
+                    Some(_) => length += 1,
+                    None => break,
                 }
-                state.scratch.leave_list();
+                continue;
+            };
+            let visit = Visit { node: element, state: &mut *state };
+            if elements.next_element_seed(visit)?.is_none() {
+                break;
             }
-            Kind::Array(indexed) => visit_indexed(indexed, state, elements)?,
-            Kind::Value | Kind::Object(_) => {
-                IgnoredAny.visit_seq(elements)?;
-                state.wrong(node, Found::Array);
+            if let Some(list) = state.walked.plan.list.as_ref().filter(|_| element.is_element) {
+                state.end_element(list);
+            }
+            if node.each.is_some() {
+                state.scratch.next_element();
+            }
+            length += 1;
+        }
+        if node.each.is_some() {
+            state.scratch.leave_list();
+        }
+        for (_, missing) in node.indexed.iter().filter(|(index, _)| *index >= length) {
+            state.lose(missing, Captured::Missing(missing));
+            if node.list == Some(Kind::Array) && missing.is_on_list() {
+                state.fail_list(Failure::Missing(&missing.path));
             }
         }
         Ok(())
     }
 }
 
-impl Visit<'_, '_> {
-    fn visit_integer(self, magnitude: u64, sign: Sign) {
-        if matches!(self.node.kind, Kind::Value) {
-            self.state.integer(self.node, magnitude, sign);
-        } else {
-            self.state.wrong(self.node, Found::Integer);
+impl<'a> Visit<'_, '_, 'a> {
+    fn visit_scalar(self, captured: Captured<'a>, found: Found) {
+        self.state.capture(self.node, captured);
+        if self.node.only != Some(Kind::Value) {
+            self.state.mismatch(self.node, found);
         }
     }
-}
-
-fn visit_indexed<'de, 'a, A: SeqAccess<'de>>(
-    indexed: &'a [(usize, Node)],
-    state: &mut State<'a>,
-    mut elements: A,
-) -> Result<(), A::Error> {
-    let mut length = 0;
-    loop {
-        let wanted = indexed.iter().find(|(index, _)| *index == length);
-        let element = match wanted {
-            Some((_, node)) => elements.next_element_seed(Visit { node, state: &mut *state })?,
-            None => elements.next_element::<IgnoredAny>()?.map(|_| ()),
-        };
-        if element.is_none() {
-            break;
-        }
-        length += 1;
-    }
-    for (_, node) in indexed.iter().filter(|(index, _)| *index >= length) {
-        state.fail(node.targets, Failure::Missing(node));
-    }
-    Ok(())
 }

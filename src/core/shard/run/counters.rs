@@ -31,6 +31,8 @@ pub struct Counters {
     pub records: Vec<u64>,
     /// Those of them with an unusable timestamp (S30), by input.
     pub unusable_times: Vec<u64>,
+    /// Those of them that belong to none of their topic's entries, by input.
+    pub skipped: Vec<u64>,
     /// By outcome, in the order of [`OUTCOMES`].
     pub outcomes: [u64; OUTCOMES.len()],
     /// By reason, in the order of [`REASONS`].
@@ -59,6 +61,7 @@ impl Counters {
         Self {
             records: vec![0; inputs],
             unusable_times: vec![0; inputs],
+            skipped: vec![0; inputs],
             outcomes: [0; OUTCOMES.len()],
             dead_letters: [0; REASONS.len()],
             refused: vec![[0; REASONS.len()]; inputs],
@@ -87,6 +90,7 @@ impl Counters {
         };
         add(&mut self.records, &other.records);
         add(&mut self.unusable_times, &other.unusable_times);
+        add(&mut self.skipped, &other.skipped);
         add(&mut self.outcomes, &other.outcomes);
         add(&mut self.dead_letters, &other.dead_letters);
         self.refused.iter_mut().zip(&other.refused).for_each(|(to, from)| add(to, from));

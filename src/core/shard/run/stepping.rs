@@ -14,7 +14,7 @@ use crate::shard::{
 use crate::{
     codec::{
         Reason,
-        input::Scratch,
+        input::{Decoded, Input, Scratch},
         output::{Source, Time},
     },
     matching::{Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step},
@@ -45,12 +45,14 @@ impl<S: Store> Running<S> {
         self.moved = true;
         let time = self.time_of(record);
         self.ledger.running.records[record.input] += 1;
-        match plan.inputs[record.input].decode(record.key, record.value, scratch) {
+        let Record { key, value, headers, .. } = *record;
+        match plan.inputs[record.input].decode(Input { key, value, headers }, scratch) {
+            Ok(Decoded::Skipped) => self.ledger.running.skipped[input] += 1,
             Err(reason) => self.dead_letter(record, time, &reason),
             Ok(_) if slot == NO_SLOT => {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
-            Ok(event) => {
+            Ok(Decoded::Event { event, .. }) => {
                 if let Some(reason) = self.misplaced(record)? {
                     self.dead_letter(record, time, &reason);
                     return Ok(());

@@ -10,6 +10,7 @@ pub static GROUP: Group = Group {
             transaction hides the rest, it is the time since that transaction began.",
     metrics: &[
         &RECORDS,
+        &SKIPPED,
         &NEXT_OFFSET,
         &LAG_RECORDS,
         &LAG_SECONDS,
@@ -25,6 +26,13 @@ pub static GROUP: Group = Group {
 pub static RECORDS: Metric =
     Metric::counter("rollcall_records_total", "records", "Input records processed")
         .by(&[SHARD, TOPIC]);
+
+pub static SKIPPED: Metric = Metric::counter(
+    "rollcall_skipped_records_total",
+    "records",
+    "Input records that belong to no entry of their topic, since no `where` holds for them",
+)
+.by(&[TOPIC]);
 
 pub static NEXT_OFFSET: Metric =
     Metric::gauge("rollcall_next_offset", "offset", "First input offset not yet processed")

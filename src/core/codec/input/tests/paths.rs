@@ -4,8 +4,8 @@ use super::*;
 
 fn expected(key: Option<&str>, items: &str, quantity: Option<&str>) -> Result<Decoder, InputError> {
     let paths =
-        ExpectedPaths { key: key.map(path), items: path(items), quantity: quantity.map(path) };
-    Decoder::expected(&paths, Counting::Quantity, Limits::default())
+        ExpectedPaths { key: key.map(path), items: at(items), quantity: quantity.map(path) };
+    decoder(paths, Counting::Quantity)
 }
 
 fn refused(key: Option<&str>, items: &str, quantity: Option<&str>) -> String {
@@ -20,8 +20,8 @@ fn a_key_is_in_one_place() {
 
 #[test]
 fn an_observed_item_is_in_one_place() {
-    let paths = ObservedPaths { key: None, item: path("$[*]"), quantity: None };
-    let refusal = Decoder::observed(&paths, Counting::Distinct, Limits::default());
+    let paths = ObservedPaths { key: None, item: item_at("$[*]"), quantity: None };
+    let refusal = decoder(paths, Counting::Distinct);
     let role = Role::Item;
     assert_eq!(refusal.err(), Some(InputError::NotSingular { role, path: "$[*]".into() }));
 }
@@ -48,8 +48,8 @@ fn of_several_failures_the_first_is_named() {
 
 #[test]
 fn a_quantity_that_nobody_counts_is_refused() {
-    let paths = ExpectedPaths { key: None, items: path("$[*].id"), quantity: Some(path("$[*].n")) };
-    let refusal = Decoder::expected(&paths, Counting::Distinct, Limits::default());
+    let paths = ExpectedPaths { key: None, items: at("$[*].id"), quantity: Some(path("$[*].n")) };
+    let refusal = decoder(paths, Counting::Distinct);
     assert_eq!(refusal.err(), Some(InputError::QuantityNotCounted));
 }
 

@@ -89,13 +89,12 @@ proptest! {
         let whole: Value = serde_json::from_str(&document).expect("a generated document");
         let paths = ExpectedPaths {
             key: Some(path("$.id")),
-            items: path("$.items[*].id"),
+            items: at("$.items[*].id"),
             quantity: Some(path("$.items[*].n")),
         };
-        let input = Decoder::expected(&paths, Counting::Quantity, Limits::default());
-        let input = input.expect("a fit");
+        let input = decoder(paths, Counting::Quantity).expect("a fit");
         let key = whole.get("id").and_then(text);
-        let items = texts(&whole, &paths.items);
+        let items = texts(&whole, &path("$.items[*].id"));
         let numbers = select(&whole, path("$.items[*].n").segments());
         let numbers: Option<Vec<u64>> = numbers.and_then(|numbers| {
             numbers.into_iter().map(|n| n.as_u64().filter(|n| *n > 0)).collect()
@@ -110,14 +109,63 @@ proptest! {
         }
     }
 
+    /// What one pass finds for several entries is what each of them finds on its own.
+    #[test]
+    fn entries_of_a_topic_do_not_disturb_each_other(document in any_document()) {
+        let whole: Value = serde_json::from_str(&document).expect("a generated document");
+        let has = |at: &str, wanted: &str| Condition {
+            of: Subject::Path(path(at)),
+            test: Test::In(vec![wanted.to_owned()]),
+        };
+        let listed = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
+        let arrived = |at| ObservedPaths { key: None, item: item_at(at), quantity: None };
+        let entries = [
+            Entry { conditions: vec![has("$.id", "1")], ..listed.clone().into() },
+            Entry { conditions: vec![has("$.items[0].n", "-3")], ..arrived("$.items[1]").into() },
+            Entry { conditions: vec![has("$.items.x", "o-1")], ..arrived("$.items.id").into() },
+            Entry { conditions: Vec::new(), ..arrived("$.x").into() },
+        ];
+        let together = Decoder::new(&entries, Counting::Distinct, Limits::default());
+        let together = together.expect("paths that fit");
+        let at_path = |at: &str| {
+            let found = select(&whole, path(at).segments())?;
+            found.first().copied().and_then(text)
+        };
+        let chosen = if at_path("$.id").as_deref() == Some("1") {
+            0
+        } else if at_path("$.items[0].n").as_deref() == Some("-3") {
+            1
+        } else if at_path("$.items.x").as_deref() == Some("o-1") {
+            2
+        } else {
+            3
+        };
+        let mut scratch = Scratch::default();
+        let record =
+            super::Input { key: Some(b"o-1"), value: Some(document.as_bytes()), headers: None };
+        let found = together.decode(record, &mut scratch);
+        let paths = entries[chosen].paths.clone();
+        let alone = Entry { conditions: Vec::new(), paths };
+        let alone = decoder(alone, Counting::Distinct).expect("paths that fit");
+        let mut scratch = Scratch::default();
+        let alone = alone.decode(record, &mut scratch);
+        match (found, alone) {
+            (Ok(Decoded::Event { entry, event }), Ok(Decoded::Event { event: same, .. })) => {
+                prop_assert_eq!((entry, event), (chosen, same));
+            }
+            (Err(found), Err(alone)) => prop_assert_eq!(found, alone),
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
     #[test]
     fn any_bytes_are_an_event_or_a_reason(
         key in vec(any::<u8>(), 0..4),
         value in vec(any::<u8>(), 0..40),
     ) {
         let mut scratch = Scratch::default();
-        let _ = orders().decode(Some(&key), Some(&value), &mut scratch);
-        let _ = manufactured().decode(Some(&key), Some(&value), &mut scratch);
+        let _ = decode(orders(), Some(&key), Some(&value), &mut scratch);
+        let _ = decode(manufactured(), Some(&key), Some(&value), &mut scratch);
     }
 
     #[test]
@@ -133,9 +181,8 @@ proptest! {
             let well_formed = serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
                 && std::str::from_utf8(bytes).is_ok();
             let mut scratch = Scratch::default();
-            let found = listing("$.items[*].id")
-                .decode(Some(b"o-1"), Some(bytes), &mut scratch)
-                .map(|_| ());
+            let listing = listing("$.items[*].id");
+            let found = decode(&listing, Some(b"o-1"), Some(bytes), &mut scratch).map(|_| ());
             let refused = matches!(
                 found,
                 Err(Reason::MalformedJson { .. }

@@ -1,0 +1,212 @@
+//! `rollcall validate --explain`: says which entry of the object a record belongs to, and what it
+//! means there.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use crate::commands::failed;
+use rollcall_core::codec::input::{Decoded, Decoder, Entry, Input, Limits, Scratch};
+use rollcall_core::matching::Event;
+use rollcall_core::record::Header;
+use rollcall_object::Settings;
+
+/// Most items of an expectation that are printed.
+const ITEMS_MAX: usize = 20;
+
+/// The record to explain.
+#[derive(Debug, clap::Args)]
+pub struct Record {
+    /// Say what a record of this input topic means; its value is read from standard input
+    #[arg(long, value_name = "TOPIC")]
+    pub explain: Option<String>,
+    /// The record's key
+    #[arg(long, requires = "explain")]
+    key: Option<String>,
+    /// One of the record's headers
+    #[arg(long, requires = "explain", value_name = "NAME=VALUE")]
+    header: Vec<String>,
+    /// The record is a tombstone: it has no value
+    #[arg(long, requires = "explain")]
+    tombstone: bool,
+}
+
+/// Prints what the record means. Fails if it would become a dead letter.
+pub fn run(settings: &Settings, args: &Record) -> ExitCode {
+    let mut value = Vec::new();
+    if !args.tombstone
+        && let Err(error) = std::io::stdin().read_to_end(&mut value)
+    {
+        return failed(&format!("cannot read the record's value from standard input: {error}"));
+    }
+    match explain(settings, args, (!args.tombstone).then_some(&value)) {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => failed(&problem),
+    }
+}
+
+fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Result<String, String> {
+    let topic = args.explain.as_deref().unwrap_or_default();
+    let entries = settings.entries(topic);
+    if entries.is_empty() {
+        let inputs = settings.inputs().join(", ");
+        return Err(format!("{topic} is no input of {}; its inputs are {inputs}", settings.name));
+    }
+    let headers = args.header.iter().map(|header| match header.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.as_bytes().to_vec())),
+        None => (header.clone(), None),
+    });
+    let headers: Vec<Header> = headers.collect();
+    let limits = Limits {
+        key_bytes_max: settings.limits.key_bytes_max,
+        items_max: settings.limits.items_per_expectation_max,
+    };
+    let compiled: Vec<Entry> = entries.iter().map(|(_, entry)| (*entry).clone()).collect();
+    let decoder = Decoder::new(&compiled, settings.counting, limits);
+    let decoder = decoder.expect("validation has compiled the same entries");
+    let record = Input {
+        key: args.key.as_ref().map(String::as_bytes),
+        value: value.map(Vec::as_slice),
+        headers: Some(&headers),
+    };
+    let refused = |reason: rollcall_core::codec::Reason| {
+        format!("it would become a dead letter: {}: {reason}", reason.name())
+    };
+    match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
+        Decoded::Event { entry, event } => {
+            let key = args.key.as_deref().unwrap_or_default();
+            Ok(format!("{} takes it: {}", entries[entry].0, meaning(key, event)))
+        }
+        Decoded::Skipped => {
+            let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
+            let unmet = decoder.unmet(record).map_err(refused)?;
+            for ((place, entry), unmet) in entries.iter().zip(unmet) {
+                for index in unmet {
+                    let condition = &entry.conditions[index];
+                    text += &format!("\n  {place}.where[{index}] does not hold: {condition}");
+                }
+            }
+            Ok(text)
+        }
+    }
+}
+
+fn meaning(key: &str, event: Event<'_>) -> String {
+    match event {
+        Event::Expectation(items) => {
+            let mut names: Vec<String> = items
+                .iter()
+                .take(ITEMS_MAX)
+                .map(|item| match item.need {
+                    1 => item.text.to_owned(),
+                    need => format!("{} ({need} times)", item.text),
+                })
+                .collect();
+            let total = items.iter().count();
+            if total > names.len() {
+                names.push(format!("and {} more", total - names.len()));
+            }
+            match total {
+                0 => format!("the key {key} needs nothing"),
+                1 => format!("the key {key} needs 1 item: {}", names[0]),
+                _ => format!("the key {key} needs {total} items: {}", names.join(", ")),
+            }
+        }
+        Event::Cancellation => format!("the key {key} is cancelled"),
+        Event::Observation { item, quantity: 1 } => {
+            format!("the item {item} of the key {key} has arrived")
+        }
+        Event::Observation { item, quantity } => {
+            format!("{quantity} of the item {item} of the key {key} have arrived")
+        }
+        Event::Tick => unreachable!("a decoder makes no ticks"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBJECT: &str = "
+apiVersion: rollcall.dev/v1alpha1
+kind: Reconciliation
+metadata: { name: order-validation }
+spec:
+  kafka: { bootstrapServers: kafka:9092 }
+  expected:
+    topic: orders
+    where: [{path: $.state, in: [CREATED]}]
+    items: {fixed: [fraud, stock, details]}
+  observed:
+  - topic: order-validations
+    where: [{header: event-type, notIn: [heartbeat]}]
+    key: $.orderId
+    item: $.check
+  completed: { topic: validated-orders }
+";
+
+    fn said(topic: &str, key: &str, headers: &[&str], value: Option<&str>) -> String {
+        let settings = rollcall_object::parse(OBJECT).expect("a valid object");
+        let args = Record {
+            explain: Some(topic.to_owned()),
+            key: Some(key.to_owned()).filter(|key| !key.is_empty()),
+            header: headers.iter().map(|header| (*header).to_owned()).collect(),
+            tombstone: value.is_none(),
+        };
+        let value = value.map(|value| value.as_bytes().to_vec());
+        explain(&settings, &args, value.as_ref()).unwrap_or_else(|problem| problem)
+    }
+
+    #[test]
+    fn it_says_which_entry_takes_a_record_and_what_it_means_there() {
+        let check = r#"{"orderId":"o1","check":"fraud"}"#;
+        for (topic, headers, value, says) in [
+            (
+                "orders",
+                &[][..],
+                Some(r#"{"state":"CREATED"}"#),
+                "spec.expected takes it: the key o1 needs 3 items: fraud, stock, details",
+            ),
+            ("orders", &[], None, "spec.expected takes it: the key o1 is cancelled"),
+            (
+                "orders",
+                &[],
+                Some(r#"{"state":"PAID"}"#),
+                "no entry of orders takes it, so it is skipped and counted\n  \
+                 spec.expected.where[0] does not hold: $.state in CREATED",
+            ),
+            (
+                "order-validations",
+                &["event-type=check"],
+                Some(check),
+                "spec.observed[0] takes it: the item fraud of the key o1 has arrived",
+            ),
+            (
+                "order-validations",
+                &["event-type=heartbeat"],
+                Some(check),
+                "no entry of order-validations takes it, so it is skipped and counted\n  \
+                 spec.observed[0].where[0] does not hold: the header event-type not in heartbeat",
+            ),
+            (
+                "order-validations",
+                &[],
+                Some("{}"),
+                "it would become a dead letter: missing-field: there is nothing at $.orderId",
+            ),
+            (
+                "order",
+                &[],
+                None,
+                "order is no input of order-validation; its inputs are orders, \
+                                  order-validations",
+            ),
+        ] {
+            assert_eq!(said(topic, "o1", headers, value), says);
+        }
+        let refused = said("orders", "", &[], Some(r#"{"state":"CREATED"}"#));
+        assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+}

@@ -1,0 +1,80 @@
+//! What a walk has found at a place, and why that cannot be used.
+
+use std::sync::Arc;
+
+use super::collect::TextRange;
+use super::decimal::Sign;
+use super::plan::{Kind, Node};
+use crate::codec::path;
+use crate::codec::reason::{Found, Reason};
+
+/// What is at a place that was looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Captured<'a> {
+    Text(TextRange),
+    Integer(u64, Sign),
+    Boolean(bool),
+    /// Anything else.
+    Other(Found),
+    /// The path leads nowhere from this place on.
+    Missing(&'a Node),
+    /// On the way, this place needs something else than was found there.
+    Astray(&'a Node, Found, Kind),
+}
+
+/// Why a record cannot be used; small enough to be kept for every element of every record.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Failure<'a> {
+    Missing(&'a Arc<str>),
+    Wrong(&'a Arc<str>, Found, Kind),
+    KeyMismatch(&'a Arc<str>),
+    ItemTooLong(&'a Arc<str>, usize),
+    BadQuantity(&'a Arc<str>),
+    TooManyItems,
+}
+
+impl<'a> Captured<'a> {
+    /// Returns why this, at `path`, is neither an integer nor a string, if so.
+    pub fn failure(self, path: &'a Arc<str>) -> Option<Failure<'a>> {
+        match self {
+            Self::Text(_) | Self::Integer(..) => None,
+            Self::Boolean(_) => Some(Failure::Wrong(path, Found::Boolean, Kind::Value)),
+            Self::Other(found) => Some(Failure::Wrong(path, found, Kind::Value)),
+            Self::Missing(node) => Some(Failure::Missing(&node.path)),
+            Self::Astray(node, found, kind) => Some(Failure::Wrong(&node.path, found, kind)),
+        }
+    }
+
+    /// Returns the quantity that this, at `path`, is.
+    pub fn quantity(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
+        match self {
+            Self::Integer(magnitude, Sign::Plus) => {
+                let quantity = u32::try_from(magnitude).ok().filter(|quantity| *quantity > 0);
+                quantity.ok_or(Failure::BadQuantity(path))
+            }
+            Self::Missing(node) => Err(Failure::Missing(&node.path)),
+            Self::Astray(node, found, kind) => Err(Failure::Wrong(&node.path, found, kind)),
+            _ => Err(Failure::BadQuantity(path)),
+        }
+    }
+}
+
+impl Failure<'_> {
+    /// Returns the reason, with the elements at `indices` where the path has `[*]`.
+    pub fn reason(self, indices: &[usize], items_max: usize) -> Reason {
+        let at = |path: &Arc<str>| match indices {
+            [] => Arc::clone(path),
+            _ => path::with_indices(path, indices).into(),
+        };
+        match self {
+            Self::Missing(path) => Reason::MissingField { path: at(path) },
+            Self::Wrong(path, found, kind) => {
+                Reason::WrongType { path: at(path), found, needed: kind.needed() }
+            }
+            Self::KeyMismatch(path) => Reason::KeyMismatch { path: at(path) },
+            Self::ItemTooLong(path, bytes) => Reason::ItemTooLong { path: at(path), bytes },
+            Self::BadQuantity(path) => Reason::BadQuantity { path: at(path) },
+            Self::TooManyItems => Reason::TooManyItems { items_max },
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The entries of an input topic as they are configured: which records each of them takes, and
+//! where their fields are.
+
+use std::fmt;
+
+use crate::codec::Path;
+
+/// One entry of an input topic. A record belongs to the first entry whose conditions all hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub conditions: Vec<Condition>,
+    pub paths: Paths,
+}
+
+/// Where the fields of an entry's records are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Paths {
+    Expected(ExpectedPaths),
+    Observed(ObservedPaths),
+}
+
+impl From<ExpectedPaths> for Entry {
+    /// Takes every record of its topic.
+    fn from(paths: ExpectedPaths) -> Self {
+        Self { conditions: Vec::new(), paths: Paths::Expected(paths) }
+    }
+}
+
+impl From<ObservedPaths> for Entry {
+    /// Takes every record of its topic.
+    fn from(paths: ObservedPaths) -> Self {
+        Self { conditions: Vec::new(), paths: Paths::Observed(paths) }
+    }
+}
+
+/// Where the fields of an expectation are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedPaths {
+    /// Checked against the record's key when given; must be a singular path.
+    pub key: Option<Path>,
+    pub items: Items,
+    /// How often an item is needed; must be in the same array element as the item.
+    pub quantity: Option<Path>,
+}
+
+/// The items that a key needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Items {
+    /// Selects every item.
+    At(Path),
+    /// The same for every key.
+    Fixed(Vec<String>),
+}
+
+/// Where the fields of an observation are; every path is singular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPaths {
+    /// Checked against the record's key when given.
+    pub key: Option<Path>,
+    pub item: Item,
+    /// How many of it have arrived.
+    pub quantity: Option<Path>,
+}
+
+/// The item that has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    At(Path),
+    /// The same for every record.
+    Fixed(String),
+}
+
+/// What a record must be like to belong to an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub of: Subject,
+    pub test: Test,
+}
+
+/// What a condition looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A singular path. Integers and booleans count as their text; other values have none.
+    Path(Path),
+    /// The last header with this name, if its value is UTF-8 text.
+    Header(String),
+}
+
+/// What a condition asks of its subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    /// It has one of these texts.
+    In(Vec<String>),
+    /// It has none of these texts, or is not there.
+    NotIn(Vec<String>),
+    /// Whether it is there; null is not.
+    Exists(bool),
+}
+
+impl fmt::Display for Condition {
+    /// As in `$.state in CREATED, PAID`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.of {
+            Subject::Path(path) => path.fmt(f)?,
+            Subject::Header(name) => write!(f, "the header {name}")?,
+        }
+        match &self.test {
+            Test::In(texts) => write!(f, " in {}", texts.join(", ")),
+            Test::NotIn(texts) => write!(f, " not in {}", texts.join(", ")),
+            Test::Exists(true) => f.write_str(" exists"),
+            Test::Exists(false) => f.write_str(" does not exist"),
+        }
+    }
+}
+
+/// What a condition finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    Nothing,
+    Text(&'a str),
+    /// Something that is no text.
+    Other,
+}
+
+impl Test {
+    pub(super) fn holds(&self, found: Found<'_>) -> bool {
+        let is_one_of = |texts: &[String]| match found {
+            Found::Text(text) => texts.iter().any(|known| known == text),
+            Found::Nothing | Found::Other => false,
+        };
+        match self {
+            Self::In(texts) => is_one_of(texts),
+            Self::NotIn(texts) => !is_one_of(texts),
+            Self::Exists(wanted) => (found != Found::Nothing) == *wanted,
+        }
+    }
+}

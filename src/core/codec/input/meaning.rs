@@ -1,0 +1,288 @@
+//! What the records of an entry mean, once a walk has found what the entry's paths select.
+
+use super::capture::{Captured, Failure};
+use super::collect::{Scratch, TextRange};
+use super::decimal::{DIGITS_MAX, decimal};
+use super::entry::{
+    self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, Paths, Test,
+};
+use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
+use super::walk::Walked;
+use super::{Decoder, InputError, Role};
+use crate::codec::path::Path;
+use crate::codec::reason::{self, Reason};
+use crate::matching::{self, Counting, Event, ITEM_BYTES_MAX};
+use crate::record::Headers;
+
+/// A compiled entry.
+#[derive(Debug, Clone)]
+pub(super) struct Meaning {
+    conditions: Vec<(Subject, Test)>,
+    key: Option<Slot>,
+    says: Says,
+}
+
+/// What a compiled condition looks at.
+#[derive(Debug, Clone)]
+enum Subject {
+    Header(String),
+    Value(Slot),
+}
+
+/// What a record of the entry says.
+#[derive(Debug, Clone)]
+enum Says {
+    /// The key needs the items of the walk's list.
+    Listed,
+    /// The key needs these items.
+    Needed(matching::Items),
+    /// This item has arrived.
+    Arrived { item: Arrived, quantity: Option<Slot> },
+}
+
+#[derive(Debug, Clone)]
+enum Arrived {
+    At(Slot),
+    Fixed(String),
+}
+
+impl Meaning {
+    pub fn compile(
+        entry: &Entry,
+        counting: Counting,
+        planner: &mut Planner,
+    ) -> Result<Self, InputError> {
+        let mut conditions = Vec::new();
+        for Condition { of, test } in &entry.conditions {
+            let subject = match of {
+                entry::Subject::Header(name) => Subject::Header(name.clone()),
+                entry::Subject::Path(path) => {
+                    require_singular(Role::Condition, path)?;
+                    Subject::Value(planner.value(Role::Condition, path))
+                }
+            };
+            conditions.push((subject, test.clone()));
+        }
+        let (key, says) = match &entry.paths {
+            Paths::Expected(paths) => (&paths.key, expected(paths, counting, planner)?),
+            Paths::Observed(paths) => (&paths.key, observed(paths, counting, planner)?),
+        };
+        let key = key.as_ref().map(|key| planner.value(Role::Key, key));
+        Ok(Self { conditions, key, says })
+    }
+
+    pub fn is_expectation(&self) -> bool {
+        matches!(self.says, Says::Listed | Says::Needed(_))
+    }
+
+    /// Returns whether the headers alone decide whether a record belongs to the entry.
+    pub fn is_decided_by_headers(&self) -> bool {
+        !self.conditions.iter().any(|(subject, _)| matches!(subject, Subject::Value(_)))
+    }
+
+    /// Returns whether the event depends on the value.
+    pub fn reads_value(&self) -> bool {
+        let is_constant = match &self.says {
+            Says::Listed => false,
+            Says::Needed(_) => true,
+            Says::Arrived { item, quantity } => {
+                matches!(item, Arrived::Fixed(_)) && quantity.is_none()
+            }
+        };
+        self.key.is_some() || !is_constant
+    }
+
+    pub fn headers_hold(&self, headers: Option<&dyn Headers>) -> bool {
+        self.conditions.iter().all(|(subject, test)| match subject {
+            Subject::Header(name) => header_holds(name, test, headers),
+            Subject::Value(_) => true,
+        })
+    }
+
+    pub fn paths_hold(&self, walked: &Walked<'_>, scratch: &Scratch) -> bool {
+        self.conditions.iter().all(|(subject, test)| match subject {
+            Subject::Header(_) => true,
+            Subject::Value(slot) => value_holds(*slot, test, walked, scratch),
+        })
+    }
+
+    /// Returns the indices of the conditions that do not hold.
+    pub fn unmet(
+        &self,
+        headers: Option<&dyn Headers>,
+        walked: &Walked<'_>,
+        scratch: &Scratch,
+    ) -> Vec<usize> {
+        let holds = |(subject, test): &(Subject, Test)| match subject {
+            Subject::Header(name) => header_holds(name, test, headers),
+            Subject::Value(slot) => value_holds(*slot, test, walked, scratch),
+        };
+        let conditions = self.conditions.iter().enumerate();
+        conditions.filter(|(_, condition)| !holds(condition)).map(|(index, _)| index).collect()
+    }
+
+    /// Returns the event of a record with this key and the value that was walked.
+    pub fn event<'s>(
+        &'s self,
+        key: &str,
+        walked: &Walked<'_>,
+        decoder: &Decoder,
+        scratch: &'s mut Scratch,
+    ) -> Result<Event<'s>, Reason> {
+        let items_max = decoder.limits.items_max;
+        let explain = |failure: Failure<'_>| failure.reason(&[], items_max);
+        self.check_key(key, walked, scratch).map_err(explain)?;
+        match &self.says {
+            Says::Listed => {
+                if let Err(failure) = walked.list() {
+                    return Err(failure.reason(&scratch.failed_at, items_max));
+                }
+                let list = decoder.plan.list.as_ref().expect("the entry has added a list");
+                let items = scratch.expectation(decoder.counting);
+                let overflow = || Reason::BadQuantity { path: list.path.clone() };
+                items.map(Event::Expectation).ok_or_else(overflow)
+            }
+            Says::Needed(items) => Ok(Event::Expectation(items)),
+            Says::Arrived { item, quantity } => {
+                let item = match item {
+                    Arrived::Fixed(item) => Ok(item.as_str()),
+                    Arrived::At(slot) => Err(walked.item(*slot, scratch).map_err(explain)?),
+                };
+                let quantity = walked.quantity(*quantity).map_err(explain)?;
+                let item = item.unwrap_or_else(|range| scratch.text_at(range));
+                Ok(Event::Observation { item, quantity })
+            }
+        }
+    }
+
+    fn check_key<'a>(
+        &self,
+        key: &str,
+        walked: &Walked<'a>,
+        scratch: &mut Scratch,
+    ) -> Result<(), Failure<'a>> {
+        let Some(slot) = self.key else { return Ok(()) };
+        let found: TextRange = walked.text(slot, scratch)?;
+        if scratch.text_at(found) != key {
+            return Err(Failure::KeyMismatch(walked.path(slot)));
+        }
+        Ok(())
+    }
+}
+
+fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
+    match walked.at(slot) {
+        Captured::Text(range) => test.holds(Found::Text(scratch.text_at(range))),
+        Captured::Integer(magnitude, sign) => {
+            test.holds(Found::Text(decimal(magnitude, sign, &mut [0; DIGITS_MAX])))
+        }
+        Captured::Boolean(value) => test.holds(Found::Text(if value { "true" } else { "false" })),
+        Captured::Missing(_) | Captured::Astray(..) | Captured::Other(reason::Found::Null) => {
+            test.holds(Found::Nothing)
+        }
+        Captured::Other(_) => test.holds(Found::Other),
+    }
+}
+
+fn header_holds(name: &str, test: &Test, headers: Option<&dyn Headers>) -> bool {
+    let mut holds = test.holds(Found::Nothing);
+    if let Some(headers) = headers {
+        headers.each(&mut |other, value| {
+            if other == name {
+                holds = test.holds(match value.map(std::str::from_utf8) {
+                    None => Found::Nothing,
+                    Some(Ok(text)) => Found::Text(text),
+                    Some(Err(_)) => Found::Other,
+                });
+            }
+        });
+    }
+    holds
+}
+
+fn expected(
+    paths: &ExpectedPaths,
+    counting: Counting,
+    planner: &mut Planner,
+) -> Result<Says, InputError> {
+    let ExpectedPaths { key, items, quantity } = paths;
+    match items {
+        Items::At(items) => {
+            if let Some(quantity) = quantity {
+                require_beside(items, quantity)?;
+            }
+            agree(Some(items), quantity.as_ref(), key.as_ref(), counting)?;
+            planner.list(items, quantity.as_ref());
+            Ok(Says::Listed)
+        }
+        Items::Fixed(_) if quantity.is_some() => Err(InputError::QuantityOfFixed),
+        Items::Fixed(items) => {
+            agree(None, None, key.as_ref(), counting)?;
+            needed(items, counting).map(Says::Needed)
+        }
+    }
+}
+
+fn needed(items: &[String], counting: Counting) -> Result<matching::Items, InputError> {
+    let mut needed = matching::Items::default();
+    for item in items {
+        let item = fixed(item)?;
+        let listed = items.iter().filter(|other| *other == item).count();
+        let need = match counting {
+            Counting::Distinct => 1,
+            Counting::Quantity => u32::try_from(listed).expect("an object has few items"),
+        };
+        needed.set(item, need, 0);
+    }
+    Ok(needed)
+}
+
+fn observed(
+    paths: &ObservedPaths,
+    counting: Counting,
+    planner: &mut Planner,
+) -> Result<Says, InputError> {
+    let ObservedPaths { key, item, quantity } = paths;
+    let item = match item {
+        Item::At(path) => {
+            require_singular(Role::Item, path)?;
+            agree(Some(path), quantity.as_ref(), key.as_ref(), counting)?;
+            Arrived::At(planner.value(Role::Item, path))
+        }
+        Item::Fixed(item) => {
+            agree(None, quantity.as_ref(), key.as_ref(), counting)?;
+            Arrived::Fixed(fixed(item)?.clone())
+        }
+    };
+    if let Some(quantity) = quantity {
+        require_singular(Role::Quantity, quantity)?;
+    }
+    let quantity = quantity.as_ref().map(|path| planner.value(Role::Quantity, path));
+    Ok(Says::Arrived { item, quantity })
+}
+
+fn fixed(item: &String) -> Result<&String, InputError> {
+    if item.len() > ITEM_BYTES_MAX {
+        return Err(InputError::FixedItemTooLong { item: item.clone() });
+    }
+    Ok(item)
+}
+
+/// Checks that one document can have a place for each path of an entry.
+fn agree(
+    items: Option<&Path>,
+    quantity: Option<&Path>,
+    key: Option<&Path>,
+    counting: Counting,
+) -> Result<(), InputError> {
+    if quantity.is_some() && counting == Counting::Distinct {
+        return Err(InputError::QuantityNotCounted);
+    }
+    if let Some(key) = key {
+        require_singular(Role::Key, key)?;
+    }
+    let roles = [(Role::Item, items), (Role::Quantity, quantity), (Role::Key, key)];
+    let paths: Vec<_> =
+        roles.into_iter().filter_map(|(role, path)| path.map(|path| (role, path))).collect();
+    require_agreement(&paths)
+}
