@@ -114,6 +114,8 @@ fn name(role: Role) -> &'static str {
         Role::Completed => "completed",
         Role::Overdue => "overdue",
         Role::DeadLetter => "dead letters",
+        Role::Failed => "failed",
+        Role::Cancelled => "cancelled",
         Role::Changelog => "changelog",
     }
 }

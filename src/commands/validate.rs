@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::failed;
+use rollcall_core::record::Sink;
 use rollcall_object::{Settings, duration};
 
 /// Check a Reconciliation object and show what would run
@@ -52,6 +53,8 @@ fn summary(settings: &Settings) -> String {
         ("observed", settings.inputs()[1..].join(", ")),
         ("completed", settings.completed.topic.clone()),
         ("overdue", settings.overdue_topic.clone()),
+        ("failed", settings.output(Sink::Failed).unwrap_or("no key fails").to_owned()),
+        ("cancelled", settings.output(Sink::Cancelled).unwrap_or("not reported").to_owned()),
         ("dead letters", settings.dead_letter_topic.clone()),
         ("changelog", settings.changelog_topic()),
         ("overdue after", optional(deadlines.overdue_after)),
@@ -87,6 +90,8 @@ mod tests {
   observed       manufactured
   completed      shipping
   overdue        shipping-overdue
+  failed         no key fails
+  cancelled      not reported
   dead letters   shipping-dead-letter
   changelog      shipping-changelog
   overdue after  3d

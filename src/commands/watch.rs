@@ -8,7 +8,7 @@ use rollcall_order_demo::connection::Cluster;
 use rollcall_order_demo::stop::Stop;
 use rollcall_order_demo::watch::{From, watch};
 
-/// Print completions, overdue records and dead letters as they are committed
+/// Print completions and all other outputs as they are committed
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The Reconciliation object

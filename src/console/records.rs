@@ -17,6 +17,7 @@ use rdkafka::{
 };
 use serde::Serialize;
 
+use rollcall_core::record::Sink;
 use rollcall_core::text::escape;
 use rollcall_kafka::Connection;
 use rollcall_object::Settings;
@@ -126,12 +127,15 @@ impl TopicReader {
             let role = if index == 0 { "expected" } else { "observed" };
             topics.push(Topic { name: input.to_owned(), role });
         }
-        for (name, role) in [
-            (&settings.completed.topic, "completed"),
-            (&settings.overdue_topic, "overdue"),
-            (&settings.dead_letter_topic, "deadLetter"),
+        for (sink, role) in [
+            (Sink::Completed, "completed"),
+            (Sink::Overdue, "overdue"),
+            (Sink::DeadLetter, "deadLetter"),
+            (Sink::Failed, "failed"),
+            (Sink::Cancelled, "cancelled"),
         ] {
-            topics.push(Topic { name: name.clone(), role });
+            let name = settings.output(sink).map(str::to_owned);
+            topics.extend(name.map(|name| Topic { name, role }));
         }
         Self { connection, topics, readers: Turns::new(READERS_MAX, WAITING_MAX) }
     }

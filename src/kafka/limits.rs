@@ -111,6 +111,8 @@ fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicPro
         Role::Changelog => (NO_ROW, key + least_row),
         Role::Completed => ("a completion", 2 * key),
         Role::Overdue => ("an overdue record", 2 * key + OVERDUE_BYTES),
+        Role::Failed => ("a failed record", 2 * key + OVERDUE_BYTES),
+        Role::Cancelled => ("a cancelled record", 2 * key + OVERDUE_BYTES),
         Role::DeadLetter => ("a dead letter with its reason", key + DEAD_LETTER_BYTES),
         Role::Expected | Role::Observed => return Vec::new(),
     };

@@ -44,9 +44,7 @@ pub struct LaneProducer {
 struct TransactionClient {
     native: TokenClient<NativeProducer>,
     changelog: TopicHandle,
-    completed: TopicHandle,
-    overdue: TopicHandle,
-    dead_letter: TopicHandle,
+    outputs: Vec<(Sink, TopicHandle)>,
 }
 
 impl LaneProducer {
@@ -87,11 +85,17 @@ impl LaneProducer {
         let mut native = fence::create(&self.connection, &self.transactional_id, room)?;
         let changelog = native.topic(&self.connection.changelog());
         native.watch(changelog);
-        let completed = native.topic(&topics.completed);
-        let overdue = native.topic(&topics.overdue);
-        let dead_letter = native.topic(&topics.dead_letter);
+        let outputs = topics.outputs().map(|(sink, topic)| (sink, native.topic(topic))).collect();
         fence::init_transactions(&mut native)?;
-        Ok(TransactionClient { native, changelog, completed, overdue, dead_letter })
+        Ok(TransactionClient { native, changelog, outputs })
+    }
+
+    /// Returns a part that has a record for an output without a topic.
+    fn homeless(&self, parts: &[&Transaction]) -> Option<(ShardId, Sink)> {
+        let mut outputs = parts
+            .iter()
+            .flat_map(|part| part.outputs.iter().map(|output| (part.shard, output.sink)));
+        outputs.find(|(_, sink)| self.topics.output(*sink).is_none())
     }
 
     /// The only place that decides which offsets are committed and how.
@@ -162,11 +166,9 @@ impl TransactionClient {
             self.native.produce_batch(self.changelog, shard.0, changes)
         })?;
         rounds.outputs(|number, output| {
-            let (topic, partition) = match output.sink {
-                // The partition is the hash of the key, as any consumer of the topic expects.
-                Sink::Completed => (self.completed, None),
-                Sink::Overdue => (self.overdue, None),
-                Sink::DeadLetter => (self.dead_letter, None),
+            let topic = self.outputs.iter().find(|(sink, _)| *sink == output.sink);
+            let Some(&(_, topic)) = topic else {
+                return Err(Failure::of(RDKafkaErrorCode::UnknownTopic));
             };
             let shortened = letters.shortened(output);
             let output = shortened.as_ref().unwrap_or(output);
@@ -176,7 +178,8 @@ impl TransactionClient {
                 value: output.value.as_deref(),
                 timestamp_ms: output.timestamp_ms,
             };
-            self.native.produce(topic, partition, record, output.all_headers())
+            // The partition is the hash of the key, as any consumer of the topic expects.
+            self.native.produce(topic, None, record, output.all_headers())
         })
     }
 }
@@ -203,6 +206,11 @@ impl Producer for LaneProducer {
         if authority.generation() < 0 {
             let error = Error::Outdated("this process is no member of the group".to_owned());
             return Err(Failed { error, shard: None, end: End::Aborted });
+        }
+        if let Some((shard, sink)) = self.homeless(parts) {
+            let name = sink.name();
+            let error = Error::Misconfigured(format!("the object has no topic for {name} records"));
+            return Err(Failed { error, shard: Some(shard), end: End::Aborted });
         }
         let offsets = self.offsets(parts);
         let Some(client) = &mut self.client else {
@@ -287,16 +295,12 @@ impl LaneProducer {
     ) -> Option<&'a Transaction> {
         let topics = Arc::clone(&self.topics);
         let native = &mut self.client.as_mut()?.native;
-        for (sink, topic) in [
-            (Sink::Completed, &topics.completed),
-            (Sink::Overdue, &topics.overdue),
-            (Sink::DeadLetter, &topics.dead_letter),
-        ] {
+        for (sink, topic) in topics.outputs() {
             let has_record =
                 |part: &&&Transaction| part.outputs.iter().any(|output| output.sink == sink);
             let Some(part) = parts.iter().find(has_record) else { continue };
             if missing(native, topic).is_some() {
-                failure.topic = Some(topic.clone());
+                failure.topic = Some(topic.to_owned());
                 return Some(*part);
             }
         }

@@ -24,6 +24,8 @@ pub enum Role {
     Completed,
     Overdue,
     DeadLetter,
+    Failed,
+    Cancelled,
     Changelog,
 }
 
@@ -41,6 +43,8 @@ impl Role {
             Self::Completed => "spec.completed.topic",
             Self::Overdue => "spec.overdue.topic",
             Self::DeadLetter => "spec.deadLetter.topic",
+            Self::Failed => "spec.failed.topic",
+            Self::Cancelled => "spec.cancelled.topic",
             Self::Changelog => "the changelog of spec.kafka.groupId",
         }
     }
@@ -226,7 +230,12 @@ impl View {
                 let inputs = lead.map_or(*partitions, |(_, lead)| lead.partitions);
                 vec![fit::check_sharding(topic, *partitions, inputs)]
             }
-            Role::Expected | Role::Completed | Role::Overdue | Role::DeadLetter => vec![],
+            Role::Expected
+            | Role::Completed
+            | Role::Overdue
+            | Role::DeadLetter
+            | Role::Failed
+            | Role::Cancelled => vec![],
         };
         let mut problems: Vec<TopicProblem> =
             checks.into_iter().filter_map(std::result::Result::err).collect();
@@ -252,7 +261,9 @@ fn settings(
     let checks = match role {
         Role::Expected => vec![],
         Role::Observed => vec![fit::check_observations(topic, config)],
-        Role::Completed | Role::Overdue => vec![fit::check_replicas(topic, copies, config)],
+        Role::Completed | Role::Overdue | Role::Failed | Role::Cancelled => {
+            vec![fit::check_replicas(topic, copies, config)]
+        }
         Role::DeadLetter => {
             vec![fit::check_dead_letters(topic, config), fit::check_replicas(topic, copies, config)]
         }
@@ -278,12 +289,15 @@ fn roles(connection: &Connection, wanted: &Wanted) -> Vec<(Role, String)> {
         0 => (Role::Expected, topic),
         _ => (Role::Observed, topic),
     });
+    let more = [(Role::Failed, &wanted.failed), (Role::Cancelled, &wanted.cancelled)];
+    let more = more.into_iter().filter_map(|(role, topic)| Some((role, topic.clone()?)));
     inputs
         .chain([
             (Role::Completed, wanted.completed.clone()),
             (Role::Overdue, wanted.overdue.clone()),
             (Role::DeadLetter, wanted.dead_letter.clone()),
-            (Role::Changelog, connection.changelog()),
         ])
+        .chain(more)
+        .chain([(Role::Changelog, connection.changelog())])
         .collect()
 }

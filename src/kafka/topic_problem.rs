@@ -237,7 +237,7 @@ fn deleted(topic: &str, role: Role) -> String {
             "what it held and was not read is lost: create it again with as many partitions as the \
              other inputs, or correct the object"
         }
-        Role::Completed | Role::Overdue | Role::DeadLetter => {
+        Role::Completed | Role::Overdue | Role::DeadLetter | Role::Failed | Role::Cancelled => {
             "what is to go there waits: create it again, as `rollcall topics --create` does"
         }
         Role::Changelog => {

@@ -20,7 +20,7 @@ use super::{
     topic_error::TopicError,
     topic_problem::{Gravity, TopicProblem},
 };
-use rollcall_core::shard::Error;
+use rollcall_core::{record::Sink, shard::Error};
 
 /// The brokers' setting for how long they keep offsets that nobody renews.
 const OFFSETS_RETENTION: &str = "offsets.retention.minutes";
@@ -35,6 +35,10 @@ pub struct Wanted {
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
+    /// The topic of failed keys, if keys can fail.
+    pub failed: Option<String>,
+    /// The topic of cancelled keys, if they are reported.
+    pub cancelled: Option<String>,
     /// Missing outputs and a missing changelog are created.
     pub manage: bool,
     /// Missing inputs are created, too.
@@ -70,6 +74,8 @@ pub struct Topics {
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
+    pub failed: Option<String>,
+    pub cancelled: Option<String>,
     /// The number of partitions of the completed topic.
     pub completed_partitions: i32,
     /// The number of shards.
@@ -91,6 +97,24 @@ pub struct Topics {
     /// How long the brokers keep offsets of topics that no member subscribes to; `None` if we may
     /// not read that.
     pub offsets_retention: Option<Duration>,
+}
+
+impl Topics {
+    /// Returns the topic of a kind of output; `None` if there is none.
+    pub fn output(&self, sink: Sink) -> Option<&str> {
+        match sink {
+            Sink::Completed => Some(&self.completed),
+            Sink::Overdue => Some(&self.overdue),
+            Sink::DeadLetter => Some(&self.dead_letter),
+            Sink::Failed => self.failed.as_deref(),
+            Sink::Cancelled => self.cancelled.as_deref(),
+        }
+    }
+
+    /// Returns all output topics.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (Sink, &str)> {
+        Sink::ALL.into_iter().filter_map(|sink| Some((sink, self.output(sink)?)))
+    }
 }
 
 /// Creates what is missing, as far as `wanted` says that topics are managed, and checks the rest.
@@ -149,6 +173,8 @@ pub(super) fn topics(
         completed_partitions: there(view.of(Role::Completed))?.partitions,
         overdue: wanted.overdue.clone(),
         dead_letter: wanted.dead_letter.clone(),
+        failed: wanted.failed.clone(),
+        cancelled: wanted.cancelled.clone(),
         partitions: inputs[0].partitions,
         cluster_id,
         changelog_id: there(changelog)?.id,

@@ -18,6 +18,11 @@ pub(super) fn name_rule() -> Rule {
 }
 
 pub(super) fn spec_rules() -> Value {
+    let all = [topic_rules(), counting_rules(), change_rules()];
+    all.into_iter().flat_map(|rules| rules.as_array().cloned().unwrap_or_default()).collect()
+}
+
+fn topic_rules() -> Value {
     let distinct = "topics must differ: a record that is written would be read again";
     let entries = "of the entries with the same topic, all but the last need a where";
     rules(&[
@@ -53,10 +58,44 @@ pub(super) fn spec_rules() -> Value {
             distinct,
         ),
         (
+            "!has(self.failed) || !has(self.failed.topic) || \
+             (self.failed.topic != self.expected.topic && \
+             self.failed.topic != self.completed.topic && \
+             !self.observed.exists(o, o.topic == self.failed.topic))",
+            distinct,
+        ),
+        (
+            "!has(self.cancelled) || !has(self.cancelled.topic) || \
+             (self.cancelled.topic != self.expected.topic && \
+             self.cancelled.topic != self.completed.topic && \
+             !self.observed.exists(o, o.topic == self.cancelled.topic))",
+            distinct,
+        ),
+    ])
+}
+
+fn counting_rules() -> Value {
+    rules(&[
+        (
             "self.counting == 'quantity' || (!has(self.expected.quantity) && \
              !self.observed.exists(o, has(o.quantity)))",
             "quantity paths need counting: quantity",
         ),
+        (
+            "self.counting == 'distinct' || !self.observed.exists(o, has(o.outcome))",
+            "outcome needs counting: distinct",
+        ),
+        (
+            "has(self.failed) == \
+             self.observed.exists(o, has(o.outcome) && has(o.outcome.failed))",
+            "failed and the failed values of an outcome belong together",
+        ),
+    ])
+}
+
+/// What cannot change, since running state belongs to it.
+fn change_rules() -> Value {
+    rules(&[
         (
             "self.counting == oldSelf.counting",
             "counting cannot change, since the state was counted by it: make a new object",

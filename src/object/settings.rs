@@ -10,7 +10,7 @@ use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use rollcall_core::codec::input::Entry;
 use rollcall_core::{
-    matching::{Counting, Rules, Times},
+    matching::{Counting, FailedWhen, Rules, Times},
     record::{Timestamp, millis},
 };
 use rollcall_core::{record::Sink, shard::Partitioning};
@@ -30,6 +30,10 @@ pub struct Settings {
     pub observed: Vec<Observed>,
     pub completed: Completed,
     pub overdue_topic: String,
+    /// What becomes of keys of which items failed; `None` if none can fail.
+    pub failed: Option<FailedKeys>,
+    /// The topic of cancelled keys; `None` if they are not reported.
+    pub cancelled_topic: Option<String>,
     pub dead_letter_topic: String,
     pub deadlines: Deadlines,
     pub counting: Counting,
@@ -79,6 +83,13 @@ pub struct Completed {
     /// The field that carries the key.
     pub key_field: String,
     pub facts: FactsSpec,
+}
+
+/// What becomes of keys of which items failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedKeys {
+    pub topic: String,
+    pub when: FailedWhen,
 }
 
 /// When something happens because nothing else arrived.
@@ -146,6 +157,8 @@ impl Settings {
         Rules {
             counting: self.counting,
             allow_empty: self.expected.allow_empty,
+            failed: self.failed.as_ref().map(|failed| failed.when),
+            reports_cancelled: self.cancelled_topic.is_some(),
             overdue_after_ms: overdue_after.map(millis),
             orphans_after_ms: Some(millis(orphans_after)),
             expire_after_ms: expire_after.map(millis),
@@ -197,18 +210,20 @@ impl Settings {
         expected.into_iter().chain(observed).collect()
     }
 
-    /// Returns the topic of a kind of output.
-    pub fn output(&self, sink: Sink) -> &str {
+    /// Returns the topic of a kind of output; `None` if the object has none.
+    pub fn output(&self, sink: Sink) -> Option<&str> {
         match sink {
-            Sink::Completed => &self.completed.topic,
-            Sink::Overdue => &self.overdue_topic,
-            Sink::DeadLetter => &self.dead_letter_topic,
+            Sink::Completed => Some(&self.completed.topic),
+            Sink::Overdue => Some(&self.overdue_topic),
+            Sink::DeadLetter => Some(&self.dead_letter_topic),
+            Sink::Failed => self.failed.as_ref().map(|failed| failed.topic.as_str()),
+            Sink::Cancelled => self.cancelled_topic.as_deref(),
         }
     }
 
-    /// Returns the output topics: completed, overdue, dead letters.
-    pub fn outputs(&self) -> [&str; 3] {
-        [Sink::Completed, Sink::Overdue, Sink::DeadLetter].map(|sink| self.output(sink))
+    /// Returns the output topics, in the order of [`Sink::ALL`].
+    pub fn outputs(&self) -> Vec<&str> {
+        Sink::ALL.into_iter().filter_map(|sink| self.output(sink)).collect()
     }
 
     /// Returns a text that changes whenever the index of due rows has to be rebuilt.

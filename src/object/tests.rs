@@ -167,6 +167,13 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
             "give one of in, notIn and exists",
         ),
         ("topic: orders", "topic: orders\n    where: [{ header: a }]", "give one of in"),
+        (
+            "item: $.productId",
+            "item: $.productId\n    outcome: { path: $.r, failed: [a] }",
+            "failed and the failed values of an outcome belong together",
+        ),
+        ("memory: 7d", "memory: 7d\n  failed: {}", "failed and the failed values"),
+        ("memory: 7d", "memory: 7d\n  cancelled: { topic: orders }", "topics must differ"),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
         (

@@ -11,6 +11,7 @@ use tracing::warn;
 use super::quiet::Quiet;
 use super::stop::Stop;
 use super::{Error, Result};
+use rollcall_core::record::Sink;
 use rollcall_kafka::{Login, Native, TokenClient};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,6 +53,9 @@ pub struct TopicNames {
     pub completed: String,
     pub overdue: String,
     pub dead_letter: String,
+    /// Only some objects have these two.
+    pub failed: Option<String>,
+    pub cancelled: Option<String>,
 }
 
 impl Default for TopicNames {
@@ -62,6 +66,8 @@ impl Default for TopicNames {
             completed: "shipping".into(),
             overdue: "shipping-overdue".into(),
             dead_letter: "shipping-dead-letter".into(),
+            failed: None,
+            cancelled: None,
         }
     }
 }
@@ -116,6 +122,8 @@ impl Cluster {
             completed: settings.completed.topic.clone(),
             overdue: settings.overdue_topic.clone(),
             dead_letter: settings.dead_letter_topic.clone(),
+            failed: settings.output(Sink::Failed).map(str::to_owned),
+            cancelled: settings.output(Sink::Cancelled).map(str::to_owned),
         };
         let mut cluster = Self::at(&settings.kafka.bootstrap_servers, topics);
         let properties = settings.kafka.client_properties();
@@ -243,6 +251,8 @@ mod tests {
             completed: "c".into(),
             overdue: "late".into(),
             dead_letter: "x-dead-letter".into(),
+            failed: None,
+            cancelled: None,
         };
         assert_eq!(cluster.topics, expected);
     }

@@ -26,19 +26,21 @@ pub enum From {
     Now,
 }
 
-/// Prints completions, overdue records and dead letters to `out`, one line each, until asked to
-/// stop. Only what is committed is seen, and no consumer group is used.
+/// Prints all outputs to `out`, one line each, until asked to stop. Only what is committed is seen,
+/// and no consumer group is used.
 ///
 /// # Errors
 /// When a topic is missing or the output is closed.
 pub fn watch(cluster: &Cluster, from: From, out: &mut impl Write, stop: &Stop) -> Result<()> {
     let topics = &cluster.topics;
-    let labels = [
+    let mut labels = vec![
         (topics.completed.as_str(), "completed"),
         (topics.overdue.as_str(), "overdue"),
         (topics.dead_letter.as_str(), "dead-letter"),
     ];
-    let names = labels.map(|(topic, _)| topic);
+    labels.extend(topics.failed.as_deref().map(|topic| (topic, "failed")));
+    labels.extend(topics.cancelled.as_deref().map(|topic| (topic, "cancelled")));
+    let names: Vec<&str> = labels.iter().map(|(topic, _)| *topic).collect();
     let partitions = cluster.await_topics(&names, stop)?;
 
     let consumer = consumer(cluster)?;

@@ -8,7 +8,9 @@ use std::{sync::Arc, time::Duration};
 use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
-        input::{Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths},
+        input::{
+            Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths, OutcomeAt,
+        },
         output::{Facts, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times},
@@ -32,6 +34,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         key: Some(path("$.orderId")),
         item: Item::At(path("$.productId")),
         quantity,
+        outcome: rules.failed.map(|_| outcomes()),
     };
     let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);
     let mut inputs = vec![input(expected.into())];
@@ -50,7 +53,7 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
         deadlines: format!("{rules:?}"),
         topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
         inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),
-        outputs: outputs(Stamp::Commit),
+        outputs: outputs(Stamp::Commit, &rules),
         rules,
         times: Times::ANY,
         key_bytes_max: input_limits.key_bytes_max,
@@ -64,14 +67,25 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
     }
 }
 
+/// What the observations of the workload say of their items, for rules by which keys can fail.
+fn outcomes() -> OutcomeAt {
+    let one = |text: &str| vec![text.to_owned()];
+    OutcomeAt {
+        path: Path::parse("$.result").expect("the path is well formed"),
+        arrived: one("PASS"),
+        failed: one("FAIL"),
+        withdrawn: one("REVOKED"),
+    }
+}
+
 /// Returns the output settings of [`plan`], compiled.
-pub fn outputs(stamp: Stamp) -> Outputs {
-    let outputs = Outputs::new(OutputSettings {
+pub fn outputs(stamp: Stamp, rules: &Rules) -> Outputs {
+    let settings = OutputSettings {
         reconciliation: "simulated".to_owned(),
         key_field: "orderId".to_owned(),
         facts: Facts::Headers,
         stamp,
         dead_letter_bytes_max: 4_096,
-    });
-    outputs.expect("the key field is no fact")
+    };
+    Outputs::new(settings, rules).expect("the key field is no fact")
 }

@@ -9,6 +9,12 @@ impl Random {
         Self(seed)
     }
 
+    /// Returns another generator, without drawing a number from this one: what is drawn from it
+    /// leaves everything else that a seed gives as it is.
+    pub fn aside(&self) -> Self {
+        Self(self.0 ^ 0x5851_f42d_4c95_7f2d)
+    }
+
     fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

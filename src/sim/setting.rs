@@ -10,7 +10,7 @@ use super::{
 };
 use rollcall_core::{
     codec::output::Stamp,
-    matching::{Counting, Rules, Times},
+    matching::{Counting, FailedWhen, Rules, Times},
     record::{ShardId, Timestamp, millis},
     shard::{Limits, OnTruncation, Partitioning, Plan},
 };
@@ -144,7 +144,7 @@ impl Setting {
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
         let mut plan = plan(rules, observed);
-        plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]));
+        plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]), &plan.rules);
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
         plan.on_truncation = *random.pick(&[OnTruncation::Stop, OnTruncation::Continue]);
@@ -196,12 +196,23 @@ fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {
         Deadlines::Far | Deadlines::Backlog => 24 * 3_600_000,
     };
     let mut some = |units: i64| random.chance(750).then_some(units * unit_ms);
+    let [overdue_after_ms, orphans_after_ms, expire_after_ms] = [some(3), some(5), some(8)];
+    let counting = *random.pick(&[Counting::Distinct, Counting::Quantity]);
+    let mut aside = random.aside();
+    let failed = match counting {
+        Counting::Distinct => {
+            *aside.pick(&[None, Some(FailedWhen::First), Some(FailedWhen::AllKnown)])
+        }
+        Counting::Quantity => None,
+    };
     Rules {
-        overdue_after_ms: some(3),
-        orphans_after_ms: some(5),
-        expire_after_ms: some(8),
+        overdue_after_ms,
+        orphans_after_ms,
+        expire_after_ms,
         memory_ms: 6 * unit_ms,
-        counting: *random.pick(&[Counting::Distinct, Counting::Quantity]),
+        counting,
+        failed,
+        reports_cancelled: aside.chance(500),
         allow_empty: random.chance(300),
         row_bytes_max: *random.pick(&[64, 4_096]),
     }

@@ -49,6 +49,10 @@ pub enum Situation {
     Completed,
     Overdue,
     DeadLetter,
+    /// A failed record was written.
+    Failed,
+    /// A cancelled record was written.
+    Cancelled,
     /// A completion or a dead letter carried a trace on.
     TraceCarried,
     /// A key was forgotten.
@@ -87,7 +91,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 49] = [
+pub const SITUATIONS: [(Situation, &str); 51] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -119,6 +123,8 @@ pub const SITUATIONS: [(Situation, &str); 49] = [
     (Situation::Completed, "completed"),
     (Situation::Overdue, "overdue"),
     (Situation::DeadLetter, "dead letter"),
+    (Situation::Failed, "failed"),
+    (Situation::Cancelled, "cancelled"),
     (Situation::TraceCarried, "trace carried"),
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),

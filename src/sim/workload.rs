@@ -9,6 +9,10 @@ use super::{
 };
 use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
 
+/// What an observation says has become of its item; only plans that read it make a difference.
+const ARRIVED: &str = "PASS";
+const RESULTS: [&str; 5] = [ARRIVED, ARRIVED, ARRIVED, "FAIL", "REVOKED"];
+
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 
 /// A record still to be written.
@@ -94,7 +98,7 @@ impl Workload {
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
             0 => expectation(shard, key, &ITEMS[..2]),
-            _ => observation(shard, input, key, ITEMS[0], 1),
+            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED)),
         }
     }
 
@@ -107,7 +111,7 @@ impl Workload {
         for (shard, key) in keys {
             let Ok(text) = std::str::from_utf8(&key) else { continue };
             for input in 1..setting.inputs() {
-                probes.push(observation(shard, input, text, "\"probe\"", 1));
+                probes.push(observation(shard, input, text, ("\"probe\"", 1, ARRIVED)));
             }
         }
         probes
@@ -125,9 +129,9 @@ fn sure_key(
     into.push(expectation(shard, key, items));
     for item in items {
         let input = 1 + random.below(inputs - 1);
-        into.push(observation(shard, input, key, item, 1));
+        into.push(observation(shard, input, key, (item, 1, ARRIVED)));
         if random.chance(200) {
-            into.push(observation(shard, input, key, item, 1));
+            into.push(observation(shard, input, key, (item, 1, ARRIVED)));
         }
     }
     if random.chance(200) {
@@ -141,7 +145,8 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
         expectation(shard, key, &items)
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
-        observation(shard, input, key, item, quantity)
+        let result = *random.aside().pick(&RESULTS);
+        observation(shard, input, key, (item, quantity, result))
     };
     match random.below(24) {
         0..2 => arrival.value = None,
@@ -187,10 +192,12 @@ fn observation(
     shard: ShardId,
     input: InputIndex,
     key: &str,
-    item: &str,
-    quantity: usize,
+    (item, quantity, result): (&str, usize, &str),
 ) -> Arrival {
-    let value = format!("{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity}}}");
+    let value = format!(
+        "{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity},\
+         \"result\":\"{result}\"}}"
+    );
     arrival(shard, input, key, value)
 }
 

@@ -8,6 +8,7 @@ use rollcall_core::{
         input::{Entry, Limits},
         output::{Facts, OutputSettings, Stamp},
     },
+    record::Sink,
     shard::{self, Identity, OnStep, OnTruncation, Placement, Plan, StartFrom},
 };
 use rollcall_kafka::{Topics, Wanted};
@@ -35,6 +36,8 @@ pub fn wanted(settings: &Settings) -> Wanted {
         completed: settings.completed.topic.clone(),
         overdue: settings.overdue_topic.clone(),
         dead_letter: settings.dead_letter_topic.clone(),
+        failed: settings.output(Sink::Failed).map(str::to_owned),
+        cancelled: settings.output(Sink::Cancelled).map(str::to_owned),
         manage: settings.topics.manage,
         create_inputs: settings.topics.create_inputs,
         partitions: settings.topics.partitions,
@@ -51,7 +54,7 @@ pub fn wanted(settings: &Settings) -> Wanted {
 pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     let mut rules = settings.rules();
     rules.row_bytes_max = rules.row_bytes_max.min(topics.row_bytes_max);
-    let outputs = Outputs::new(OutputSettings {
+    let outputs = OutputSettings {
         reconciliation: settings.name.clone(),
         key_field: settings.completed.key_field.clone(),
         facts: match settings.completed.facts {
@@ -64,7 +67,8 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
             OutputTimestamp::Source => Stamp::Source,
         },
         dead_letter_bytes_max: topics.dead_letter_bytes_max,
-    });
+    };
+    let outputs = Outputs::new(outputs, &rules);
     Plan {
         name: settings.name.clone(),
         identity: identity(settings, topics.partitions),

@@ -121,6 +121,8 @@ fn totals(counters: &Counters) -> ShardTotals {
         completions: counters.completions,
         late_completions: counters.late_completions,
         dead_letters: counters.dead_letters.iter().sum(),
+        failures: counters.failures,
+        cancellations: counters.cancellations,
     }
 }
 

@@ -38,6 +38,7 @@ mod prometheus;
 mod prometheus_server;
 mod proxy;
 mod races;
+mod recipes;
 mod reconciliation;
 mod refusals;
 mod reset;

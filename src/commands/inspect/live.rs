@@ -39,6 +39,7 @@ fn text(story: &KeyStory) -> String {
         KeyState::Unexpected => "not expected yet: items have arrived".to_owned(),
         KeyState::Completed => "completed".to_owned(),
         KeyState::Cancelled => "cancelled".to_owned(),
+        KeyState::Failed => "failed".to_owned(),
     };
     line("shard", &story.shard.to_string());
     line("state", &state);
@@ -64,7 +65,8 @@ fn text(story: &KeyStory) -> String {
     if !story.items.is_empty() {
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
         for item in &story.items {
-            let counts = [item.needed, item.observed, item.missing].map(|count| count.to_string());
+            let missing = if item.failed { "failed".to_owned() } else { item.missing.to_string() };
+            let counts = [item.needed.to_string(), item.observed.to_string(), missing];
             table.line(counts.into_iter().chain([item.item.clone()]).collect());
         }
         write!(told, "\n{table}").expect("a String takes everything");
@@ -80,7 +82,8 @@ mod tests {
     #[test]
     fn a_key_forges_no_lines_and_does_not_talk_to_the_terminal() {
         let key = "a\n  state     completed\x1b[2J\x07";
-        let item = ItemStory { item: key.to_owned(), needed: 1, observed: 0, missing: 1 };
+        let item =
+            ItemStory { item: key.to_owned(), needed: 1, observed: 0, missing: 1, failed: false };
         let story = KeyStory {
             key: key.to_owned(),
             shard: 0,
@@ -109,6 +112,7 @@ mod tests {
             needed,
             observed,
             missing,
+            failed: item == "3",
         };
         let deadline = Deadline { at: "2026-01-04T00:00:00.000Z".to_owned(), then: Then::Overdue };
         let story = KeyStory {
@@ -124,23 +128,24 @@ mod tests {
                 offset: 41,
             }),
             deadline: Some(deadline),
-            expected_total: 2,
+            expected_total: 3,
             missing_total: 1,
-            items_total: 2,
-            items: vec![item("2", 1, 0, 1), item("1", 1, 1, 0)],
+            items_total: 3,
+            items: vec![item("2", 1, 0, 1), item("3", 1, 0, 0), item("1", 1, 1, 0)],
         };
         assert_eq!(
             text(&story),
             "\
 order-1
   shard     3
-  state     open: 1 of 2 items are missing
+  state     open: 1 of 3 items are missing
   expected  2026-01-01T00:00:00.000Z, by orders partition 3 offset 17
   changed   2026-01-01T00:00:05.000Z, by manufactured partition 3 offset 41
   deadline  2026-01-04T00:00:00.000Z: it is reported as overdue
 
 NEEDED  HAVE  MISSING  ITEM
      1     0        1  2
+     1     0   failed  3
      1     1        0  1
 "
         );

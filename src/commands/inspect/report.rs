@@ -63,6 +63,7 @@ pub(super) struct Rows {
     pub(super) overdue: u64,
     pub(super) completed: u64,
     pub(super) cancelled: u64,
+    pub(super) failed: u64,
 }
 
 /// The open row that has waited longest.
@@ -144,6 +145,7 @@ impl Rows {
             Phase::Open => self.without_expectation += 1,
             Phase::Completed => self.completed += 1,
             Phase::Cancelled => self.cancelled += 1,
+            Phase::Failed => self.failed += 1,
         }
         self.overdue += u64::from(row.phase == Phase::Open && row.overdue);
     }
@@ -154,6 +156,7 @@ impl Rows {
         self.overdue += other.overdue;
         self.completed += other.completed;
         self.cancelled += other.cancelled;
+        self.failed += other.failed;
     }
 }
 
@@ -197,6 +200,7 @@ impl fmt::Display for Report {
             "OVERDUE",
             "COMPLETED",
             "CANCELLED",
+            "FAILED",
             "DUE",
             "DISK",
             "OLDEST OPEN",
@@ -227,6 +231,7 @@ impl Shard {
             self.rows.overdue.to_string(),
             self.rows.completed.to_string(),
             self.rows.cancelled.to_string(),
+            self.rows.failed.to_string(),
             self.due_entries.to_string(),
             size(self.disk_bytes),
             or_none(oldest.map(|oldest| format!("{} {}", oldest.since, oldest.key))),

@@ -46,6 +46,8 @@ struct Item {
     needed: u32,
     have: u32,
     missing: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
 }
 
 /// Looks a key up in every store of `dir`, because a store does not know which keys belong to it.
@@ -71,12 +73,14 @@ impl Story {
             Phase::Open => "open",
             Phase::Completed => "completed",
             Phase::Cancelled => "cancelled",
+            Phase::Failed => "failed",
         };
         let items = row.items.iter().map(|item| Item {
             item: item.text.to_owned(),
             needed: item.need,
             have: item.have,
             missing: item.missing(),
+            failed: item.has_failed(),
         });
         Self {
             key: key.to_owned(),
@@ -113,8 +117,9 @@ impl fmt::Display for Story {
         }
         writeln!(f)?;
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
-        for Item { item, needed, have, missing } in &self.items {
-            let counts = [needed, have, missing].map(u32::to_string);
+        for Item { item, needed, have, missing, failed } in &self.items {
+            let missing = if *failed { "failed".to_owned() } else { missing.to_string() };
+            let counts = [needed.to_string(), have.to_string(), missing];
             table.line(counts.into_iter().chain([item.clone()]).collect());
         }
         write!(f, "{table}")

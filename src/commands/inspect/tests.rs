@@ -72,6 +72,7 @@ fn sample() -> (TempDir, Stores, RocksStore) {
             ("c", observed_only),
             ("d", row(Phase::Completed, NOON - 9)),
             ("e", row(Phase::Cancelled, NOON - 9)),
+            ("f", row(Phase::Failed, NOON - 9)),
         ],
     );
     drop(stores.shard(ShardId(4)).expect("opened"));
@@ -83,11 +84,18 @@ fn rows_are_counted_by_what_they_wait_for_while_a_worker_holds_the_directory() {
     let (dir, _stores, _store) = sample();
     let report = report::gather(dir.path()).expect("gathered");
     let [three, four] = &report.shards[..] else { panic!("two shards: {report:?}") };
-    let rows = Rows { expected: 2, without_expectation: 1, overdue: 1, completed: 1, cancelled: 1 };
+    let rows = Rows {
+        expected: 2,
+        without_expectation: 1,
+        overdue: 1,
+        completed: 1,
+        cancelled: 1,
+        failed: 1,
+    };
     assert_eq!(three.rows, rows);
     assert_eq!(three.changelog_next, Some(17));
     assert_eq!(three.spilled_at.as_deref(), Some("2023-05-08T21:37:38.571Z"));
-    assert_eq!(three.due_entries, 5);
+    assert_eq!(three.due_entries, 6);
     let oldest = Oldest { key: "b".to_owned(), since: "2023-05-08T21:37:38.571Z".to_owned() };
     assert_eq!(three.oldest_open, Some(oldest));
     assert!(three.disk_bytes > 0);
@@ -97,8 +105,8 @@ fn rows_are_counted_by_what_they_wait_for_while_a_worker_holds_the_directory() {
     let id = std::process::id();
     assert!(text.contains(&format!("used by    process {id};")), "{text}");
     let line = text.lines().find(|line| line.starts_with("    3")).expect("a line of shard 3");
-    let cells: Vec<_> = line.split_whitespace().take(9).collect();
-    assert_eq!(cells, ["3", "17", "2023-05-08T21:37:38.571Z", "2", "1", "1", "1", "1", "5"]);
+    let cells: Vec<_> = line.split_whitespace().take(10).collect();
+    assert_eq!(cells, ["3", "17", "2023-05-08T21:37:38.571Z", "2", "1", "1", "1", "1", "1", "6"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Decoder, Entry, Input, Limits, Scratch};
-use rollcall_core::matching::Event;
+use rollcall_core::matching::{Event, ItemOutcome};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -82,6 +82,10 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
             let unmet = decoder.unmet(record).map_err(refused)?;
+            if let Some(at) = unmet.iter().position(Vec::is_empty) {
+                let place = entries[at].0;
+                return Ok(format!("{place} takes it, but skips it: its outcome is not listed"));
+            }
             for ((place, entry), unmet) in entries.iter().zip(unmet) {
                 for index in unmet {
                     let condition = &entry.conditions[index];
@@ -115,12 +119,16 @@ fn meaning(key: &str, event: Event<'_>) -> String {
             }
         }
         Event::Cancellation => format!("the key {key} is cancelled"),
-        Event::Observation { item, quantity: 1 } => {
-            format!("the item {item} of the key {key} has arrived")
-        }
-        Event::Observation { item, quantity } => {
-            format!("{quantity} of the item {item} of the key {key} have arrived")
-        }
+        Event::Observation { item, quantity, outcome } => match (outcome, quantity) {
+            (ItemOutcome::Arrived, 1) => format!("the item {item} of the key {key} has arrived"),
+            (ItemOutcome::Arrived, _) => {
+                format!("{quantity} of the item {item} of the key {key} have arrived")
+            }
+            (ItemOutcome::Failed, _) => format!("the item {item} of the key {key} has failed"),
+            (ItemOutcome::Withdrawn, _) => {
+                format!("what was said of the item {item} of the key {key} is withdrawn")
+            }
+        },
         Event::Tick => unreachable!("a decoder makes no ticks"),
     }
 }
@@ -144,6 +152,8 @@ spec:
     where: [{header: event-type, notIn: [heartbeat]}]
     key: $.orderId
     item: $.check
+    outcome: {path: $.result, arrived: [PASS], failed: [FAIL], withdrawn: [REVOKED]}
+  failed: { topic: failed-orders }
   completed: { topic: validated-orders }
 ";
 
@@ -161,7 +171,9 @@ spec:
 
     #[test]
     fn it_says_which_entry_takes_a_record_and_what_it_means_there() {
-        let check = r#"{"orderId":"o1","check":"fraud"}"#;
+        let check = r#"{"orderId":"o1","check":"fraud","result":"PASS"}"#;
+        let of = |result| format!(r#"{{"orderId":"o1","check":"fraud","result":"{result}"}}"#);
+        let [failed, revoked, pending] = ["FAIL", "REVOKED", "PENDING"].map(of);
         for (topic, headers, value, says) in [
             (
                 "orders",
@@ -182,6 +194,25 @@ spec:
                 &["event-type=check"],
                 Some(check),
                 "spec.observed[0] takes it: the item fraud of the key o1 has arrived",
+            ),
+            (
+                "order-validations",
+                &[],
+                Some(&*failed),
+                "spec.observed[0] takes it: the item fraud of the key o1 has failed",
+            ),
+            (
+                "order-validations",
+                &[],
+                Some(&*revoked),
+                "spec.observed[0] takes it: what was said of the item fraud of the key o1 is \
+                 withdrawn",
+            ),
+            (
+                "order-validations",
+                &[],
+                Some(&*pending),
+                "spec.observed[0] takes it, but skips it: its outcome is not listed",
             ),
             (
                 "order-validations",

@@ -76,6 +76,7 @@ export const STATES = {
   unexpected: ["Not expected yet", "second"],
   completed: ["Completed", "good"],
   cancelled: ["Cancelled", null],
+  failed: ["Failed", "bad"],
 };
 
 export function tag(state) {

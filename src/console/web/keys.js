@@ -175,6 +175,8 @@ function sentence(story) {
       return ["Complete", "All items were observed, and its completion was sent."];
     case "cancelled":
       return ["Cancelled", "It will not complete; what arrives for it is late."];
+    case "failed":
+      return ["Failed", "An expected item failed, and that was sent; what arrives for it is late."];
     case "unexpected":
       return ["Not expected yet", "Items have arrived; what is expected is not known."];
     default: {
@@ -192,11 +194,13 @@ function sentence(story) {
 function check(item) {
   const done = item.needed > 0 && item.missing === 0;
   const stray = item.needed === 0;
-  const [tone, mark, said] = stray
-    ? ["second", "?", "not expected"]
-    : done
-      ? ["good", "✓", "arrived"]
-      : ["warn", "…", "missing"];
+  const [tone, mark, said] = item.failed
+    ? ["bad", "✗", stray ? "failed, not expected" : "failed"]
+    : stray
+      ? ["second", "?", "not expected"]
+      : done
+        ? ["good", "✓", "arrived"]
+        : ["warn", "…", "missing"];
   const times =
     item.needed > 1 || item.observed > 1
       ? `${count(item.observed)} of ${count(item.needed)}`
@@ -225,7 +229,7 @@ function told(story, owner) {
       story.expectedAt && h("span", {}, clock(story.expectedAt), " · ", when(story.expectedAt)),
     ),
     fact(
-      story.state === "completed" || story.state === "cancelled" ? "Finished" : "Last change",
+      ["completed", "cancelled", "failed"].includes(story.state) ? "Finished" : "Last change",
       h("span", {}, clock(story.changedAt), " · ", when(story.changedAt)),
     ),
     fact("Last record", story.changedBy && recordLink(story.changedBy)),

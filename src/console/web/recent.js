@@ -8,12 +8,19 @@ const EVERY = 3000;
 const KINDS = {
   completions: ["Completions", "Keys all of whose items have arrived."],
   overdue: ["Overdue", "Keys that were open for too long, with what they waited for."],
+  failed: [
+    "Failed",
+    "Keys of which an expected item failed, with what failed and what was missing.",
+  ],
+  cancelled: ["Cancelled", "Open keys that a null value cancelled, with what was missing."],
   "dead-letters": [
     "Dead letters",
     "Records that could not be used, with the reason. " +
       "They went to the dead-letter topic as they were.",
   ],
 };
+// Only objects that name a topic for them emit these.
+const OPTIONAL = ["failed", "cancelled"];
 const LATE = "rollcall-late";
 
 function headers(record) {
@@ -71,7 +78,12 @@ let lettersSeen = 0;
 function emittedSoFar(seen) {
   if (!seen) return null;
   const sum = (name) => seen.shards.reduce((sum, shard) => sum + (shard.totals?.[name] ?? 0), 0);
-  return { completions: sum("completions"), "dead-letters": sum("deadLetters") };
+  return {
+    completions: sum("completions"),
+    failed: sum("failures"),
+    cancelled: sum("cancellations"),
+    "dead-letters": sum("deadLetters"),
+  };
 }
 
 /** Shows the last outputs of one kind and follows new ones. */
@@ -88,11 +100,15 @@ export function emitted(main, context, query) {
   const opened = new Set();
   const tabs = h("nav", { class: "filters", "aria-label": "Kind" });
   main.replaceChildren(head(title, hint, true), tabs, note, body);
+  const shown = (totals) =>
+    Object.entries(KINDS).filter(
+      ([name]) => !OPTIONAL.includes(name) || totals?.[name] || name === kind,
+    );
   const drawTabs = (seen) => {
     const totals = emittedSoFar(seen);
     if (kind === "dead-letters") lettersSeen = Math.max(lettersSeen, totals?.[kind] ?? 0);
     show(tabs, totals, () =>
-      Object.entries(KINDS).map(([name, [text]]) =>
+      shown(totals).map(([name, [text]]) =>
         h(
           "a",
           {

@@ -8,6 +8,8 @@ const ROLES = {
   expected: "expected",
   observed: "observed",
   completed: "completions",
+  failed: "failed",
+  cancelled: "cancelled",
   overdue: "overdue",
   deadLetter: "dead letters",
 };

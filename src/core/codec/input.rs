@@ -28,7 +28,7 @@ use crate::record::Headers;
 
 pub use self::collect::Scratch;
 pub use self::entry::{
-    Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, Paths, Subject, Test,
+    Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Subject, Test,
 };
 
 /// Limits on what a record may hold.
@@ -76,6 +76,7 @@ pub enum Role {
     Key,
     Item,
     Quantity,
+    Outcome,
     Condition,
 }
 
@@ -85,6 +86,7 @@ impl fmt::Display for Role {
             Self::Key => "key",
             Self::Item => "item",
             Self::Quantity => "quantity",
+            Self::Outcome => "outcome",
             Self::Condition => "condition's",
         })
     }
@@ -152,7 +154,8 @@ impl Decoder {
             return self.decode_null(first, record);
         };
         let is_decided = self.entries[first].is_decided_by_headers();
-        let key = if is_decided { Some(self.record_key(record.key)?) } else { None };
+        let is_taken = is_decided && !self.entries[first].may_skip();
+        let key = if is_taken { Some(self.record_key(record.key)?) } else { None };
         scratch.clear();
         let walked = if is_decided && !self.entries[first].reads_value() {
             Walked::nothing(&self.plan)
@@ -170,6 +173,9 @@ impl Decoder {
                 None => return Ok(Decoded::Skipped),
             }
         };
+        if self.entries[entry].skips(&walked, scratch) {
+            return Ok(Decoded::Skipped);
+        }
         let key = key.map_or_else(|| self.record_key(record.key), Ok)?;
         let event = self.entries[entry].event(key, &walked, self, scratch)?;
         Ok(Decoded::Event { entry, event })

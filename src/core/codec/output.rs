@@ -12,7 +12,16 @@
 //! ```
 //! `reason` is `overdue`, `expired` (both `since` the expectation's arrival) or `orphan` (`since`
 //! the key's last change; all that was observed is then unexpected). The totals count different
-//! items; the lists hold the first [`LISTED_MAX`] of them at most.
+//! items; the lists hold the first [`LISTED_MAX`] of them at most. If expected items have failed,
+//! `failedTotal` and `failed` follow.
+//!
+//! The value of a failed record, and of a cancelled one, which has `failed` only if items failed:
+//! ```json
+//! {"orderId":"o-1","failed":[{"item":"2"}],"missing":[{"item":"3","missing":1,"needed":1}],
+//!  "observedTotal":1}
+//! {"orderId":"o-1","observedTotal":1,"missing":[{"item":"3","missing":1,"needed":1}]}
+//! ```
+//! A list that was cut is followed by its total, `failedTotal` or `missingTotal`.
 //!
 //! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
 //! delete by timestamp, so an output with an old record's time would be gone before it is read.
@@ -21,12 +30,15 @@ mod value;
 
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
-use crate::{matching::Emitted, record::Timestamp};
+use crate::{
+    matching::{Emitted, Rules},
+    record::Timestamp,
+};
 
-/// Most items in each list of an overdue record.
+/// Most items in each list of an output.
 pub const LISTED_MAX: usize = 100;
 
-/// An overdue record lists no further items beyond this size.
+/// An output lists no further items beyond this size.
 pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 
 /// The header that says what the record's own timestamp was, in milliseconds since the epoch.
@@ -44,6 +56,17 @@ pub const RESERVED_FIELDS: [&str; 9] = [
     "expectedAt",
     "late",
 ];
+
+/// Fields that failed and cancelled records have, and overdue records where items can fail, in
+/// addition to [`RESERVED_FIELDS`].
+pub const OUTCOME_FIELDS: [&str; 3] = ["failed", "failedTotal", "observedTotal"];
+
+/// Returns whether `name` cannot be the key field, because records of these rules have a field of
+/// that name.
+pub fn is_reserved(name: &str, rules: &Rules) -> bool {
+    let has_outcomes = rules.failed.is_some() || rules.reports_cancelled;
+    RESERVED_FIELDS.contains(&name) || (has_outcomes && OUTCOME_FIELDS.contains(&name))
+}
 
 /// Where a completion carries more than the fact that the key is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +96,7 @@ pub enum Stamp {
 pub struct OutputSettings {
     /// The name of the reconciliation.
     pub reconciliation: String,
-    /// The field that holds the key in the values of completions and overdue records.
+    /// The field that holds the key in the values of all outputs but dead letters.
     pub key_field: String,
     pub facts: Facts,
     pub stamp: Stamp,
@@ -131,8 +154,8 @@ impl Outputs {
     ///
     /// # Errors
     /// When a record would have a field twice.
-    pub fn new(settings: OutputSettings) -> Result<Self, OutputError> {
-        if RESERVED_FIELDS.contains(&settings.key_field.as_str()) {
+    pub fn new(settings: OutputSettings, rules: &Rules) -> Result<Self, OutputError> {
+        if is_reserved(&settings.key_field, rules) {
             return Err(OutputError::ReservedKeyField(settings.key_field));
         }
         let mut head = b"{".to_vec();
@@ -152,6 +175,19 @@ impl Outputs {
                 let lateness = if *late { Lateness::Late } else { Lateness::InTime };
                 let value = self.completion_value(key, lateness, *expected_at, &mut headers);
                 (Sink::Completed, value)
+            }
+            Emitted::Failed { late, items } => {
+                let mut value = self.start(key);
+                value::end_failed(&mut value, items);
+                if *late {
+                    headers.push(late_header());
+                }
+                (Sink::Failed, value)
+            }
+            Emitted::Cancelled { items } => {
+                let mut value = self.start(key);
+                value::end_cancelled(&mut value, items);
+                (Sink::Cancelled, value)
             }
             Emitted::Overdue { reason, since, items } => {
                 let mut value = self.start(key);
@@ -191,7 +227,7 @@ impl Outputs {
             headers.push(("rollcall-expected-at", expected_at.to_string()));
         }
         if late {
-            headers.push(("rollcall-late", "true".to_owned()));
+            headers.push(late_header());
         }
         value.push(b'}');
         value
@@ -284,6 +320,11 @@ fn header_bytes(name: &str, value: Option<&[u8]>) -> usize {
     /// The length prefixes of both.
     const LENGTHS: usize = 10;
     name.len() + value.map_or(0, <[u8]>::len) + LENGTHS
+}
+
+/// Returns the header of what follows the overdue record of its key.
+fn late_header() -> (&'static str, String) {
+    ("rollcall-late", "true".to_owned())
 }
 
 fn push_text(out: &mut Vec<u8>, text: &str) {

@@ -40,6 +40,8 @@ pub enum Reason {
     BadQuantity { path: Arc<str> },
     /// A changed expectation for a key that was completed (S5).
     AlreadyCompleted,
+    /// A changed expectation for a key that has failed (S5).
+    AlreadyFailed,
     /// An expectation that expects nothing (S7).
     NoItems,
     /// The row would have become too large (S16).
@@ -47,7 +49,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 16] = [
+pub const REASONS: [&str; 17] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -64,6 +66,7 @@ pub const REASONS: [&str; 16] = [
     "row-too-large",
     "wrong-encoding",
     "wrong-partition",
+    "already-failed",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -74,6 +77,7 @@ impl Reason {
     pub fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::AlreadyCompleted => Some(Self::AlreadyCompleted),
+            Outcome::AlreadyFailed => Some(Self::AlreadyFailed),
             Outcome::NoItems => Some(Self::NoItems),
             Outcome::RowTooLarge => Some(Self::RowTooLarge),
             _ => None,
@@ -99,6 +103,7 @@ impl Reason {
             Self::RowTooLarge => 13,
             Self::WrongEncoding(_) => 14,
             Self::WrongPartition { .. } => WRONG_PARTITION,
+            Self::AlreadyFailed => 16,
         }
     }
 
@@ -155,6 +160,9 @@ impl fmt::Display for Reason {
             }
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
+            }
+            Self::AlreadyFailed => {
+                write!(f, "the key has failed and its expectation can no longer change")
             }
             Self::NoItems => write!(f, "the expectation lists no items"),
             Self::RowTooLarge => write!(f, "the key's items would take more room than a row has"),
@@ -233,6 +241,7 @@ mod tests {
             Reason::RowTooLarge,
             Reason::WrongEncoding(Encoding::Gzip),
             Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
+            Reason::AlreadyFailed,
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

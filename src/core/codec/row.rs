@@ -4,9 +4,10 @@
 //! change to the bytes of a version. A change needs a new version, which still reads the old ones.
 //!
 //! ```text
-//! version  u8   2
+//! version  u8   3 if the row has features, otherwise 2
 //! state    u8   bits 0–1 phase, bit 2 expected, bit 3 overdue,
 //!               bit 4 the expectation's offset follows, bit 5 another record's origin follows
+//! features      varint, version 3 only, never 0: which of the fields below follow
 //! changed       zigzag varint, milliseconds
 //! if expected:
 //!   age         zigzag varint, changed − expected_at
@@ -17,16 +18,26 @@
 //! if bit 5, the record that changed the row last, where it is not the expectation:
 //!   input  u8   0 for the expected topic, then the observed topics by name
 //!   offset      varint
+//! for each feature, from bit 0 on:
+//!   0 outcomes: items have marks; a completed row has failed
+//!     failed    varint, open rows with an expectation only
 //! items         to the end, see `matching::Items`
 //! ```
 //!
 //! Version 1 has neither bit 4 nor bit 5 and is otherwise the same. A completed row takes about
 //! thirty bytes.
+//!
+//! What a reconciliation can use only if its object says so is a feature. A row without any is
+//! written as version 2, so that an older program reads everything as long as nothing new is used;
+//! it refuses version 3. A program that does not know a feature refuses the row, so features are
+//! added without a new version.
 
-use crate::matching::{EXPECTED_INPUT, Origin, Phase, Row};
+use crate::matching::{EXPECTED_INPUT, Marks, Origin, Phase, Row};
 
-/// The version that is written.
-pub const VERSION: u8 = 2;
+/// The latest version, of rows that have features.
+pub const VERSION: u8 = 3;
+/// The version of rows without features.
+const WITHOUT_FEATURES: u8 = 2;
 /// An older version that is still read.
 const WITHOUT_ORIGINS: u8 = 1;
 
@@ -38,6 +49,10 @@ const CHANGED_BY_BIT: u8 = 0b0010_0000;
 const STATE_BITS: u8 = PHASE_BITS | EXPECTED_BIT | OVERDUE_BIT;
 const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 
+/// Items that failed or were withdrawn, or a key that failed.
+const OUTCOMES: u64 = 1;
+const KNOWN_FEATURES: u64 = OUTCOMES;
+
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
@@ -46,6 +61,11 @@ pub enum RowError {
          run the newer program that wrote it"
     )]
     UnknownVersion(u8),
+    #[error(
+        "the row has features {0:#x}, this program knows {KNOWN_FEATURES:#x}; \
+         run the newer program that wrote it"
+    )]
+    UnknownFeatures(u64),
     #[error("the row's bytes are damaged; restore the store from the changelog")]
     Malformed,
 }
@@ -63,9 +83,15 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     let expectation_bit = if expectation.is_some() { EXPECTATION_BIT } else { 0 };
     let changed_by_bit = if changed_by.is_some() { CHANGED_BY_BIT } else { 0 };
     // Everything before the items is written in one copy.
-    let mut head = Head { bytes: [0; HEAD_BYTES_MAX], length: 0 };
-    head.push(VERSION);
-    head.push(row.phase as u8 | expected | overdue | expectation_bit | changed_by_bit);
+    let mut head = Written { bytes: [0; HEAD_BYTES_MAX], length: 0 };
+    let features = features(row);
+    // A failed row is a completed one with outcomes: two bits are no room for another phase.
+    let phase = if row.phase == Phase::Failed { Phase::Completed } else { row.phase };
+    head.push(if features == 0 { WITHOUT_FEATURES } else { VERSION });
+    head.push(phase as u8 | expected | overdue | expectation_bit | changed_by_bit);
+    if features != 0 {
+        head.push_varint(features);
+    }
     head.push_varint(zigzag(row.changed_at));
     if row.expected {
         // Wraps if the difference does not fit; decoding wraps it back.
@@ -82,9 +108,21 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
         head.push(by.input);
         head.push_varint(by.offset.cast_unsigned());
     }
+    if features & OUTCOMES != 0 && row.expected && row.phase == Phase::Open {
+        head.push_varint(u64::from(row.failed));
+    }
     out.reserve(head.length + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
     out.extend_from_slice(row.items.as_bytes());
+}
+
+fn features(row: &Row) -> u64 {
+    let outcomes = match row.phase {
+        Phase::Failed => true,
+        Phase::Open => row.items.has_marks(),
+        Phase::Absent | Phase::Completed | Phase::Cancelled => false,
+    };
+    if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -103,9 +141,15 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
 /// When `bytes` are not a row, or one of a later version; `row` must not be used then.
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     let items = std::mem::take(&mut row.items);
-    let (outline, rest) = head(bytes)?;
+    let Head { row: outline, features, rest } = head(bytes)?;
     *row = Row { items, ..outline };
-    if row.items.assign(rest) { Ok(()) } else { Err(RowError::Malformed) }
+    let needed = if row.phase == Phase::Open { features } else { 0 };
+    match row.items.assign(rest) {
+        // Each row has exactly one encoding.
+        Some(Marks::None) if needed & OUTCOMES == 0 => Ok(()),
+        Some(Marks::Some) if needed & OUTCOMES != 0 => Ok(()),
+        _ => Err(RowError::Malformed),
+    }
 }
 
 /// Decodes a row without its items, which is enough for its deadlines.
@@ -113,35 +157,54 @@ pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
 /// # Errors
 /// As [`decode`], except that damage among the items goes unnoticed.
 pub fn outline(bytes: &[u8]) -> Result<Row, RowError> {
-    head(bytes).map(|(row, _)| row)
+    head(bytes).map(|head| head.row)
 }
 
-/// Returns whether `bytes` encode a finished row; bytes that are not a row do not.
+/// Returns whether `bytes` encode a finished row, of any version; bytes that are not a row do not.
 pub fn is_finished(bytes: &[u8]) -> bool {
     const COMPLETED: u8 = Phase::Completed as u8;
     const CANCELLED: u8 = Phase::Cancelled as u8;
     bytes.get(1).is_some_and(|state| matches!(state & PHASE_BITS, COMPLETED | CANCELLED))
 }
 
-fn head(bytes: &[u8]) -> Result<(Row, &[u8]), RowError> {
+/// A row without its items.
+struct Head<'a> {
+    row: Row,
+    features: u64,
+    /// What follows.
+    rest: &'a [u8],
+}
+
+fn head(bytes: &[u8]) -> Result<Head<'_>, RowError> {
     let (version, rest) = bytes.split_first().ok_or(RowError::Malformed)?;
     let state_bits = match *version {
-        VERSION => STATE_BITS | ORIGIN_BITS,
+        VERSION | WITHOUT_FEATURES => STATE_BITS | ORIGIN_BITS,
         WITHOUT_ORIGINS => STATE_BITS,
         other => return Err(RowError::UnknownVersion(other)),
     };
-    head_first(state_bits, rest).ok_or(RowError::Malformed)
+    let (state, mut rest) = rest.split_first().ok_or(RowError::Malformed)?;
+    let features = if *version == VERSION {
+        varint(&mut rest).filter(|features| *features != 0).ok_or(RowError::Malformed)?
+    } else {
+        0
+    };
+    if features & !KNOWN_FEATURES != 0 {
+        return Err(RowError::UnknownFeatures(features));
+    }
+    if state & !state_bits != 0 {
+        return Err(RowError::Malformed);
+    }
+    let (row, rest) = fields(*state, features, rest).ok_or(RowError::Malformed)?;
+    Ok(Head { row, features, rest })
 }
 
-fn head_first(state_bits: u8, bytes: &[u8]) -> Option<(Row, &[u8])> {
-    let (state, mut rest) = bytes.split_first()?;
-    if state & !state_bits != 0 {
-        return None;
-    }
-    let phase = match state & PHASE_BITS {
-        1 => Phase::Open,
-        2 => Phase::Completed,
-        3 => Phase::Cancelled,
+fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
+    let has_outcomes = features & OUTCOMES != 0;
+    let phase = match (state & PHASE_BITS, has_outcomes) {
+        (1, _) => Phase::Open,
+        (2, false) => Phase::Completed,
+        (2, true) => Phase::Failed,
+        (3, false) => Phase::Cancelled,
         _ => return None,
     };
     let changed_at = unzigzag(varint(&mut rest)?);
@@ -176,19 +239,22 @@ fn head_first(state_bits: u8, bytes: &[u8]) -> Option<(Row, &[u8])> {
         }
         row.changed_by = Some(by);
     }
+    if has_outcomes && row.expected && phase == Phase::Open {
+        row.failed = u32::try_from(varint(&mut rest)?).ok()?;
+    }
     Some((row, rest))
 }
 
 /// Maximum number of bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 3 * VARINT_BYTES_MAX + 1;
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 5 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
-struct Head {
+struct Written {
     bytes: [u8; HEAD_BYTES_MAX],
     length: usize,
 }
 
-impl Head {
+impl Written {
     fn push(&mut self, byte: u8) {
         self.bytes[self.length] = byte;
         self.length += 1;

@@ -2,6 +2,18 @@
 
 use super::Items;
 
+/// What an observation reports about its item; the last word counts while the key is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ItemOutcome {
+    /// The item is there.
+    #[default]
+    Arrived,
+    /// The item will not come, or is not what was asked for.
+    Failed,
+    /// What was reported before no longer holds: the item is missing again.
+    Withdrawn,
+}
+
 /// One event for a key, already decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -10,8 +22,11 @@ pub enum Event<'a> {
     Expectation(&'a Items),
     /// A tombstone on the expected topic (S8, S9).
     Cancellation,
-    /// A record on an observed topic reports that `quantity` more of `item` arrived (S10–S14).
-    Observation { item: &'a str, quantity: u32 },
+    /// A record on an observed topic reports that `quantity` more of `item` arrived (S10–S14), or
+    /// that it failed or was withdrawn (S22–S24), which occurs only with [`Counting::Distinct`].
+    ///
+    /// [`Counting::Distinct`]: super::Counting::Distinct
+    Observation { item: &'a str, quantity: u32, outcome: ItemOutcome },
     /// Shard time has advanced: the row's earliest due deadline, if any, fires (S18–S21).
     Tick,
 }

@@ -3,18 +3,22 @@
 //! Promise: one catalogue for assertions, property tests and the simulator. Ban: nothing here
 //! decides anything; [`super::step`] does.
 
-use super::{Emitted, OverdueReason, Phase, Row, Step};
+use super::{Emitted, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
 pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str = "a finished row holds no items and misses none";
-pub const COMPLETED_ROW_WAS_EXPECTED: &str = "a completed row had an expectation";
-pub const EXPECTED_ROW_MISSES_SOMETHING: &str = "an open row with an expectation misses something";
-pub const MISSING_EQUALS_RECOUNT: &str = "missing equals a recount of the items";
+pub const DECIDED_ROW_WAS_EXPECTED: &str = "a completed or failed row had an expectation";
+pub const EXPECTED_ROW_WAITS_FOR_SOMETHING: &str =
+    "an open row with an expectation misses something, or something has failed";
+pub const COUNTS_EQUAL_RECOUNT: &str = "what is missing and what failed equal a recount";
+pub const FAILED_ITEM_IS_NOT_THERE: &str = "an item that failed has not arrived";
+pub const WITHDRAWN_ITEM_IS_NOTHING_ELSE: &str =
+    "an item that is marked as withdrawn is neither needed nor there";
 pub const UNEXPECTED_ROW_NEEDS_NOTHING: &str =
     "a row without expectation needs nothing and was never reported";
 pub const ORPHAN_ROW_OBSERVED_SOMETHING: &str =
     "an open row without expectation observed something";
-pub const ITEM_IS_NEEDED_OR_THERE: &str = "an item of a row is needed or there";
+pub const ITEM_IS_NEEDED_OR_KNOWN: &str = "an item of a row is needed, or something is known of it";
 pub const ITEMS_ARE_DISTINCT: &str = "each item is in a row once";
 
 /// Checks the invariants of a single row.
@@ -36,16 +40,18 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         return holds(*row == Row::default(), ABSENT_ROW_IS_EMPTY);
     }
     if row.is_finished() {
-        let empty = row.items.is_empty() && row.missing == 0;
+        let empty = row.items.is_empty() && row.missing == 0 && row.failed == 0;
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
-        holds(row.phase != Phase::Completed || row.expected, COMPLETED_ROW_WAS_EXPECTED)?;
+        holds(row.phase == Phase::Cancelled || row.expected, DECIDED_ROW_WAS_EXPECTED)?;
     }
     if !row.expected {
-        let nothing = row.expected_at == 0 && row.missing == 0 && row.fingerprint == 0;
+        let counts = row.missing + row.failed;
+        let nothing = row.expected_at == 0 && counts == 0 && row.fingerprint == 0;
         holds(nothing && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     }
     if row.phase == Phase::Open {
-        holds(!row.expected || row.missing > 0, EXPECTED_ROW_MISSES_SOMETHING)?;
+        let waits = row.missing > 0 || row.failed > 0;
+        holds(!row.expected || waits, EXPECTED_ROW_WAITS_FOR_SOMETHING)?;
         holds(row.expected || !row.items.is_empty(), ORPHAN_ROW_OBSERVED_SOMETHING)?;
     }
     Ok(())
@@ -56,11 +62,17 @@ fn check_items(row: &Row) -> Result<(), &'static str> {
     let needed = row.items.iter().any(|item| item.need > 0);
     holds(row.expected || !needed, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     if row.phase == Phase::Open {
-        let recount = row.items.iter().filter(|item| item.missing() > 0).count();
-        holds(usize::try_from(row.missing) == Ok(recount), MISSING_EQUALS_RECOUNT)?;
+        let recount = (row.items.missing(), row.items.failed());
+        holds((row.missing, row.failed) == recount, COUNTS_EQUAL_RECOUNT)?;
     }
-    let neither = |item: super::Item<'_>| item.need == 0 && item.have == 0;
-    holds(!row.items.iter().any(neither), ITEM_IS_NEEDED_OR_THERE)?;
+    for item in row.items.iter() {
+        let nothing = item.need == 0 && item.have == 0;
+        match item.mark {
+            Mark::None => holds(!nothing, ITEM_IS_NEEDED_OR_KNOWN)?,
+            Mark::Failed => holds(item.have == 0, FAILED_ITEM_IS_NOT_THERE)?,
+            Mark::Withdrawn => holds(nothing, WITHDRAWN_ITEM_IS_NOTHING_ELSE)?,
+        }
+    }
     let mut texts: Vec<&str> = row.items.iter().map(|item| item.text).collect();
     texts.sort_unstable();
     holds(texts.windows(2).all(|pair| pair[0] != pair[1]), ITEMS_ARE_DISTINCT)
@@ -70,6 +82,12 @@ pub const DEAD_LETTER_LEAVES_THE_ROW: &str = "a dead letter leaves the row as it
 pub const UNCHANGED_ROW_IS_THE_SAME: &str = "a row that is not marked changed is the same";
 pub const COMPLETION_COMES_WITH_THE_PHASE: &str =
     "a completion is emitted exactly when an open or unknown key becomes completed";
+pub const FAILURE_COMES_WITH_THE_PHASE: &str =
+    "a failed record is emitted exactly when an open or unknown key becomes failed";
+pub const CANCELLED_RECORD_COMES_WITH_THE_PHASE: &str =
+    "a cancelled record is emitted only when an open key with an expectation becomes cancelled";
+pub const A_DECISION_IS_FINAL: &str =
+    "a completed or failed key stays what it is until it is forgotten";
 pub const REPORT_COMES_WITH_ITS_STATE: &str =
     "an overdue record is emitted with the state that keeps it from being emitted again";
 
@@ -84,9 +102,18 @@ pub fn check_step(before: &Row, step: &Step) -> Result<(), &'static str> {
         !step.outcome.is_dead_letter() || (!step.changed && step.emitted.is_none());
     holds(dead_letter_is_inert, DEAD_LETTER_LEAVES_THE_ROW)?;
     holds(step.changed || step.row == *before, UNCHANGED_ROW_IS_THE_SAME)?;
-    let completes = step.row.phase == Phase::Completed && before.phase != Phase::Completed;
-    let emits = matches!(step.emitted, Some(Emitted::Completion { .. }));
-    holds(completes == emits, COMPLETION_COMES_WITH_THE_PHASE)?;
+    let becomes = |phase| step.row.phase == phase && before.phase != phase;
+    let completion = matches!(step.emitted, Some(Emitted::Completion { .. }));
+    holds(becomes(Phase::Completed) == completion, COMPLETION_COMES_WITH_THE_PHASE)?;
+    let failure = matches!(step.emitted, Some(Emitted::Failed { .. }));
+    holds(becomes(Phase::Failed) == failure, FAILURE_COMES_WITH_THE_PHASE)?;
+    let cancelled = matches!(step.emitted, Some(Emitted::Cancelled { .. }));
+    let was_open = before.phase == Phase::Open && before.expected;
+    let cancels = becomes(Phase::Cancelled) && was_open;
+    holds(!cancelled || cancels, CANCELLED_RECORD_COMES_WITH_THE_PHASE)?;
+    let was_decided = matches!(before.phase, Phase::Completed | Phase::Failed);
+    let stays = [before.phase, Phase::Absent].contains(&step.row.phase);
+    holds(!was_decided || stays, A_DECISION_IS_FINAL)?;
     let settled = match &step.emitted {
         Some(Emitted::Overdue { reason, .. }) => match reason {
             OverdueReason::Overdue => step.row.overdue && !before.overdue,

@@ -1,14 +1,18 @@
-//! The items of one key: how often each is needed and how often it has arrived.
+//! The items of one key: how often each is needed, and whether it has arrived or failed.
 
 mod entry;
 mod index;
+mod item;
 
 use std::fmt;
 
 use smallvec::SmallVec;
 
+pub use self::item::{Item, Mark, Marks};
 use self::{
-    entry::{COUNTED, COUNTS_BYTES, Entry, KNOWN_TAGS, push_entry, push_padded, tag},
+    entry::{
+        COUNTED, COUNTS_BYTES, Entry, KNOWN_TAGS, MARKS, push_entry, push_padded, tag, tag_of,
+    },
     index::{Index, Layout},
 };
 use super::Counting;
@@ -19,26 +23,10 @@ pub const ITEM_BYTES_MAX: usize = 255;
 /// Above this size, work done on all items for each record becomes noticeable.
 pub const LARGE_ITEMS_BYTES: usize = 4_096;
 
-/// One item of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item<'a> {
-    pub text: &'a str,
-    /// How often the expectation lists it; 0 when it is not expected.
-    pub need: u32,
-    /// How often it was observed.
-    pub have: u32,
-}
-
-impl Item<'_> {
-    /// Returns how many are still missing.
-    pub fn missing(&self) -> u32 {
-        self.need.saturating_sub(self.have)
-    }
-}
-
 /// A list of items in the encoding that the changelog uses; each text occurs at most once.
 ///
 /// An entry is `[length u8][tag u8][text]`, and for counts above one `[need u32][have u32]`.
+/// The tag says, too, whether the item failed or was withdrawn.
 /// Keeping the encoding in memory makes a row a few dozen bytes and writing it a copy.
 #[derive(Default)]
 pub struct Items {
@@ -51,36 +39,37 @@ impl Items {
     /// Decodes items; `None` when `bytes` are malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut items = Self::default();
-        items.assign(bytes).then_some(items)
+        items.assign(bytes).map(|_| items)
     }
 
-    /// Decodes `bytes` into this list, reusing its memory, and returns whether they are well
-    /// formed.
-    pub fn assign(&mut self, bytes: &[u8]) -> bool {
-        let valid = Self::are_valid(bytes);
+    /// Decodes `bytes` into this list, reusing its memory; `None` when they are malformed.
+    pub fn assign(&mut self, bytes: &[u8]) -> Option<Marks> {
+        let marks = Self::validated(bytes);
         self.clear();
-        if valid {
+        if marks.is_some() {
             self.bytes.extend_from_slice(bytes);
         }
-        valid
+        marks
     }
 
-    fn are_valid(bytes: &[u8]) -> bool {
+    fn validated(bytes: &[u8]) -> Option<Marks> {
         // Most lists are ASCII throughout, and one check of all of it is cheaper than one per item.
         let ascii = bytes.is_ascii();
-        let mut rest = bytes;
+        let (mut rest, mut tags) = (bytes, 0);
         while let [length, tag, tail @ ..] = rest {
             let text = usize::from(*length);
             let size = text + if tag & COUNTED != 0 { COUNTS_BYTES } else { 0 };
-            if tag & !KNOWN_TAGS != 0 || tail.len() < size {
-                return false;
+            if tag & !KNOWN_TAGS != 0 || tag & MARKS == MARKS || tail.len() < size {
+                return None;
             }
             if !ascii && std::str::from_utf8(&tail[..text]).is_err() {
-                return false;
+                return None;
             }
+            tags |= tag;
             rest = &tail[size..];
         }
-        rest.is_empty()
+        let marks = if tags & MARKS == 0 { Marks::None } else { Marks::Some };
+        rest.is_empty().then_some(marks)
     }
 
     /// Returns the encoding.
@@ -144,31 +133,38 @@ impl Items {
             text: entry.text(&self.bytes),
             need: entry.need,
             have: entry.have,
+            mark: entry.mark(),
         })
     }
 
-    /// Returns how many items have not arrived as often as they are needed.
+    /// Returns how many items have not arrived as often as they are needed, and have not failed.
     pub fn missing(&self) -> u32 {
-        self.entries().map(|entry| u32::from(entry.have < entry.need)).sum()
+        let is_missing = |entry: &Entry| entry.have < entry.need && entry.mark() != Mark::Failed;
+        self.entries().map(|entry| u32::from(is_missing(&entry))).sum()
+    }
+
+    /// Returns how many of the needed items have failed.
+    pub fn failed(&self) -> u32 {
+        let has_failed = |entry: &Entry| entry.need > 0 && entry.mark() == Mark::Failed;
+        self.entries().map(|entry| u32::from(has_failed(&entry))).sum()
+    }
+
+    /// Returns whether any item has a mark; only newer versions of rows can hold it.
+    pub fn has_marks(&self) -> bool {
+        self.entries().any(|entry| entry.mark() != Mark::None)
     }
 
     /// Returns the item with this text, or one with both counts 0.
     pub fn get<'a>(&self, text: &'a str) -> Item<'a> {
-        match self.find(text) {
-            Some(entry) => Item { text, need: entry.need, have: entry.have },
-            None => Item { text, need: 0, have: 0 },
-        }
+        self.slot(text).item(text)
     }
 
-    /// Sets how often `text` is needed and how often it has arrived.
+    /// Sets how often `text` is needed and how often it has arrived, without a mark.
     ///
     /// # Panics
     /// When `text` is longer than [`ITEM_BYTES_MAX`]; decoders reject such items.
     pub fn set(&mut self, text: &str, need: u32, have: u32) {
-        match self.find(text) {
-            Some(entry) => self.rewrite(entry, need, have),
-            None => self.push(text, need, have),
-        }
+        self.put(self.slot(text), Item { text, need, have, mark: Mark::None });
     }
 
     /// Looks `text` up, so that [`Self::put`] need not do so again.
@@ -176,11 +172,11 @@ impl Items {
         Slot(self.find(text))
     }
 
-    /// Sets the counts of the item found as `slot`; the list must not have changed since.
-    pub(super) fn put(&mut self, slot: Slot, text: &str, need: u32, have: u32) {
+    /// Sets the item found as `slot`; the list must not have changed since.
+    pub(super) fn put(&mut self, slot: Slot, item: Item<'_>) {
         match slot.0 {
-            Some(entry) => self.rewrite(entry, need, have),
-            None => self.push(text, need, have),
+            Some(entry) => self.rewrite(entry, item),
+            None => self.push_item(item),
         }
     }
 
@@ -204,12 +200,13 @@ impl Items {
         }
     }
 
-    /// Returns these needs combined with everything that `known` has observed.
+    /// Returns these needs combined with everything that `known` has observed. What was withdrawn
+    /// is missing, as if it had never been observed.
     ///
     /// Sorts once, since either may hold thousands of items, and comparing all pairs would stall a
     /// lane.
     pub(super) fn with_observed(&self, known: &Self) -> Self {
-        let mut seen: SmallVec<[Item<'_>; 8]> = known.iter().filter(|item| item.have > 0).collect();
+        let mut seen: SmallVec<[Item<'_>; 8]> = known.iter().filter(Item::is_known).collect();
         if seen.is_empty() {
             return self.clone();
         }
@@ -217,11 +214,13 @@ impl Items {
         let mut merged = Self::default();
         for item in self.iter() {
             let found = seen.binary_search_by_key(&item.text, |item| item.text);
-            let have = found.map_or(0, |at| std::mem::take(&mut seen[at].have));
-            merged.push(item.text, item.need, have);
+            let (have, mark) = found.map_or((0, Mark::None), |at| {
+                (std::mem::take(&mut seen[at].have), std::mem::take(&mut seen[at].mark))
+            });
+            merged.push_item(Item { have, mark, ..item });
         }
-        for unexpected in seen.iter().filter(|item| item.have > 0) {
-            merged.push(unexpected.text, 0, unexpected.have);
+        for unexpected in seen.iter().filter(|item| item.is_known()) {
+            merged.push_item(Item { need: 0, ..*unexpected });
         }
         merged
     }
@@ -231,19 +230,30 @@ impl Items {
     /// # Panics
     /// When `text` is longer than [`ITEM_BYTES_MAX`], as in [`Self::set`].
     pub fn push(&mut self, text: &str, need: u32, have: u32) {
+        self.push_item(Item { text, need, have, mark: Mark::None });
+    }
+
+    /// Adds a failed item whose text is known not to be in the list.
+    #[cfg(test)]
+    pub(crate) fn push_failed(&mut self, text: &str, need: u32) {
+        self.push_item(Item { text, need, have: 0, mark: Mark::Failed });
+    }
+
+    fn push_item(&mut self, item: Item<'_>) {
         let start = self.bytes.len();
         let push = if self.is_padded() { push_padded } else { push_entry };
-        push(&mut self.bytes, Item { text, need, have });
+        push(&mut self.bytes, item);
         if let Some(index) = &mut self.index {
             index.insert(&self.bytes, start);
         }
     }
 
-    fn rewrite(&mut self, entry: Entry, need: u32, have: u32) {
+    fn rewrite(&mut self, entry: Entry, item: Item<'_>) {
+        let Item { need, have, mark, .. } = item;
         let counts_at = entry.start + 2 + entry.length;
         let tag_now = self.bytes[entry.start + 1];
         if tag_now & COUNTED == 0 {
-            let tag = tag(need, have);
+            let tag = tag(need, have, mark);
             self.bytes[entry.start + 1] = tag;
             if tag & COUNTED == 0 {
                 return;
@@ -251,6 +261,8 @@ impl Items {
             self.bytes.insert_from_slice(counts_at, &[0; COUNTS_BYTES]);
             // The entries behind it have moved.
             self.index = None;
+        } else {
+            self.bytes[entry.start + 1] = COUNTED | tag_of(mark);
         }
         let counts = &mut self.bytes[counts_at..counts_at + COUNTS_BYTES];
         counts[..4].copy_from_slice(&need.to_le_bytes());
@@ -299,9 +311,12 @@ impl Slot {
         self.0.is_none()
     }
 
-    /// Returns how often the item is needed and how often it has arrived.
-    pub(super) fn counts(self) -> (u32, u32) {
-        self.0.map_or((0, 0), |entry| (entry.need, entry.have))
+    /// Returns the item, whose text is `text`; one with both counts 0 if it is not in the list.
+    pub(super) fn item(self, text: &str) -> Item<'_> {
+        match self.0 {
+            Some(entry) => Item { text, need: entry.need, have: entry.have, mark: entry.mark() },
+            None => Item { text, need: 0, have: 0, mark: Mark::None },
+        }
     }
 }
 

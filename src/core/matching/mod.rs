@@ -15,10 +15,10 @@ mod step;
 mod tests;
 mod times;
 
-pub use event::Event;
-pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES};
+pub use event::{Event, ItemOutcome};
+pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};
-pub use rules::{Counting, Rules};
+pub use rules::{Counting, FailedWhen, Rules};
 pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};
 pub use times::Times;

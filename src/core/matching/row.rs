@@ -14,6 +14,9 @@ use crate::record::Timestamp;
 ///    ├──────────────────────────────── Cancelled                         │
 ///    └───────────────────────────────────────────────────────────────────┘ memory
 /// ```
+///
+/// `Failed` is reached and left like `Completed`: it is what an open key becomes if an expected
+/// item fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
 pub enum Phase {
@@ -23,6 +26,8 @@ pub enum Phase {
     Open = 1,
     Completed = 2,
     Cancelled = 3,
+    /// An expected item failed (S22, S23).
+    Failed = 4,
 }
 
 /// Everything known about one key.
@@ -37,8 +42,10 @@ pub struct Row {
     pub expected_at: Timestamp,
     /// While open, the time of the last change; when finished, the time it finished.
     pub changed_at: Timestamp,
-    /// How many items of the list have not arrived as often as they are needed.
+    /// How many items of the list have neither arrived as often as they are needed nor failed.
     pub missing: u32,
+    /// How many items of the list have failed.
+    pub failed: u32,
     /// Distinguishes a replayed expectation from a changed one; see [`Row::fingerprint_of`].
     pub fingerprint: u64,
     /// Offset of the current expectation in the expected topic; `None` without an expectation, or
@@ -53,14 +60,14 @@ pub struct Row {
 
 impl Row {
     pub fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Completed | Phase::Cancelled)
+        matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Failed)
     }
 
     /// Returns when the row's earliest deadline is due, in shard time.
     pub fn due(&self, rules: &Rules) -> Option<Timestamp> {
         match self.phase {
             Phase::Absent => None,
-            Phase::Completed | Phase::Cancelled => {
+            Phase::Completed | Phase::Cancelled | Phase::Failed => {
                 Some(self.changed_at.saturating_add(rules.memory_ms))
             }
             Phase::Open if self.expected => {

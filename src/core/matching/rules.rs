@@ -12,12 +12,25 @@ pub enum Counting {
     Quantity,
 }
 
+/// When a key of which an expected item has failed is finished as failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailedWhen {
+    /// With its first failed item (S22).
+    First,
+    /// Once each expected item has arrived or failed (S23).
+    AllKnown,
+}
+
 /// The settings that determine what a record means; all durations are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     pub counting: Counting,
     /// An expectation without items completes at once instead of being refused (S7).
     pub allow_empty: bool,
+    /// When a key fails; `None` if never: a failed item keeps its key open then.
+    pub failed: Option<FailedWhen>,
+    /// A tombstone that cancels an open key with an expectation is reported (S29).
+    pub reports_cancelled: bool,
     /// Time from the expectation's arrival to the overdue record (S18).
     pub overdue_after_ms: Option<Timestamp>,
     /// Time from the last change of a row without an expectation to its end (S19).

@@ -1,6 +1,6 @@
 //! The function that decides what an event does to its key.
 
-use super::{Counting, Event, Items, Phase, Row, Rules};
+use super::{Counting, Event, FailedWhen, Item, ItemOutcome, Items, Mark, Phase, Row, Rules};
 use crate::record::Timestamp;
 
 /// What an event did to its key; each has one counter.
@@ -9,7 +9,7 @@ use crate::record::Timestamp;
 pub enum Outcome {
     /// A new expectation was stored (S1).
     Expected,
-    /// A repeated expectation for an open or completed key (S2, S4).
+    /// A repeated expectation for an open, completed or failed key (S2, S4).
     DuplicateExpectation,
     /// The expectation of an open key was replaced (S3).
     Amended,
@@ -41,12 +41,18 @@ pub enum Outcome {
     Forgotten,
     /// The expiry deadline fired (S21).
     Expired,
+    /// An item was stored as failed (S22, S23).
+    ItemFailed,
+    /// An item was taken back (S24).
+    ItemWithdrawn,
+    /// A changed expectation for a failed key: dead letter (S5).
+    AlreadyFailed,
     /// A tick found nothing due.
     Nothing,
 }
 
 /// Every outcome with its name in metrics and headers.
-pub const OUTCOMES: [(Outcome, &str); 18] = [
+pub const OUTCOMES: [(Outcome, &str); 21] = [
     (Outcome::Expected, "expected"),
     (Outcome::DuplicateExpectation, "duplicate-expectation"),
     (Outcome::Amended, "amended"),
@@ -64,6 +70,9 @@ pub const OUTCOMES: [(Outcome, &str); 18] = [
     (Outcome::Orphaned, "orphaned"),
     (Outcome::Forgotten, "forgotten"),
     (Outcome::Expired, "expired"),
+    (Outcome::ItemFailed, "item-failed"),
+    (Outcome::ItemWithdrawn, "item-withdrawn"),
+    (Outcome::AlreadyFailed, "already-failed"),
     (Outcome::Nothing, "nothing"),
 ];
 
@@ -75,7 +84,10 @@ impl Outcome {
 
     /// Returns whether the record goes to the dead-letter topic and the row stays unchanged.
     pub fn is_dead_letter(self) -> bool {
-        matches!(self, Self::AlreadyCompleted | Self::NoItems | Self::RowTooLarge)
+        matches!(
+            self,
+            Self::AlreadyCompleted | Self::AlreadyFailed | Self::NoItems | Self::RowTooLarge
+        )
     }
 }
 
@@ -96,6 +108,18 @@ pub enum Emitted {
         late: bool,
         /// When the expectation arrived.
         expected_at: Timestamp,
+    },
+    /// Expected items have failed (S22, S23).
+    Failed {
+        /// The overdue record was sent before.
+        late: bool,
+        /// What is known of the items.
+        items: Items,
+    },
+    /// A tombstone ended an open key with an expectation (S29).
+    Cancelled {
+        /// What is known of the items.
+        items: Items,
     },
     /// A deadline fired while the key was open.
     Overdue {
@@ -122,9 +146,11 @@ pub struct Step {
 /// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
 pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
     match event {
-        Event::Observation { item, quantity } => observe(rules, row, item, quantity, at),
+        Event::Observation { item, quantity, outcome } => {
+            observe(rules, row, item, (quantity, outcome), at)
+        }
         Event::Expectation(items) => expect(rules, row, items, at),
-        Event::Cancellation => cancel(row, at),
+        Event::Cancellation => cancel(rules, row, at),
         Event::Tick => tick(rules, row, at),
     }
 }
@@ -145,7 +171,10 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
     let same = row.expected && row.fingerprint == fingerprint;
     let outcome = match row.phase {
         Phase::Completed if !same => return unchanged(row, Outcome::AlreadyCompleted),
-        Phase::Completed => return unchanged(row, Outcome::DuplicateExpectation),
+        Phase::Failed if !same => return unchanged(row, Outcome::AlreadyFailed),
+        Phase::Completed | Phase::Failed => {
+            return unchanged(row, Outcome::DuplicateExpectation);
+        }
         Phase::Open if same => return unchanged(row, Outcome::DuplicateExpectation),
         Phase::Open if row.expected => Outcome::Amended,
         Phase::Absent | Phase::Open => Outcome::Expected,
@@ -158,7 +187,7 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
     if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
         return unchanged(row, Outcome::RowTooLarge);
     }
-    settle(next, outcome, at)
+    settle(rules, next, outcome, at)
 }
 
 fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) -> Row {
@@ -170,6 +199,7 @@ fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) 
         expected_at: if base.expected { base.expected_at } else { at },
         changed_at: base.changed_at.max(at),
         missing: merged.missing(),
+        failed: merged.failed(),
         fingerprint,
         expectation_offset: base.expectation_offset,
         changed_by: base.changed_by,
@@ -177,36 +207,85 @@ fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) 
     }
 }
 
-fn observe(rules: &Rules, mut row: Row, item: &str, quantity: u32, at: Timestamp) -> Step {
+fn observe(
+    rules: &Rules,
+    mut row: Row,
+    text: &str,
+    (quantity, outcome): (u32, ItemOutcome),
+    at: Timestamp,
+) -> Step {
     if row.is_finished() {
         return unchanged(row, Outcome::LateObservation);
     }
-    let slot = row.items.slot(item);
-    let (need, had) = slot.counts();
-    let have = match rules.counting {
-        Counting::Distinct if had > 0 => return unchanged(row, Outcome::DuplicateObservation),
-        Counting::Distinct => 1,
-        Counting::Quantity => had.saturating_add(quantity),
+    let slot = row.items.slot(text);
+    let known = slot.item(text);
+    let Some(item) = heard(rules.counting, known, quantity, outcome) else {
+        return unchanged(row, Outcome::DuplicateObservation);
     };
     if slot.is_new() {
-        let entry = Items::reserved_bytes_of(item, rules.counting);
+        let entry = Items::reserved_bytes_of(text, rules.counting);
         if row.items.reserved_bytes(rules.counting) + entry > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
     }
-    row.items.put(slot, item, need, have);
-    if had < need && need <= have {
-        row.missing -= 1;
-    }
+    row.items.put(slot, item);
+    let is_missing = |item: Item<'_>| u32::from(item.missing() > 0);
+    row.missing = row.missing + is_missing(item) - is_missing(known);
+    let has_failed = |item: Item<'_>| u32::from(item.need > 0 && item.has_failed());
+    row.failed = row.failed + has_failed(item) - has_failed(known);
     row.phase = Phase::Open;
     row.changed_at = row.changed_at.max(at);
-    let outcome = if row.expected && need == 0 { Outcome::Unexpected } else { Outcome::Observed };
-    settle(row, outcome, at)
+    let outcome = match outcome {
+        _ if row.expected && item.need == 0 => Outcome::Unexpected,
+        ItemOutcome::Arrived => Outcome::Observed,
+        ItemOutcome::Failed => Outcome::ItemFailed,
+        ItemOutcome::Withdrawn => Outcome::ItemWithdrawn,
+    };
+    settle(rules, row, outcome, at)
 }
 
-/// Completes the row if nothing is missing.
-fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
-    if !row.expected || row.missing > 0 {
+/// Returns what an item becomes by an observation of this outcome; `None` if it stays as it is.
+fn heard(
+    counting: Counting,
+    known: Item<'_>,
+    quantity: u32,
+    outcome: ItemOutcome,
+) -> Option<Item<'_>> {
+    assert!(
+        counting == Counting::Distinct || outcome == ItemOutcome::Arrived,
+        "validation refuses outcomes where quantities are counted"
+    );
+    let (have, mark) = match (outcome, counting) {
+        (ItemOutcome::Arrived, Counting::Quantity) => {
+            (known.have.saturating_add(quantity), Mark::None)
+        }
+        (ItemOutcome::Arrived, _) if known.have > 0 => return None,
+        (ItemOutcome::Arrived, _) => (1, Mark::None),
+        (ItemOutcome::Failed, _) if known.has_failed() => return None,
+        (ItemOutcome::Failed, _) => (0, Mark::Failed),
+        (ItemOutcome::Withdrawn, _) if !known.is_known() => return None,
+        // An expected item that was withdrawn is simply missing.
+        (ItemOutcome::Withdrawn, _) if known.need > 0 => (0, Mark::None),
+        (ItemOutcome::Withdrawn, _) => (0, Mark::Withdrawn),
+    };
+    Some(Item { have, mark, ..known })
+}
+
+/// Finishes the row if what is known of its items decides it.
+fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
+    let fails = match rules.failed {
+        _ if row.failed == 0 => false,
+        Some(FailedWhen::First) => true,
+        Some(FailedWhen::AllKnown) => row.missing == 0,
+        None => false,
+    };
+    if fails {
+        let items = std::mem::take(&mut row.items);
+        let emitted = Emitted::Failed { late: row.overdue, items };
+        finish(&mut row, Phase::Failed, at);
+        return changed(row, outcome, Some(emitted));
+    }
+    if !row.expected || row.missing > 0 || row.failed > 0 {
         return changed(row, outcome, None);
     }
     let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
@@ -217,16 +296,18 @@ fn settle(mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
 fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
-    row.missing = 0;
+    (row.missing, row.failed) = (0, 0);
     row.items = Items::default();
 }
 
-fn cancel(mut row: Row, at: Timestamp) -> Step {
+fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     if row.is_finished() {
         return unchanged(row, Outcome::LateCancellation);
     }
+    let is_reported = rules.reports_cancelled && row.expected;
+    let items = std::mem::take(&mut row.items);
     finish(&mut row, Phase::Cancelled, at);
-    changed(row, Outcome::Cancelled, None)
+    changed(row, Outcome::Cancelled, is_reported.then_some(Emitted::Cancelled { items }))
 }
 
 /// Fires the earliest deadline that is due; the next tick fires the one after it.

@@ -26,9 +26,29 @@ impl Output {
 }
 
 /// Which output topic a record is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sink {
     Completed,
     Overdue,
     DeadLetter,
+    /// Only objects that say when a key fails have this output.
+    Failed,
+    /// Only objects that report cancelled keys have this output.
+    Cancelled,
+}
+
+impl Sink {
+    pub const ALL: [Self; 5] =
+        [Self::Completed, Self::Overdue, Self::DeadLetter, Self::Failed, Self::Cancelled];
+
+    /// Returns the name, as in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Overdue => "overdue",
+            Self::DeadLetter => "dead-letter",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }

@@ -26,6 +26,8 @@ const OWNER: &str = "group-w-1-0";
 const RULES: Rules = Rules {
     counting: Counting::Distinct,
     allow_empty: false,
+    failed: None,
+    reports_cancelled: false,
     overdue_after_ms: Some(10_000),
     orphans_after_ms: None,
     expire_after_ms: None,

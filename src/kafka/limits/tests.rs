@@ -29,6 +29,8 @@ fn wanted() -> Wanted {
         completed: "shipping".to_owned(),
         overdue: "overdue".to_owned(),
         dead_letter: "dead".to_owned(),
+        failed: None,
+        cancelled: None,
         manage: true,
         create_inputs: false,
         partitions: None,

@@ -30,10 +30,10 @@ pub use operation::{
     StartFrom, StorageSpec, TopicsSpec,
 };
 pub use records::{
-    CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec, FactsSpec, ObservedSpec,
-    OrphansSpec, OverdueSpec,
+    CancelledSpec, CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec,
+    FactsSpec, FailedSpec, FailedWhenSpec, ObservedSpec, OrphansSpec, OverdueSpec,
 };
-pub use selection::{ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec};
+pub use selection::{ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec, OutcomeSpec};
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
 
@@ -129,6 +129,14 @@ pub struct ReconciliationSpec {
     pub observed: Vec<ObservedSpec>,
     /// The record emitted once per key, when every expected item was observed.
     pub completed: CompletedSpec,
+    /// The record emitted once per key of which items failed, instead of the completion; see
+    /// `observed[].outcome`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedSpec>,
+    /// Emits a record when a null value cancels an open key with an expectation. Left out, nothing
+    /// is emitted then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<CancelledSpec>,
     /// Reports keys that are not complete in time.
     #[serde(default)]
     pub overdue: OverdueSpec,

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::selection::{ConditionSpec, ItemSpec, ItemsSpec, entry_schema, where_schema};
+use super::selection::{
+    ConditionSpec, ItemSpec, ItemsSpec, OutcomeSpec, entry_schema, where_schema,
+};
 use crate::{bounds, cel, duration, names};
 
 /// The records that say which items a key needs.
@@ -70,6 +72,10 @@ pub struct ObservedSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
+    /// What became of the item. Left out, every record says that the item has arrived. Only with
+    /// `counting: distinct`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeSpec>,
 }
 
 /// The record emitted once per key, when every expected item was observed.
@@ -104,6 +110,41 @@ pub enum FactsSpec {
     Headers,
     /// Fields `expectedAt` and `late` in the value.
     Value,
+}
+
+/// The record emitted once per key of which items failed, instead of the completion.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FailedSpec {
+    /// Topic of the failed records. Left out, it is the object's name followed by `-failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: Option<String>,
+    /// When a key fails. `first`: with its first expected item that failed. `allKnown`: once every
+    /// expected item has arrived or failed, if one of them failed.
+    #[serde(default)]
+    pub when: FailedWhenSpec,
+}
+
+/// When a key of which items failed is finished.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum FailedWhenSpec {
+    /// With its first failed item.
+    #[default]
+    First,
+    /// Once every expected item has arrived or failed.
+    AllKnown,
+}
+
+/// Reports open keys that a null value cancels.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CancelledSpec {
+    /// Topic of the reports. Left out, it is the object's name followed by `-cancelled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
+    pub topic: Option<String>,
 }
 
 /// Reports keys that are not complete in time.

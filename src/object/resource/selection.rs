@@ -39,6 +39,28 @@ pub struct ConditionSpec {
     pub exists: Option<bool>,
 }
 
+/// What became of an observation's item, and which texts say so.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutcomeSpec {
+    /// JSON path of the outcome within the value: a string, an integer or a boolean, compared as
+    /// text. Records with a text that is not listed below are skipped.
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub path: String,
+    /// Texts that say that the item has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = bounds::TEXTS_MAX), inner(length(max = bounds::TEXT_BYTES_MAX)))]
+    pub arrived: Vec<String>,
+    /// Texts that say that the item has failed. They need `failed`, which says what follows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = bounds::TEXTS_MAX), inner(length(max = bounds::TEXT_BYTES_MAX)))]
+    pub failed: Vec<String>,
+    /// Texts that take back what was said about the item: it is missing again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = bounds::TEXTS_MAX), inner(length(max = bounds::TEXT_BYTES_MAX)))]
+    pub withdrawn: Vec<String>,
+}
+
 /// The items of an expectation: a JSON path, or the same for all keys.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(untagged)]

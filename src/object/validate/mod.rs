@@ -6,6 +6,7 @@
 mod conditions;
 mod connection;
 mod oauth;
+mod outcomes;
 mod paths;
 mod scalar;
 mod together;
@@ -15,13 +16,16 @@ use std::collections::HashMap;
 
 use super::bounds;
 use super::problem::Problems;
-use super::resource::{CountingSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec};
+use super::resource::{
+    CountingSpec, FailedWhenSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec,
+};
 use super::settings::{
-    Completed, Deadlines, Limits, Observed, Settings, TopicCreation, changelog_topic,
+    Completed, Deadlines, FailedKeys, Limits, Observed, Settings, TopicCreation, changelog_topic,
 };
 use super::{Problem, Reconciliation, names};
-use rollcall_core::codec::{Partitioner, output::RESERVED_FIELDS};
-use rollcall_core::matching::Counting;
+use rollcall_core::codec::Partitioner;
+use rollcall_core::codec::output::{OUTCOME_FIELDS, RESERVED_FIELDS};
+use rollcall_core::matching::{Counting, FailedWhen};
 use rollcall_core::shard::Partitioning;
 
 /// Returns the settings that `object` stands for.
@@ -52,6 +56,11 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
         overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
+        failed: failed(spec, &name),
+        cancelled_topic: spec
+            .cancelled
+            .as_ref()
+            .map(|cancelled| topic(cancelled.topic.as_ref(), &name, "cancelled")),
         dead_letter_topic: topic(spec.dead_letter.topic.as_ref(), &name, "dead-letter"),
         deadlines: deadlines(spec, problems),
         counting,
@@ -88,6 +97,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     }
     together::check(spec, &settings, problems);
     conditions::check_order(spec, problems);
+    outcomes::check(spec, problems);
     check_topics(spec, &settings, problems);
     // Rows refer to inputs by number, so listing them in another order must not change the numbers.
     settings.observed.sort_by(|a, b| a.topic.cmp(&b.topic));
@@ -129,9 +139,12 @@ fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
     let completed = &spec.completed;
     let path = "spec.completed.keyField";
     let key_field = &completed.key_field;
+    let has_outcomes = spec.failed.is_some() || spec.cancelled.is_some();
+    let is_reserved = RESERVED_FIELDS.contains(&key_field.as_str())
+        || (has_outcomes && OUTCOME_FIELDS.contains(&key_field.as_str()));
     if key_field.is_empty() {
         problems.add(path, "is empty", "name the field that carries the key, such as orderId");
-    } else if RESERVED_FIELDS.contains(&key_field.as_str()) {
+    } else if is_reserved {
         problems.add(
             path,
             format!("\"{key_field}\" is the name of another field of output records"),
@@ -143,6 +156,15 @@ fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
         key_field: completed.key_field.clone(),
         facts: completed.facts,
     }
+}
+
+fn failed(spec: &ReconciliationSpec, name: &str) -> Option<FailedKeys> {
+    let failed = spec.failed.as_ref()?;
+    let when = match failed.when {
+        FailedWhenSpec::First => FailedWhen::First,
+        FailedWhenSpec::AllKnown => FailedWhen::AllKnown,
+    };
+    Some(FailedKeys { topic: topic(failed.topic.as_ref(), name, "failed"), when })
 }
 
 fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {
@@ -243,10 +265,18 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
     uses.push(("spec.completed.topic".to_owned(), settings.completed.topic.clone()));
     uses.push(("spec.overdue.topic".to_owned(), settings.overdue_topic.clone()));
     uses.push(("spec.deadLetter.topic".to_owned(), settings.dead_letter_topic.clone()));
+    if let Some(failed) = &settings.failed {
+        uses.push(("spec.failed.topic".to_owned(), failed.topic.clone()));
+    }
+    if let Some(cancelled) = &settings.cancelled_topic {
+        uses.push(("spec.cancelled.topic".to_owned(), cancelled.clone()));
+    }
     // An invalid group or name has already been reported.
     let defaulted = [
         ("spec.overdue.topic", spec.overdue.topic.is_none()),
         ("spec.deadLetter.topic", spec.dead_letter.topic.is_none()),
+        ("spec.failed.topic", spec.failed.as_ref().is_some_and(|failed| failed.topic.is_none())),
+        ("spec.cancelled.topic", spec.cancelled.as_ref().is_some_and(|it| it.topic.is_none())),
     ];
     let is_default = |path: &str| defaulted.contains(&(path, true));
     let is_input =

@@ -8,6 +8,7 @@ use super::super::problem::Problems;
 use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, ObservedSpec};
 use super::super::settings::{Expected, Observed};
 use super::conditions::conditions;
+use super::outcomes;
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
     Decoder, Entry, ExpectedPaths, InputError, Item, Items, Limits, ObservedPaths, Paths, Role,
@@ -60,9 +61,11 @@ pub(super) fn observed(
     };
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| singular(field("quantity"), quantity, problems));
+    let outcome = spec.outcome.as_ref();
+    let outcome = outcome.and_then(|outcome| outcomes::outcome(place, outcome, problems));
     let are_read = item.is_some();
     let item = item.unwrap_or(Item::Fixed(String::new()));
-    let paths = Paths::Observed(ObservedPaths { key, item, quantity });
+    let paths = Paths::Observed(ObservedPaths { key, item, quantity, outcome });
     let entry = Entry { conditions, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
@@ -147,6 +150,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Key => format!("{place}.key"),
         Role::Item => format!("{place}.{item}"),
         Role::Quantity => format!("{place}.quantity"),
+        Role::Outcome => format!("{place}.outcome.path"),
         Role::Condition => format!("{place}.where"),
     };
     match error {

@@ -97,6 +97,8 @@ fn the_object_of_the_architecture_is_valid_as_written() {
         rollcall_core::matching::Rules {
             counting: Counting::Distinct,
             allow_empty: false,
+            failed: None,
+            reports_cancelled: false,
             overdue_after_ms: Some(259_200_000),
             orphans_after_ms: Some(604_800_000),
             expire_after_ms: None,
@@ -159,10 +161,10 @@ fn every_mistake_is_told_at_once() {
         problems(&text),
         [
             "spec.memmory: is an unknown field\n    did you mean memory? If not, remove it; known \
-             are: completed, expected, kafka, observed, commitInterval, console, counting, \
-             deadLetter, deletionPolicy, expire, limits, logRecords, memory, memoryBudget, \
-             networkPolicy, onTruncation, orphans, outputTimestamp, overdue, partitioner, paused, \
-             pod, replicas, resources, startFrom, storage, topics, tracing",
+             are: completed, expected, kafka, observed, cancelled, commitInterval, console, \
+             counting, deadLetter, deletionPolicy, expire, failed, limits, logRecords, memory, \
+             memoryBudget, networkPolicy, onTruncation, orphans, outputTimestamp, overdue, \
+             partitioner, paused, pod, replicas, resources, startFrom, storage, topics, tracing",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -, such as \
              shipping",

@@ -16,6 +16,7 @@ pub enum KeyState {
     Unexpected,
     Completed,
     Cancelled,
+    Failed,
 }
 
 /// The key that a request is about. It is in the query because in a path `.`, `..` and the empty
@@ -104,7 +105,11 @@ pub struct ItemStory {
     /// How often it is needed; 0 if it is not expected.
     pub needed: u32,
     pub observed: u32,
+    /// A failed item is not missing.
     pub missing: u32,
+    /// Whether the last record about it reported that it failed; left out if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// A page of keys, the oldest first.

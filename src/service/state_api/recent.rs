@@ -9,6 +9,13 @@ pub enum RecentKind {
     Completions,
     Overdue,
     DeadLetters,
+    Failed,
+    Cancelled,
+}
+
+impl RecentKind {
+    pub const ALL: [Self; 5] =
+        [Self::Completions, Self::Overdue, Self::DeadLetters, Self::Failed, Self::Cancelled];
 }
 
 /// The last output records, the newest first.

@@ -136,6 +136,12 @@ pub struct ShardTotals {
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,
     pub dead_letters: u64,
+    /// Keys of which items failed.
+    #[serde(default)]
+    pub failures: u64,
+    /// Cancelled keys that were reported.
+    #[serde(default)]
+    pub cancellations: u64,
 }
 
 /// Progress of restoring a shard.

@@ -44,6 +44,8 @@ pub enum Topic {
     Completed,
     Overdue,
     DeadLetter,
+    Failed,
+    Cancelled,
 }
 
 impl From<Sink> for Topic {
@@ -52,6 +54,8 @@ impl From<Sink> for Topic {
             Sink::Completed => Self::Completed,
             Sink::Overdue => Self::Overdue,
             Sink::DeadLetter => Self::DeadLetter,
+            Sink::Failed => Self::Failed,
+            Sink::Cancelled => Self::Cancelled,
         }
     }
 }

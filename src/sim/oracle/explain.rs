@@ -26,7 +26,7 @@ pub struct Case<'a> {
     /// The input records with the key, by input.
     pub facts: Vec<Vec<Fact>>,
     /// The output records with the key, by output topic.
-    pub outputs: [Vec<Message>; 3],
+    pub outputs: [Vec<Message>; OUTPUTS.len()],
     /// Latest time at which a deadline may have fired.
     pub tick_until_ms: Timestamp,
     /// When the transaction was taken, according to its outputs.
@@ -40,7 +40,7 @@ struct Point {
     /// Facts used, by input.
     used: Vec<usize>,
     /// Outputs accounted for, by topic.
-    told: [usize; 3],
+    told: [usize; OUTPUTS.len()],
 }
 
 impl Case<'_> {
@@ -50,7 +50,7 @@ impl Case<'_> {
     /// If there is none, a description of what was to be explained.
     pub fn explain(&self) -> Result<(), String> {
         let used = vec![0; self.facts.len()];
-        let mut left = vec![Point { row: self.first.clone(), used, told: [0; 3] }];
+        let mut left = vec![Point { row: self.first.clone(), used, told: [0; OUTPUTS.len()] }];
         let mut seen = BTreeSet::new();
         while let Some(point) = left.pop() {
             if self.is_the_end(&point) {
@@ -170,6 +170,8 @@ impl Case<'_> {
             Sink::Completed => 0,
             Sink::Overdue => 1,
             Sink::DeadLetter => 2,
+            Sink::Failed => 3,
+            Sink::Cancelled => 4,
         };
         debug_assert_eq!(OUTPUTS[index], output.sink.into());
         let message = self.outputs[index].get(next.told[index])?;

@@ -12,7 +12,7 @@ use rollcall_core::{
         input::{Decoded, Input as Record, Scratch},
         output::{Source, Time},
     },
-    matching::{Event, Items, Origin},
+    matching::{Event, ItemOutcome, Items, Origin},
     record::{
         Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
@@ -41,6 +41,7 @@ pub enum Says {
     Observation {
         item: String,
         quantity: u32,
+        outcome: ItemOutcome,
     },
     /// The record belongs to none of its topic's entries.
     Nothing,
@@ -53,8 +54,8 @@ impl Says {
         match event {
             Event::Expectation(items) => Self::Expectation(items.clone()),
             Event::Cancellation => Self::Cancellation,
-            Event::Observation { item, quantity } => {
-                Self::Observation { item: item.to_owned(), quantity }
+            Event::Observation { item, quantity, outcome } => {
+                Self::Observation { item: item.to_owned(), quantity, outcome }
             }
             Event::Tick => unreachable!("a decoder makes no ticks"),
         }
@@ -119,8 +120,9 @@ impl Fact {
         match &self.says {
             Says::Expectation(items) => Some(Event::Expectation(items)),
             Says::Cancellation => Some(Event::Cancellation),
-            Says::Observation { item, quantity } => {
-                Some(Event::Observation { item, quantity: *quantity })
+            Says::Observation { item, quantity, outcome } => {
+                let (quantity, outcome) = (*quantity, *outcome);
+                Some(Event::Observation { item, quantity, outcome })
             }
             Says::Nothing | Says::Refused(_) => None,
         }

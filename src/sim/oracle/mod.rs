@@ -30,7 +30,7 @@ use super::{
 use rollcall_core::{
     codec,
     matching::{Phase, Row},
-    record::{InputIndex, Offset, ShardId, Timestamp},
+    record::{InputIndex, Offset, ShardId, Sink, Timestamp},
     shard::{CommittedOffset, Due, Spill, row_of},
 };
 
@@ -38,7 +38,8 @@ use rollcall_core::{
 pub type Verdict = Result<(), String>;
 
 /// The output topics in the order in which they are compared.
-pub const OUTPUTS: [Topic; 3] = [Topic::Completed, Topic::Overdue, Topic::DeadLetter];
+pub const OUTPUTS: [Topic; Sink::ALL.len()] =
+    [Topic::Completed, Topic::Overdue, Topic::DeadLetter, Topic::Failed, Topic::Cancelled];
 
 /// The versions of a key's row in the changelog; `None` where it was forgotten.
 type Versions = Vec<(Offset, Option<Vec<u8>>)>;
@@ -50,7 +51,7 @@ type Key = Option<Vec<u8>>;
 type Events = BTreeMap<Key, Vec<Vec<Fact>>>;
 
 /// The records of each key in each of [`OUTPUTS`].
-type Told = BTreeMap<Key, [Vec<Message>; 3]>;
+type Told = BTreeMap<Key, [Vec<Message>; OUTPUTS.len()]>;
 
 /// What is committed for one shard.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ struct Shard {
     /// The latest timestamp among the records of each input that were processed.
     passed_ms: BTreeMap<InputIndex, Timestamp>,
     /// Records in each of [`OUTPUTS`].
-    outputs: [usize; 3],
+    outputs: [usize; OUTPUTS.len()],
     transactions: usize,
     /// The inputs' partitioner has been committed.
     learnt: bool,
@@ -152,6 +153,8 @@ impl Oracle {
             (Situation::Completed, told(0)),
             (Situation::Overdue, told(1)),
             (Situation::DeadLetter, told(2)),
+            (Situation::Failed, told(3)),
+            (Situation::Cancelled, told(4)),
             (Situation::TraceCarried, traces.count()),
             (Situation::Forgotten, forgotten),
             (Situation::WrongPartition, placing::misplaced(&outputs)),

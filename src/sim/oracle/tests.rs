@@ -3,7 +3,7 @@
 use super::*;
 use rollcall_core::{
     codec::output::Time,
-    matching::{Counting, Event, Items, Origin, Outcome, Rules, step},
+    matching::{Counting, Event, ItemOutcome, Items, Origin, Outcome, Rules, step},
     record::Output,
     shard::Plan,
 };
@@ -18,6 +18,8 @@ fn plan() -> Plan {
     let rules = Rules {
         counting: Counting::Distinct,
         allow_empty: false,
+        failed: None,
+        reports_cancelled: false,
         overdue_after_ms: Some(100),
         orphans_after_ms: None,
         expire_after_ms: None,
@@ -38,7 +40,7 @@ fn completed(plan: &Plan) -> Case<'_> {
     let arrival = fact(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
-    let event = Event::Observation { item: "1", quantity: 1 };
+    let event = Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Arrived };
     let mut last = step(&plan.rules, open, event, 20);
     last.row.touched_by(Outcome::Expected, Origin { input: 0, offset: 0 });
     last.row.touched_by(Outcome::Observed, Origin { input: 1, offset: 0 });
@@ -49,10 +51,15 @@ fn completed(plan: &Plan) -> Case<'_> {
         first: Row::default(),
         last: last.row,
         facts: vec![vec![order], vec![arrival]],
-        outputs: [vec![as_message(&completion)], Vec::new(), Vec::new()],
+        outputs: all([vec![as_message(&completion)], Vec::new(), Vec::new()]),
         tick_until_ms: 50,
         commit_ms: 60,
     }
+}
+
+/// Returns these completions, overdue records and dead letters as all outputs.
+fn all([completed, overdue, dead]: [Vec<Message>; 3]) -> [Vec<Message>; OUTPUTS.len()] {
+    [completed, overdue, dead, Vec::new(), Vec::new()]
 }
 
 /// Returns the record of an output as a reader sees it, in a transaction taken at 60.
@@ -139,13 +146,13 @@ fn a_deadline_fires_when_it_is_due_and_only_once() {
     let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
     let fired = step(&plan.rules, open.clone(), Event::Tick, 120);
     let overdue = as_message(&plan.outputs.emitted(b"k", &fired.emitted.unwrap(), Time::of(120)));
-    let case = |outputs: Vec<Message>, tick_until_ms| Case {
+    let case = |told: Vec<Message>, tick_until_ms| Case {
         plan: &plan,
         key: b"k".to_vec(),
         first: open.clone(),
         last: fired.row.clone(),
         facts: vec![Vec::new(), Vec::new()],
-        outputs: [Vec::new(), outputs, Vec::new()],
+        outputs: all([Vec::new(), told, Vec::new()]),
         tick_until_ms,
         commit_ms: 60,
     };
@@ -163,13 +170,13 @@ fn a_dead_letter_belongs_to_its_record() {
         let facts::Says::Refused(reason) = &fact.says else { panic!("it was understood") };
         as_message(&fact.dead_letter(&plan, reason, 20))
     };
-    let case = |outputs| Case {
+    let case = |told| Case {
         plan: &plan,
         key: b"k".to_vec(),
         first: Row::default(),
         last: Row::default(),
         facts: vec![Vec::new(), vec![broken.clone()]],
-        outputs: [Vec::new(), Vec::new(), outputs],
+        outputs: all([Vec::new(), Vec::new(), told]),
         tick_until_ms: 50,
         commit_ms: 60,
     };

@@ -34,6 +34,9 @@ pub(super) fn business(families: &mut Families, scene: &Scene<'_>) {
     let mut completions = families.family(&business::COMPLETIONS);
     completions.sample(&["false"], counters.completions - counters.late_completions);
     completions.sample(&["true"], counters.late_completions);
+    let mut failures = families.family(&business::FAILURES);
+    failures.sample(&["false"], counters.failures - counters.late_failures);
+    failures.sample(&["true"], counters.late_failures);
     families.family(&business::COMPLETION_SECONDS).histogram(&[], &counters.completion_ms, 1e3);
     let mut rows = families.family(&business::ROWS);
     // Reported separately, so that sums over the states count each key once.

@@ -76,7 +76,7 @@ impl OpenKeyScan {
             KeyState::Open => Some(&self.totals.open),
             KeyState::Overdue => Some(&self.totals.overdue),
             KeyState::Unexpected => Some(&self.totals.unexpected),
-            KeyState::Completed | KeyState::Cancelled => None,
+            KeyState::Completed | KeyState::Cancelled | KeyState::Failed => None,
         }
     }
 

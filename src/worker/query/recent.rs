@@ -49,6 +49,8 @@ struct Kinds {
     completions: Outputs,
     overdue: Outputs,
     dead_letters: Outputs,
+    failed: Outputs,
+    cancelled: Outputs,
 }
 
 /// The last outputs of one kind.
@@ -92,7 +94,7 @@ impl Recent {
     /// Drops the outputs of a shard that another worker has now.
     pub fn forget(&self, shard: ShardId) {
         let mut kinds = self.lock();
-        for kind in [RecentKind::Completions, RecentKind::Overdue, RecentKind::DeadLetters] {
+        for kind in RecentKind::ALL {
             kinds.of(kind).forget(shard);
         }
     }
@@ -137,6 +139,8 @@ impl Kinds {
             RecentKind::Completions => &mut self.completions,
             RecentKind::Overdue => &mut self.overdue,
             RecentKind::DeadLetters => &mut self.dead_letters,
+            RecentKind::Failed => &mut self.failed,
+            RecentKind::Cancelled => &mut self.cancelled,
         }
     }
 }
@@ -216,11 +220,14 @@ impl Kept {
     }
 }
 
+/// Returns the kind under which an output is shown.
 fn kind(sink: Sink) -> RecentKind {
     match sink {
         Sink::Completed => RecentKind::Completions,
         Sink::Overdue => RecentKind::Overdue,
         Sink::DeadLetter => RecentKind::DeadLetters,
+        Sink::Failed => RecentKind::Failed,
+        Sink::Cancelled => RecentKind::Cancelled,
     }
 }
 

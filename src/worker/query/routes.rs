@@ -95,7 +95,7 @@ async fn keys(
     let limit = limit_of(limit, PAGE_MAX)?;
     let parse = |text: String| Place::parse(&text).ok_or_else(|| bad_request("after is no cursor"));
     let after = after.map(parse).transpose()?;
-    if matches!(state, KeyState::Completed | KeyState::Cancelled) {
+    if matches!(state, KeyState::Completed | KeyState::Cancelled | KeyState::Failed) {
         return Err(bad_request("only open, overdue and unexpected keys are listed"));
     }
     let scan = reader.scan(state, after.clone()).await?;

@@ -130,7 +130,7 @@ impl ScanTotals {
                 self.open.add(since, key, shard, after);
                 self.overdue.add(since, key, shard, after);
             }
-            Some(KeyState::Completed | KeyState::Cancelled) | None => return,
+            Some(KeyState::Completed | KeyState::Cancelled | KeyState::Failed) | None => return,
         }
         if row.expected {
             self.add_missing(row, since);

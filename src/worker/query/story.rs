@@ -21,6 +21,7 @@ pub fn state(row: &Row) -> Option<KeyState> {
         Phase::Open => KeyState::Open,
         Phase::Completed => KeyState::Completed,
         Phase::Cancelled => KeyState::Cancelled,
+        Phase::Failed => KeyState::Failed,
     })
 }
 
@@ -51,11 +52,12 @@ pub fn story(
             needed: item.need,
             observed: item.have,
             missing: item.missing(),
+            failed: item.has_failed(),
         })
         .collect();
     let items_total = items.len() as u64;
     // A stable sort: otherwise they stay in the order in which they were first seen.
-    items.sort_by_key(|item| (item.missing == 0, item.needed == 0));
+    items.sort_by_key(|item| (item.missing == 0, !item.failed, item.needed == 0));
     items.truncate(ITEMS_MAX);
     let (expected_total, missing_total) = totals(row);
     Some(KeyStory {
@@ -100,7 +102,7 @@ fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {
     let at = row.due(rules)?;
     let overdue_at = rules.overdue_after_ms.map(|after| row.expected_at.saturating_add(after));
     let then = match row.phase {
-        Phase::Completed | Phase::Cancelled => Then::Forgotten,
+        Phase::Completed | Phase::Cancelled | Phase::Failed => Then::Forgotten,
         Phase::Open if !row.expected => Then::Orphan,
         _ if !row.overdue && overdue_at == Some(at) => Then::Overdue,
         _ => Then::Expired,
@@ -128,6 +130,8 @@ mod tests {
     const RULES: Rules = Rules {
         counting: Counting::Distinct,
         allow_empty: false,
+        failed: None,
+        reports_cancelled: false,
         overdue_after_ms: Some(1_000),
         orphans_after_ms: Some(2_000),
         expire_after_ms: Some(9_000),

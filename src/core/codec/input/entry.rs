@@ -60,6 +60,19 @@ pub struct ObservedPaths {
     pub item: Item,
     /// How many of it have arrived.
     pub quantity: Option<Path>,
+    /// What became of it; without this, it has arrived.
+    pub outcome: Option<OutcomeAt>,
+}
+
+/// Where an observation says what became of its item, and which texts mean what. Records with other
+/// texts are skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeAt {
+    /// A singular path.
+    pub path: Path,
+    pub arrived: Vec<String>,
+    pub failed: Vec<String>,
+    pub withdrawn: Vec<String>,
 }
 
 /// The item that has arrived.

@@ -4,14 +4,15 @@ use super::capture::{Captured, Failure};
 use super::collect::{Scratch, TextRange};
 use super::decimal::{DIGITS_MAX, decimal};
 use super::entry::{
-    self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, Paths, Test,
+    self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, OutcomeAt, Paths,
+    Test,
 };
 use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
 use super::walk::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
 use crate::codec::reason::{self, Reason};
-use crate::matching::{self, Counting, Event, ITEM_BYTES_MAX};
+use crate::matching::{self, Counting, Event, ITEM_BYTES_MAX, ItemOutcome};
 use crate::record::Headers;
 
 /// A compiled entry.
@@ -36,14 +37,21 @@ enum Says {
     Listed,
     /// The key needs these items.
     Needed(matching::Items),
-    /// This item has arrived.
-    Arrived { item: Arrived, quantity: Option<Slot> },
+    /// Something has become of this item.
+    Observed { item: ItemAt, quantity: Option<Slot>, outcome: Option<Outcomes> },
 }
 
 #[derive(Debug, Clone)]
-enum Arrived {
-    At(Slot),
+enum ItemAt {
+    Slot(Slot),
     Fixed(String),
+}
+
+/// Which texts of a value say what became of an item.
+#[derive(Debug, Clone)]
+struct Outcomes {
+    slot: Slot,
+    texts: [(ItemOutcome, Test); 3],
 }
 
 impl Meaning {
@@ -85,11 +93,22 @@ impl Meaning {
         let is_constant = match &self.says {
             Says::Listed => false,
             Says::Needed(_) => true,
-            Says::Arrived { item, quantity } => {
-                matches!(item, Arrived::Fixed(_)) && quantity.is_none()
+            Says::Observed { item, quantity, outcome } => {
+                matches!(item, ItemAt::Fixed(_)) && quantity.is_none() && outcome.is_none()
             }
         };
         self.key.is_some() || !is_constant
+    }
+
+    /// Returns whether the entry skips some of its records by what they say.
+    pub fn may_skip(&self) -> bool {
+        matches!(self.says, Says::Observed { outcome: Some(_), .. })
+    }
+
+    /// Returns whether a record of the entry is skipped: it has an outcome that is not listed.
+    pub fn skips(&self, walked: &Walked<'_>, scratch: &Scratch) -> bool {
+        let Says::Observed { outcome: Some(outcomes), .. } = &self.says else { return false };
+        matches!(outcomes.find(walked, scratch), Ok(None))
     }
 
     pub fn headers_hold(&self, headers: Option<&dyn Headers>) -> bool {
@@ -143,14 +162,19 @@ impl Meaning {
                 items.map(Event::Expectation).ok_or_else(overflow)
             }
             Says::Needed(items) => Ok(Event::Expectation(items)),
-            Says::Arrived { item, quantity } => {
+            Says::Observed { item, quantity, outcome } => {
+                let outcome = match outcome {
+                    Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
+                    None => Some(ItemOutcome::Arrived),
+                };
+                let outcome = outcome.expect("records with other outcomes are skipped before");
                 let item = match item {
-                    Arrived::Fixed(item) => Ok(item.as_str()),
-                    Arrived::At(slot) => Err(walked.item(*slot, scratch).map_err(explain)?),
+                    ItemAt::Fixed(item) => Ok(item.as_str()),
+                    ItemAt::Slot(slot) => Err(walked.item(*slot, scratch).map_err(explain)?),
                 };
                 let quantity = walked.quantity(*quantity).map_err(explain)?;
                 let item = item.unwrap_or_else(|range| scratch.text_at(range));
-                Ok(Event::Observation { item, quantity })
+                Ok(Event::Observation { item, quantity, outcome })
             }
         }
     }
@@ -167,6 +191,25 @@ impl Meaning {
             return Err(Failure::KeyMismatch(walked.path(slot)));
         }
         Ok(())
+    }
+}
+
+impl Outcomes {
+    /// Returns the outcome that is listed, if one is.
+    fn find<'a>(
+        &self,
+        walked: &Walked<'a>,
+        scratch: &Scratch,
+    ) -> Result<Option<ItemOutcome>, Failure<'a>> {
+        let found = walked.at(self.slot);
+        if !matches!(found, Captured::Boolean(_))
+            && let Some(failure) = found.failure(walked.path(self.slot))
+        {
+            return Err(failure);
+        }
+        let says =
+            |(_, texts): &&(ItemOutcome, Test)| value_holds(self.slot, texts, walked, scratch);
+        Ok(self.texts.iter().find(says).map(|(outcome, _)| *outcome))
     }
 }
 
@@ -242,23 +285,35 @@ fn observed(
     counting: Counting,
     planner: &mut Planner,
 ) -> Result<Says, InputError> {
-    let ObservedPaths { key, item, quantity } = paths;
+    let ObservedPaths { key, item, quantity, outcome } = paths;
     let item = match item {
         Item::At(path) => {
             require_singular(Role::Item, path)?;
             agree(Some(path), quantity.as_ref(), key.as_ref(), counting)?;
-            Arrived::At(planner.value(Role::Item, path))
+            ItemAt::Slot(planner.value(Role::Item, path))
         }
         Item::Fixed(item) => {
             agree(None, quantity.as_ref(), key.as_ref(), counting)?;
-            Arrived::Fixed(fixed(item)?.clone())
+            ItemAt::Fixed(fixed(item)?.clone())
         }
     };
     if let Some(quantity) = quantity {
         require_singular(Role::Quantity, quantity)?;
     }
     let quantity = quantity.as_ref().map(|path| planner.value(Role::Quantity, path));
-    Ok(Says::Arrived { item, quantity })
+    let outcome = match outcome {
+        Some(OutcomeAt { path, arrived, failed, withdrawn }) => {
+            require_singular(Role::Outcome, path)?;
+            let texts = [
+                (ItemOutcome::Arrived, Test::In(arrived.clone())),
+                (ItemOutcome::Failed, Test::In(failed.clone())),
+                (ItemOutcome::Withdrawn, Test::In(withdrawn.clone())),
+            ];
+            Some(Outcomes { slot: planner.value(Role::Outcome, path), texts })
+        }
+        None => None,
+    };
+    Ok(Says::Observed { item, quantity, outcome })
 }
 
 fn fixed(item: &String) -> Result<&String, InputError> {

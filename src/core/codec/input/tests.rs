@@ -56,7 +56,7 @@ fn orders() -> &'static Decoder {
 fn manufactured() -> &'static Decoder {
     static MANUFACTURED: LazyLock<Decoder> = LazyLock::new(|| {
         let (key, item) = (Some(path("$.orderId")), item_at("$.productId"));
-        let paths = ObservedPaths { key, item, quantity: None };
+        let paths = ObservedPaths { key, item, quantity: None, outcome: None };
         decoder(paths, Counting::Distinct).expect("paths that fit")
     });
     &MANUFACTURED
@@ -100,7 +100,7 @@ fn each(items: &[&str]) -> Result<Vec<(String, u32)>, Reason> {
 fn observation(input: &Decoder, value: &str) -> Result<(String, u32), Reason> {
     let mut scratch = Scratch::default();
     match decode(input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
-        Event::Observation { item, quantity } => Ok((item.to_owned(), quantity)),
+        Event::Observation { item, quantity, .. } => Ok((item.to_owned(), quantity)),
         other => panic!("not an observation: {other:?}"),
     }
 }

@@ -1,19 +1,36 @@
 //! Output records, byte by byte.
 
+mod outcomes;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::matching::{Items, OverdueReason};
+use crate::matching::{Counting, Items, OverdueReason};
 
 fn outputs(facts: Facts) -> Outputs {
-    Outputs::new(OutputSettings {
+    let settings = OutputSettings {
         reconciliation: "shipping".to_owned(),
         key_field: "orderId".to_owned(),
         facts,
         stamp: Stamp::default(),
         dead_letter_bytes_max: 20,
-    })
-    .expect("settings that fit")
+    };
+    Outputs::new(settings, &rules()).expect("settings that fit")
+}
+
+/// Rules without outcomes.
+fn rules() -> Rules {
+    Rules {
+        counting: Counting::Distinct,
+        allow_empty: false,
+        failed: None,
+        reports_cancelled: false,
+        overdue_after_ms: None,
+        orphans_after_ms: None,
+        expire_after_ms: None,
+        memory_ms: 0,
+        row_bytes_max: 1_000_000,
+    }
 }
 
 const EXPECTED_AT: i64 = 1_683_581_858_571;
@@ -96,7 +113,7 @@ fn names_and_keys_are_escaped() {
         stamp: Stamp::default(),
         dead_letter_bytes_max: 0,
     };
-    let outputs = Outputs::new(settings).expect("settings that fit");
+    let outputs = Outputs::new(settings, &rules()).expect("settings that fit");
     let output = outputs.emitted("ü\"\\\n".as_bytes(), &IN_TIME, Time::of(0));
     assert_eq!(value_of(&output), r#"{"the \"key\"":"ü\"\\\n"}"#);
     assert_eq!(parsed(&output), json!({"the \"key\"": "ü\"\\\n"}));
@@ -112,7 +129,7 @@ fn a_key_field_that_would_come_twice_is_refused() {
             stamp: Stamp::default(),
             dead_letter_bytes_max: 0,
         };
-        let refusal = Outputs::new(settings).expect_err("a reserved name");
+        let refusal = Outputs::new(settings, &rules()).expect_err("a reserved name");
         assert_eq!(refusal, OutputError::ReservedKeyField(name.to_owned()));
     }
 }
@@ -283,8 +300,9 @@ fn kept(
     };
     let headers = headers.to_vec();
     let source = Source { headers: Some(&headers), ..source(None, Some(value)) };
-    let output =
-        Outputs::new(settings).expect("settings that fit").dead_letter(&source, &Reason::NullKey);
+    let output = Outputs::new(settings, &rules())
+        .expect("settings that fit")
+        .dead_letter(&source, &Reason::NullKey);
     let all: Vec<Header> = output
         .all_headers()
         .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))

@@ -1,4 +1,4 @@
-//! The JSON values of completions and overdue records, after their key field.
+//! The JSON values of all outputs but dead letters, after their key field.
 
 use std::{cell::Cell, io};
 
@@ -10,10 +10,10 @@ use crate::{
     record::Timestamp,
 };
 
-/// Room for the fields of a completion, and of an overdue record with short lists, so that they are
+/// Room for the fields of a completion, and of an output with short lists, so that they are
 /// written without reallocating.
 const COMPLETION_BYTES: usize = 64;
-const OVERDUE_BYTES: usize = 192;
+const LISTS_BYTES: usize = 192;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -24,7 +24,7 @@ struct Completion {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Overdue<M, U> {
+struct Overdue<M, U, F> {
     reason: &'static str,
     since: String,
     expected_total: usize,
@@ -32,6 +32,35 @@ struct Overdue<M, U> {
     missing: M,
     unexpected_total: usize,
     unexpected: U,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_total: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<F>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FailedKey<'a, F, M> {
+    failed: F,
+    #[serde(skip_serializing_if = "Total::is_listed")]
+    failed_total: Total<'a>,
+    missing: M,
+    #[serde(skip_serializing_if = "Total::is_listed")]
+    missing_total: Total<'a>,
+    observed_total: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CancelledKey<'a, M, F> {
+    observed_total: usize,
+    missing: M,
+    #[serde(skip_serializing_if = "Total::is_listed")]
+    missing_total: Total<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<F>,
+    #[serde(skip_serializing_if = "Total::is_listed")]
+    failed_total: Total<'a>,
 }
 
 #[derive(Serialize)]
@@ -51,11 +80,25 @@ impl<'a> From<Item<'a>> for Missing<'a> {
 struct Unexpected<'a> {
     item: &'a str,
     observed: u32,
+    /// Only where it is so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
 }
 
 impl<'a> From<Item<'a>> for Unexpected<'a> {
     fn from(item: Item<'a>) -> Self {
-        Self { item: item.text, observed: item.have }
+        Self { item: item.text, observed: item.have, failed: item.has_failed() }
+    }
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    item: &'a str,
+}
+
+impl<'a> From<Item<'a>> for Failed<'a> {
+    fn from(item: Item<'a>) -> Self {
+        Self { item: item.text }
     }
 }
 
@@ -74,20 +117,86 @@ pub(super) fn end_overdue(
     since: Timestamp,
     items: &Items,
 ) {
-    let written = &Cell::new(0);
-    let missing = || items.iter().filter(|item| item.missing() > 0);
-    let unexpected = || items.iter().filter(|item| item.need == 0);
+    let lists = Lists::default();
+    let unexpected = || items.iter().filter(|item| item.need == 0 && item.is_known());
+    let failed_total = failed(items).count();
     let overdue = Overdue {
         reason: reason_name(reason),
         since: iso(since),
         expected_total: items.iter().filter(|item| item.need > 0).count(),
-        missing_total: missing().count(),
-        missing: Listed { written, entries: || missing().map(Missing::from) },
+        missing_total: missing(items).count(),
+        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
         unexpected_total: unexpected().count(),
-        unexpected: Listed { written, entries: || unexpected().map(Unexpected::from) },
+        unexpected: lists.of(&lists.unexpected, || unexpected().map(Unexpected::from)),
+        failed_total: Some(failed_total).filter(|total| *total > 0),
+        failed: (failed_total > 0)
+            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
     };
-    value.reserve(OVERDUE_BYTES);
-    end(value, |value| serde_json::to_writer(Counted { value, written }, &overdue));
+    lists.end(value, &overdue);
+}
+
+/// Adds what a failed record reports to an object that was begun, and ends it.
+pub(super) fn end_failed(value: &mut Vec<u8>, items: &Items) {
+    let lists = Lists::default();
+    let key = FailedKey {
+        failed: lists.of(&lists.failed, || failed(items).map(Failed::from)),
+        failed_total: Total { of: failed(items).count(), listed: &lists.failed },
+        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
+        missing_total: Total { of: missing(items).count(), listed: &lists.missing },
+        observed_total: arrived(items).count(),
+    };
+    lists.end(value, &key);
+}
+
+/// Adds what a cancelled record reports to an object that was begun, and ends it.
+pub(super) fn end_cancelled(value: &mut Vec<u8>, items: &Items) {
+    let lists = Lists::default();
+    let failed_total = failed(items).count();
+    let key = CancelledKey {
+        observed_total: arrived(items).count(),
+        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
+        missing_total: Total { of: missing(items).count(), listed: &lists.missing },
+        failed: (failed_total > 0)
+            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
+        failed_total: Total { of: failed_total, listed: &lists.failed },
+    };
+    lists.end(value, &key);
+}
+
+fn missing(items: &Items) -> impl Iterator<Item = Item<'_>> {
+    items.iter().filter(|item| item.missing() > 0)
+}
+
+/// Returns the expected items that have failed.
+fn failed(items: &Items) -> impl Iterator<Item = Item<'_>> {
+    items.iter().filter(|item| item.need > 0 && item.has_failed())
+}
+
+/// Returns the expected items that are there.
+fn arrived(items: &Items) -> impl Iterator<Item = Item<'_>> {
+    items.iter().filter(|item| item.need > 0 && item.have >= item.need)
+}
+
+/// The lists of a value: how much of it is written, and how many entries of each list are.
+#[derive(Default)]
+struct Lists {
+    written: Cell<usize>,
+    missing: Cell<usize>,
+    unexpected: Cell<usize>,
+    failed: Cell<usize>,
+}
+
+impl Lists {
+    fn of<'a, F>(&'a self, listed: &'a Cell<usize>, entries: F) -> Listed<'a, F> {
+        Listed { written: &self.written, listed, entries }
+    }
+
+    /// Adds the fields of `record` to an object that was begun, and ends it.
+    fn end(&self, value: &mut Vec<u8>, record: &impl Serialize) {
+        value.reserve(LISTS_BYTES);
+        let written = &self.written;
+        end(value, |value| serde_json::to_writer(Counted { value, written }, record));
+    }
 }
 
 /// A list that ends at its [`LISTED_MAX`]th entry, or once [`LISTED_BYTES_MAX`] bytes of the value
@@ -95,6 +204,7 @@ pub(super) fn end_overdue(
 /// characters that have to be escaped.
 struct Listed<'a, F> {
     written: &'a Cell<usize>,
+    listed: &'a Cell<usize>,
     entries: F,
 }
 
@@ -104,8 +214,27 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Listed<'_, F> {
         let has_room = |_: &_| self.written.get() <= LISTED_BYTES_MAX;
         for entry in (self.entries)().take(LISTED_MAX).take_while(has_room) {
             list.serialize_element(&entry)?;
+            self.listed.set(self.listed.get() + 1);
         }
         list.end()
+    }
+}
+
+/// How many entries a list would have, which is written after it if some were left out.
+struct Total<'a> {
+    of: usize,
+    listed: &'a Cell<usize>,
+}
+
+impl Total<'_> {
+    fn is_listed(&self) -> bool {
+        self.listed.get() == self.of
+    }
+}
+
+impl Serialize for Total<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.of.serialize(serializer)
     }
 }
 

@@ -5,12 +5,12 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::matching::Items;
-use crate::matching::Outcome;
+use crate::matching::{Counting, Event, FailedWhen, ItemOutcome, Items, Outcome, Rules, step};
 use crate::record::Timestamp;
 
 /// One line each: a name, the bytes in hexadecimal. Lines are added, never changed.
-const GOLDEN: &str = include_str!("../golden/rows-v2.txt");
+const GOLDEN: &str = include_str!("../golden/rows-v3.txt");
+const GOLDEN_WITHOUT_FEATURES: &str = include_str!("../golden/rows-v2.txt");
 const GOLDEN_WITHOUT_ORIGINS: &str = include_str!("../golden/rows-v1.txt");
 
 fn items(list: &[(&str, u32, u32)]) -> Items {
@@ -61,7 +61,8 @@ fn golden_rows_without_origins() -> Vec<(&'static str, Row)> {
     ]
 }
 
-fn golden_rows() -> Vec<(&'static str, Row)> {
+/// Returns rows as version 2 encodes them.
+fn golden_rows_without_features() -> Vec<(&'static str, Row)> {
     let mut rows = golden_rows_without_origins();
     let (_, open) = rows[0].clone();
     let touched = |row: &Row, outcome, input, offset| {
@@ -82,6 +83,42 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
     rows
 }
 
+/// Returns the row after items of `row` were observed with these outcomes.
+fn after(row: &Row, observations: &[(&str, ItemOutcome)]) -> Row {
+    let rules = Rules {
+        counting: Counting::Distinct,
+        allow_empty: false,
+        failed: Some(FailedWhen::AllKnown),
+        reports_cancelled: false,
+        overdue_after_ms: None,
+        orphans_after_ms: None,
+        expire_after_ms: None,
+        memory_ms: 0,
+        row_bytes_max: 1_000,
+    };
+    observations.iter().fold(row.clone(), |row, &(item, outcome)| {
+        step(&rules, row, Event::Observation { item, quantity: 1, outcome }, 0).row
+    })
+}
+
+/// Returns rows as version 3 encodes them.
+fn golden_rows() -> Vec<(&'static str, Row)> {
+    use ItemOutcome::{Arrived, Failed, Withdrawn};
+    let rows = golden_rows_without_features();
+    let (expected, orphan) = (&rows[6].1, &rows[8].1);
+    let undecided = Row { missing: 2, ..after(expected, &[("1", Withdrawn)]) };
+    vec![
+        ("open-failed", after(&undecided, &[("1", Failed)])),
+        ("open-failed-unexpected", after(expected, &[("98", Failed), ("99", Withdrawn)])),
+        ("orphan-failed", after(orphan, &[("größe", Failed), ("a", Arrived), ("a", Withdrawn)])),
+        ("failed", after(expected, &[("2", Failed)])),
+        (
+            "failed-late",
+            after(&Row { overdue: true, ..undecided }, &[("1", Failed), ("2", Arrived)]),
+        ),
+    ]
+}
+
 fn bytes_of(row: &Row) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(row, &mut bytes);
@@ -97,19 +134,38 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[test]
-fn the_bytes_of_a_version_never_change() {
+fn assert_written(rows: &[(&'static str, Row)], golden: &str) {
     let written: Vec<_> =
-        golden_rows().iter().map(|(name, row)| format!("{name} {}", hex(&bytes_of(row)))).collect();
-    let golden: Vec<_> = GOLDEN.lines().collect();
-    assert_eq!(written, golden);
-    for (name, row) in golden_rows() {
-        assert_eq!(decode(&bytes_of(&row)), Ok(row), "{name}");
+        rows.iter().map(|(name, row)| format!("{name} {}", hex(&bytes_of(row)))).collect();
+    assert_eq!(written, golden.lines().collect::<Vec<_>>());
+    for (name, row) in rows {
+        assert_eq!(decode(&bytes_of(row)).as_ref(), Ok(row), "{name}");
+        assert_eq!(is_finished(&bytes_of(row)), row.is_finished(), "{name}");
+        let outline = outline(&bytes_of(row)).expect("it is a row");
+        assert_eq!(Row { items: row.items.clone(), ..outline }, *row, "{name}");
     }
 }
 
 #[test]
-fn rows_of_the_version_before_are_read() {
+fn the_bytes_of_a_version_never_change() {
+    assert_written(&golden_rows(), GOLDEN);
+}
+
+/// An older program can read them, so that a downgrade works until something new is used.
+#[test]
+fn a_row_without_features_is_written_as_before() {
+    assert_written(&golden_rows_without_features(), GOLDEN_WITHOUT_FEATURES);
+}
+
+#[test]
+fn a_row_from_which_all_failures_were_taken_back_is_written_as_before() {
+    let (_, open) = &golden_rows_without_features()[6];
+    let failed = after(open, &[("98", ItemOutcome::Failed), ("98", ItemOutcome::Arrived)]);
+    assert_eq!(bytes_of(&failed)[0], WITHOUT_FEATURES);
+}
+
+#[test]
+fn rows_of_the_first_version_are_read() {
     let golden =
         GOLDEN_WITHOUT_ORIGINS.lines().map(|line| line.split_once(' ').expect("two words"));
     let read: Vec<_> = golden.map(|(name, bytes)| (name, decode(&from_hex(bytes)))).collect();
@@ -119,7 +175,7 @@ fn rows_of_the_version_before_are_read() {
 
 #[test]
 fn a_finished_row_takes_tens_of_bytes() {
-    let (_, completed) = &golden_rows()[1];
+    let (_, completed) = &golden_rows_without_features()[1];
     let mut completed = completed.clone();
     completed.touched_by(Outcome::Expected, Origin { input: 0, offset: 1 << 30 });
     completed.touched_by(Outcome::Observed, Origin { input: 1, offset: 1 << 30 });
@@ -129,7 +185,7 @@ fn a_finished_row_takes_tens_of_bytes() {
 
 #[test]
 fn encoding_appends() {
-    let (_, row) = &golden_rows()[0];
+    let (_, row) = &golden_rows_without_features()[0];
     let mut bytes = b"key".to_vec();
     encode(row, &mut bytes);
     assert_eq!(bytes[..3], *b"key");
@@ -138,25 +194,41 @@ fn encoding_appends() {
 
 #[test]
 fn another_version_is_named() {
-    assert_eq!(decode(&[3, 0, 0]), Err(RowError::UnknownVersion(3)));
+    assert_eq!(decode(&[4, 0, 0]), Err(RowError::UnknownVersion(4)));
     assert_eq!(decode(&[0]), Err(RowError::UnknownVersion(0)));
     let error = RowError::UnknownVersion(9).to_string();
     assert!(error.contains("version 9") && error.contains("newer program"), "{error}");
 }
 
 #[test]
+fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
+    assert_eq!(decode(b"\x03\x01\x02"), Err(RowError::UnknownFeatures(2)));
+    assert_eq!(outline(b"\x03\x01\x81\x01"), Err(RowError::UnknownFeatures(0x81)));
+    let error = RowError::UnknownFeatures(0x81).to_string();
+    assert!(error.contains("0x81") && error.contains("newer program"), "{error}");
+}
+
+#[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 11] = [
+    let malformed: [&[u8]; 19] = [
         b"",
         b"\x01",
-        b"\x02\x00\x00",                                     // absent
-        b"\x02\x41\x00",                                     // an unknown state bit
-        b"\x02\x21\x00",                                     // an origin cut off
-        b"\x02\x21\x00\x01",                                 // its offset cut off
-        b"\x02\x31\x00\x05\x00\x05",                         // an origin said twice
-        b"\x01\x11\x00",                                     // an unknown state bit
-        b"\x01\x01\x80",                                     // a varint cut off
-        b"\x01\x01\x80\x00",                                 // a varint longer than it need be
+        b"\x02\x00\x00",             // absent
+        b"\x02\x41\x00",             // an unknown state bit
+        b"\x02\x21\x00",             // an origin cut off
+        b"\x02\x21\x00\x01",         // its offset cut off
+        b"\x02\x31\x00\x05\x00\x05", // an origin said twice
+        b"\x01\x11\x00",             // an unknown state bit
+        b"\x01\x01\x80",             // a varint cut off
+        b"\x01\x01\x80\x00",         // a varint longer than it need be
+        b"\x03",
+        b"\x03\x01",                                         // features cut off
+        b"\x03\x01\x00\x00\x01\x02a",                        // no features
+        b"\x03\x01\x01\x00\x01\x02a",                        // no item has a mark
+        b"\x02\x01\x00\x01\x08a", // an item has a mark in an older version
+        b"\x03\x01\x01\x00\x01\x18a", // two marks
+        b"\x03\x03\x01\x00",      // a cancelled row that failed
+        b"\x03\x02\x01\x00\x01\x08a", // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];
     for bytes in malformed {
@@ -168,7 +240,14 @@ fn any_row() -> impl Strategy<Value = Row> {
     let time = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let count = || prop_oneof![4 => 0_u32..2, 1 => any::<u32>()];
     let items = vec(("\\PC{0,5}|x{255}", count(), count()), 0..6);
-    let phase = prop_oneof![Just(Phase::Open), Just(Phase::Completed), Just(Phase::Cancelled)];
+    let marks = vec(("[ab]", any::<bool>()), 0..3);
+    let items = (items, marks);
+    let phase = prop_oneof![
+        2 => Just(Phase::Open),
+        1 => Just(Phase::Completed),
+        1 => Just(Phase::Cancelled),
+        1 => Just(Phase::Failed),
+    ];
     let flags = (any::<bool>(), any::<bool>());
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
@@ -177,6 +256,19 @@ fn any_row() -> impl Strategy<Value = Row> {
             let (expected, overdue) = flags;
             let (expectation_offset, by) = origins;
             let expectation = expectation_offset.map(|offset| Origin { input: 0, offset });
+            let mut all: Items =
+                items.0.iter().map(|(text, need, have)| (text.as_str(), *need, *have)).collect();
+            // Only open rows have marks.
+            for (text, withdrawn) in items.1.iter().filter(|_| phase == Phase::Open) {
+                let (missing, failed) = (all.missing(), all.failed());
+                let mut marked = Row { phase, missing, failed, items: all, ..Row::default() };
+                marked = after(&marked, &[(text, ItemOutcome::Failed)]);
+                if *withdrawn {
+                    marked = after(&marked, &[(text, ItemOutcome::Withdrawn)]);
+                }
+                all = marked.items;
+            }
+            let has_failed = expected && phase == Phase::Open && all.has_marks();
             let changed_by = by.map(|(input, offset)| Origin { input, offset }).or(expectation);
             Row {
                 phase,
@@ -186,10 +278,8 @@ fn any_row() -> impl Strategy<Value = Row> {
                 changed_at,
                 missing: if expected && phase == Phase::Open { missing } else { 0 },
                 fingerprint: if expected { fingerprint } else { 0 },
-                items: items
-                    .iter()
-                    .map(|(text, need, have)| (text.as_str(), *need, *have))
-                    .collect(),
+                failed: if has_failed { all.failed() } else { 0 },
+                items: all,
                 expectation_offset,
                 changed_by,
             }
@@ -223,8 +313,9 @@ proptest! {
     #[test]
     fn any_bytes_are_a_row_or_an_error(mut bytes in vec(any::<u8>(), 0..64)) {
         let _ = decode(&bytes);
-        if let Some(version) = bytes.first_mut() {
-            *version = VERSION;
+        for version in [WITHOUT_ORIGINS, WITHOUT_FEATURES, VERSION] {
+            let Some(first) = bytes.first_mut() else { continue };
+            *first = version;
             let _ = decode(&bytes).map(|row| row.items.iter().count());
         }
     }

@@ -29,7 +29,7 @@ fn an_item_may_be_empty_or_as_long_as_is_allowed() {
 
 #[test]
 fn bytes_that_are_cut_off_or_not_text_are_no_items() {
-    for bytes in [&b"\x01"[..], b"\x02\x01a", b"\x01\x08a", b"\x01\x04a\0\0\0", b"\x01\x01\xff"] {
+    for bytes in [&b"\x01"[..], b"\x02\x01a", b"\x01\x20a", b"\x01\x04a\0\0\0", b"\x01\x01\xff"] {
         assert_eq!(Items::from_bytes(bytes), None, "{bytes:?}");
     }
 }

@@ -4,6 +4,7 @@ mod deadlines;
 mod failures;
 mod items;
 mod model;
+mod outcomes;
 mod property;
 mod rules;
 mod story;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    matching::{Counting, OverdueReason, Rules},
+    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Rules},
     record::Timestamp,
 };
 
@@ -17,7 +17,7 @@ pub type Counts = BTreeMap<String, u32>;
 pub enum Said {
     Expected(Counts),
     Cancelled,
-    Observed(String, u32),
+    Observed(String, u32, ItemOutcome),
     /// Shard time has reached this.
     Time,
 }
@@ -28,6 +28,9 @@ pub struct Answer {
     /// The name of the outcome.
     pub outcome: &'static str,
     pub completion: Option<Completion>,
+    pub failure: Option<Failure>,
+    /// What is known of a key that a tombstone ended.
+    pub cancelled: Option<Known>,
     pub report: Option<Report>,
 }
 
@@ -38,18 +41,32 @@ pub struct Completion {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub late: bool,
+    pub known: Known,
+}
+
+/// What is known of the items of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub missing: Counts,
+    pub observed: Counts,
+    /// Once each.
+    pub failed: Counts,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     pub reason: OverdueReason,
     pub since: Timestamp,
-    pub missing: Counts,
-    pub observed: Counts,
+    pub known: Known,
 }
 
 /// One event that had an effect on the key.
 #[derive(Debug, Clone)]
 enum Fact {
     Expected(Counts, Timestamp),
-    Observed(String, u32, Timestamp),
+    Observed(String, u32, ItemOutcome, Timestamp),
     Cancelled(Timestamp),
     Reported,
     Expired(Timestamp),
@@ -59,6 +76,7 @@ enum Fact {
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     facts: Vec<Fact>,
+    fails: Option<FailedWhen>,
 }
 
 /// The name of the row's state in the table of rules.
@@ -68,20 +86,26 @@ pub enum State {
     Open,
     Completed,
     Cancelled,
+    Failed,
 }
 
 impl Model {
     pub fn hear(&mut self, rules: &Rules, said: &Said, at: Timestamp) -> Answer {
+        self.fails = rules.failed;
         match said {
             Said::Expected(needs) => self.expected(rules, needs, at),
             Said::Cancelled => match self.state() {
                 State::NoRow | State::Open => {
+                    let reported = rules.reports_cancelled && self.expectation().is_some();
+                    let cancelled = reported.then(|| self.known()); // S29
                     self.facts.push(Fact::Cancelled(at));
-                    plain("cancelled") // S8
+                    Answer { cancelled, ..plain("cancelled") } // S8
                 }
-                State::Completed | State::Cancelled => plain("late-cancellation"), // S9
+                _ => plain("late-cancellation"), // S9
             },
-            Said::Observed(item, quantity) => self.observed(rules, item, *quantity, at),
+            Said::Observed(item, quantity, outcome) => {
+                self.observed(rules, item, (*quantity, *outcome), at)
+            }
             Said::Time => self.time(rules, at),
         }
     }
@@ -93,8 +117,11 @@ impl Model {
         let identical = self.expectation() == Some(needs);
         match self.state() {
             // S2, S4
-            State::Open | State::Completed if identical => plain("duplicate-expectation"),
+            State::Open | State::Completed | State::Failed if identical => {
+                plain("duplicate-expectation")
+            }
             State::Completed => plain("already-completed"), // S5
+            State::Failed => plain("already-failed"),       // S5
             State::Cancelled => {
                 self.facts.clear(); // S6
                 self.add(Fact::Expected(needs.clone(), at), "reopened")
@@ -109,39 +136,51 @@ impl Model {
         }
     }
 
-    fn observed(&mut self, rules: &Rules, item: &str, quantity: u32, at: Timestamp) -> Answer {
-        if matches!(self.state(), State::Completed | State::Cancelled) {
-            return plain("late-observation"); // S14
+    fn observed(
+        &mut self,
+        rules: &Rules,
+        item: &str,
+        (quantity, outcome): (u32, ItemOutcome),
+        at: Timestamp,
+    ) -> Answer {
+        if matches!(self.state(), State::Completed | State::Cancelled | State::Failed) {
+            return plain("late-observation"); // S14, S24
         }
+        let last_word = self.last_word(item).unwrap_or(ItemOutcome::Withdrawn);
         let counted = match rules.counting {
-            Counting::Distinct if self.observations().contains_key(item) => {
-                return plain("duplicate-observation"); // S11
+            Counting::Distinct if last_word == outcome => {
+                return plain("duplicate-observation"); // S11, S24
             }
             Counting::Distinct => 1,
             Counting::Quantity => quantity, // S12
         };
-        let outcome = match self.expectation() {
-            Some(needs) if !needs.contains_key(item) => "unexpected", // S13
-            _ => "observed",                                          // S10
+        let name = match (self.expectation(), outcome) {
+            (Some(needs), _) if !needs.contains_key(item) => "unexpected", // S13
+            (_, ItemOutcome::Arrived) => "observed",                       // S10
+            (_, ItemOutcome::Failed) => "item-failed",                     // S22, S23
+            (_, ItemOutcome::Withdrawn) => "item-withdrawn",               // S24
         };
-        self.add(Fact::Observed(item.to_owned(), counted, at), outcome)
+        self.add(Fact::Observed(item.to_owned(), counted, outcome, at), name)
     }
 
-    /// Adds a fact that may complete the key.
+    /// Adds a fact that may decide the key.
     fn add(&mut self, fact: Fact, outcome: &'static str) -> Answer {
         self.facts.push(fact);
+        let late = self.was_reported();
         let completion = (self.state() == State::Completed).then(|| Completion {
-            late: self.was_reported(),
+            late,
             expected_at: self.expected_at().expect("only what is expected completes"),
         });
-        Answer { outcome, completion, report: None }
+        let failure =
+            (self.state() == State::Failed).then(|| Failure { late, known: self.known() });
+        Answer { completion, failure, ..plain(outcome) }
     }
 
     fn time(&mut self, rules: &Rules, now: Timestamp) -> Answer {
         let passed = |since: Timestamp, after: Option<Timestamp>| {
             after.filter(|after| since + after <= now).map(|after| since + after)
         };
-        if matches!(self.state(), State::Completed | State::Cancelled) {
+        if matches!(self.state(), State::Completed | State::Cancelled | State::Failed) {
             if passed(self.changed_at(), Some(rules.memory_ms)).is_some() {
                 self.facts.clear();
                 return plain("forgotten"); // S20
@@ -175,7 +214,12 @@ impl Model {
     }
 
     fn report(&self, reason: OverdueReason, since: Timestamp) -> Report {
-        Report { reason, since, missing: self.missing(), observed: self.observations() }
+        Report { reason, since, known: self.known() }
+    }
+
+    fn known(&self) -> Known {
+        let (missing, observed) = (self.missing(), self.observations());
+        Known { missing, observed, failed: self.failures() }
     }
 
     pub fn state(&self) -> State {
@@ -184,9 +228,15 @@ impl Model {
             State::NoRow
         } else if self.facts.iter().any(ended) {
             State::Cancelled
-        } else if self.expectation().is_some() && self.missing().is_empty() {
-            // Nothing is added to a key after it completes, so this stays true.
-            State::Completed
+        } else if let Some(needs) = self.expectation() {
+            // Nothing is added to a key after it is decided, so this stays true.
+            let fails = self.failures().keys().any(|item| needs.contains_key(item));
+            match (self.missing().is_empty(), fails, self.fails) {
+                (_, true, Some(FailedWhen::First)) => State::Failed, // S22
+                (true, true, Some(FailedWhen::AllKnown)) => State::Failed, // S23
+                (true, false, _) => State::Completed,
+                _ => State::Open,
+            }
         } else {
             State::Open
         }
@@ -212,7 +262,7 @@ impl Model {
     pub fn changed_at(&self) -> Timestamp {
         let times = self.facts.iter().filter_map(|fact| match fact {
             Fact::Expected(_, at)
-            | Fact::Observed(_, _, at)
+            | Fact::Observed(_, _, _, at)
             | Fact::Cancelled(at)
             | Fact::Expired(at) => Some(*at),
             Fact::Reported => None,
@@ -227,29 +277,54 @@ impl Model {
     pub fn observations(&self) -> Counts {
         let mut counts = Counts::new();
         for fact in &self.facts {
-            if let Fact::Observed(item, quantity, _) = fact {
-                *counts.entry(item.clone()).or_default() += quantity;
+            match fact {
+                Fact::Observed(item, quantity, ItemOutcome::Arrived, _) => {
+                    *counts.entry(item.clone()).or_default() += quantity;
+                }
+                Fact::Observed(item, ..) => {
+                    counts.remove(item);
+                }
+                _ => {}
             }
         }
         counts
     }
 
-    /// Returns what the expectation in force lists but the observations do not cover.
+    fn last_word(&self, item: &str) -> Option<ItemOutcome> {
+        self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Observed(of, _, outcome, _) if of == item => Some(*outcome),
+            _ => None,
+        })
+    }
+
+    /// Returns every item, expected or not, about which the last word is that it failed.
+    pub fn failures(&self) -> Counts {
+        let of = |fact: &Fact| match fact {
+            Fact::Observed(item, ..) => Some(item.clone()),
+            _ => None,
+        };
+        let items = self.facts.iter().filter_map(of);
+        let failed = items.filter(|item| self.last_word(item) == Some(ItemOutcome::Failed));
+        failed.map(|item| (item, 1)).collect()
+    }
+
+    /// Returns what the expectation in force lists and has neither arrived nor failed.
     pub fn missing(&self) -> Counts {
         let observed = self.observations();
         let mut missing = self.expectation().cloned().unwrap_or_default();
         for (item, needed) in &mut missing {
             *needed = needed.saturating_sub(observed.get(item).copied().unwrap_or(0));
         }
-        missing.retain(|_, needed| *needed > 0);
+        let failed = self.failures();
+        missing.retain(|item, needed| *needed > 0 && !failed.contains_key(item));
         missing
     }
 }
 
 fn plain(outcome: &'static str) -> Answer {
-    Answer { outcome, completion: None, report: None }
+    Answer { outcome, completion: None, failure: None, cancelled: None, report: None }
 }
 
 fn reported(outcome: &'static str, report: Report) -> Answer {
-    Answer { outcome, completion: None, report: Some(report) }
+    Answer { report: Some(report), ..plain(outcome) }
 }

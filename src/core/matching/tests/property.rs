@@ -4,10 +4,12 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::model::{Answer, Completion, Counts, Model, Report, Said, State};
+use super::model::{Answer, Completion, Counts, Failure, Known, Model, Report, Said, State};
 use crate::{
+    codec::row,
     matching::{
-        Counting, Emitted, Event, Items, Outcome, Phase, Row, Rules, Step, invariants, step,
+        Counting, Emitted, Event, FailedWhen, ItemOutcome, Items, Outcome, Phase, Row, Rules, Step,
+        invariants, step,
     },
     record::Timestamp,
 };
@@ -18,10 +20,15 @@ const TIME_MAX: Timestamp = 60;
 fn any_rules() -> impl Strategy<Value = Rules> {
     let after = || option::of(0..TIME_MAX / 2);
     let counting = prop_oneof![Just(Counting::Distinct), Just(Counting::Quantity)];
-    (counting, any::<bool>(), after(), after(), after(), 0..TIME_MAX).prop_map(
-        |(counting, allow_empty, overdue, orphans, expire, memory_ms)| Rules {
+    let failed =
+        prop_oneof![Just(None), Just(Some(FailedWhen::First)), Just(Some(FailedWhen::AllKnown)),];
+    let reports = (failed, any::<bool>());
+    (counting, any::<bool>(), reports, (after(), after(), after()), 0..TIME_MAX).prop_map(
+        |(counting, allow_empty, reports, (overdue, orphans, expire), memory_ms)| Rules {
             counting,
             allow_empty,
+            failed: reports.0,
+            reports_cancelled: reports.1,
             overdue_after_ms: overdue,
             orphans_after_ms: orphans,
             expire_after_ms: expire,
@@ -31,12 +38,25 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     )
 }
 
+/// With quantities, validation refuses outcomes.
+fn any_outcome(counting: Counting) -> BoxedStrategy<ItemOutcome> {
+    let arrived = Just(ItemOutcome::Arrived);
+    match counting {
+        Counting::Quantity => arrived.boxed(),
+        Counting::Distinct => {
+            let others = [ItemOutcome::Failed, ItemOutcome::Withdrawn];
+            prop_oneof![3 => arrived, 2 => proptest::sample::select(others.to_vec())].boxed()
+        }
+    }
+}
+
 fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
     let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
         3 => btree_map(item, 1..=most, 0..4).prop_map(Said::Expected),
-        6 => (item, 1_u32..4).prop_map(|(item, quantity)| Said::Observed(item, quantity)),
+        6 => (item, 1_u32..4, any_outcome(counting))
+            .prop_map(|(item, quantity, outcome)| Said::Observed(item, quantity, outcome)),
         1 => Just(Said::Cancelled),
         3 => Just(Said::Time),
     ];
@@ -57,8 +77,9 @@ fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
             step(rules, row, Event::Expectation(&items), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
-        Said::Observed(item, quantity) => {
-            step(rules, row, Event::Observation { item, quantity: *quantity }, at)
+        Said::Observed(item, quantity, outcome) => {
+            let (quantity, outcome) = (*quantity, *outcome);
+            step(rules, row, Event::Observation { item, quantity, outcome }, at)
         }
         Said::Time => step(rules, row, Event::Tick, at),
     }
@@ -70,22 +91,31 @@ fn counts(items: &Items, count: impl Fn(crate::matching::Item<'_>) -> u32) -> Co
 }
 
 fn answer(step: &Step) -> Answer {
-    let mut answer = Answer { outcome: step.outcome.name(), completion: None, report: None };
+    let outcome = step.outcome.name();
+    let mut answer =
+        Answer { outcome, completion: None, failure: None, cancelled: None, report: None };
     match &step.emitted {
         None => {}
         Some(Emitted::Completion { late, expected_at }) => {
             answer.completion = Some(Completion { late: *late, expected_at: *expected_at });
         }
+        Some(Emitted::Failed { late, items }) => {
+            answer.failure = Some(Failure { late: *late, known: known(items) });
+        }
+        Some(Emitted::Cancelled { items }) => answer.cancelled = Some(known(items)),
         Some(Emitted::Overdue { reason, since, items }) => {
-            answer.report = Some(Report {
-                reason: *reason,
-                since: *since,
-                missing: counts(items, |item| item.missing()),
-                observed: counts(items, |item| item.have),
-            });
+            answer.report = Some(Report { reason: *reason, since: *since, known: known(items) });
         }
     }
     answer
+}
+
+fn known(items: &Items) -> Known {
+    Known {
+        missing: counts(items, |item| item.missing()),
+        observed: counts(items, |item| item.have),
+        failed: counts(items, |item| u32::from(item.has_failed())),
+    }
 }
 
 fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
@@ -94,14 +124,16 @@ fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
         Phase::Open => State::Open,
         Phase::Completed => State::Completed,
         Phase::Cancelled => State::Cancelled,
+        Phase::Failed => State::Failed,
     };
     prop_assert_eq!(state, model.state());
     if row.phase != Phase::Absent {
         prop_assert_eq!(row.changed_at, model.changed_at());
     }
     if row.phase == Phase::Open {
-        prop_assert_eq!(counts(&row.items, |item| item.have), model.observations());
-        prop_assert_eq!(counts(&row.items, |item| item.missing()), model.missing());
+        prop_assert_eq!(known(&row.items).observed, model.observations());
+        prop_assert_eq!(known(&row.items).missing, model.missing());
+        prop_assert_eq!(known(&row.items).failed, model.failures());
         prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
         prop_assert_eq!(row.overdue, model.was_reported());
     }
@@ -120,6 +152,39 @@ proptest! {
             prop_assert_eq!(answer(&step), model.hear(&rules, said, *at), "{:?} at {}", said, at);
             same_state(&step.row, &model)?;
             row = step.row;
+        }
+    }
+
+    #[test]
+    fn a_key_is_completed_or_failed_once_until_it_is_forgotten((rules, life) in any_life()) {
+        let (mut row, mut decisions) = (Row::default(), 0);
+        for (said, at) in &life {
+            let step = hear(&rules, row.clone(), said, *at);
+            let decides =
+                matches!(step.emitted, Some(Emitted::Completion { .. } | Emitted::Failed { .. }));
+            decisions += u32::from(decides);
+            prop_assert!(decisions <= 1, "{:?} at {}", said, at);
+            if step.outcome == Outcome::Forgotten {
+                decisions = 0;
+            }
+            row = step.row;
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_written_and_read_between_any_two_events_decides_the_same(
+        (rules, life) in any_life(),
+    ) {
+        let mut row = Row::default();
+        for (said, at) in &life {
+            row = hear(&rules, row, said, *at).row;
+            if row.phase != Phase::Absent {
+                let mut bytes = Vec::new();
+                row::encode(&row, &mut bytes);
+                let read = row::decode(&bytes);
+                prop_assert_eq!(read.as_ref(), Ok(&row));
+                prop_assert_eq!(row::is_finished(&bytes), row.is_finished());
+            }
         }
     }
 
@@ -168,7 +233,7 @@ proptest! {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
             prop_assert!(step.row.items.as_bytes().len() <= row_bytes_max);
-            if let Said::Observed(item, _) = said {
+            if let Said::Observed(item, ..) = said {
                 let waits = row.items.get(item).need > 0;
                 prop_assert!(!waits || step.outcome != Outcome::RowTooLarge);
             }

@@ -1,7 +1,12 @@
 //! At least one test for each rule S1–S17; see `deadlines` for the others.
 
 use super::story::{OVERDUE_AFTER, Story, needs, rules};
-use crate::matching::{Counting, Emitted, Event, Outcome, Phase, Rules};
+use crate::matching::{Counting, Emitted, Event, ItemOutcome, Outcome, Phase, Rules};
+
+/// Returns the arrival of some units of an item.
+fn some(item: &str, quantity: u32) -> Event<'_> {
+    Event::Observation { item, quantity, outcome: ItemOutcome::Arrived }
+}
 
 #[test]
 fn s1_an_expectation_makes_the_items_known() {
@@ -150,7 +155,7 @@ fn s11_the_same_item_again_has_no_effect_when_counting_distinct() {
     story.expect(&["1", "2"]);
     story.observe("1");
     let before = story.row.clone();
-    let again = Event::Observation { item: "1", quantity: 5 };
+    let again = some("1", 5);
     assert_eq!(story.at(90).event(again), Outcome::DuplicateObservation);
     assert_eq!(story.row, before);
 }
@@ -170,11 +175,11 @@ fn s12_the_same_item_again_counts_one_more_when_counting_quantity() {
 fn s12_a_quantity_counts_that_many_at_once() {
     let mut story = Story::counting_quantity();
     story.expect_counts(&[("1", 3)]);
-    story.event(Event::Observation { item: "1", quantity: 4 });
+    story.event(some("1", 4));
     assert_eq!(story.phase(), Phase::Completed);
     let mut story = Story::counting_quantity();
-    story.event(Event::Observation { item: "1", quantity: u32::MAX });
-    story.event(Event::Observation { item: "1", quantity: u32::MAX });
+    story.event(some("1", u32::MAX));
+    story.event(some("1", u32::MAX));
     assert_eq!(story.row.items.get("1").have, u32::MAX);
 }
 
@@ -228,7 +233,7 @@ fn s16_counting_an_accepted_item_is_never_refused_for_its_room() {
     assert_eq!(story.expect(&["1", "2", "3"]), Outcome::RowTooLarge);
     assert_eq!(story.expect(&["1", "2"]), Outcome::Expected);
     assert_eq!(story.observe("3"), Outcome::RowTooLarge);
-    let two = Event::Observation { item: "1", quantity: 2 };
+    let two = some("1", 2);
     assert_eq!(story.event(two), Outcome::Observed);
     assert_eq!(story.event(two), Outcome::Observed);
     assert_eq!(story.observe("2"), Outcome::Observed);

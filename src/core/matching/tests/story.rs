@@ -2,8 +2,8 @@
 
 use crate::{
     matching::{
-        Counting, Emitted, Event, Items, Outcome, OverdueReason, Phase, Row, Rules, Step,
-        invariants, step,
+        Counting, Emitted, Event, ItemOutcome, Items, Outcome, OverdueReason, Phase, Row, Rules,
+        Step, invariants, step,
     },
     record::Timestamp,
 };
@@ -18,6 +18,8 @@ pub fn rules() -> Rules {
     Rules {
         counting: Counting::Distinct,
         allow_empty: false,
+        failed: None,
+        reports_cancelled: false,
         overdue_after_ms: Some(OVERDUE_AFTER),
         orphans_after_ms: Some(ORPHANS_AFTER),
         expire_after_ms: Some(EXPIRE_AFTER),
@@ -79,7 +81,19 @@ impl Story {
     }
 
     pub fn observe(&mut self, item: &str) -> Outcome {
-        self.event(Event::Observation { item, quantity: 1 })
+        self.hear(item, ItemOutcome::Arrived)
+    }
+
+    pub fn fail(&mut self, item: &str) -> Outcome {
+        self.hear(item, ItemOutcome::Failed)
+    }
+
+    pub fn withdraw(&mut self, item: &str) -> Outcome {
+        self.hear(item, ItemOutcome::Withdrawn)
+    }
+
+    fn hear(&mut self, item: &str, outcome: ItemOutcome) -> Outcome {
+        self.event(Event::Observation { item, quantity: 1, outcome })
     }
 
     pub fn cancel(&mut self) -> Outcome {
@@ -108,7 +122,7 @@ impl Story {
                 let missing = missing.map(|item| (item.text.to_owned(), item.missing()));
                 Some((*reason, missing.collect()))
             }
-            Emitted::Completion { .. } => None,
+            _ => None,
         };
         self.emitted.iter().filter_map(report).collect()
     }

@@ -17,7 +17,7 @@ pub struct RowCounts {
     pub overdue: u64,
     /// Observed but not expected yet.
     pub unexpected: u64,
-    /// Completed or cancelled, and still remembered.
+    /// Completed, failed or cancelled, and still remembered.
     pub finished: u64,
 }
 
@@ -33,7 +33,7 @@ impl RowCounts {
                 counts.overdue = u64::from(row.overdue);
             }
             Phase::Open => counts.unexpected = 1,
-            Phase::Completed | Phase::Cancelled => counts.finished = 1,
+            Phase::Completed | Phase::Cancelled | Phase::Failed => counts.finished = 1,
         }
         counts
     }

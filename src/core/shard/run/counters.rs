@@ -42,6 +42,11 @@ pub struct Counters {
     pub completions: u64,
     /// Completions of keys that were reported overdue before.
     pub late_completions: u64,
+    pub failures: u64,
+    /// Failures of keys that were reported overdue before.
+    pub late_failures: u64,
+    /// Cancelled keys that were reported (S29).
+    pub cancellations: u64,
     /// Time from the expectation to the completion, by the records' timestamps.
     pub completion_ms: Histogram<12>,
     /// Input records that were deleted before they were read.
@@ -67,6 +72,9 @@ impl Counters {
             refused: vec![[0; REASONS.len()]; inputs],
             completions: 0,
             late_completions: 0,
+            failures: 0,
+            late_failures: 0,
+            cancellations: 0,
             completion_ms: Histogram::new(&COMPLETION_BOUNDS_MS),
             lost_records: 0,
             recreated_inputs: 0,
@@ -96,6 +104,9 @@ impl Counters {
         self.refused.iter_mut().zip(&other.refused).for_each(|(to, from)| add(to, from));
         self.completions += other.completions;
         self.late_completions += other.late_completions;
+        self.failures += other.failures;
+        self.late_failures += other.late_failures;
+        self.cancellations += other.cancellations;
         self.completion_ms = self.completion_ms.plus(&other.completion_ms);
         self.lost_records += other.lost_records;
         self.recreated_inputs += other.recreated_inputs;
@@ -110,11 +121,19 @@ impl Counters {
 
     /// Counts what was emitted at `at`. If clocks disagree, a completion counts as taking no time.
     pub fn emitted(&mut self, emitted: &Emitted, at: Timestamp) {
-        if let Emitted::Completion { late, expected_at } = emitted {
-            self.completions += 1;
-            self.late_completions += u64::from(*late);
-            let took_ms = at.saturating_sub(*expected_at);
-            self.completion_ms.observe(u64::try_from(took_ms).unwrap_or(0));
+        match emitted {
+            Emitted::Completion { late, expected_at } => {
+                self.completions += 1;
+                self.late_completions += u64::from(*late);
+                let took_ms = at.saturating_sub(*expected_at);
+                self.completion_ms.observe(u64::try_from(took_ms).unwrap_or(0));
+            }
+            Emitted::Failed { late, .. } => {
+                self.failures += 1;
+                self.late_failures += u64::from(*late);
+            }
+            Emitted::Cancelled { .. } => self.cancellations += 1,
+            Emitted::Overdue { .. } => {}
         }
     }
 

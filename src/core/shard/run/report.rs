@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::matching::{Emitted, Event, Outcome, Row, Step};
+use crate::matching::{Emitted, Event, ItemOutcome, Outcome, Row, Step};
 
 /// Receives the report of every step, before anything of it is committed.
 pub type OnStep = Arc<dyn Fn(&StepReport<'_>) + Send + Sync>;
@@ -41,14 +41,18 @@ impl Satisfied {
                 row.items = merged.collect();
                 row.expected = true;
             }
-            Event::Observation { item, quantity } => {
+            Event::Observation { item, quantity, outcome } => {
                 let known = row.items.get(item);
-                row.items.set(item, known.need, known.have.saturating_add(*quantity));
+                let have = match outcome {
+                    ItemOutcome::Arrived => known.have.saturating_add(*quantity),
+                    ItemOutcome::Failed | ItemOutcome::Withdrawn => 0,
+                };
+                row.items.set(item, known.need, have);
             }
             Event::Cancellation | Event::Tick => {}
         }
         let needed = || row.items.iter().filter(|item| item.need > 0);
-        let items = needed().filter(|item| item.missing() == 0).count();
+        let items = needed().filter(|item| item.have >= item.need).count();
         row.expected.then(|| Self { items, of: needed().count() })
     }
 }

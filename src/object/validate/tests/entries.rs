@@ -116,3 +116,62 @@ fn every_mistake_of_fixed_items_has_its_remedy() {
     let found = checks_with("{fixed: paid}", "{fixed: ''}");
     assert_eq!(found, ["spec.observed[0].item.fixed: is empty\n    name an item"]);
 }
+
+/// The object of the checks, one of which can fail.
+fn outcomes(outcome: &str, more: &str) -> String {
+    CHECKS.replacen("item: $.check", &format!("item: $.check\n    outcome: {outcome}"), 1)
+        + "  "
+        + more
+        + "\n"
+}
+
+#[test]
+fn an_object_says_what_follows_from_failed_items() {
+    let outcome = "{path: $.result, arrived: [PASS], failed: [FAIL, ERROR], withdrawn: [REVOKED]}";
+    let text = outcomes(outcome, "failed: {when: allKnown}\n  cancelled: {topic: gone}");
+    let settings = crate::parse(&text).expect("a valid object");
+    let rules = settings.rules();
+    assert_eq!(rules.failed, Some(rollcall_core::matching::FailedWhen::AllKnown));
+    assert!(rules.reports_cancelled);
+    let outputs = settings.outputs();
+    assert_eq!(outputs[3..], ["order-validation-failed", "gone"]);
+    let first = outcomes(outcome, "failed: {topic: order-failed}");
+    let rules = crate::parse(&first).expect("a valid object").rules();
+    assert_eq!(rules.failed, Some(rollcall_core::matching::FailedWhen::First));
+    assert!(!rules.reports_cancelled);
+}
+
+#[test]
+fn every_mistake_of_outcomes_has_its_remedy() {
+    let fails = "{path: $.result, arrived: [PASS], failed: [FAIL]}";
+    let passes = "{path: $.result, arrived: [PASS]}";
+    for (outcome, more, problem) in [
+        (fails, "", "spec.failed: is missing, while spec.observed[1].outcome says"),
+        (passes, "failed: {}", "spec.failed: has no effect, since no item can fail"),
+        ("{path: $.result}", "", "spec.observed[1].outcome: lists no text"),
+        ("{arrived: [a]}", "", "spec.observed[1].outcome.path: is missing"),
+        ("{path: $.a, arrived: [1]}", "", "spec.observed[1].outcome.arrived[0]: is the number 1"),
+        ("{path: '$.a[*]', arrived: [a]}", "", "spec.observed[1].outcome.path: \"$.a[*]\" may"),
+        (
+            "{path: $.a, arrived: [a], withdrawn: [b, a]}",
+            "",
+            "spec.observed[1].outcome.withdrawn: \"a\" is listed under arrived, too",
+        ),
+        (
+            passes,
+            "counting: quantity",
+            "spec.observed[1].outcome: has no meaning with counting: quantity",
+        ),
+        (fails, "failed: {topic: events}", "spec.failed.topic: \"events\" is also spec.expected"),
+        (passes, "cancelled: {topic: validated}", "spec.cancelled.topic: \"validated\" is also"),
+        (fails, "failed: {when: last}", "spec.failed.when: \"last\" is not known"),
+    ] {
+        let found = problems(&outcomes(outcome, more));
+        assert_eq!(found.len(), 1, "{outcome} {more}: {found:?}");
+        assert!(found[0].starts_with(problem), "{outcome} {more}: {found:?}");
+    }
+    let text = outcomes(fails, "failed: {}")
+        .replace("{ topic: validated }", "{ topic: v, keyField: failed }");
+    let found = problems(&text);
+    assert!(found[0].starts_with("spec.completed.keyField: \"failed\" is the name"), "{found:?}");
+}

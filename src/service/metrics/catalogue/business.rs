@@ -17,6 +17,7 @@ pub static GROUP: Group = Group {
     metrics: &[
         &OUTCOMES,
         &COMPLETIONS,
+        &FAILURES,
         &COMPLETION_SECONDS,
         &ROWS,
         &OLDEST_OPEN,
@@ -27,12 +28,19 @@ pub static GROUP: Group = Group {
 
 pub static OUTCOMES: Metric =
     Metric::counter("rollcall_outcomes_total", "events", "Effects of events on their keys")
-        .by(&[Label { name: "outcome", values: "the 18 outcomes of semantics.md" }]);
+        .by(&[Label { name: "outcome", values: "the 21 outcomes of semantics.md" }]);
 
 pub static COMPLETIONS: Metric = Metric::counter(
     "rollcall_completions_total",
     "keys",
     "Keys completed, by whether they had been reported as overdue before",
+)
+.by(&[Label { name: "late", values: "`true`, `false`" }]);
+
+pub static FAILURES: Metric = Metric::counter(
+    "rollcall_failures_total",
+    "keys",
+    "Keys that failed, by whether they had been reported as overdue before",
 )
 .by(&[Label { name: "late", values: "`true`, `false`" }]);
 

@@ -69,7 +69,7 @@ pub static DEAD_LETTERS: Metric = Metric::counter(
     "records",
     "Input records that could not be used",
 )
-.by(&[Label { name: "reason", values: "the 16 reasons of semantics.md" }]);
+.by(&[Label { name: "reason", values: "the 17 reasons of semantics.md" }]);
 
 pub static WRONG_PARTITION: Metric = Metric::counter(
     "rollcall_wrong_partition_records_total",

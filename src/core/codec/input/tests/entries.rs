@@ -1,6 +1,7 @@
 //! Which entry of its topic a record belongs to, and what it says there.
 
 use super::*;
+use crate::matching::ItemOutcome;
 use crate::record::Header;
 
 /// A record with the key `o-1` and these headers, as `name=value`.
@@ -19,8 +20,11 @@ fn read(input: &Decoder, value: Option<&str>, headers: &[&str]) -> String {
                 items.iter().map(|item| format!("{}x{}", item.text, item.need)).collect();
             format!("{entry}: expects {}", needs.join(" "))
         }
-        Ok(Decoded::Event { entry, event: Event::Observation { item, quantity } }) => {
-            format!("{entry}: {item} x {quantity}")
+        Ok(Decoded::Event { entry, event: Event::Observation { item, quantity, outcome } }) => {
+            match outcome {
+                ItemOutcome::Arrived => format!("{entry}: {item} x {quantity}"),
+                other => format!("{entry}: {item} {other:?}"),
+            }
         }
         Ok(Decoded::Event { entry, event }) => format!("{entry}: {event:?}"),
         Err(reason) => reason.name().to_owned(),
@@ -49,7 +53,7 @@ fn fixed(items: &[&str]) -> ExpectedPaths {
 }
 
 fn arrived(item: &str) -> ObservedPaths {
-    ObservedPaths { key: None, item: item_at(item), quantity: None }
+    ObservedPaths { key: None, item: item_at(item), quantity: None, outcome: None }
 }
 
 fn topic(entries: &[Entry]) -> Decoder {
@@ -168,7 +172,10 @@ fn a_record_that_no_entry_takes_is_no_dead_letter_whatever_its_key() {
 #[test]
 fn a_value_that_nothing_is_read_from_may_be_anything() {
     let item = Item::Fixed("paid".to_owned());
-    let input = topic(&[ObservedPaths { key: None, item: item.clone(), quantity: None }.into()]);
+    let input =
+        topic(&[
+            ObservedPaths { key: None, item: item.clone(), quantity: None, outcome: None }.into()
+        ]);
     assert_eq!(read(&input, Some("\u{0}no JSON"), &[]), "0: paid x 1");
     assert_eq!(read(&input, None, &[]), "tombstone");
     assert_eq!(
@@ -176,7 +183,7 @@ fn a_value_that_nothing_is_read_from_may_be_anything() {
         "0: expects ax1 bx1"
     );
     let key = Some(path("$.id"));
-    let input = topic(&[ObservedPaths { key, item, quantity: None }.into()]);
+    let input = topic(&[ObservedPaths { key, item, quantity: None, outcome: None }.into()]);
     assert_eq!(read(&input, Some(r#"{"id":"o-1"}"#), &[]), "0: paid x 1");
     assert_eq!(read(&input, Some(r#"{"id":"o-2"}"#), &[]), "key-mismatch");
     assert_eq!(read(&input, Some("no JSON"), &[]), "malformed-json");
@@ -220,4 +227,38 @@ fn the_conditions_that_keep_a_record_from_an_entry_are_named() {
     let shown = of_path("$.state", one_of(&["CREATED", "2"])).to_string();
     assert_eq!(shown, "$.state in CREATED, 2");
     assert_eq!(of_header("a", Test::Exists(false)).to_string(), "the header a does not exist");
+}
+
+#[test]
+fn an_outcome_says_what_became_of_an_item_and_skips_what_is_not_listed() {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let outcome = OutcomeAt {
+        path: path("$.result"),
+        arrived: texts(&["PASS", "true"]),
+        failed: texts(&["FAIL", "2"]),
+        withdrawn: texts(&["REVOKED"]),
+    };
+    let entry =
+        ObservedPaths { key: Some(path("$.id")), outcome: Some(outcome), ..arrived("$.check") };
+    let input = topic(&[entry.into()]);
+    for (value, says) in [
+        (r#"{"id":"o-1","check":"a","result":"PASS"}"#, "0: a x 1"),
+        (r#"{"id":"o-1","check":"a","result":true}"#, "0: a x 1"),
+        (r#"{"id":"o-1","check":"a","result":"FAIL"}"#, "0: a Failed"),
+        (r#"{"id":"o-1","check":"a","result":2}"#, "0: a Failed"),
+        (r#"{"id":"o-1","check":"a","result":"PASS","result":"REVOKED"}"#, "0: a Withdrawn"),
+        (r#"{"id":"o-1","check":"a","result":"PENDING"}"#, "skipped"),
+        (r#"{"id":"o-2","result":"PENDING"}"#, "skipped"),
+        (r#"{"id":"o-2","check":"a","result":"PASS"}"#, "key-mismatch"),
+        (r#"{"id":"o-1","result":"PASS"}"#, "missing-field"),
+        (r#"{"id":"o-1","check":"a"}"#, "missing-field"),
+        (r#"{"id":"o-1","check":"a","result":null}"#, "wrong-type"),
+        (r#"{"id":"o-1","check":"a","result":1.5}"#, "wrong-type"),
+        (r#"{"id":"o-1","check":"a","result":["PASS"]}"#, "wrong-type"),
+        ("{", "malformed-json"),
+    ] {
+        assert_eq!(read(&input, Some(value), &[]), says, "{value}");
+    }
+    let nobody = super::Input { key: None, value: Some(br#"{"result":"?"}"#), headers: None };
+    assert_eq!(input.decode(nobody, &mut Scratch::default()), Ok(Decoded::Skipped));
 }

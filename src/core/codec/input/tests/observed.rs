@@ -1,6 +1,7 @@
 //! Records of an observed topic.
 
 use super::*;
+use crate::matching::ItemOutcome;
 
 #[test]
 fn a_manufactured_product_of_the_original_is_observed() {
@@ -47,6 +48,7 @@ fn paths_lead_through_arrays_by_index() {
         key: Some(path("$.ids[1]")),
         item: item_at("$.ids[0]"),
         quantity: Some(path("$.ids[3].n")),
+        outcome: None,
     };
     let input = decoder(paths, Counting::Quantity).expect("a fit");
     let found = observation(&input, r#"{"ids":["p","o-1",{"n":9},{"n":3},4]}"#);
@@ -59,7 +61,7 @@ fn paths_lead_through_arrays_by_index() {
 
 #[test]
 fn a_bare_value_can_be_the_item() {
-    let paths = ObservedPaths { key: None, item: item_at("$"), quantity: None };
+    let paths = ObservedPaths { key: None, item: item_at("$"), quantity: None, outcome: None };
     let input = decoder(paths, Counting::Distinct).expect("a fit");
     assert_eq!(observation(&input, " 7 "), one("7"));
     assert_eq!(observation(&input, r#""p""#), one("p"));
@@ -69,7 +71,12 @@ fn a_bare_value_can_be_the_item() {
 
 #[test]
 fn a_quantity_says_how_many_arrived() {
-    let paths = ObservedPaths { key: None, item: item_at("$.id"), quantity: Some(path("$.count")) };
+    let paths = ObservedPaths {
+        key: None,
+        item: item_at("$.id"),
+        quantity: Some(path("$.count")),
+        outcome: None,
+    };
     let input = decoder(paths, Counting::Quantity).expect("a fit");
     assert_eq!(observation(&input, r#"{"count":4,"id":1}"#), Ok(("1".into(), 4)));
     let reason = Err(Reason::BadQuantity { path: "$.count".into() });
@@ -79,7 +86,12 @@ fn a_quantity_says_how_many_arrived() {
 
 #[test]
 fn the_key_can_be_the_item_too() {
-    let paths = ObservedPaths { key: Some(path("$.id")), item: item_at("$.id"), quantity: None };
+    let paths = ObservedPaths {
+        key: Some(path("$.id")),
+        item: item_at("$.id"),
+        quantity: None,
+        outcome: None,
+    };
     let input = decoder(paths, Counting::Distinct).expect("a fit");
     assert_eq!(observation(&input, r#"{"id":"o-1"}"#), one("o-1"));
 }
@@ -105,7 +117,8 @@ fn one_record_leaves_nothing_to_the_next() {
     assert!(decode(input, Some(b"o-1"), Some(second), &mut scratch).is_err());
     let third = br#"{"orderId":"o-1","productId":"b"}"#;
     let event = decode(input, Some(b"o-1"), Some(third), &mut scratch);
-    assert_eq!(event, Ok(Event::Observation { item: "b", quantity: 1 }));
+    let outcome = ItemOutcome::Arrived;
+    assert_eq!(event, Ok(Event::Observation { item: "b", quantity: 1, outcome }));
     let items = [("1", 1, 0)].into_iter().collect();
     let order = br#"{"id":"o-1","items":[{"id":1}]}"#;
     let event = decode(orders(), Some(b"o-1"), Some(order), &mut scratch);

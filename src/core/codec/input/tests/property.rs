@@ -118,7 +118,10 @@ proptest! {
             test: Test::In(vec![wanted.to_owned()]),
         };
         let listed = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
-        let arrived = |at| ObservedPaths { key: None, item: item_at(at), quantity: None };
+        let arrived = |at| {
+            let item = item_at(at);
+            ObservedPaths { key: None, item, quantity: None, outcome: None }
+        };
         let entries = [
             Entry { conditions: vec![has("$.id", "1")], ..listed.clone().into() },
             Entry { conditions: vec![has("$.items[0].n", "-3")], ..arrived("$.items[1]").into() },

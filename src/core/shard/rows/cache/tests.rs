@@ -6,6 +6,8 @@ use crate::matching::Counting;
 const RULES: Rules = Rules {
     counting: Counting::Distinct,
     allow_empty: false,
+    failed: None,
+    reports_cancelled: false,
     overdue_after_ms: Some(10_000),
     orphans_after_ms: Some(50_000),
     expire_after_ms: None,
