@@ -40,6 +40,9 @@ use rollcall_store::RocksStore;
 
 /// How often deadlines are checked.
 const TICK_INTERVAL: Duration = Duration::from_millis(100);
+/// Keys that a lane reads from its stores at a time, whatever their number, so that records are not
+/// delayed for long.
+const SCANNED_MAX: usize = 10_000;
 /// How long a lane without records sleeps while waiting for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
@@ -250,6 +253,7 @@ impl Lane {
         self.ticked = Instant::now();
         let lost = self.data.take_brokers_lost();
         let (now, mut failed) = (self.now(), Vec::new());
+        let mut to_scan = SCANNED_MAX;
         let throttled = self.transactions.throttled();
         for (id, shard) in &mut self.shards {
             if lost && !shard.running.is_claiming() {
@@ -269,7 +273,7 @@ impl Lane {
                 }
             }
             if shard.cycle.processes()
-                && let Err(error) = shard.running.tick(now_ms)
+                && let Err(error) = shard.tick(now_ms, &mut to_scan)
             {
                 failed.push((*id, error));
                 continue;

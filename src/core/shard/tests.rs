@@ -271,8 +271,7 @@ fn rows_are_counted_when_another_tool_has_set_the_offsets() {
 fn the_store_is_not_asked_for_new_keys() {
     let store = filled();
     let mut shard = open(&committed(None), &store);
-    // Scans the store, and so learns its content.
-    shard.tick(10).expect("ticked");
+    assert_eq!(shard.scan_keys(10).expect("the content is learnt"), 1);
     let before = store.lock().asked;
     let next = ORDER.replace("\"a\"", "\"b\"");
     shard.process(&[record(ORDERS, 1, 3, "b", &next)]).expect("processed");

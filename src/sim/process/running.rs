@@ -20,6 +20,9 @@ pub fn now(world: &World) -> Now {
     Duration::from_secs(world.step)
 }
 
+/// Keys of the store read at a time.
+const SCANNED_MAX: usize = 5_000;
+
 /// A record on its way into a shard.
 type Fetched = (InputIndex, Offset, Arc<Message>);
 /// An input that has been read to its end, at this position.
@@ -146,6 +149,7 @@ impl Open {
 
     pub fn tick(&mut self, client: &Client) -> Result<()> {
         let wall_ms = client.stage.world().wall_ms(client.process);
+        self.running.scan_keys(SCANNED_MAX)?;
         self.running.tick(wall_ms)
     }
 

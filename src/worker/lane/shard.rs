@@ -12,7 +12,7 @@ use super::super::{
 };
 use rollcall_core::{
     owner::{Cycle, Due, Now, Pace, Standing, Stay},
-    record::ShardId,
+    record::{ShardId, Timestamp},
     shard::{Record, Result, Running, Size},
 };
 use rollcall_kafka::DataConsumer;
@@ -72,6 +72,17 @@ impl Shard {
         let is_done = |record: &&Record<'_>| record.offset < next[record.input];
         let left = &records[records.iter().take_while(is_done).count()..];
         Ok(self.running.process(left)? == left.len())
+    }
+
+    /// Fires deadlines, and reads at most `to_scan` keys of the store, which are subtracted.
+    ///
+    /// # Errors
+    /// When rows cannot be read.
+    pub fn tick(&mut self, now_ms: Timestamp, to_scan: &mut usize) -> Result<()> {
+        if *to_scan > 0 {
+            *to_scan -= self.running.scan_keys(*to_scan)?;
+        }
+        self.running.tick(now_ms)
     }
 
     pub fn is_busy(&self) -> bool {

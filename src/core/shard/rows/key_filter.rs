@@ -11,12 +11,14 @@ use foldhash::fast::FixedState;
 
 use crate::shard::{Batch, Result, Store, row_of};
 
-/// With this, 1 % of new keys are looked up needlessly.
+/// With this, each full layer has 1 % of the new keys looked up needlessly.
 const BITS_PER_KEY: usize = 10;
-/// Keys of the first layer; each further one holds four times as many.
-const FIRST_LAYER_KEYS: usize = 1 << 14;
-/// Keys read from the store at a time, so that records are not delayed for long.
-const SCANNED_MAX: usize = 5_000;
+/// Keys of the first layer. It takes 640 bytes, so that it fits into the share of each of a
+/// thousand shards.
+const FIRST_LAYER_KEYS: usize = 1 << 9;
+/// How many times as many keys the next layer holds; the last one has the rest of the memory. Each
+/// layer costs a look at it, so there should be few.
+const LAYER_GROWTH: usize = 8;
 
 /// A set of keys that grows by layers, within a bound.
 pub struct KeyFilter {
@@ -40,8 +42,10 @@ enum State {
     Complete,
     /// There was no room for more keys, but many of them may have been forgotten since.
     Overflowed,
-    /// The store contains more keys than the memory allows for.
-    TooMany,
+    /// The store contains more keys than this much memory allows for.
+    TooMany {
+        bytes_max: usize,
+    },
 }
 
 impl KeyFilter {
@@ -56,9 +60,16 @@ impl KeyFilter {
         Self { state: State::Scanning(None), ..Self::of_empty_store(bytes_max) }
     }
 
-    /// Sets how much memory it may use.
+    /// Sets how much memory it may use: it changes with the number of shards of the process.
     pub fn set_bytes_max(&mut self, bytes_max: usize) {
         self.bytes_max = bytes_max;
+        let may_fit_now = match self.state {
+            State::TooMany { bytes_max: too_few } => bytes_max / 2 >= too_few,
+            State::Scanning(_) | State::Complete | State::Overflowed => false,
+        };
+        if may_fit_now || self.bytes() > bytes_max {
+            self.overflow();
+        }
     }
 
     /// Returns the memory that it uses.
@@ -86,31 +97,32 @@ impl KeyFilter {
         }
     }
 
-    /// Reads the next keys of the store, until its content is known.
+    /// Reads the next keys of the store, until its content is known, and returns how many it has
+    /// read.
     ///
     /// # Errors
     /// As [`Store::scan`].
-    pub fn scan<S: Store>(&mut self, store: &S) -> Result<()> {
-        let State::Scanning(after) = &mut self.state else { return Ok(()) };
+    pub fn scan<S: Store>(&mut self, store: &S, limit: usize) -> Result<usize> {
+        let State::Scanning(after) = &mut self.state else { return Ok(0) };
         let after = after.take();
         let mut last = None;
-        let shown = store.scan(after.as_deref(), SCANNED_MAX, &mut |key, _| {
+        let shown = store.scan(after.as_deref(), limit, &mut |key, _| {
             self.insert(key);
             let last: &mut Vec<u8> = last.get_or_insert_default();
             last.clear();
             last.extend_from_slice(key);
         })?;
         if matches!(self.state, State::Scanning(_)) {
-            self.state = if shown == SCANNED_MAX {
+            self.state = if shown >= limit {
                 State::Scanning(last)
             } else if self.has_overflowed && self.keys() > self.keys_max() / 2 {
                 // It would soon overflow again, and the scan would be repeated for little benefit.
-                State::TooMany
+                State::TooMany { bytes_max: self.bytes_max }
             } else {
                 State::Complete
             };
         }
-        Ok(())
+        Ok(shown)
     }
 
     /// Starts again after an overflow. Only while no spill is under way: its keys would be missed.
@@ -130,7 +142,7 @@ impl KeyFilter {
     }
 
     fn insert(&mut self, key: &[u8]) {
-        if matches!(self.state, State::Overflowed | State::TooMany) {
+        if matches!(self.state, State::Overflowed | State::TooMany { .. }) {
             return;
         }
         let hash = self.hash(key);
@@ -148,20 +160,31 @@ impl KeyFilter {
 
     /// Adds a layer, or frees all layers if there is no room for it.
     fn grow(&mut self) {
-        let keys_max = self.layers.last().map_or(FIRST_LAYER_KEYS, |layer| layer.keys_max * 4);
-        if self.bytes() + keys_max * BITS_PER_KEY / 8 > self.bytes_max {
-            self.layers.clear();
-            self.state = match self.state {
-                State::Complete => State::Overflowed,
-                State::Scanning(_) | State::Overflowed | State::TooMany => State::TooMany,
+        let last = self.layers.last().map(|layer| layer.keys_max);
+        let wanted = last.map_or(FIRST_LAYER_KEYS, |last| last * LAYER_GROWTH);
+        let room = self.bytes_max.saturating_sub(self.bytes()) * 8 / BITS_PER_KEY;
+        let keys_max = wanted.min(room);
+        if keys_max < last.unwrap_or(FIRST_LAYER_KEYS) {
+            return match self.state {
+                State::Complete | State::Overflowed => self.overflow(),
+                State::Scanning(_) | State::TooMany { .. } => {
+                    self.layers.clear();
+                    self.state = State::TooMany { bytes_max: self.bytes_max };
+                }
             };
-            self.has_overflowed = true;
-            return;
         }
-        let filter = BloomFilter::with_num_bits(keys_max * BITS_PER_KEY)
+        // Rounded down to whole words, so that it takes no more than there is.
+        let filter = BloomFilter::with_num_bits(keys_max * BITS_PER_KEY / 64 * 64)
             .hasher(self.hasher.clone())
             .expected_items(keys_max);
         self.layers.push(Layer { filter, keys: 0, keys_max });
+    }
+
+    /// Frees all layers, until [`Self::start_over`].
+    fn overflow(&mut self) {
+        self.layers.clear();
+        self.state = State::Overflowed;
+        self.has_overflowed = true;
     }
 
     fn hash(&self, key: &[u8]) -> u64 {
@@ -229,7 +252,7 @@ mod tests {
 
     fn scan_all(known: &mut KeyFilter, store: &Keys) {
         while matches!(known.state, State::Scanning(_)) {
-            known.scan(store).expect("keys can be read");
+            known.scan(store, 5_000).expect("keys can be read");
         }
     }
 
@@ -246,7 +269,7 @@ mod tests {
     fn nothing_is_new_before_a_filled_store_was_looked_through() {
         let store = Keys((0..12_000).map(key).collect());
         let mut known = KeyFilter::of_filled_store(1 << 20);
-        known.scan(&store).expect("keys can be read");
+        assert_eq!(known.scan(&store, 5_000).expect("keys can be read"), 5_000);
         assert_eq!(new_among(&known, 0..20_000), 0);
         known.add(&spill(12_000..12_100));
         scan_all(&mut known, &store);
@@ -273,7 +296,40 @@ mod tests {
         known.add(&spill(0..1_000_000));
         known.start_over();
         scan_all(&mut known, &Keys((0..90_000).map(key).collect()));
-        assert!(matches!(known.state, State::TooMany));
+        assert!(matches!(known.state, State::TooMany { .. }));
+    }
+
+    /// What each of a thousand shards has by default: an eighth of its part of 96 MiB.
+    const SHARE_OF_A_THOUSAND: usize = (96 << 20) / 1_000 / 8;
+
+    #[test]
+    fn a_thousandth_of_the_memory_holds_many_times_the_rows_that_fit_into_memory() {
+        let mut known = KeyFilter::of_empty_store(SHARE_OF_A_THOUSAND);
+        known.add(&spill(0..1));
+        assert!(known.bytes() < 1_000, "{}", known.bytes());
+        known.add(&spill(1..9_500));
+        assert_eq!(new_among(&known, 0..9_500), 0);
+        assert!(new_among(&known, 10_000..20_000) > 9_500);
+        assert!(known.bytes() <= SHARE_OF_A_THOUSAND);
+    }
+
+    #[test]
+    fn the_memory_of_fewer_shards_is_used_and_given_back() {
+        let store = Keys((0..100_000).map(key).collect());
+        let mut known = KeyFilter::of_filled_store(SHARE_OF_A_THOUSAND);
+        scan_all(&mut known, &store);
+        assert_eq!(new_among(&known, 100_000..110_000), 0, "they are too many");
+        // Nothing is read again for a little more.
+        known.set_bytes_max(SHARE_OF_A_THOUSAND + 1_000);
+        known.start_over();
+        assert_eq!(known.scan(&store, 10).expect("keys can be read"), 0);
+        known.set_bytes_max(SHARE_OF_A_THOUSAND * 25);
+        known.start_over();
+        scan_all(&mut known, &store);
+        assert!(new_among(&known, 100_000..110_000) > 9_500);
+        known.set_bytes_max(SHARE_OF_A_THOUSAND);
+        assert!(known.bytes() <= SHARE_OF_A_THOUSAND);
+        assert_eq!(new_among(&known, 0..110_000), 0);
     }
 
     #[test]

@@ -13,10 +13,6 @@ impl<S: Store> Running<S> {
     /// # Errors
     /// When rows cannot be read; the shard must be dropped then.
     pub fn tick(&mut self, wall_ms: Timestamp) -> Result<()> {
-        if !self.cache.is_spilling() {
-            self.key_filter.start_over();
-        }
-        self.key_filter.scan(&*self.store)?;
         if self.is_full() || (self.has_work() && self.fills_transaction()) {
             return Ok(());
         }

@@ -151,6 +151,18 @@ impl<S: Store> Running<S> {
         self.key_filter.set_bytes_max(bytes / KNOWN_SHARE);
     }
 
+    /// Reads up to `limit` keys of the store, until it is known which keys are new, and returns how
+    /// many it has read: the caller divides among its shards how long records are delayed.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the shard must be dropped then.
+    pub fn scan_keys(&mut self, limit: usize) -> Result<usize> {
+        if !self.cache.is_spilling() {
+            self.key_filter.start_over();
+        }
+        self.key_filter.scan(&*self.store, limit)
+    }
+
     /// Processes records, in offset order per input. Records of earlier batches, which a
     /// reconnected consumer may hand over again, are skipped.
     ///
