@@ -24,9 +24,10 @@ pub struct Args {
     #[arg(long)]
     lanes: Option<NonZeroUsize>,
     /// How many partitions the transactions of this worker may touch in a second: fewer make rarer
-    /// and larger transactions, which cost the brokers less and add latency
-    #[arg(long, default_value = "2000", value_name = "PARTITIONS")]
-    commit_budget: NonZeroU32,
+    /// and larger transactions, which cost the brokers less and add latency [default: the object's
+    /// spec.commitBudget]
+    #[arg(long, value_name = "PARTITIONS")]
+    commit_budget: Option<NonZeroU32>,
     /// Address to serve probes and metrics on
     #[arg(long, default_value = "127.0.0.1:8080")]
     http: SocketAddr,

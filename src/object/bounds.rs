@@ -22,6 +22,8 @@ pub const MEMORY: Bounds<Duration> = Bounds { min: Duration::from_secs(1), max: 
 /// `commitInterval`.
 pub const COMMIT_INTERVAL: Bounds<Duration> =
     Bounds { min: Duration::from_millis(1), max: Duration::from_secs(10) };
+/// `commitBudget`.
+pub const COMMIT_BUDGET: Bounds<i32> = Bounds { min: 1, max: 1_000_000 };
 /// `topics.changelog.deleteRetention`. A store that was away for longer is not trusted, and neither
 /// is a restore that took longer. Half of the smallest value is held back for clocks that differ.
 pub const DELETE_RETENTION: Bounds<Duration> =

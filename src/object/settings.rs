@@ -39,6 +39,8 @@ pub struct Settings {
     pub counting: Counting,
     /// Longest time from processing a record to committing its effects.
     pub commit_interval: Duration,
+    /// How many partitions the transactions of one worker may touch in a second.
+    pub commit_budget: u32,
     pub start_from: StartFrom,
     pub on_truncation: OnTruncation,
     pub output_timestamp: OutputTimestamp,

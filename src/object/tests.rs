@@ -94,6 +94,7 @@ fn descriptions_tell_the_bounds_that_are_checked() {
         (".spec.commitInterval", durations(bounds::COMMIT_INTERVAL)),
         (".spec.topics.changelog.deleteRetention", durations(bounds::DELETE_RETENTION)),
         (".spec.topics.changelog.segmentBytes", amounts(bounds::SEGMENT_BYTES)),
+        (".spec.commitBudget", counts(bounds::COMMIT_BUDGET)),
         (".spec.topics.partitions", counts(bounds::PARTITIONS)),
         (".spec.topics.replicationFactor", counts(bounds::REPLICATION)),
         (".spec.limits.rowBytes", amounts(bounds::ROW_BYTES)),

@@ -66,7 +66,7 @@ pub struct Options {
     /// Processing threads.
     pub lanes: usize,
     /// How many partitions the transactions of all lanes may touch in a second.
-    pub commit_budget: NonZeroU32,
+    pub commit_budget: Option<NonZeroU32>,
     /// The address of probes and metrics.
     pub http: SocketAddr,
     /// Host names to accept in requests, besides the usual ones (`http::Hosts`).

@@ -3,6 +3,7 @@
 //! All of it blocks, so it runs on a separate thread, which is left behind if it does not end.
 
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc,
         mpsc::{Sender, channel},
@@ -256,7 +257,9 @@ fn start(
 fn cadence(settings: &Settings, options: &Options) -> Cadence {
     Cadence {
         interval: settings.commit_interval,
-        partitions_per_second: options.commit_budget.get(),
+        partitions_per_second: options
+            .commit_budget
+            .map_or(settings.commit_budget, NonZeroU32::get),
         lanes: options.lanes,
     }
 }

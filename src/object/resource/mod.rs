@@ -172,6 +172,13 @@ pub struct ReconciliationSpec {
     #[serde(default = "default_commit_interval")]
     #[schemars(extend("pattern" = super::duration::PATTERN, "maxLength" = 32))]
     pub commit_interval: String,
+    /// How many partitions the transactions of one worker may touch in a second: it commits about
+    /// this number divided by the number of its busy partitions times a second. A smaller number
+    /// means fewer and larger transactions, which cost the brokers less and take longer. Between 1
+    /// and 1000000.
+    #[serde(default = "default_commit_budget")]
+    #[schemars(range(min = bounds::COMMIT_BUDGET.min, max = bounds::COMMIT_BUDGET.max))]
+    pub commit_budget: i32,
     /// Where a consumer group without committed offsets begins. `earliest`: with the oldest record
     /// that Kafka still has. `latest`: with the first record that arrives from then on.
     #[serde(default)]
@@ -257,6 +264,10 @@ fn default_replicas() -> i32 {
 
 fn default_commit_interval() -> String {
     "100ms".to_owned()
+}
+
+fn default_commit_budget() -> i32 {
+    2_000
 }
 
 fn is_default(pod: &PodSpec) -> bool {

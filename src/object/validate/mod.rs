@@ -71,6 +71,13 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
             problems,
         )
         .unwrap_or_default(),
+        commit_budget: scalar::count(
+            "spec.commitBudget",
+            spec.commit_budget,
+            bounds::COMMIT_BUDGET,
+            problems,
+        )
+        .unsigned_abs(),
         start_from: spec.start_from,
         on_truncation: spec.on_truncation,
         output_timestamp: spec.output_timestamp,

@@ -161,10 +161,11 @@ fn every_mistake_is_told_at_once() {
         problems(&text),
         [
             "spec.memmory: is an unknown field\n    did you mean memory? If not, remove it; known \
-             are: completed, expected, kafka, observed, cancelled, commitInterval, console, \
-             counting, deadLetter, deletionPolicy, expire, failed, limits, logRecords, memory, \
-             memoryBudget, networkPolicy, onTruncation, orphans, outputTimestamp, overdue, \
-             partitioner, paused, pod, replicas, resources, startFrom, storage, topics, tracing",
+             are: completed, expected, kafka, observed, cancelled, commitBudget, commitInterval, \
+             console, counting, deadLetter, deletionPolicy, expire, failed, limits, logRecords, \
+             memory, memoryBudget, networkPolicy, onTruncation, orphans, outputTimestamp, \
+             overdue, partitioner, paused, pod, replicas, resources, startFrom, storage, topics, \
+             tracing",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -, such as \
              shipping",
@@ -229,10 +230,13 @@ fn the_key_field_is_none_that_output_records_have_already() {
 #[test]
 fn durations_and_amounts_keep_their_bounds() {
     assert_eq!(
-        problems_with_more("commitInterval: 11s\nmemory: 10ms\nreplicas: -1\nmemoryBudget: 1Mi"),
+        problems_with_more(
+            "commitInterval: 11s\ncommitBudget: 0\nmemory: 10ms\nreplicas: -1\nmemoryBudget: 1Mi"
+        ),
         [
             "spec.memory: 10ms is too small\n    write 1s or more",
             "spec.commitInterval: 11s is too large\n    write 10s or less",
+            "spec.commitBudget: 0 is too small\n    write 1 or more",
             "spec.memoryBudget: 1Mi is too small\n    write 16Mi or more",
             "spec.replicas: -1 is too small\n    write 0 or more",
         ]
