@@ -50,7 +50,7 @@ fn summary(settings: &Settings) -> String {
         ("kafka", format!("{} ({secured})", kafka.bootstrap_servers)),
         ("group", settings.group_id().to_owned()),
         ("expected", settings.lead_topic().to_owned()),
-        ("observed", settings.inputs()[1..].join(", ")),
+        ("observed", observed(settings).join(", ")),
         ("completed", settings.completed.topic.clone()),
         ("overdue", settings.overdue_topic.clone()),
         ("failed", settings.output(Sink::Failed).unwrap_or("no key fails").to_owned()),
@@ -73,9 +73,26 @@ fn summary(settings: &Settings) -> String {
     text
 }
 
+/// Returns the topics of the observations, which may be those of the expectations, too.
+fn observed(settings: &Settings) -> Vec<&str> {
+    let mut topics: Vec<&str> = settings.observed.iter().map(|it| it.topic.as_str()).collect();
+    topics.dedup();
+    topics
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_that_is_observed_and_expected_is_told_as_both() {
+        let text = include_str!("../../manifests/local/shipping.yaml")
+            .replace("topic: orders", "topic: orders\n    where: [{ header: type, in: [order] }]")
+            .replace("topic: manufactured", "topic: orders");
+        let settings = rollcall_object::parse(&text).expect("a valid object");
+        let summary = summary(&settings);
+        assert!(summary.contains("\n  observed       orders\n"), "{summary}");
+    }
 
     #[test]
     fn the_summary_tells_topics_group_and_deadlines() {
