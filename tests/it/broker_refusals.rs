@@ -82,7 +82,7 @@ fn a_topic_whose_limit_falls_while_the_worker_runs_gets_smaller_transactions() {
         CONFIGS,
         &["--alter", "--topic", &shop.changelog(), "--add-config", "max.message.bytes=20000"],
     );
-    large_orders(&shop, 1_000);
+    large_orders(&shop, 500);
     shop.settle();
     worker.process.says(&["oversized", "max.message.bytes", &shop.changelog()]);
     drop(worker.ready());

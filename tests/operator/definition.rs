@@ -26,7 +26,9 @@ fn the_api_server_fills_in_what_an_object_leaves_out() {
 fn the_api_server_refuses_what_cannot_be() {
     let namespace = Cluster::shared().namespace("refusals");
     for (from, to, said) in [
-        ("topic: manufactured", "topic: orders", "topics must differ"),
+        ("topic: manufactured", "topic: orders", "all but the last need a where"),
+        ("topic: shipping-overdue", "topic: orders", "topics must differ"),
+        ("topic: orders", "topic: orders\n    where: [{ path: $.a }]", "give one of in"),
         ("memory: 7d", "memory: soon", "spec.memory"),
         ("spec:\n", "spec:\n  replicas: 1001\n", "spec.replicas"),
         ("spec:\n", "spec:\n  replicas: -1\n", "spec.replicas"),
