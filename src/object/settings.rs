@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::Kafka;
 use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
-use rollcall_core::codec::input::Entry;
+use rollcall_core::codec::Decoder;
+use rollcall_core::codec::input::{self, Entry};
 use rollcall_core::{
     matching::{Counting, FailedWhen, Rules, Times},
     record::{Timestamp, millis},
@@ -210,6 +211,18 @@ impl Settings {
         let observed = self.observed.iter().filter(|observed| observed.topic == topic);
         let observed = observed.map(|observed| (observed.place.as_str(), &observed.entry));
         expected.into_iter().chain(observed).collect()
+    }
+
+    /// Returns the decoder of an input topic's records.
+    pub fn decoder(&self, topic: &str) -> Decoder {
+        let limits = input::Limits {
+            key_bytes_max: self.limits.key_bytes_max,
+            items_max: self.limits.items_per_expectation_max,
+        };
+        let entries = self.entries(topic).into_iter().map(|(_, entry)| entry.clone());
+        let entries: Vec<Entry> = entries.collect();
+        let decoder = Decoder::new(&entries, self.counting, limits);
+        decoder.expect("validation has compiled the same entries")
     }
 
     /// Returns the topic of a kind of output; `None` if the object has none.

@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use rollcall_core::{
     codec::{
-        Decoder, Outputs,
-        input::{Entry, Limits},
+        Outputs,
         output::{Facts, OutputSettings, Stamp},
     },
     record::Sink,
@@ -74,7 +73,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         identity: identity(settings, topics.partitions),
         rules,
         times: settings.times(),
-        inputs: inputs(settings),
+        inputs: settings.inputs().into_iter().map(|topic| settings.decoder(topic)).collect(),
         topics: topics.inputs.clone(),
         outputs: outputs.expect("validation has checked the key field"),
         key_bytes_max: settings.limits.key_bytes_max,
@@ -137,18 +136,4 @@ pub fn who(settings: &Settings, topics: &Topics, instance_id: &str) -> Who {
         completed: topics.completed.clone(),
         completed_partitions: topics.completed_partitions.unsigned_abs(),
     }
-}
-
-fn inputs(settings: &Settings) -> Vec<Decoder> {
-    let limits = Limits {
-        key_bytes_max: settings.limits.key_bytes_max,
-        items_max: settings.limits.items_per_expectation_max,
-    };
-    let compile = |topic: &str| {
-        let entries = settings.entries(topic).into_iter().map(|(_, entry)| entry.clone());
-        let entries: Vec<Entry> = entries.collect();
-        let decoder = Decoder::new(&entries, settings.counting, limits);
-        decoder.expect("validation has compiled the same entries")
-    };
-    settings.inputs().into_iter().map(compile).collect()
 }

@@ -3,7 +3,6 @@
 //! All of it blocks, so it runs on a separate thread, which is left behind if it does not end.
 
 use std::{
-    num::NonZeroU32,
     sync::{
         Arc,
         mpsc::{Sender, channel},
@@ -224,7 +223,7 @@ fn start(
         events: events.clone(),
         view: Arc::clone(view),
         recent: Arc::clone(&reader.recent),
-        cadence: cadence(settings, options),
+        cadence: Cadence::of(settings, options.commit_budget, options.lanes),
     };
     let fetch_kbytes = (budget.fetch_bytes / FETCH_OVERHEAD / options.lanes / 1024).max(1024);
     let lanes = start_lanes(options.lanes, connection, &topics, fetch_kbytes, &shared)?;
@@ -252,16 +251,6 @@ fn start(
         Member { join, clients, view, stop, on_misfit }.serve()
     })?;
     Ok(Threads { membership, supervisor, spillers, events })
-}
-
-fn cadence(settings: &Settings, options: &Options) -> Cadence {
-    Cadence {
-        interval: settings.commit_interval,
-        partitions_per_second: options
-            .commit_budget
-            .map_or(settings.commit_budget, NonZeroU32::get),
-        lanes: options.lanes,
-    }
 }
 
 /// Logs how many shards the system leaves room for, before any is tried.

@@ -33,11 +33,18 @@ fn recipe(text: &str, name: &str) -> Reconciliation {
     made
 }
 
-/// Returns how many records a worker has skipped.
-fn skipped(worker: &Worker) -> f64 {
+/// Returns the sum of a metric over all of its series.
+fn metric(worker: &Worker, name: &str) -> f64 {
     let (_, text) = worker.get("/metrics").expect("it answers");
-    let samples = text.lines().filter(|line| line.starts_with("rollcall_skipped_records_total{"));
+    let samples = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
     samples.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+}
+
+/// Returns how many outputs of a kind the worker has kept.
+fn recent(worker: &Worker, kind: &str) -> usize {
+    let (_, text) = worker.get(&format!("/v1/recent?kind={kind}")).expect("it answers");
+    let page: Value = serde_json::from_str(&text).expect("it is JSON");
+    page["records"].as_array().map_or(0, Vec::len)
 }
 
 /// Returns the values in an output topic by key, each of which may be there only once.
@@ -84,7 +91,7 @@ fn an_order_is_validated_by_three_checks_and_fails_with_the_first_that_fails() {
     made.settle();
     // Five orders that are paid, five heartbeats and one pending check.
     eventually("skipped records are counted", WAIT_TIMEOUT, || {
-        (skipped(&worker) == 11.0).then_some(())
+        (metric(&worker, "rollcall_skipped_records_total") == 11.0).then_some(())
     });
     worker.process.kill();
     check("passes", "stock", "PASS");
@@ -97,6 +104,11 @@ fn an_order_is_validated_by_three_checks_and_fails_with_the_first_that_fails() {
     made.order_value(Some("never-ordered"), None);
     let mut worker = made.worker("w-1");
     made.settle();
+    eventually("what was decided is counted and shown", WAIT_TIMEOUT, || {
+        let failures = metric(&worker, "rollcall_failures_total");
+        let kept = (recent(&worker, "failed"), recent(&worker, "cancelled"));
+        (failures == 2.0 && kept == (2, 1)).then_some(())
+    });
     worker.process.kill();
     // Everything is over for these: late records change nothing.
     check("passes", "fraud", "FAIL");

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use crate::commands::failed;
-use rollcall_core::codec::input::{Decoded, Decoder, Entry, Input, Limits, Scratch};
+use rollcall_core::codec::input::{Decoded, Input, Scratch};
 use rollcall_core::matching::{Event, ItemOutcome};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
@@ -59,13 +59,7 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         None => (header.clone(), None),
     });
     let headers: Vec<Header> = headers.collect();
-    let limits = Limits {
-        key_bytes_max: settings.limits.key_bytes_max,
-        items_max: settings.limits.items_per_expectation_max,
-    };
-    let compiled: Vec<Entry> = entries.iter().map(|(_, entry)| (*entry).clone()).collect();
-    let decoder = Decoder::new(&compiled, settings.counting, limits);
-    let decoder = decoder.expect("validation has compiled the same entries");
+    let decoder = settings.decoder(topic);
     let record = Input {
         key: args.key.as_ref().map(String::as_bytes),
         value: value.map(Vec::as_slice),
@@ -137,25 +131,7 @@ fn meaning(key: &str, event: Event<'_>) -> String {
 mod tests {
     use super::*;
 
-    const OBJECT: &str = "
-apiVersion: rollcall.dev/v1alpha1
-kind: Reconciliation
-metadata: { name: order-validation }
-spec:
-  kafka: { bootstrapServers: kafka:9092 }
-  expected:
-    topic: orders
-    where: [{path: $.state, in: [CREATED]}]
-    items: {fixed: [fraud, stock, details]}
-  observed:
-  - topic: order-validations
-    where: [{header: event-type, notIn: [heartbeat]}]
-    key: $.orderId
-    item: $.check
-    outcome: {path: $.result, arrived: [PASS], failed: [FAIL], withdrawn: [REVOKED]}
-  failed: { topic: failed-orders }
-  completed: { topic: validated-orders }
-";
+    const OBJECT: &str = include_str!("../../../docs/recipes/order-validation.yaml");
 
     fn said(topic: &str, key: &str, headers: &[&str], value: Option<&str>) -> String {
         let settings = rollcall_object::parse(OBJECT).expect("a valid object");
@@ -178,7 +154,7 @@ spec:
             (
                 "orders",
                 &[][..],
-                Some(r#"{"state":"CREATED"}"#),
+                Some(r#"{"id":"o1","state":"CREATED"}"#),
                 "spec.expected takes it: the key o1 needs 3 items: fraud, stock, details",
             ),
             ("orders", &[], None, "spec.expected takes it: the key o1 is cancelled"),
@@ -237,7 +213,7 @@ spec:
         ] {
             assert_eq!(said(topic, "o1", headers, value), says);
         }
-        let refused = said("orders", "", &[], Some(r#"{"state":"CREATED"}"#));
+        let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
     }
 }

@@ -45,7 +45,7 @@ pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
 
 /// Fields of an overdue record, or of a completion with facts, in addition to the key field.
-pub const RESERVED_FIELDS: [&str; 9] = [
+const RESERVED_FIELDS: [&str; 9] = [
     "reason",
     "since",
     "expectedTotal",
@@ -59,7 +59,7 @@ pub const RESERVED_FIELDS: [&str; 9] = [
 
 /// Fields that failed and cancelled records have, and overdue records where items can fail, in
 /// addition to [`RESERVED_FIELDS`].
-pub const OUTCOME_FIELDS: [&str; 3] = ["failed", "failedTotal", "observedTotal"];
+const OUTCOME_FIELDS: [&str; 3] = ["failed", "failedTotal", "observedTotal"];
 
 /// Returns whether `name` cannot be the key field, because records of these rules have a field of
 /// that name.

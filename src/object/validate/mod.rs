@@ -24,7 +24,7 @@ use super::settings::{
 };
 use super::{Problem, Reconciliation, names};
 use rollcall_core::codec::Partitioner;
-use rollcall_core::codec::output::{OUTCOME_FIELDS, RESERVED_FIELDS};
+use rollcall_core::codec::output::is_reserved;
 use rollcall_core::matching::{Counting, FailedWhen};
 use rollcall_core::shard::Partitioning;
 
@@ -54,7 +54,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
         expected: paths::expected(&spec.expected, counting, problems),
         observed: observed(&spec.observed, counting, problems),
-        completed: completed(spec, problems),
+        completed: completed(spec),
         overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
         failed: failed(spec, &name),
         cancelled_topic: spec
@@ -103,6 +103,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         scalar::count("spec.console.replicas", console.replicas, bounds::CONSOLES, problems);
     }
     together::check(spec, &settings, problems);
+    check_key_field(&settings, problems);
     conditions::check_order(spec, problems);
     outcomes::check(spec, problems);
     check_topics(spec, &settings, problems);
@@ -142,22 +143,22 @@ fn observed(specs: &[ObservedSpec], counting: Counting, problems: &mut Problems)
     specs.iter().enumerate().map(one).collect()
 }
 
-fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
-    let completed = &spec.completed;
+fn check_key_field(settings: &Settings, problems: &mut Problems) {
     let path = "spec.completed.keyField";
-    let key_field = &completed.key_field;
-    let has_outcomes = spec.failed.is_some() || spec.cancelled.is_some();
-    let is_reserved = RESERVED_FIELDS.contains(&key_field.as_str())
-        || (has_outcomes && OUTCOME_FIELDS.contains(&key_field.as_str()));
+    let key_field = &settings.completed.key_field;
     if key_field.is_empty() {
         problems.add(path, "is empty", "name the field that carries the key, such as orderId");
-    } else if is_reserved {
+    } else if is_reserved(key_field, &settings.rules()) {
         problems.add(
             path,
             format!("\"{key_field}\" is the name of another field of output records"),
             "choose another one, such as key",
         );
     }
+}
+
+fn completed(spec: &ReconciliationSpec) -> Completed {
+    let completed = &spec.completed;
     Completed {
         topic: completed.topic.clone(),
         key_field: completed.key_field.clone(),
@@ -266,8 +267,11 @@ fn limits(spec: &ReconciliationSpec, problems: &mut Problems) -> Limits {
 /// treats `.` and `_` alike.
 fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut Problems) {
     let mut uses = vec![("spec.expected.topic".to_owned(), settings.lead_topic().to_owned())];
-    for (index, observed) in settings.observed.iter().enumerate() {
-        uses.push((format!("spec.observed[{index}].topic"), observed.topic.clone()));
+    for Observed { place, topic, .. } in &settings.observed {
+        // Entries may share an input; see `conditions::check_order`.
+        if uses.iter().all(|(_, known)| known != topic) {
+            uses.push((format!("{place}.topic"), topic.clone()));
+        }
     }
     uses.push(("spec.completed.topic".to_owned(), settings.completed.topic.clone()));
     uses.push(("spec.overdue.topic".to_owned(), settings.overdue_topic.clone()));
@@ -286,8 +290,6 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
         ("spec.cancelled.topic", spec.cancelled.as_ref().is_some_and(|it| it.topic.is_none())),
     ];
     let is_default = |path: &str| defaulted.contains(&(path, true));
-    let is_input =
-        |path: &str| path.starts_with("spec.expected") || path.starts_with("spec.observed");
     let changelog = changelog_topic(&settings.kafka.group_id);
     let mut seen = HashMap::from([(
         names::collision_form(&changelog),
@@ -298,8 +300,6 @@ fn check_topics(spec: &ReconciliationSpec, settings: &Settings, problems: &mut P
             continue;
         }
         match seen.get(&names::collision_form(&topic)) {
-            // Entries may share an input; see `conditions::check_order`.
-            Some((other, same)) if *same == topic && is_input(other) && is_input(&path) => {}
             Some((other, same)) if *same == topic => problems.add(
                 path,
                 format!("\"{topic}\" is also {other}"),
