@@ -262,3 +262,17 @@ fn an_outcome_says_what_became_of_an_item_and_skips_what_is_not_listed() {
     let nobody = super::Input { key: None, value: Some(br#"{"result":"?"}"#), headers: None };
     assert_eq!(input.decode(nobody, &mut Scratch::default()), Ok(Decoded::Skipped));
 }
+
+#[test]
+fn one_entry_may_read_all_elements_of_a_list_of_which_another_reads_one() {
+    let listed = ExpectedPaths { key: None, items: at("$.lines[*].id"), quantity: None };
+    let input = topic(&[
+        Entry { conditions: vec![of_path("$.lines[1].first", one_of(&["yes"]))], ..listed.into() },
+        arrived("$.lines[0].id").into(),
+    ]);
+    let lines = r#"{"lines":[{"id":"a"},{"id":"b","first":"yes"},{"id":"c"}]}"#;
+    assert_eq!(read(&input, Some(lines), &[]), "0: expects ax1 bx1 cx1");
+    assert_eq!(read(&input, Some(r#"{"lines":[{"id":"a"},{"id":"b"}]}"#), &[]), "1: a x 1");
+    let broken = r#"{"lines":[{"id":"a"},{"first":"yes"}]}"#;
+    assert_eq!(read(&input, Some(broken), &[]), "missing-field");
+}
