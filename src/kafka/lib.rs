@@ -42,7 +42,7 @@ pub use contact::Failed;
 pub use data::{DataConsumer, Input};
 pub use login::{Login, NoLogin};
 pub use membership::{Current, GroupAssignment, Loss, Membership, Owner, Standing};
-pub use native::{GroupMetadata, Member, Native, TokenClient, end_process};
+pub use native::{GroupMetadata, Member, Native, Sockets, TokenClient, end_process};
 pub use owner::check_owner;
 pub use producer::LaneProducer;
 pub use recheck::recheck;

@@ -17,7 +17,7 @@ use self::{fence::Room, rounds::Rounds};
 use super::{
     Connection, Topics,
     client::TRANSACTION_TIMEOUT,
-    native::{Failure, GroupMetadata, NativeProducer, Outgoing, TokenClient, TopicHandle},
+    native::{Failure, GroupMetadata, NativeProducer, Outgoing, Sockets, TokenClient, TopicHandle},
     refusal::{self, Class},
 };
 use rollcall_core::{
@@ -36,6 +36,7 @@ pub struct LaneProducer {
     topics: Arc<Topics>,
     letters: Arc<LetterRoom>,
     transactional_id: String,
+    sockets: Arc<Sockets>,
     /// `None` until it has its transactional id.
     client: Option<TransactionClient>,
 }
@@ -59,8 +60,14 @@ impl LaneProducer {
             topics: Arc::clone(topics),
             letters: Arc::clone(letters),
             transactional_id: connection.transactional_id(lane),
+            sockets: Arc::default(),
             client: None,
         }
+    }
+
+    /// Returns the sockets of the clients that this producer will have, one after the other.
+    pub fn sockets(&self) -> Arc<Sockets> {
+        Arc::clone(&self.sockets)
     }
 
     /// Handles the client's measurements while nothing is committed.
@@ -82,7 +89,8 @@ impl LaneProducer {
             batch: topics.batch_bytes_max,
             partitions: usize::try_from(topics.partitions).unwrap_or(0),
         };
-        let mut native = fence::create(&self.connection, &self.transactional_id, room)?;
+        let mut native =
+            fence::create(&self.connection, &self.transactional_id, room, &self.sockets)?;
         let changelog = native.topic(&self.connection.changelog());
         native.watch(changelog);
         let outputs = topics.outputs().map(|(sink, topic)| (sink, native.topic(topic))).collect();

@@ -15,7 +15,7 @@ use std::{
 
 use super::refused;
 use rollcall_core::shard::{Attempt, Commit, Error, Producer, Result, commit_parts};
-use rollcall_kafka::{GroupAssignment, KafkaBroker, LaneProducer};
+use rollcall_kafka::{GroupAssignment, KafkaBroker, LaneProducer, Sockets};
 
 /// Pauses between attempts to find out the result of a transaction.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -33,6 +33,8 @@ pub struct Producers {
 pub struct Slot {
     broker: KafkaBroker,
     producer: Mutex<LaneProducer>,
+    /// Those of the producer, also while it is committing.
+    sockets: Arc<Sockets>,
     is_ready: AtomicBool,
     /// Another producer has taken over: this one must not take its transactional id back.
     is_retired: AtomicBool,
@@ -98,9 +100,11 @@ impl Producers {
 
 impl Slot {
     fn new(broker: &KafkaBroker, lane: usize) -> Arc<Self> {
+        let producer = broker.producer(lane);
         Arc::new(Self {
             broker: broker.clone(),
-            producer: Mutex::new(broker.producer(lane)),
+            sockets: producer.sockets(),
+            producer: Mutex::new(producer),
             is_ready: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
         })
@@ -151,9 +155,12 @@ impl Slot {
     }
 
     /// Handles the client's reports if nothing is being committed, and returns for how long brokers
-    /// have throttled it.
+    /// have throttled it. If a commit hangs, gets it going again.
     pub fn serve(&self) -> Duration {
-        let Ok(producer) = self.producer.try_lock() else { return Duration::ZERO };
+        let Ok(producer) = self.producer.try_lock() else {
+            self.sockets.unblock();
+            return Duration::ZERO;
+        };
         producer.serve();
         producer.take_throttled()
     }

@@ -1,5 +1,6 @@
 //! A reconciliation of the order example, with separate topics, group and files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -179,6 +180,17 @@ impl Reconciliation {
         });
     }
 
+    /// Like [`Self::settle`], while others go on sending.
+    pub fn catches_up(&self) {
+        self.flush();
+        let inputs = [self.orders(), self.manufactured()];
+        let ends = inputs.each_ref().map(|topic| topics::ends(&self.broker, topic));
+        eventually(&format!("{} has caught up", self.name), WAIT_TIMEOUT, || {
+            let mut parts = inputs.iter().zip(&ends);
+            parts.all(|(topic, ends)| self.has_reached(topic, ends)).then_some(())
+        });
+    }
+
     /// Like [`Self::settle`], but returns whether it has happened.
     pub fn settles(&self) -> bool {
         self.flush();
@@ -196,9 +208,12 @@ impl Reconciliation {
     }
 
     fn is_processed(&self, topic: &str) -> bool {
+        self.has_reached(topic, &topics::ends(&self.broker, topic))
+    }
+
+    fn has_reached(&self, topic: &str, offsets: &BTreeMap<i32, i64>) -> bool {
         let committed = topics::committed(&self.broker, &self.name, topic);
-        let ends = topics::ends(&self.broker, topic);
-        ends.iter().all(|(id, end)| committed.get(id).is_some_and(|at| at >= end))
+        offsets.iter().all(|(id, offset)| committed.get(id).is_some_and(|at| at >= offset))
     }
 
     /// Returns the completions so far.

@@ -49,28 +49,31 @@ fn each_of_three_brokers_goes_and_comes_back_under_load_and_nothing_is_lost_or_d
     let workers = ["w-1", "w-2"].map(|name| Worker::start(&shop, name)).map(Worker::ready);
     let load = Load::start(&shop, 31, 1_000);
     load.pass(1_000);
-    let is_back = |node: &Broker| {
+    let goes_on_without = |node: &Broker| {
         load.pass(3_000);
+        shop.catches_up();
         node.begin();
         all_run(&workers);
         load.pass(1_000);
     };
 
     // The coordinator of a lane's transactions crashes.
-    let id = topics::owners(&cluster, &shop.name, &shop.orders()).remove(&0).expect("a claim");
+    let id = eventually("shard 0 has an owner", WAIT_TIMEOUT, || {
+        topics::owners(&cluster, &shop.name, &shop.orders()).remove(&0)
+    });
     let node = cluster.node(coordinator(&cluster, "__transaction_state", &id));
     node.crash();
-    is_back(node);
+    goes_on_without(node);
 
     // The coordinator of the group is restarted.
     let node = cluster.node(coordinator(&cluster, "__consumer_offsets", &shop.name));
     node.stop();
-    is_back(node);
+    goes_on_without(node);
 
     // The leader of a shard's changelog crashes.
     let node = cluster.node(leader(&cluster, &shop.changelog(), 0));
     node.crash();
-    is_back(node);
+    goes_on_without(node);
 
     let expected = load.finish();
     shop.settle();

@@ -10,6 +10,7 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, Message
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
+use super::eventually::eventually;
 use super::kafka::{Broker, WAIT_TIMEOUT};
 
 /// A record as seen by a reader of committed records.
@@ -150,8 +151,10 @@ pub fn read(broker: &Broker, topic: &str) -> Vec<Record> {
 pub fn ends(broker: &Broker, topic: &str) -> BTreeMap<i32, i64> {
     let consumer = reader(broker, "none");
     let end = |partition| {
-        let watermarks = consumer.fetch_watermarks(topic, partition, WAIT_TIMEOUT);
-        let (start, end) = watermarks.expect("the partition exists and the broker answers");
+        let watermarks = || consumer.fetch_watermarks(topic, partition, WAIT_TIMEOUT).ok();
+        // Brokers may be going away.
+        let what = format!("{topic}-{partition} has watermarks");
+        let (start, end) = eventually(&what, WAIT_TIMEOUT, watermarks);
         (start < end).then_some((partition, end))
     };
     (0..partitions(&consumer, topic)).filter_map(end).collect()

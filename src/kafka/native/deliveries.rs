@@ -1,10 +1,10 @@
-//! A producer's delivery reports and broker reports.
+//! What librdkafka calls back for a producer: delivery reports, reports about brokers, sockets.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
     ptr,
     sync::{
-        Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicI64, AtomicPtr, AtomicU64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use rdkafka::{bindings as sys, error::RDKafkaErrorCode};
 
-use super::{Failure, logs};
+use super::{Failure, Sockets, logs};
 use crate::brokers::Meter;
 
 const NO_ERROR: sys::rd_kafka_resp_err_t = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -28,17 +28,19 @@ pub(super) struct Deliveries {
     /// The longest time that a broker has throttled the client, in milliseconds.
     throttled_ms: AtomicU64,
     meter: Meter,
+    pub sockets: Arc<Sockets>,
 }
 
 impl Deliveries {
     /// `partitions` is the number of those of the watched topic.
-    pub fn new(meter: Meter, partitions: usize) -> Self {
+    pub fn new(meter: Meter, partitions: usize, sockets: &Arc<Sockets>) -> Self {
         Self {
             watched_offsets: (0..partitions).map(|_| AtomicI64::new(-1)).collect(),
             watched_topic: AtomicPtr::new(ptr::null_mut()),
             refused: Mutex::default(),
             throttled_ms: AtomicU64::new(0),
             meter,
+            sockets: Arc::clone(sockets),
         }
     }
 
@@ -55,6 +57,8 @@ impl Deliveries {
             sys::rd_kafka_conf_set_stats_cb(conf, Some(on_statistics));
             sys::rd_kafka_conf_set_throttle_cb(conf, Some(on_throttle));
             sys::rd_kafka_conf_set_log_cb(conf, Some(logs::on_log));
+            sys::rd_kafka_conf_set_socket_cb(conf, Some(on_socket));
+            sys::rd_kafka_conf_set_closesocket_cb(conf, Some(on_close));
         }
     }
 
@@ -174,4 +178,21 @@ unsafe extern "C" fn on_statistics(
     deliveries.meter.note(json);
     // librdkafka keeps ownership of the bytes.
     0
+}
+
+unsafe extern "C" fn on_socket(
+    domain: c_int,
+    kind: c_int,
+    protocol: c_int,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka passes the opaque of the client, which is a `Deliveries` that outlives it.
+    let deliveries = unsafe { &*opaque.cast::<Deliveries>() };
+    deliveries.sockets.open(domain, kind, protocol)
+}
+
+unsafe extern "C" fn on_close(socket: c_int, opaque: *mut c_void) -> c_int {
+    // SAFETY: librdkafka passes the opaque of the client, which is a `Deliveries` that outlives it.
+    let deliveries = unsafe { &*opaque.cast::<Deliveries>() };
+    deliveries.sockets.close(socket)
 }

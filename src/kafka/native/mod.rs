@@ -13,7 +13,9 @@ mod group;
 mod group_members;
 mod headers;
 mod logs;
+mod memory;
 mod producer;
+mod sockets;
 mod tokens;
 
 pub use consumer::{Fetched, Queue};
@@ -25,6 +27,7 @@ pub use group_members::{Member, group_is_live, group_members};
 pub use headers::MessageHeaders;
 pub use logs::lead_logs;
 pub use producer::{NativeProducer, Outgoing, TopicHandle};
+pub use sockets::Sockets;
 pub use tokens::{Handle, Native, Token, TokenClient, TokenRegistry};
 
 /// Converts a time to milliseconds, as librdkafka takes it.

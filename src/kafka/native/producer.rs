@@ -3,6 +3,7 @@
 use std::{
     ffi::{CStr, CString, c_int},
     ptr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,8 +11,9 @@ use rdkafka::{ClientConfig, TopicPartitionList, bindings as sys, error::RDKafkaE
 use smallvec::SmallVec;
 
 use super::{
-    Failure, GroupMetadata, Handle, Native,
+    Failure, GroupMetadata, Handle, Native, Sockets,
     deliveries::{Deliveries, tag},
+    memory::{memory, message},
     millis,
 };
 use crate::brokers::Meter;
@@ -46,14 +48,19 @@ pub struct Outgoing<'a> {
 }
 
 impl NativeProducer {
-    /// Creates the client; nothing is sent yet. Its measurements go to `meter`. The topic to watch
-    /// has `watched` partitions.
+    /// Creates the client; nothing is sent yet. Its measurements go to `meter`, its sockets to
+    /// `sockets`. The topic to watch has `watched` partitions.
     ///
     /// # Errors
     /// When librdkafka rejects the settings.
-    pub fn create(config: &ClientConfig, meter: Meter, watched: usize) -> Result<Self, String> {
+    pub fn create(
+        config: &ClientConfig,
+        meter: Meter,
+        sockets: &Arc<Sockets>,
+        watched: usize,
+    ) -> Result<Self, String> {
         let native = config.create_native_config().map_err(|error| error.to_string())?;
-        let deliveries = Box::new(Deliveries::new(meter, watched));
+        let deliveries = Box::new(Deliveries::new(meter, watched, sockets));
         let mut reason = [0; 512];
         // SAFETY: the duplicate is consumed by a successful `rd_kafka_new`, else destroyed by us;
         // the deliveries outlive the client, which `drop` destroys first.
@@ -322,14 +329,14 @@ impl NativeProducer {
         timeout: Duration,
     ) -> Result<(), Failure> {
         // SAFETY: client, list and metadata are live; the call copies what it keeps.
-        unsafe {
+        self.deliveries.sockets.watch(|| unsafe {
             Failure::check(sys::rd_kafka_send_offsets_to_transaction(
                 self.client,
                 offsets.ptr(),
                 group.as_ptr(),
                 millis(timeout),
             ))
-        }
+        })
     }
 
     /// # Errors
@@ -374,27 +381,5 @@ impl Drop for NativeProducer {
             }
             sys::rd_kafka_destroy(self.client);
         }
-    }
-}
-
-fn message(key: &[u8], value: &[u8]) -> sys::rd_kafka_message_t {
-    let value = memory((!value.is_empty()).then_some(value));
-    sys::rd_kafka_message_t {
-        err: NO_ERROR,
-        rkt: ptr::null_mut(),
-        partition: 0,
-        payload: value.ptr,
-        len: value.size,
-        key: key.as_ptr().cast_mut().cast(),
-        key_len: key.len(),
-        offset: 0,
-        _private: ptr::null_mut(),
-    }
-}
-
-fn memory(bytes: Option<&[u8]>) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
-    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
-        ptr: bytes.map_or(ptr::null_mut(), |bytes| bytes.as_ptr().cast_mut().cast()),
-        size: bytes.map_or(0, <[u8]>::len),
     }
 }

@@ -1,13 +1,16 @@
 //! Takes a transactional id over: creates its producer, and explains why that may fail.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::{MEETING_TIMEOUT, until};
 use crate::{
     Client, Connection,
-    native::{Failure, NativeProducer, TokenClient},
+    native::{Failure, NativeProducer, Sockets, TokenClient},
     refusal,
 };
 use rollcall_core::shard::{Error, Result};
@@ -25,6 +28,7 @@ pub fn fence(connection: &Connection, transactional_id: &str) -> Result<()> {
         connection,
         transactional_id,
         Room { message: 0, batch: usize::MAX, partitions: 0 },
+        &Arc::default(),
     )?;
     init_transactions(&mut native)
 }
@@ -45,11 +49,12 @@ pub(super) fn create(
     connection: &Connection,
     transactional_id: &str,
     room: Room,
+    sockets: &Arc<Sockets>,
 ) -> Result<TokenClient<NativeProducer>> {
     let config = connection.producer(transactional_id, room.message, room.batch);
     let meter = connection.meter(Client::Producer);
-    let native =
-        NativeProducer::create(&config, meter, room.partitions).map_err(Error::Misconfigured)?;
+    let native = NativeProducer::create(&config, meter, sockets, room.partitions)
+        .map_err(Error::Misconfigured)?;
     Ok(connection.login.keep(native)?)
 }
 
