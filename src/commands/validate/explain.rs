@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Event, ItemOutcome};
+use rollcall_core::matching::{Event, Expectation, ItemOutcome};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -93,7 +93,7 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
 
 fn meaning(key: &str, event: Event<'_>) -> String {
     match event {
-        Event::Expectation(items) => {
+        Event::Expectation(Expectation { items }) => {
             let mut names: Vec<String> = items
                 .iter()
                 .take(ITEMS_MAX)

@@ -15,7 +15,7 @@ mod step;
 mod tests;
 mod times;
 
-pub use event::{Event, ItemOutcome};
+pub use event::{Event, Expectation, ItemOutcome};
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};

@@ -149,7 +149,7 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
         Event::Observation { item, quantity, outcome } => {
             observe(rules, row, item, (quantity, outcome), at)
         }
-        Event::Expectation(items) => expect(rules, row, items, at),
+        Event::Expectation(expectation) => expect(rules, row, expectation.items, at),
         Event::Cancellation => cancel(rules, row, at),
         Event::Tick => tick(rules, row, at),
     }

@@ -12,7 +12,7 @@ use rollcall_core::{
         input::{Decoded, Input as Record, Scratch},
         output::{Source, Time},
     },
-    matching::{Event, ItemOutcome, Items, Origin},
+    matching::{Event, Expectation, ItemOutcome, Items, Origin},
     record::{
         Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
@@ -52,7 +52,7 @@ pub enum Says {
 impl Says {
     fn of(event: Event<'_>) -> Self {
         match event {
-            Event::Expectation(items) => Self::Expectation(items.clone()),
+            Event::Expectation(expectation) => Self::Expectation(expectation.items.clone()),
             Event::Cancellation => Self::Cancellation,
             Event::Observation { item, quantity, outcome } => {
                 Self::Observation { item: item.to_owned(), quantity, outcome }
@@ -118,7 +118,7 @@ impl Fact {
     /// Returns the record as an event of the core, `None` if it never gets there.
     pub fn event(&self) -> Option<Event<'_>> {
         match &self.says {
-            Says::Expectation(items) => Some(Event::Expectation(items)),
+            Says::Expectation(items) => Some(Event::Expectation(Expectation::of(items))),
             Says::Cancellation => Some(Event::Cancellation),
             Says::Observation { item, quantity, outcome } => {
                 let (quantity, outcome) = (*quantity, *outcome);

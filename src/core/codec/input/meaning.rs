@@ -12,7 +12,7 @@ use super::walk::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
 use crate::codec::reason::{self, Reason};
-use crate::matching::{self, Counting, Event, ITEM_BYTES_MAX, ItemOutcome};
+use crate::matching::{self, Counting, Event, Expectation, ITEM_BYTES_MAX, ItemOutcome};
 use crate::record::Headers;
 
 /// A compiled entry.
@@ -159,9 +159,9 @@ impl Meaning {
                 let list = decoder.plan.list.as_ref().expect("the entry has added a list");
                 let items = scratch.expectation(decoder.counting);
                 let overflow = || Reason::BadQuantity { path: list.path.clone() };
-                items.map(Event::Expectation).ok_or_else(overflow)
+                items.map(|items| Event::Expectation(Expectation::of(items))).ok_or_else(overflow)
             }
-            Says::Needed(items) => Ok(Event::Expectation(items)),
+            Says::Needed(items) => Ok(Event::Expectation(Expectation::of(items))),
             Says::Observed { item, quantity, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,

@@ -8,8 +8,8 @@ use super::model::{Answer, Completion, Counts, Failure, Known, Model, Report, Sa
 use crate::{
     codec::row,
     matching::{
-        Counting, Emitted, Event, FailedWhen, ItemOutcome, Items, Outcome, Phase, Row, Rules, Step,
-        invariants, step,
+        Counting, Emitted, Event, Expectation, FailedWhen, ItemOutcome, Items, Outcome, Phase, Row,
+        Rules, Step, invariants, step,
     },
     record::Timestamp,
 };
@@ -74,7 +74,7 @@ fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
     match said {
         Said::Expected(needs) => {
             let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
-            step(rules, row, Event::Expectation(&items), at)
+            step(rules, row, Event::Expectation(Expectation::of(&items)), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
         Said::Observed(item, quantity, outcome) => {

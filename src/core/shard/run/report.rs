@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::matching::{Emitted, Event, ItemOutcome, Outcome, Row, Step};
+use crate::matching::{Emitted, Event, Expectation, ItemOutcome, Outcome, Row, Step};
 
 /// Receives the report of every step, before anything of it is committed.
 pub type OnStep = Arc<dyn Fn(&StepReport<'_>) + Send + Sync>;
@@ -35,7 +35,7 @@ impl Satisfied {
     pub(in crate::shard) fn after(row: &Row, event: &Event<'_>) -> Option<Self> {
         let mut row = row.clone();
         match event {
-            Event::Expectation(items) => {
+            Event::Expectation(Expectation { items }) => {
                 let merged =
                     items.iter().map(|item| (item.text, item.need, row.items.get(item.text).have));
                 row.items = merged.collect();
