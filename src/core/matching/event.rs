@@ -35,11 +35,21 @@ pub enum Event<'a> {
 pub struct Expectation<'a> {
     /// The `need` of each item is how often it is needed; its `have` is 0.
     pub items: &'a Items,
+    pub extent: Extent,
+}
+
+/// How much of what a key needs the items of an expectation are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// None: the key needs this many items, whichever they are (S25).
+    Count(u32),
 }
 
 impl<'a> Expectation<'a> {
     /// Returns the expectation of exactly these items.
     pub fn of(items: &'a Items) -> Self {
-        Self { items }
+        Self { items, extent: Extent::Whole }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of decoding: records of the order example and others.
 
+mod counts;
 mod entries;
 mod expected;
 mod observed;
