@@ -118,10 +118,25 @@ fn change_rules() -> Value {
 }
 
 pub(super) fn expected_rules() -> Value {
-    rules(&[(
-        "self.topic == oldSelf.topic",
-        "expected.topic cannot change, since offsets and state belong to it: make a new object",
-    )])
+    rules(&[
+        (
+            "self.topic == oldSelf.topic",
+            "expected.topic cannot change, since offsets and state belong to it: make a new object",
+        ),
+        (
+            "[has(self.items), has(self.count)].filter(is, is).size() == 1",
+            "give one of items and count",
+        ),
+        (
+            "!has(self.count) || !has(self.quantity)",
+            "a count is that of all units and has no quantity",
+        ),
+        (
+            "has(self.count) == has(oldSelf.count)",
+            "items cannot become a count, nor the other way round, since the state was counted by \
+             it: make a new object",
+        ),
+    ])
 }
 
 pub(super) fn condition_rules() -> Value {

@@ -240,6 +240,7 @@ fn what_state_belongs_to_cannot_change() {
             "observed topics cannot change",
         ),
         ("counting: distinct", "counting: quantity", "counting cannot change"),
+        ("items: $.items[*].id", "count: $.total", "items cannot become a count"),
         (
             "bootstrapServers: localhost:9092",
             "bootstrapServers: k\n    groupId: other",

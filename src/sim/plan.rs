@@ -17,8 +17,22 @@ use rollcall_core::{
     shard::{Identity, OnTruncation, Placement, Plan, StartFrom, Topics},
 };
 
+/// What the records of the expected topic say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expects {
+    /// Which items a key needs.
+    Items,
+    /// How many.
+    Count,
+}
+
 /// Returns a plan with `observed` observed topics in addition to the expected one.
 pub fn plan(rules: Rules, observed: usize) -> Plan {
+    plan_of(rules, observed, Expects::Items)
+}
+
+/// Returns the same plan for another kind of expectations.
+pub fn plan_of(rules: Rules, observed: usize, expects: Expects) -> Plan {
     let path = |text| Path::parse(text).expect("the path is well formed");
     let (counting, quantity) = match rules.counting {
         Counting::Distinct => (Counting::Distinct, None),
@@ -27,7 +41,10 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
     let input_limits = InputLimits::default();
     let expected = ExpectedPaths {
         key: Some(path("$.id")),
-        items: Items::At(path("$.items[*].id")),
+        items: match expects {
+            Expects::Items => Items::At(path("$.items[*].id")),
+            Expects::Count => Items::Count(path("$.count")),
+        },
         quantity: None,
     };
     let arrival = ObservedPaths {

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Random,
     partitions::Partitions,
-    plan::{outputs, plan},
+    plan::{Expects, outputs, plan_of},
 };
 use rollcall_core::{
     codec::output::Stamp,
@@ -141,9 +141,10 @@ impl Setting {
             5 | 6 if partitions.is_learnt() && !tells => Ending::PartitionersDiffer,
             _ => Ending::Plain,
         };
+        let expects = *random.aside().pick(&[Expects::Items, Expects::Count, Expects::Items]);
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
-        let mut plan = plan(rules, observed);
+        let mut plan = plan_of(rules, observed, expects);
         plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]), &plan.rules);
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);

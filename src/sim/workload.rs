@@ -183,8 +183,10 @@ fn headers(random: &mut Random) -> Vec<Header> {
 }
 
 fn expectation(shard: ShardId, key: &str, items: &[&str]) -> Arrival {
+    let count = items.len();
     let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
-    let value = format!("{{\"id\":\"{key}\",\"items\":[{}]}}", items.join(","));
+    let items = items.join(",");
+    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}}}");
     arrival(shard, 0, key, value)
 }
 

@@ -1,5 +1,7 @@
 //! The recipes of `docs/recipes/` do what their pages say, on a real broker and across crashes.
 
+mod counts;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

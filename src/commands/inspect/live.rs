@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::{Form, SUCCESS, as_json, heading, table::Table};
 use rollcall_core::text::escape::printable;
-use rollcall_service::state_api::{InputRecord, KeyState, KeyStory, Problem, Then};
+use rollcall_service::state_api::{AwaitsStory, InputRecord, KeyState, KeyStory, Problem, Then};
 
 /// Asks the workers about `key` and returns its story as text.
 pub(super) fn tell(
@@ -52,6 +52,10 @@ fn text(story: &KeyStory) -> String {
     let expected_at = story.expected_at.as_deref().unwrap_or("not yet");
     line("expected", &told(expected_at, story.expectation.as_ref()));
     line("changed", &told(&story.changed_at, story.changed_by.as_ref()));
+    if story.awaits == AwaitsStory::Count {
+        let (missing, of) = (story.missing_total, story.expected_total);
+        line("waits for", &format!("{missing} more of {of}, whichever they are"));
+    }
     if let Some(deadline) = &story.deadline {
         let then = match deadline.then {
             Then::Overdue => "it is reported as overdue",
@@ -66,7 +70,11 @@ fn text(story: &KeyStory) -> String {
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
         for item in &story.items {
             let missing = if item.failed { "failed".to_owned() } else { item.missing.to_string() };
-            let counts = [item.needed.to_string(), item.observed.to_string(), missing];
+            let needed = match story.awaits {
+                AwaitsStory::Items => item.needed.to_string(),
+                AwaitsStory::Count => "any".to_owned(),
+            };
+            let counts = [needed, item.observed.to_string(), missing];
             table.line(counts.into_iter().chain([item.item.clone()]).collect());
         }
         write!(told, "\n{table}").expect("a String takes everything");
@@ -95,6 +103,7 @@ mod tests {
             deadline: None,
             expected_total: 0,
             missing_total: 0,
+            awaits: AwaitsStory::Items,
             items_total: 1,
             items: vec![item],
         };
@@ -130,6 +139,7 @@ mod tests {
             deadline: Some(deadline),
             expected_total: 3,
             missing_total: 1,
+            awaits: AwaitsStory::Items,
             items_total: 3,
             items: vec![item("2", 1, 0, 1), item("3", 1, 0, 0), item("1", 1, 1, 0)],
         };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Directory, Error, heading, time};
 use rollcall_core::codec::row;
-use rollcall_core::matching::{EXPECTED_INPUT, Origin, Phase, Row};
+use rollcall_core::matching::{Awaits, EXPECTED_INPUT, Origin, Phase, Row};
 use rollcall_core::record::ShardId;
 use rollcall_store::Snapshot;
 
@@ -29,7 +29,16 @@ pub(super) struct Story {
     changed_by: Option<Record>,
     /// Whether the overdue record was sent.
     overdue: bool,
+    /// Where it waits for a number of items, whichever they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<Count>,
     items: Vec<Item>,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Count {
+    needed: u32,
+    missing: u32,
 }
 
 /// A store does not know the topics' names.
@@ -91,6 +100,10 @@ impl Story {
             changed_at: time(row.changed_at),
             changed_by: row.changed_by.map(|Origin { input, offset }| Record { input, offset }),
             overdue: row.overdue,
+            count: match row.awaits {
+                Awaits::Items => None,
+                Awaits::Count(needed) => Some(Count { needed, missing: row.missing }),
+            },
             items: items.collect(),
         }
     }
@@ -112,6 +125,9 @@ impl fmt::Display for Story {
         writeln!(f, "  expected  {expected}")?;
         writeln!(f, "  changed   {changed}")?;
         writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
+        if let Some(Count { needed, missing }) = &self.count {
+            writeln!(f, "  waits for {missing} more of {needed}, whichever they are")?;
+        }
         if self.items.is_empty() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Event, ItemOutcome};
+use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -71,7 +71,7 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
         Decoded::Event { entry, event } => {
             let key = args.key.as_deref().unwrap_or_default();
-            Ok(format!("{} takes it: {}", entries[entry].0, meaning(key, event)))
+            Ok(format!("{} takes it: {}", entries[entry].0, meaning(settings, key, event)))
         }
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
@@ -91,9 +91,18 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     }
 }
 
-fn meaning(key: &str, event: Event<'_>) -> String {
+fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
     match event {
-        Event::Expectation(items) => {
+        Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
+            let counted = match (settings.counting, count) {
+                (Counting::Distinct, 1) => "item",
+                (Counting::Distinct, _) => "items",
+                (Counting::Quantity, 1) => "unit",
+                (Counting::Quantity, _) => "units",
+            };
+            format!("the key {key} needs {count} {counted}, whichever they are")
+        }
+        Event::Expectation(Expectation { items, .. }) => {
             let mut names: Vec<String> = items
                 .iter()
                 .take(ITEMS_MAX)
@@ -133,8 +142,20 @@ mod tests {
 
     const OBJECT: &str = include_str!("../../../docs/recipes/order-validation.yaml");
 
+    const FILES: &str = include_str!("../../../docs/recipes/file-trailer.yaml");
+
     fn said(topic: &str, key: &str, headers: &[&str], value: Option<&str>) -> String {
-        let settings = rollcall_object::parse(OBJECT).expect("a valid object");
+        said_of(OBJECT, topic, key, headers, value)
+    }
+
+    fn said_of(
+        object: &str,
+        topic: &str,
+        key: &str,
+        headers: &[&str],
+        value: Option<&str>,
+    ) -> String {
+        let settings = rollcall_object::parse(object).expect("a valid object");
         let args = Record {
             explain: Some(topic.to_owned()),
             key: Some(key.to_owned()).filter(|key| !key.is_empty()),
@@ -215,5 +236,19 @@ mod tests {
         }
         let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+
+    #[test]
+    fn it_says_how_many_a_count_needs() {
+        let said = |value: &str| said_of(FILES, "trailers", "f1", &[], Some(value));
+        assert_eq!(
+            said(r#"{"file":"f1","records":3}"#),
+            "spec.expected takes it: the key f1 needs 3 items, whichever they are"
+        );
+        assert_eq!(
+            said(r#"{"file":"f1","records":-1}"#),
+            "it would become a dead letter: bad-count: the count at $.records is not an integer \
+             from 0 to 4294967295"
+        );
     }
 }

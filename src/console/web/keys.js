@@ -181,19 +181,20 @@ function sentence(story) {
       return ["Not expected yet", "Items have arrived; what is expected is not known."];
     default: {
       const have = story.expectedTotal - story.missingTotal;
+      const any = story.awaits === "count" ? ", whichever they are" : "";
       return [
         `${count(have)} of ${count(story.expectedTotal)} items`,
         story.missingTotal === 1
-          ? "It waits for one more item."
-          : `It waits for ${count(story.missingTotal)} more items.`,
+          ? `It waits for one more item${any}.`
+          : `It waits for ${count(story.missingTotal)} more items${any}.`,
       ];
     }
   }
 }
 
-function check(item) {
-  const done = item.needed > 0 && item.missing === 0;
-  const stray = item.needed === 0;
+function check(item, anyCounts) {
+  const stray = item.needed === 0 && !anyCounts;
+  const done = !stray && item.missing === 0;
   const [tone, mark, said] = item.failed
     ? ["bad", "✗", stray ? "failed, not expected" : "failed"]
     : stray
@@ -202,7 +203,7 @@ function check(item) {
         ? ["good", "✓", "arrived"]
         : ["warn", "…", "missing"];
   const times =
-    item.needed > 1 || item.observed > 1
+    item.needed > 1 || (item.observed > 1 && !anyCounts)
       ? `${count(item.observed)} of ${count(item.needed)}`
       : said;
   return h(
@@ -240,7 +241,7 @@ function told(story, owner) {
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];
   const items = story.items.length
-    ? h("ul", { class: "checks" }, story.items.map(check))
+    ? h("ul", { class: "checks" }, story.items.map((item) => check(item, story.awaits === "count")))
     : h(
         "p",
         { class: "quiet" },

@@ -61,6 +61,8 @@ pub enum InputError {
     QuantityNotCounted,
     #[error("a quantity path has no effect beside fixed items; list an item as often as needed")]
     QuantityOfFixed,
+    #[error("a quantity path has no effect beside a count; the count is that of all units")]
+    QuantityOfCount,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
     FixedItemTooLong { item: String },
     #[error(
@@ -77,6 +79,7 @@ pub enum Role {
     Item,
     Quantity,
     Outcome,
+    Count,
     Condition,
 }
 
@@ -87,6 +90,7 @@ impl fmt::Display for Role {
             Self::Item => "item",
             Self::Quantity => "quantity",
             Self::Outcome => "outcome",
+            Self::Count => "count",
             Self::Condition => "condition's",
         })
     }

@@ -21,13 +21,16 @@
 //!  "observedTotal":1}
 //! {"orderId":"o-1","observedTotal":1,"missing":[{"item":"3","missing":1,"needed":1}]}
 //! ```
-//! A list that was cut is followed by its total, `failedTotal` or `missingTotal`.
+//! A list that was cut is followed by its total, `failedTotal` or `missingTotal`. Of a key that
+//! waits for a count, nobody knows which items are missing: these records have `missingTotal` only.
 //!
 //! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
 //! delete by timestamp, so an output with an old record's time would be gone before it is read.
 
+mod known;
 mod value;
 
+use self::known::Known;
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
 use crate::{
@@ -176,22 +179,23 @@ impl Outputs {
                 let value = self.completion_value(key, lateness, *expected_at, &mut headers);
                 (Sink::Completed, value)
             }
-            Emitted::Failed { late, items } => {
+            Emitted::Failed { late, items, awaits } => {
                 let mut value = self.start(key);
-                value::end_failed(&mut value, items);
+                value::end_failed(&mut value, Known { items, awaits: *awaits });
                 if *late {
                     headers.push(late_header());
                 }
                 (Sink::Failed, value)
             }
-            Emitted::Cancelled { items } => {
+            Emitted::Cancelled { items, awaits } => {
                 let mut value = self.start(key);
-                value::end_cancelled(&mut value, items);
+                value::end_cancelled(&mut value, Known { items, awaits: *awaits });
                 (Sink::Cancelled, value)
             }
-            Emitted::Overdue { reason, since, items } => {
+            Emitted::Overdue { reason, since, items, awaits } => {
                 let mut value = self.start(key);
-                value::end_overdue(&mut value, *reason, *since, items);
+                let known = Known { items, awaits: *awaits };
+                value::end_overdue(&mut value, *reason, *since, known);
                 (Sink::Overdue, value)
             }
         };

@@ -38,6 +38,8 @@ pub enum Reason {
     TooManyItems { items_max: usize },
     /// The quantity is not an integer of at least 1 (S16).
     BadQuantity { path: Arc<str> },
+    /// The count is not an integer of at least 0 (S25).
+    BadCount { path: Arc<str> },
     /// A changed expectation for a key that was completed (S5).
     AlreadyCompleted,
     /// A changed expectation for a key that has failed (S5).
@@ -49,7 +51,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 17] = [
+pub const REASONS: [&str; 18] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -67,6 +69,7 @@ pub const REASONS: [&str; 17] = [
     "wrong-encoding",
     "wrong-partition",
     "already-failed",
+    "bad-count",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -104,6 +107,7 @@ impl Reason {
             Self::WrongEncoding(_) => 14,
             Self::WrongPartition { .. } => WRONG_PARTITION,
             Self::AlreadyFailed => 16,
+            Self::BadCount { .. } => 17,
         }
     }
 
@@ -153,10 +157,13 @@ impl fmt::Display for Reason {
                 )
             }
             Self::TooManyItems { items_max } => {
-                write!(f, "the expectation lists more than {items_max} items")
+                write!(f, "the expectation has more than {items_max} items")
             }
             Self::BadQuantity { path } => {
                 write!(f, "the quantity at {path} is not an integer from 1 to {}", u32::MAX)
+            }
+            Self::BadCount { path } => {
+                write!(f, "the count at {path} is not an integer from 0 to {}", u32::MAX)
             }
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
@@ -235,13 +242,14 @@ mod tests {
             Reason::WrongType { path: path.clone(), found: Found::Null, needed: "an array" },
             Reason::ItemTooLong { path: path.clone(), bytes: 256 },
             Reason::TooManyItems { items_max: 5 },
-            Reason::BadQuantity { path },
+            Reason::BadQuantity { path: path.clone() },
             Reason::AlreadyCompleted,
             Reason::NoItems,
             Reason::RowTooLarge,
             Reason::WrongEncoding(Encoding::Gzip),
             Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
             Reason::AlreadyFailed,
+            Reason::BadCount { path },
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

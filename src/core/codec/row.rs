@@ -21,6 +21,8 @@
 //! for each feature, from bit 0 on:
 //!   0 outcomes: items have marks; a completed row has failed
 //!     failed    varint, open rows with an expectation only
+//!   1 counts: the row waits for a number of items, open rows with an expectation only
+//!     count     varint
 //! items         to the end, see `matching::Items`
 //! ```
 //!
@@ -32,7 +34,7 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{EXPECTED_INPUT, Marks, Origin, Phase, Row};
+use crate::matching::{Awaits, EXPECTED_INPUT, Marks, Origin, Phase, Row};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -51,7 +53,9 @@ const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 
 /// Items that failed or were withdrawn, or a key that failed.
 const OUTCOMES: u64 = 1;
-const KNOWN_FEATURES: u64 = OUTCOMES;
+/// An open row that waits for a count.
+const COUNTS: u64 = 2;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +115,9 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     if features & OUTCOMES != 0 && row.expected && row.phase == Phase::Open {
         head.push_varint(u64::from(row.failed));
     }
+    if let Awaits::Count(count) = row.awaits {
+        head.push_varint(u64::from(count));
+    }
     out.reserve(head.length + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
     out.extend_from_slice(row.items.as_bytes());
@@ -122,7 +129,11 @@ fn features(row: &Row) -> u64 {
         Phase::Open => row.items.has_marks(),
         Phase::Absent | Phase::Completed | Phase::Cancelled => false,
     };
-    if outcomes { OUTCOMES } else { 0 }
+    let counts = match row.awaits {
+        Awaits::Items => 0,
+        Awaits::Count(_) => COUNTS,
+    };
+    counts | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -200,6 +211,7 @@ fn head(bytes: &[u8]) -> Result<Head<'_>, RowError> {
 
 fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
     let has_outcomes = features & OUTCOMES != 0;
+    let has_count = features & COUNTS != 0;
     let phase = match (state & PHASE_BITS, has_outcomes) {
         (1, _) => Phase::Open,
         (2, false) => Phase::Completed,
@@ -242,11 +254,17 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
     if has_outcomes && row.expected && phase == Phase::Open {
         row.failed = u32::try_from(varint(&mut rest)?).ok()?;
     }
+    if has_count {
+        if !row.expected || phase != Phase::Open {
+            return None;
+        }
+        row.awaits = Awaits::Count(u32::try_from(varint(&mut rest)?).ok()?);
+    }
     Some((row, rest))
 }
 
 /// Maximum number of bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 5 * VARINT_BYTES_MAX + 1;
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 6 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
 struct Written {

@@ -17,9 +17,8 @@ pub enum ItemOutcome {
 /// One event for a key, already decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A record on the expected topic lists the items the key needs (S1–S7).
-    /// The `need` of each item is how often it is needed; its `have` is 0.
-    Expectation(&'a Items),
+    /// A record on the expected topic says what the key needs (S1–S7).
+    Expectation(Expectation<'a>),
     /// A tombstone on the expected topic (S8, S9).
     Cancellation,
     /// A record on an observed topic reports that `quantity` more of `item` arrived (S10–S14), or
@@ -29,4 +28,28 @@ pub enum Event<'a> {
     Observation { item: &'a str, quantity: u32, outcome: ItemOutcome },
     /// Shard time has advanced: the row's earliest due deadline, if any, fires (S18–S21).
     Tick,
+}
+
+/// What a record on the expected topic says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expectation<'a> {
+    /// The `need` of each item is how often it is needed; its `have` is 0.
+    pub items: &'a Items,
+    pub extent: Extent,
+}
+
+/// How much of what a key needs the items of an expectation are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// None: the key needs this many items, whichever they are (S25).
+    Count(u32),
+}
+
+impl<'a> Expectation<'a> {
+    /// Returns the expectation of exactly these items.
+    pub fn of(items: &'a Items) -> Self {
+        Self { items, extent: Extent::Whole }
+    }
 }

@@ -3,7 +3,7 @@
 //! Promise: one catalogue for assertions, property tests and the simulator. Ban: nothing here
 //! decides anything; [`super::step`] does.
 
-use super::{Emitted, Mark, OverdueReason, Phase, Row, Step};
+use super::{Awaits, Emitted, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
 pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str = "a finished row holds no items and misses none";
@@ -19,6 +19,7 @@ pub const UNEXPECTED_ROW_NEEDS_NOTHING: &str =
 pub const ORPHAN_ROW_OBSERVED_SOMETHING: &str =
     "an open row without expectation observed something";
 pub const ITEM_IS_NEEDED_OR_KNOWN: &str = "an item of a row is needed, or something is known of it";
+pub const COUNTED_ROW_NEEDS_NO_ITEM: &str = "a row that waits for a count needs no item";
 pub const ITEMS_ARE_DISTINCT: &str = "each item is in a row once";
 
 /// Checks the invariants of a single row.
@@ -40,13 +41,17 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         return holds(*row == Row::default(), ABSENT_ROW_IS_EMPTY);
     }
     if row.is_finished() {
-        let empty = row.items.is_empty() && row.missing == 0 && row.failed == 0;
+        let nothing = (row.awaits, row.missing, row.failed) == (Awaits::Items, 0, 0);
+        let empty = row.items.is_empty() && nothing;
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
         holds(row.phase == Phase::Cancelled || row.expected, DECIDED_ROW_WAS_EXPECTED)?;
     }
     if !row.expected {
         let counts = row.missing + row.failed;
-        let nothing = row.expected_at == 0 && counts == 0 && row.fingerprint == 0;
+        let nothing = row.expected_at == 0
+            && counts == 0
+            && row.fingerprint == 0
+            && row.awaits == Awaits::Items;
         holds(nothing && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     }
     if row.phase == Phase::Open {
@@ -62,7 +67,8 @@ fn check_items(row: &Row) -> Result<(), &'static str> {
     let needed = row.items.iter().any(|item| item.need > 0);
     holds(row.expected || !needed, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     if row.phase == Phase::Open {
-        let recount = (row.items.missing(), row.items.failed());
+        holds(!(needed && row.awaits.any_item()), COUNTED_ROW_NEEDS_NO_ITEM)?;
+        let recount = row.awaits.open_in(&row.items);
         holds((row.missing, row.failed) == recount, COUNTS_EQUAL_RECOUNT)?;
     }
     for item in row.items.iter() {

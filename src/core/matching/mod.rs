@@ -4,6 +4,7 @@
 //! rows and the same emissions. Ban: no clock, no log, no metric, no channel, no storage. Time is
 //! passed in as a value. The rules are numbered as in `docs/semantics.md`.
 
+mod awaits;
 mod event;
 pub mod invariants;
 mod items;
@@ -15,7 +16,8 @@ mod step;
 mod tests;
 mod times;
 
-pub use event::{Event, ItemOutcome};
+pub use awaits::Awaits;
+pub use event::{Event, Expectation, Extent, ItemOutcome};
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};

@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Items, Origin, Rules};
+use super::{Awaits, Items, Origin, Rules};
 use crate::record::Timestamp;
 
 /// The state of a key.
@@ -42,9 +42,12 @@ pub struct Row {
     pub expected_at: Timestamp,
     /// While open, the time of the last change; when finished, the time it finished.
     pub changed_at: Timestamp,
-    /// How many items of the list have neither arrived as often as they are needed nor failed.
+    /// What completes an open row with an expectation; see [`Awaits::open_in`].
+    pub awaits: Awaits,
+    /// How many items of the list have neither arrived as often as they are needed nor failed; of a
+    /// count, how much is left of it.
     pub missing: u32,
-    /// How many items of the list have failed.
+    /// How many items of the list, or of those that were counted, have failed.
     pub failed: u32,
     /// Distinguishes a replayed expectation from a changed one; see [`Row::fingerprint_of`].
     pub fingerprint: u64,
@@ -98,5 +101,14 @@ impl Row {
             sum = sum.wrapping_add(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         }
         sum
+    }
+
+    /// Returns the fingerprint of an expectation that is only a count; it must never change either.
+    pub fn fingerprint_of_count(count: u32) -> u64 {
+        let mut hash = 0x636f_756e_7465_6421_u64;
+        for byte in count.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }

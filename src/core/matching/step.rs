@@ -1,6 +1,9 @@
 //! The function that decides what an event does to its key.
 
-use super::{Counting, Event, FailedWhen, Item, ItemOutcome, Items, Mark, Phase, Row, Rules};
+use super::{
+    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Item, ItemOutcome, Items, Mark,
+    Phase, Row, Rules,
+};
 use crate::record::Timestamp;
 
 /// What an event did to its key; each has one counter.
@@ -115,11 +118,13 @@ pub enum Emitted {
         late: bool,
         /// What is known of the items.
         items: Items,
+        awaits: Awaits,
     },
     /// A tombstone ended an open key with an expectation (S29).
     Cancelled {
         /// What is known of the items.
         items: Items,
+        awaits: Awaits,
     },
     /// A deadline fired while the key was open.
     Overdue {
@@ -128,6 +133,7 @@ pub enum Emitted {
         since: Timestamp,
         /// What is known of the items: `missing()` of each gives what the key is waiting for.
         items: Items,
+        awaits: Awaits,
     },
 }
 
@@ -149,7 +155,7 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
         Event::Observation { item, quantity, outcome } => {
             observe(rules, row, item, (quantity, outcome), at)
         }
-        Event::Expectation(items) => expect(rules, row, items, at),
+        Event::Expectation(expectation) => expect(rules, row, expectation, at),
         Event::Cancellation => cancel(rules, row, at),
         Event::Tick => tick(rules, row, at),
     }
@@ -163,11 +169,14 @@ fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
     Step { row, outcome, changed: true, emitted }
 }
 
-fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
-    if items.is_empty() && !rules.allow_empty {
+fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) -> Step {
+    let (is_empty, fingerprint) = match expectation.extent {
+        Extent::Whole => (expectation.items.is_empty(), Row::fingerprint_of(expectation.items)),
+        Extent::Count(count) => (count == 0, Row::fingerprint_of_count(count)),
+    };
+    if is_empty && !rules.allow_empty {
         return unchanged(row, Outcome::NoItems);
     }
-    let fingerprint = Row::fingerprint_of(items);
     let same = row.expected && row.fingerprint == fingerprint;
     let outcome = match row.phase {
         Phase::Completed if !same => return unchanged(row, Outcome::AlreadyCompleted),
@@ -181,8 +190,8 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
         Phase::Cancelled => Outcome::Reopened,
     };
     let next = match row.phase {
-        Phase::Cancelled => with_expectation(&Row::default(), items, fingerprint, at),
-        _ => with_expectation(&row, items, fingerprint, at),
+        Phase::Cancelled => with_expectation(&Row::default(), expectation, fingerprint, at),
+        _ => with_expectation(&row, expectation, fingerprint, at),
     };
     if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
         return unchanged(row, Outcome::RowTooLarge);
@@ -190,16 +199,27 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
     settle(rules, next, outcome, at)
 }
 
-fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) -> Row {
-    let merged = items.with_observed(&base.items);
+fn with_expectation(
+    base: &Row,
+    expectation: Expectation<'_>,
+    fingerprint: u64,
+    at: Timestamp,
+) -> Row {
+    let merged = expectation.items.with_observed(&base.items);
+    let awaits = match expectation.extent {
+        Extent::Whole => Awaits::Items,
+        Extent::Count(count) => Awaits::Count(count),
+    };
+    let (missing, failed) = awaits.open_in(&merged);
     Row {
         phase: Phase::Open,
         expected: true,
         overdue: base.overdue,
         expected_at: if base.expected { base.expected_at } else { at },
         changed_at: base.changed_at.max(at),
-        missing: merged.missing(),
-        failed: merged.failed(),
+        awaits,
+        missing,
+        failed,
         fingerprint,
         expectation_offset: base.expectation_offset,
         changed_by: base.changed_by,
@@ -229,14 +249,11 @@ fn observe(
         }
     }
     row.items.put(slot, item);
-    let is_missing = |item: Item<'_>| u32::from(item.missing() > 0);
-    row.missing = row.missing + is_missing(item) - is_missing(known);
-    let has_failed = |item: Item<'_>| u32::from(item.need > 0 && item.has_failed());
-    row.failed = row.failed + has_failed(item) - has_failed(known);
+    row.heard(known, item);
     row.phase = Phase::Open;
     row.changed_at = row.changed_at.max(at);
     let outcome = match outcome {
-        _ if row.expected && item.need == 0 => Outcome::Unexpected,
+        _ if row.expected && item.need == 0 && !row.awaits.any_item() => Outcome::Unexpected,
         ItemOutcome::Arrived => Outcome::Observed,
         ItemOutcome::Failed => Outcome::ItemFailed,
         ItemOutcome::Withdrawn => Outcome::ItemWithdrawn,
@@ -281,7 +298,7 @@ fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step 
     };
     if fails {
         let items = std::mem::take(&mut row.items);
-        let emitted = Emitted::Failed { late: row.overdue, items };
+        let emitted = Emitted::Failed { late: row.overdue, items, awaits: row.awaits };
         finish(&mut row, Phase::Failed, at);
         return changed(row, outcome, Some(emitted));
     }
@@ -296,7 +313,7 @@ fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step 
 fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
-    (row.missing, row.failed) = (0, 0);
+    (row.awaits, row.missing, row.failed) = (Awaits::Items, 0, 0);
     row.items = Items::default();
 }
 
@@ -305,9 +322,10 @@ fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         return unchanged(row, Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
-    let items = std::mem::take(&mut row.items);
+    let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
     finish(&mut row, Phase::Cancelled, at);
-    changed(row, Outcome::Cancelled, is_reported.then_some(Emitted::Cancelled { items }))
+    let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits });
+    changed(row, Outcome::Cancelled, emitted)
 }
 
 /// Fires the earliest deadline that is due; the next tick fires the one after it.
@@ -323,6 +341,7 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
             reason: OverdueReason::Orphan,
             since: row.changed_at,
             items: row.items,
+            awaits: row.awaits,
         };
         return changed(Row::default(), Outcome::Orphaned, Some(emitted));
     }
@@ -332,13 +351,13 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     };
     let since = row.expected_at;
     if expires_first {
-        let items = std::mem::take(&mut row.items);
+        let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
         finish(&mut row, Phase::Cancelled, at);
-        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items };
+        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items, awaits };
         return changed(row, Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
-    let items = row.items.clone();
-    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items };
+    let (items, awaits) = (row.items.clone(), row.awaits);
+    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items, awaits };
     changed(row, Outcome::Overdue, Some(emitted))
 }

@@ -31,9 +31,16 @@ pub struct ExpectedSpec {
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub key: Option<String>,
     /// JSON path of the items within the value, such as `$.items[*].id`. Or the items themselves,
-    /// if all keys need the same: `{fixed: [fraud, stock]}`.
+    /// if all keys need the same: `{fixed: [fraud, stock]}`. Either this or `count` is needed, and
+    /// one cannot become the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "entry_schema")]
-    pub items: ItemsSpec,
+    pub items: Option<ItemsSpec>,
+    /// JSON path of how many different items a key needs, whichever they are, such as `$.records`
+    /// in the trailer of a file; with `counting: quantity`, how many units. An integer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub count: Option<String>,
     /// JSON path of how often each item is needed, next to the item, such as `$.items[*].quantity`.
     /// Only with `counting: quantity`; left out, each listing counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

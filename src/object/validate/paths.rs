@@ -25,10 +25,7 @@ pub(super) fn expected(
     let field = |name: &str| format!("{place}.{name}");
     let conditions = conditions(place, &spec.conditions, problems);
     let key = spec.key.as_ref().and_then(|key| singular(field("key"), key, problems));
-    let items = match &spec.items {
-        ItemsSpec::At(items) => parse(field("items"), items, problems).map(Items::At),
-        ItemsSpec::Fixed(items) => fixed_items(&items.fixed, problems).map(Items::Fixed),
-    };
+    let items = items(spec, problems);
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| parse(field("quantity"), quantity, problems));
     let are_read = items.is_some();
@@ -36,7 +33,8 @@ pub(super) fn expected(
     let paths = Paths::Expected(ExpectedPaths { key, items, quantity });
     let entry = Entry { conditions, paths };
     if are_read {
-        compile(&entry, counting, place, "items", problems);
+        let items = if spec.count.is_some() { "count" } else { "items" };
+        compile(&entry, counting, place, items, problems);
     }
     let (place, topic) = (place.to_owned(), spec.topic.clone());
     Expected { place, topic, entry, allow_empty: spec.allow_empty }
@@ -71,6 +69,33 @@ pub(super) fn observed(
         compile(&entry, counting, place, "item", problems);
     }
     Observed { place: place.to_owned(), topic: spec.topic.clone(), entry }
+}
+
+/// Returns what a key needs, which the object says in one way.
+fn items(spec: &ExpectedSpec, problems: &mut Problems) -> Option<Items> {
+    let place = "spec.expected";
+    match (&spec.items, &spec.count) {
+        (Some(ItemsSpec::At(items)), None) => {
+            parse(format!("{place}.items"), items, problems).map(Items::At)
+        }
+        (Some(ItemsSpec::Fixed(items)), None) => {
+            fixed_items(&items.fixed, problems).map(Items::Fixed)
+        }
+        (None, Some(count)) => {
+            singular(format!("{place}.count"), count, problems).map(Items::Count)
+        }
+        (None, None) => {
+            let remedy = "write items: with the JSON path of what a key needs, such as \
+                          $.items[*].id, or count: with the path of how many that are";
+            problems.add(format!("{place}.items"), "is missing", remedy);
+            None
+        }
+        (Some(_), Some(_)) => {
+            let message = "stands beside items, which says the same in another way";
+            problems.add(format!("{place}.count"), message, "remove one of them");
+            None
+        }
+    }
 }
 
 fn fixed_items(items: &[String], problems: &mut Problems) -> Option<Vec<String>> {
@@ -151,6 +176,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Item => format!("{place}.{item}"),
         Role::Quantity => format!("{place}.quantity"),
         Role::Outcome => format!("{place}.outcome.path"),
+        Role::Count => format!("{place}.count"),
         Role::Condition => format!("{place}.where"),
     };
     match error {
@@ -169,6 +195,11 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
             field(&Role::Quantity),
             "has no effect beside fixed items",
             "remove it, and list an item as often as it is needed",
+        ),
+        InputError::QuantityOfCount => problems.add(
+            field(&Role::Quantity),
+            "has no effect beside a count, which is that of all units",
+            "remove it",
         ),
         InputError::FixedItemTooLong { .. } => {
             problems.add(field(&Role::Item), error.to_string(), "shorten it");

@@ -57,13 +57,34 @@ pub struct KeyStory {
     pub changed_by: Option<InputRecord>,
     /// What happens next if nothing arrives; `None` if nothing does.
     pub deadline: Option<Deadline>,
-    /// How many different items are expected, and how many of them are still missing.
+    /// How many different items are expected, and how many of them are still missing; of a count,
+    /// how much.
     pub expected_total: u64,
     pub missing_total: u64,
+    /// What the key waits for; left out if it is the items that are needed.
+    #[serde(default, skip_serializing_if = "AwaitsStory::is_items")]
+    pub awaits: AwaitsStory,
     /// How many items are known, `expected_total` included; a finished key has none.
     pub items_total: u64,
     /// The first thousand, missing ones first.
     pub items: Vec<ItemStory>,
+}
+
+/// What a key waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AwaitsStory {
+    /// Each item that is needed.
+    #[default]
+    Items,
+    /// A number of items, whichever they are.
+    Count,
+}
+
+impl AwaitsStory {
+    fn is_items(&self) -> bool {
+        *self == Self::Items
+    }
 }
 
 /// A record of an input topic, in the key's partition.

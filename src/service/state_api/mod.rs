@@ -10,8 +10,8 @@ mod restart;
 mod status;
 
 pub use key::{
-    CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyQuery, KeyState, KeyStory,
-    MissingItem, MissingPage, Then,
+    AwaitsStory, CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyQuery,
+    KeyState, KeyStory, MissingItem, MissingPage, Then,
 };
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};

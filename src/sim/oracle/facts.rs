@@ -12,7 +12,7 @@ use rollcall_core::{
         input::{Decoded, Input as Record, Scratch},
         output::{Source, Time},
     },
-    matching::{Event, ItemOutcome, Items, Origin},
+    matching::{Event, Expectation, Extent, ItemOutcome, Items, Origin},
     record::{
         Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
@@ -36,7 +36,7 @@ pub struct Fact {
 
 #[derive(Debug, Clone)]
 pub enum Says {
-    Expectation(Items),
+    Expectation(Items, Extent),
     Cancellation,
     Observation {
         item: String,
@@ -52,7 +52,9 @@ pub enum Says {
 impl Says {
     fn of(event: Event<'_>) -> Self {
         match event {
-            Event::Expectation(items) => Self::Expectation(items.clone()),
+            Event::Expectation(Expectation { items, extent }) => {
+                Self::Expectation(items.clone(), extent)
+            }
             Event::Cancellation => Self::Cancellation,
             Event::Observation { item, quantity, outcome } => {
                 Self::Observation { item: item.to_owned(), quantity, outcome }
@@ -118,7 +120,9 @@ impl Fact {
     /// Returns the record as an event of the core, `None` if it never gets there.
     pub fn event(&self) -> Option<Event<'_>> {
         match &self.says {
-            Says::Expectation(items) => Some(Event::Expectation(items)),
+            Says::Expectation(items, extent) => {
+                Some(Event::Expectation(Expectation { items, extent: *extent }))
+            }
             Says::Cancellation => Some(Event::Cancellation),
             Says::Observation { item, quantity, outcome } => {
                 let (quantity, outcome) = (*quantity, *outcome);

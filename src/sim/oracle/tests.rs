@@ -3,7 +3,7 @@
 use super::*;
 use rollcall_core::{
     codec::output::Time,
-    matching::{Counting, Event, ItemOutcome, Items, Origin, Outcome, Rules, step},
+    matching::{Counting, Event, Expectation, ItemOutcome, Items, Origin, Outcome, Rules, step},
     record::Output,
     shard::Plan,
 };
@@ -39,7 +39,8 @@ fn completed(plan: &Plan) -> Case<'_> {
     let order = fact(plan, EXPECTED, 0, &record(Some(ORDER), 10));
     let arrival = fact(plan, OBSERVED, 0, &record(Some(ARRIVAL), 20));
     let items: Items = [("1", 1, 0)].into_iter().collect();
-    let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
+    let open =
+        step(&plan.rules, Row::default(), Event::Expectation(Expectation::of(&items)), 10).row;
     let event = Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Arrived };
     let mut last = step(&plan.rules, open, event, 20);
     last.row.touched_by(Outcome::Expected, Origin { input: 0, offset: 0 });
@@ -143,7 +144,8 @@ fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
 fn a_deadline_fires_when_it_is_due_and_only_once() {
     let plan = plan();
     let items: Items = [("1", 1, 0)].into_iter().collect();
-    let open = step(&plan.rules, Row::default(), Event::Expectation(&items), 10).row;
+    let open =
+        step(&plan.rules, Row::default(), Event::Expectation(Expectation::of(&items)), 10).row;
     let fired = step(&plan.rules, open.clone(), Event::Tick, 120);
     let overdue = as_message(&plan.outputs.emitted(b"k", &fired.emitted.unwrap(), Time::of(120)));
     let case = |told: Vec<Message>, tick_until_ms| Case {

@@ -1,11 +1,11 @@
 //! Converts rows to the state API's answers.
 
 use rollcall_core::{
-    matching::{EXPECTED_INPUT, Origin, Phase, Row, Rules},
+    matching::{Awaits, EXPECTED_INPUT, Origin, Phase, Row, Rules},
     record::Timestamp,
 };
 use rollcall_service::state_api::{
-    Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then,
+    AwaitsStory, Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then,
 };
 
 /// Most items that are shown for one key, and in a list.
@@ -71,6 +71,10 @@ pub fn story(
         deadline: deadline(row, rules),
         expected_total,
         missing_total,
+        awaits: match row.awaits {
+            Awaits::Items => AwaitsStory::Items,
+            Awaits::Count(_) => AwaitsStory::Count,
+        },
         items_total,
         items,
     })
@@ -94,8 +98,12 @@ pub fn entry(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyEntr
 }
 
 fn totals(row: &Row) -> (u64, u64) {
-    let expected = row.items.iter().filter(|item| item.need > 0).count() as u64;
-    (expected, u64::from(row.items.missing()))
+    let (missing, _) = row.awaits.open_in(&row.items);
+    let expected = match row.awaits {
+        Awaits::Items => row.items.iter().filter(|item| item.need > 0).count() as u64,
+        Awaits::Count(count) => u64::from(count),
+    };
+    (expected, u64::from(missing))
 }
 
 fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {

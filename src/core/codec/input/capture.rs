@@ -30,6 +30,7 @@ pub(super) enum Failure<'a> {
     KeyMismatch(&'a Arc<str>),
     ItemTooLong(&'a Arc<str>, usize),
     BadQuantity(&'a Arc<str>),
+    BadCount(&'a Arc<str>),
     TooManyItems,
 }
 
@@ -47,14 +48,22 @@ impl<'a> Captured<'a> {
 
     /// Returns the quantity that this, at `path`, is.
     pub fn quantity(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
+        let quantity = self.number()?.filter(|quantity| *quantity > 0);
+        quantity.ok_or(Failure::BadQuantity(path))
+    }
+
+    /// Returns the count that this, at `path`, is.
+    pub fn count(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
+        self.number()?.ok_or(Failure::BadCount(path))
+    }
+
+    /// Returns the number that this is, if it is one that can be counted.
+    fn number(self) -> Result<Option<u32>, Failure<'a>> {
         match self {
-            Self::Integer(magnitude, Sign::Plus) => {
-                let quantity = u32::try_from(magnitude).ok().filter(|quantity| *quantity > 0);
-                quantity.ok_or(Failure::BadQuantity(path))
-            }
+            Self::Integer(magnitude, Sign::Plus) => Ok(u32::try_from(magnitude).ok()),
             Self::Missing(node) => Err(Failure::Missing(&node.path)),
             Self::Astray(node, found, kind) => Err(Failure::Wrong(&node.path, found, kind)),
-            _ => Err(Failure::BadQuantity(path)),
+            _ => Ok(None),
         }
     }
 }
@@ -74,6 +83,7 @@ impl Failure<'_> {
             Self::KeyMismatch(path) => Reason::KeyMismatch { path: at(path) },
             Self::ItemTooLong(path, bytes) => Reason::ItemTooLong { path: at(path), bytes },
             Self::BadQuantity(path) => Reason::BadQuantity { path: at(path) },
+            Self::BadCount(path) => Reason::BadCount { path: at(path) },
             Self::TooManyItems => Reason::TooManyItems { items_max },
         }
     }

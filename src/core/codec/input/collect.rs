@@ -122,6 +122,12 @@ impl Scratch {
         Some(&self.items)
     }
 
+    /// Returns the needs of an expectation that lists no items.
+    pub(super) fn nothing(&mut self) -> &Items {
+        self.items.clear();
+        &self.items
+    }
+
     /// Adds every repeated item to its first occurrence, which `first` looks up, and empties it.
     fn merge_by(
         &mut self,

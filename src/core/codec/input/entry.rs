@@ -50,6 +50,8 @@ pub enum Items {
     At(Path),
     /// The same for every key.
     Fixed(Vec<String>),
+    /// Whichever, as many as there are at this singular path (S25).
+    Count(Path),
 }
 
 /// Where the fields of an observation are; every path is singular.

@@ -12,7 +12,7 @@ use super::walk::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
 use crate::codec::reason::{self, Reason};
-use crate::matching::{self, Counting, Event, ITEM_BYTES_MAX, ItemOutcome};
+use crate::matching::{self, Counting, Event, Expectation, Extent, ITEM_BYTES_MAX, ItemOutcome};
 use crate::record::Headers;
 
 /// A compiled entry.
@@ -37,6 +37,8 @@ enum Says {
     Listed,
     /// The key needs these items.
     Needed(matching::Items),
+    /// The key needs as many items as this says, whichever they are.
+    Counted(Slot),
     /// Something has become of this item.
     Observed { item: ItemAt, quantity: Option<Slot>, outcome: Option<Outcomes> },
 }
@@ -80,7 +82,7 @@ impl Meaning {
     }
 
     pub fn is_expectation(&self) -> bool {
-        matches!(self.says, Says::Listed | Says::Needed(_))
+        matches!(self.says, Says::Listed | Says::Needed(_) | Says::Counted(_))
     }
 
     /// Returns whether the headers alone decide whether a record belongs to the entry.
@@ -91,7 +93,7 @@ impl Meaning {
     /// Returns whether the event depends on the value.
     pub fn reads_value(&self) -> bool {
         let is_constant = match &self.says {
-            Says::Listed => false,
+            Says::Listed | Says::Counted(_) => false,
             Says::Needed(_) => true,
             Says::Observed { item, quantity, outcome } => {
                 matches!(item, ItemAt::Fixed(_)) && quantity.is_none() && outcome.is_none()
@@ -159,9 +161,17 @@ impl Meaning {
                 let list = decoder.plan.list.as_ref().expect("the entry has added a list");
                 let items = scratch.expectation(decoder.counting);
                 let overflow = || Reason::BadQuantity { path: list.path.clone() };
-                items.map(Event::Expectation).ok_or_else(overflow)
+                items.map(|items| Event::Expectation(Expectation::of(items))).ok_or_else(overflow)
             }
-            Says::Needed(items) => Ok(Event::Expectation(items)),
+            Says::Counted(slot) => {
+                let count = walked.count(*slot).map_err(explain)?;
+                if decoder.counting == Counting::Distinct && count as usize > items_max {
+                    return Err(Reason::TooManyItems { items_max });
+                }
+                let (items, extent) = (scratch.nothing(), Extent::Count(count));
+                Ok(Event::Expectation(Expectation { items, extent }))
+            }
+            Says::Needed(items) => Ok(Event::Expectation(Expectation::of(items))),
             Says::Observed { item, quantity, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
@@ -257,6 +267,17 @@ fn expected(
             agree(Some(items), quantity.as_ref(), key.as_ref(), counting)?;
             planner.list(items, quantity.as_ref());
             Ok(Says::Listed)
+        }
+        Items::Count(_) if quantity.is_some() => Err(InputError::QuantityOfCount),
+        Items::Count(count) => {
+            require_singular(Role::Count, count)?;
+            if let Some(key) = key {
+                require_singular(Role::Key, key)?;
+            }
+            let key = key.as_ref().map(|key| (Role::Key, key));
+            let paths: Vec<_> = [(Role::Count, count)].into_iter().chain(key).collect();
+            require_agreement(&paths)?;
+            Ok(Says::Counted(planner.value(Role::Count, count)))
         }
         Items::Fixed(_) if quantity.is_some() => Err(InputError::QuantityOfFixed),
         Items::Fixed(items) => {

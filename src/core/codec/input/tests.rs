@@ -1,5 +1,6 @@
 //! Tests of decoding: records of the order example and others.
 
+mod counts;
 mod entries;
 mod expected;
 mod observed;
@@ -11,7 +12,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::codec::Path;
 use crate::codec::reason::Found;
-use crate::matching;
+use crate::matching::{self, Expectation};
 
 fn path(text: &str) -> Path {
     Path::parse(text).expect("a path")
@@ -77,7 +78,7 @@ fn counting(items: &str, quantity: Option<&str>) -> Decoder {
 fn expectation(input: &Decoder, value: &str) -> Result<Vec<(String, u32)>, Reason> {
     let mut scratch = Scratch::default();
     match decode(input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
-        Event::Expectation(items) => Ok(needs(items)),
+        Event::Expectation(expectation) => Ok(needs(expectation.items)),
         other => panic!("not an expectation: {other:?}"),
     }
 }

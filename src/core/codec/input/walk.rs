@@ -67,6 +67,10 @@ impl<'a> Walked<'a> {
         Ok(item)
     }
 
+    pub fn count(&self, slot: Slot) -> Result<u32, Failure<'a>> {
+        self.slots[slot].count(self.path(slot))
+    }
+
     /// Returns a quantity, which is 1 if nothing says how many.
     pub fn quantity(&self, slot: Option<Slot>) -> Result<u32, Failure<'a>> {
         slot.map_or(Ok(1), |slot| self.slots[slot].quantity(self.path(slot)))

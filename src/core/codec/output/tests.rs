@@ -5,7 +5,7 @@ mod outcomes;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::matching::{Counting, Items, OverdueReason};
+use crate::matching::{Awaits, Counting, Items, OverdueReason};
 
 fn outputs(facts: Facts) -> Outputs {
     let settings = OutputSettings {
@@ -135,7 +135,7 @@ fn a_key_field_that_would_come_twice_is_refused() {
 }
 
 fn overdue(reason: OverdueReason, since: Timestamp, items: Items) -> Output {
-    let emitted = Emitted::Overdue { reason, since, items };
+    let emitted = Emitted::Overdue { reason, since, items, awaits: Awaits::Items };
     outputs(Facts::default()).emitted(b"o-1", &emitted, Time::of(5))
 }
 

@@ -4,9 +4,9 @@ use std::{cell::Cell, io};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
-use super::{LISTED_BYTES_MAX, LISTED_MAX, Lateness};
+use super::{Known, LISTED_BYTES_MAX, LISTED_MAX, Lateness};
 use crate::{
-    matching::{Item, Items, OverdueReason},
+    matching::{Item, OverdueReason},
     record::Timestamp,
 };
 
@@ -27,9 +27,10 @@ struct Completion {
 struct Overdue<M, U, F> {
     reason: &'static str,
     since: String,
-    expected_total: usize,
-    missing_total: usize,
-    missing: M,
+    expected_total: u64,
+    missing_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<M>,
     unexpected_total: usize,
     unexpected: U,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,17 +45,19 @@ struct FailedKey<'a, F, M> {
     failed: F,
     #[serde(skip_serializing_if = "Total::is_listed")]
     failed_total: Total<'a>,
-    missing: M,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<M>,
     #[serde(skip_serializing_if = "Total::is_listed")]
     missing_total: Total<'a>,
-    observed_total: usize,
+    observed_total: u64,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CancelledKey<'a, M, F> {
-    observed_total: usize,
-    missing: M,
+    observed_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<M>,
     #[serde(skip_serializing_if = "Total::is_listed")]
     missing_total: Total<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,66 +118,50 @@ pub(super) fn end_overdue(
     value: &mut Vec<u8>,
     reason: OverdueReason,
     since: Timestamp,
-    items: &Items,
+    known: Known<'_>,
 ) {
     let lists = Lists::default();
-    let unexpected = || items.iter().filter(|item| item.need == 0 && item.is_known());
-    let failed_total = failed(items).count();
+    let failed_total = known.failed().count();
     let overdue = Overdue {
         reason: reason_name(reason),
         since: iso(since),
-        expected_total: items.iter().filter(|item| item.need > 0).count(),
-        missing_total: missing(items).count(),
-        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
-        unexpected_total: unexpected().count(),
-        unexpected: lists.of(&lists.unexpected, || unexpected().map(Unexpected::from)),
+        expected_total: known.expected_total(),
+        missing_total: known.missing_total(),
+        missing: lists.missing(known),
+        unexpected_total: known.unexpected().count(),
+        unexpected: lists.of(&lists.unexpected, || known.unexpected().map(Unexpected::from)),
         failed_total: Some(failed_total).filter(|total| *total > 0),
         failed: (failed_total > 0)
-            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
+            .then(|| lists.of(&lists.failed, || known.failed().map(Failed::from))),
     };
     lists.end(value, &overdue);
 }
 
 /// Adds what a failed record reports to an object that was begun, and ends it.
-pub(super) fn end_failed(value: &mut Vec<u8>, items: &Items) {
+pub(super) fn end_failed(value: &mut Vec<u8>, known: Known<'_>) {
     let lists = Lists::default();
     let key = FailedKey {
-        failed: lists.of(&lists.failed, || failed(items).map(Failed::from)),
-        failed_total: Total { of: failed(items).count(), listed: &lists.failed },
-        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
-        missing_total: Total { of: missing(items).count(), listed: &lists.missing },
-        observed_total: arrived(items).count(),
+        failed: lists.of(&lists.failed, || known.failed().map(Failed::from)),
+        failed_total: lists.failed_total(known),
+        missing: lists.missing(known),
+        missing_total: lists.missing_total(known),
+        observed_total: known.observed_total(),
     };
     lists.end(value, &key);
 }
 
 /// Adds what a cancelled record reports to an object that was begun, and ends it.
-pub(super) fn end_cancelled(value: &mut Vec<u8>, items: &Items) {
+pub(super) fn end_cancelled(value: &mut Vec<u8>, known: Known<'_>) {
     let lists = Lists::default();
-    let failed_total = failed(items).count();
     let key = CancelledKey {
-        observed_total: arrived(items).count(),
-        missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
-        missing_total: Total { of: missing(items).count(), listed: &lists.missing },
-        failed: (failed_total > 0)
-            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
-        failed_total: Total { of: failed_total, listed: &lists.failed },
+        observed_total: known.observed_total(),
+        missing: lists.missing(known),
+        missing_total: lists.missing_total(known),
+        failed: (known.failed().count() > 0)
+            .then(|| lists.of(&lists.failed, || known.failed().map(Failed::from))),
+        failed_total: lists.failed_total(known),
     };
     lists.end(value, &key);
-}
-
-fn missing(items: &Items) -> impl Iterator<Item = Item<'_>> {
-    items.iter().filter(|item| item.missing() > 0)
-}
-
-/// Returns the expected items that have failed.
-fn failed(items: &Items) -> impl Iterator<Item = Item<'_>> {
-    items.iter().filter(|item| item.need > 0 && item.has_failed())
-}
-
-/// Returns the expected items that are there.
-fn arrived(items: &Items) -> impl Iterator<Item = Item<'_>> {
-    items.iter().filter(|item| item.need > 0 && item.have >= item.need)
 }
 
 /// The lists of a value: how much of it is written, and how many entries of each list are.
@@ -189,6 +176,21 @@ struct Lists {
 impl Lists {
     fn of<'a, F>(&'a self, listed: &'a Cell<usize>, entries: F) -> Listed<'a, F> {
         Listed { written: &self.written, listed, entries }
+    }
+
+    /// Returns the list of the missing items, if it is known which those are.
+    fn missing<'a>(&'a self, known: Known<'a>) -> Option<impl Serialize + 'a> {
+        let missing = move || known.missing().map(Missing::from);
+        known.names_missing().then(|| self.of(&self.missing, missing))
+    }
+
+    fn missing_total<'a>(&'a self, known: Known<'_>) -> Total<'a> {
+        let listed = known.names_missing().then_some(&self.missing);
+        Total { of: known.missing_total(), listed }
+    }
+
+    fn failed_total<'a>(&'a self, known: Known<'_>) -> Total<'a> {
+        Total { of: known.failed().count() as u64, listed: Some(&self.failed) }
     }
 
     /// Adds the fields of `record` to an object that was begun, and ends it.
@@ -220,15 +222,16 @@ impl<F: Fn() -> I, I: Iterator<Item: Serialize>> Serialize for Listed<'_, F> {
     }
 }
 
-/// How many entries a list would have, which is written after it if some were left out.
+/// How many entries a list would have, which is written after it if some were left out, or if there
+/// is no list.
 struct Total<'a> {
-    of: usize,
-    listed: &'a Cell<usize>,
+    of: u64,
+    listed: Option<&'a Cell<usize>>,
 }
 
 impl Total<'_> {
     fn is_listed(&self) -> bool {
-        self.listed.get() == self.of
+        self.listed.is_some_and(|listed| listed.get() as u64 == self.of)
     }
 }
 

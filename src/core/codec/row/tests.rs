@@ -106,6 +106,12 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
     use ItemOutcome::{Arrived, Failed, Withdrawn};
     let rows = golden_rows_without_features();
     let (expected, orphan) = (&rows[6].1, &rows[8].1);
+    let counted = Row {
+        awaits: Awaits::Count(300),
+        missing: 298,
+        items: items(&[("1", 0, 1), ("größe", 0, 1)]),
+        ..expected.clone()
+    };
     let undecided = Row { missing: 2, ..after(expected, &[("1", Withdrawn)]) };
     vec![
         ("open-failed", after(&undecided, &[("1", Failed)])),
@@ -116,6 +122,8 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
             "failed-late",
             after(&Row { overdue: true, ..undecided }, &[("1", Failed), ("2", Arrived)]),
         ),
+        ("open-count", counted.clone()),
+        ("open-count-failed", after(&counted, &[("7", Failed)])),
     ]
 }
 
@@ -202,7 +210,7 @@ fn another_version_is_named() {
 
 #[test]
 fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
-    assert_eq!(decode(b"\x03\x01\x02"), Err(RowError::UnknownFeatures(2)));
+    assert_eq!(decode(b"\x03\x01\x40"), Err(RowError::UnknownFeatures(64)));
     assert_eq!(outline(b"\x03\x01\x81\x01"), Err(RowError::UnknownFeatures(0x81)));
     let error = RowError::UnknownFeatures(0x81).to_string();
     assert!(error.contains("0x81") && error.contains("newer program"), "{error}");
@@ -210,7 +218,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 19] = [
+    let malformed: [&[u8]; 21] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -228,6 +236,8 @@ fn what_is_no_row_is_malformed() {
         b"\x02\x01\x00\x01\x08a", // an item has a mark in an older version
         b"\x03\x01\x01\x00\x01\x18a", // two marks
         b"\x03\x03\x01\x00",      // a cancelled row that failed
+        b"\x03\x01\x02\x00\x05\x01\x02a", // a count that nothing expects
+        b"\x03\x03\x02\x00\x05",  // a count of a finished row
         b"\x03\x02\x01\x00\x01\x08a", // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];
@@ -251,9 +261,10 @@ fn any_row() -> impl Strategy<Value = Row> {
     let flags = (any::<bool>(), any::<bool>());
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
-    (phase, flags, time(), time(), any::<u32>(), any::<u64>(), items, origins).prop_map(
+    let missing = (any::<u32>(), option::of(count()));
+    (phase, flags, time(), time(), missing, any::<u64>(), items, origins).prop_map(
         |(phase, flags, expected_at, changed_at, missing, fingerprint, items, origins)| {
-            let (expected, overdue) = flags;
+            let ((expected, overdue), (missing, count)) = (flags, missing);
             let (expectation_offset, by) = origins;
             let expectation = expectation_offset.map(|offset| Origin { input: 0, offset });
             let mut all: Items =
@@ -269,6 +280,11 @@ fn any_row() -> impl Strategy<Value = Row> {
                 all = marked.items;
             }
             let has_failed = expected && phase == Phase::Open && all.has_marks();
+            // Only open rows wait for a count.
+            let awaits = match count {
+                Some(count) if expected && phase == Phase::Open => Awaits::Count(count),
+                _ => Awaits::Items,
+            };
             let changed_by = by.map(|(input, offset)| Origin { input, offset }).or(expectation);
             Row {
                 phase,
@@ -279,6 +295,7 @@ fn any_row() -> impl Strategy<Value = Row> {
                 missing: if expected && phase == Phase::Open { missing } else { 0 },
                 fingerprint: if expected { fingerprint } else { 0 },
                 failed: if has_failed { all.failed() } else { 0 },
+                awaits,
                 items: all,
                 expectation_offset,
                 changed_by,

@@ -33,7 +33,8 @@ fn s19_observations_without_expectation_are_reported_and_forgotten() {
     assert_eq!(story.tick(60 + ORPHANS_AFTER - 1), Outcome::Nothing);
     assert_eq!(story.tick(60 + ORPHANS_AFTER), Outcome::Orphaned);
     assert_eq!(story.row, Row::default());
-    let Emitted::Overdue { reason: OverdueReason::Orphan, since: 60, items } = &story.emitted[0]
+    let Emitted::Overdue { reason: OverdueReason::Orphan, since: 60, items, .. } =
+        &story.emitted[0]
     else {
         panic!("not an orphan's report: {:?}", story.emitted);
     };

@@ -1,5 +1,6 @@
 //! Tests of the rules, by name and against an independent model.
 
+mod counts;
 mod deadlines;
 mod failures;
 mod items;

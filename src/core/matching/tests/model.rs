@@ -12,10 +12,17 @@ use crate::{
 
 pub type Counts = BTreeMap<String, u32>;
 
+/// What an expectation says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    List(Counts),
+    Count(u32),
+}
+
 /// An input of the model.
 #[derive(Debug, Clone)]
 pub enum Said {
-    Expected(Counts),
+    Expected(Needs),
     Cancelled,
     Observed(String, u32, ItemOutcome),
     /// Shard time has reached this.
@@ -53,6 +60,8 @@ pub struct Known {
     pub observed: Counts,
     /// Once each.
     pub failed: Counts,
+    /// How much of a count is missing.
+    pub left: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +74,7 @@ pub struct Report {
 /// One event that had an effect on the key.
 #[derive(Debug, Clone)]
 enum Fact {
-    Expected(Counts, Timestamp),
+    Expected(Needs, Timestamp),
     Observed(String, u32, ItemOutcome, Timestamp),
     Cancelled(Timestamp),
     Reported,
@@ -110,8 +119,12 @@ impl Model {
         }
     }
 
-    fn expected(&mut self, rules: &Rules, needs: &Counts, at: Timestamp) -> Answer {
-        if needs.is_empty() && !rules.allow_empty {
+    fn expected(&mut self, rules: &Rules, needs: &Needs, at: Timestamp) -> Answer {
+        let is_empty = match needs {
+            Needs::List(items) => items.is_empty(),
+            Needs::Count(count) => *count == 0,
+        };
+        if is_empty && !rules.allow_empty {
             return plain("no-items"); // S7
         }
         let identical = self.expectation() == Some(needs);
@@ -155,10 +168,10 @@ impl Model {
             Counting::Quantity => quantity, // S12
         };
         let name = match (self.expectation(), outcome) {
-            (Some(needs), _) if !needs.contains_key(item) => "unexpected", // S13
-            (_, ItemOutcome::Arrived) => "observed",                       // S10
-            (_, ItemOutcome::Failed) => "item-failed",                     // S22, S23
-            (_, ItemOutcome::Withdrawn) => "item-withdrawn",               // S24
+            (Some(Needs::List(needs)), _) if !needs.contains_key(item) => "unexpected", // S13
+            (_, ItemOutcome::Arrived) => "observed",                                    // S10
+            (_, ItemOutcome::Failed) => "item-failed",                                  // S22, S23
+            (_, ItemOutcome::Withdrawn) => "item-withdrawn",                            // S24
         };
         self.add(Fact::Observed(item.to_owned(), counted, outcome, at), name)
     }
@@ -219,7 +232,7 @@ impl Model {
 
     fn known(&self) -> Known {
         let (missing, observed) = (self.missing(), self.observations());
-        Known { missing, observed, failed: self.failures() }
+        Known { missing, observed, failed: self.failures(), left: self.left() }
     }
 
     pub fn state(&self) -> State {
@@ -230,8 +243,13 @@ impl Model {
             State::Cancelled
         } else if let Some(needs) = self.expectation() {
             // Nothing is added to a key after it is decided, so this stays true.
-            let fails = self.failures().keys().any(|item| needs.contains_key(item));
-            match (self.missing().is_empty(), fails, self.fails) {
+            let failures = self.failures();
+            let fails = match needs {
+                Needs::List(needs) => failures.keys().any(|item| needs.contains_key(item)),
+                Needs::Count(_) => !failures.is_empty(),
+            };
+            let all_known = self.missing().is_empty() && self.left().unwrap_or(0) == 0;
+            match (all_known, fails, self.fails) {
                 (_, true, Some(FailedWhen::First)) => State::Failed, // S22
                 (true, true, Some(FailedWhen::AllKnown)) => State::Failed, // S23
                 (true, false, _) => State::Completed,
@@ -243,7 +261,7 @@ impl Model {
     }
 
     /// Returns the expectation in force.
-    pub fn expectation(&self) -> Option<&Counts> {
+    pub fn expectation(&self) -> Option<&Needs> {
         self.facts.iter().rev().find_map(|fact| match fact {
             Fact::Expected(needs, _) => Some(needs),
             _ => None,
@@ -311,13 +329,25 @@ impl Model {
     /// Returns what the expectation in force lists and has neither arrived nor failed.
     pub fn missing(&self) -> Counts {
         let observed = self.observations();
-        let mut missing = self.expectation().cloned().unwrap_or_default();
+        let mut missing = match self.expectation() {
+            Some(Needs::List(items)) => items.clone(),
+            Some(Needs::Count(_)) | None => Counts::new(),
+        };
         for (item, needed) in &mut missing {
             *needed = needed.saturating_sub(observed.get(item).copied().unwrap_or(0));
         }
         let failed = self.failures();
         missing.retain(|item, needed| *needed > 0 && !failed.contains_key(item));
         missing
+    }
+}
+
+impl Model {
+    /// Returns how much of the count in force has neither arrived nor failed.
+    pub fn left(&self) -> Option<u32> {
+        let Some(Needs::Count(count)) = self.expectation() else { return None };
+        let known = self.observations().values().sum::<u32>() + self.failures().len() as u32;
+        Some(count.saturating_sub(known))
     }
 }
 

@@ -18,7 +18,7 @@ fn all_known() -> Story {
 /// Returns the items that an emission lists as failed, and as missing.
 fn failed_and_missing(emitted: &Emitted) -> (Vec<&str>, Vec<&str>) {
     let (Emitted::Failed { items, .. }
-    | Emitted::Cancelled { items }
+    | Emitted::Cancelled { items, .. }
     | Emitted::Overdue { items, .. }) = emitted
     else {
         panic!("a completion lists nothing");
@@ -251,7 +251,9 @@ fn s29_a_tombstone_that_ends_an_expected_key_is_reported() {
     story.observe("1");
     assert_eq!(story.cancel(), Outcome::Cancelled);
     assert_eq!(failed_and_missing(&story.emitted[0]), (vec![], vec!["2"]));
-    assert!(matches!(&story.emitted[0], Emitted::Cancelled { items } if items.get("1").have == 1));
+    assert!(
+        matches!(&story.emitted[0], Emitted::Cancelled { items, .. } if items.get("1").have == 1)
+    );
     assert_eq!(story.cancel(), Outcome::LateCancellation);
     assert_eq!(story.emitted.len(), 1);
 }

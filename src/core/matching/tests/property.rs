@@ -4,12 +4,12 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::model::{Answer, Completion, Counts, Failure, Known, Model, Report, Said, State};
+use super::model::{Answer, Completion, Counts, Failure, Known, Model, Needs, Report, Said, State};
 use crate::{
     codec::row,
     matching::{
-        Counting, Emitted, Event, FailedWhen, ItemOutcome, Items, Outcome, Phase, Row, Rules, Step,
-        invariants, step,
+        Awaits, Counting, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome, Items,
+        Outcome, Phase, Row, Rules, Step, invariants, step,
     },
     record::Timestamp,
 };
@@ -54,7 +54,8 @@ fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
     let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
-        3 => btree_map(item, 1..=most, 0..4).prop_map(Said::Expected),
+        3 => btree_map(item, 1..=most, 0..4).prop_map(|items| Said::Expected(Needs::List(items))),
+        2 => (0_u32..5).prop_map(|count| Said::Expected(Needs::Count(count))),
         6 => (item, 1_u32..4, any_outcome(counting))
             .prop_map(|(item, quantity, outcome)| Said::Observed(item, quantity, outcome)),
         1 => Just(Said::Cancelled),
@@ -72,9 +73,13 @@ fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
 
 fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
     match said {
-        Said::Expected(needs) => {
+        Said::Expected(Needs::Count(count)) => {
+            let (items, extent) = (&Items::default(), Extent::Count(*count));
+            step(rules, row, Event::Expectation(Expectation { items, extent }), at)
+        }
+        Said::Expected(Needs::List(needs)) => {
             let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
-            step(rules, row, Event::Expectation(&items), at)
+            step(rules, row, Event::Expectation(Expectation::of(&items)), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
         Said::Observed(item, quantity, outcome) => {
@@ -99,19 +104,27 @@ fn answer(step: &Step) -> Answer {
         Some(Emitted::Completion { late, expected_at }) => {
             answer.completion = Some(Completion { late: *late, expected_at: *expected_at });
         }
-        Some(Emitted::Failed { late, items }) => {
-            answer.failure = Some(Failure { late: *late, known: known(items) });
+        Some(Emitted::Failed { late, items, awaits }) => {
+            answer.failure = Some(Failure { late: *late, known: known(items, *awaits) });
         }
-        Some(Emitted::Cancelled { items }) => answer.cancelled = Some(known(items)),
-        Some(Emitted::Overdue { reason, since, items }) => {
-            answer.report = Some(Report { reason: *reason, since: *since, known: known(items) });
+        Some(Emitted::Cancelled { items, awaits }) => {
+            answer.cancelled = Some(known(items, *awaits));
+        }
+        Some(Emitted::Overdue { reason, since, items, awaits }) => {
+            let known = known(items, *awaits);
+            answer.report = Some(Report { reason: *reason, since: *since, known });
         }
     }
     answer
 }
 
-fn known(items: &Items) -> Known {
+fn known(items: &Items, awaits: Awaits) -> Known {
+    let known = items.iter().map(|item| item.have + u32::from(item.has_failed())).sum();
     Known {
+        left: match awaits {
+            Awaits::Count(count) => Some(count.saturating_sub(known)),
+            Awaits::Items => None,
+        },
         missing: counts(items, |item| item.missing()),
         observed: counts(items, |item| item.have),
         failed: counts(items, |item| u32::from(item.has_failed())),
@@ -131,9 +144,11 @@ fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(row.changed_at, model.changed_at());
     }
     if row.phase == Phase::Open {
-        prop_assert_eq!(known(&row.items).observed, model.observations());
-        prop_assert_eq!(known(&row.items).missing, model.missing());
-        prop_assert_eq!(known(&row.items).failed, model.failures());
+        let known = known(&row.items, row.awaits);
+        prop_assert_eq!(known.observed, model.observations());
+        prop_assert_eq!(known.missing, model.missing());
+        prop_assert_eq!(known.failed, model.failures());
+        prop_assert_eq!(known.left, model.left());
         prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
         prop_assert_eq!(row.overdue, model.was_reported());
     }

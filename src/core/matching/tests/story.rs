@@ -2,8 +2,8 @@
 
 use crate::{
     matching::{
-        Counting, Emitted, Event, ItemOutcome, Items, Outcome, OverdueReason, Phase, Row, Rules,
-        Step, invariants, step,
+        Counting, Emitted, Event, Expectation, Extent, ItemOutcome, Items, Outcome, OverdueReason,
+        Phase, Row, Rules, Step, invariants, step,
     },
     record::Timestamp,
 };
@@ -72,12 +72,18 @@ impl Story {
     }
 
     pub fn expect(&mut self, items: &[&str]) -> Outcome {
-        self.event(Event::Expectation(&needs(items)))
+        self.event(Event::Expectation(Expectation::of(&needs(items))))
     }
 
     pub fn expect_counts(&mut self, items: &[(&str, u32)]) -> Outcome {
         let items = items.iter().map(|(text, need)| (*text, *need, 0)).collect();
-        self.event(Event::Expectation(&items))
+        self.event(Event::Expectation(Expectation::of(&items)))
+    }
+
+    /// Expects this many items, whichever.
+    pub fn expect_count(&mut self, count: u32) -> Outcome {
+        let (items, extent) = (&Items::default(), Extent::Count(count));
+        self.event(Event::Expectation(Expectation { items, extent }))
     }
 
     pub fn observe(&mut self, item: &str) -> Outcome {

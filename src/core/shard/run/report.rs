@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use crate::matching::{Emitted, Event, ItemOutcome, Outcome, Row, Step};
+use crate::matching::{
+    Awaits, Emitted, Event, Expectation, Extent, ItemOutcome, Outcome, Row, Step,
+};
 
 /// Receives the report of every step, before anything of it is committed.
 pub type OnStep = Arc<dyn Fn(&StepReport<'_>) + Send + Sync>;
@@ -35,11 +37,14 @@ impl Satisfied {
     pub(in crate::shard) fn after(row: &Row, event: &Event<'_>) -> Option<Self> {
         let mut row = row.clone();
         match event {
-            Event::Expectation(items) => {
+            Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
+                (row.awaits, row.expected) = (Awaits::Count(*count), true);
+            }
+            Event::Expectation(Expectation { items, .. }) => {
                 let merged =
                     items.iter().map(|item| (item.text, item.need, row.items.get(item.text).have));
                 row.items = merged.collect();
-                row.expected = true;
+                (row.awaits, row.expected) = (Awaits::Items, true);
             }
             Event::Observation { item, quantity, outcome } => {
                 let known = row.items.get(item);
@@ -50,6 +55,11 @@ impl Satisfied {
                 row.items.set(item, known.need, have);
             }
             Event::Cancellation | Event::Tick => {}
+        }
+        if let Awaits::Count(count) = row.awaits {
+            let (missing, _) = row.awaits.open_in(&row.items);
+            let of = count as usize;
+            return row.expected.then(|| Self { items: of - missing as usize, of });
         }
         let needed = || row.items.iter().filter(|item| item.need > 0);
         let items = needed().filter(|item| item.have >= item.need).count();

@@ -8,6 +8,10 @@ type Reported = (Outcome, bool, Option<(usize, usize)>, usize);
 
 /// Returns what is reported about these records of one key.
 fn reported(records: &[(InputIndex, &str)]) -> Vec<Reported> {
+    reported_by(plan(RULES, 1), records)
+}
+
+fn reported_by(plan: Plan, records: &[(InputIndex, &str)]) -> Vec<Reported> {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let on_step: OnStep = {
         let reports = Arc::clone(&reports);
@@ -18,7 +22,7 @@ fn reported(records: &[(InputIndex, &str)]) -> Vec<Reported> {
             reports.lock().expect("nothing panics under this lock").push(report);
         })
     };
-    let plan = Plan { on_step: Some(on_step), ..plan(RULES, 1) };
+    let plan = Plan { on_step: Some(on_step), ..plan };
     let mut shard = open_plan(plan, &Kafka(vec![None, None]), &Memory::default());
     for (&(input, value), offset) in records.iter().zip(0..) {
         shard.process(&[record(input, offset, 5, "a", value)]).expect("processed");
@@ -60,6 +64,28 @@ fn a_key_that_is_not_expected_yet_reports_what_is_waiting() {
             (Outcome::Observed, false, None, 1),
             (Outcome::Observed, false, None, 2),
             (Outcome::Expected, true, Some((1, 1)), 0),
+        ]
+    );
+}
+
+#[test]
+fn each_step_reports_how_much_of_a_count_is_there() {
+    let plan = plan::plan_of(RULES, 1, plan::Expects::Count);
+    assert_eq!(
+        reported_by(
+            plan,
+            &[
+                (MANUFACTURED, MADE),
+                (ORDERS, r#"{"id":"a","count":3}"#),
+                (MANUFACTURED, OTHER),
+                (MANUFACTURED, LAST),
+            ]
+        ),
+        [
+            (Outcome::Observed, false, None, 1),
+            (Outcome::Expected, false, Some((1, 3)), 1),
+            (Outcome::Observed, false, Some((2, 3)), 2),
+            (Outcome::Observed, true, Some((3, 3)), 0),
         ]
     );
 }

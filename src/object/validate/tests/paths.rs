@@ -80,3 +80,29 @@ fn quantities_need_counting_by_quantity_and_lie_beside_their_item() {
           write a name or an index for *"]
     );
 }
+
+#[test]
+fn a_key_needs_items_or_a_count() {
+    let items = "items: $.items[*].id";
+    assert_eq!(problems_with(items, "count: $.total"), [""; 0]);
+    let found = problems_with(items, "allowEmpty: true");
+    assert!(found[0].starts_with("spec.expected.items: is missing"), "{found:?}");
+    for (written, problem) in [
+        ("count: $.total\n    items: $.items[*].id", "spec.expected.count: stands beside items"),
+        (
+            "count: $.lines[*].total",
+            "spec.expected.count: \"$.lines[*].total\" may lead to several",
+        ),
+        ("count: total", "spec.expected.count: \"total\" is not a JSON path"),
+        ("count: 7", "spec.expected.count: is the number 7 where text is needed"),
+        ("count: $.id.total", "spec.expected.key: \"$.id\" contradicts another path"),
+        (
+            "count: $.total\n    quantity: $.n",
+            "spec.expected.quantity: has no effect beside a count",
+        ),
+    ] {
+        let found = problems_with(items, written);
+        assert_eq!(found.len(), 1, "{written}: {found:?}");
+        assert!(found[0].starts_with(problem), "{written}: {found:?}");
+    }
+}

@@ -13,7 +13,7 @@ fn an_order_of_the_original_lists_its_items() {
     let key = b"0af9bdce-3825-41a8-870e-1ed9a37a97ba";
     let event = decode(orders(), Some(key), Some(value), &mut scratch);
     let items = [("1", 1, 0), ("2", 1, 0)].into_iter().collect();
-    assert_eq!(event, Ok(Event::Expectation(&items)));
+    assert_eq!(event, Ok(Event::Expectation(Expectation::of(&items))));
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn one_long_list_leaves_nothing_to_the_next() {
         let value = format!("[{}]", ids.join(","));
         let items = ids.iter().map(|id| (id.as_str(), 1, 0)).collect();
         let event = decode(&input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch);
-        assert_eq!(event, Ok(Event::Expectation(&items)));
+        assert_eq!(event, Ok(Event::Expectation(Expectation::of(&items))));
     }
 }
 
@@ -122,5 +122,5 @@ fn one_record_leaves_nothing_to_the_next() {
     let items = [("1", 1, 0)].into_iter().collect();
     let order = br#"{"id":"o-1","items":[{"id":1}]}"#;
     let event = decode(orders(), Some(b"o-1"), Some(order), &mut scratch);
-    assert_eq!(event, Ok(Event::Expectation(&items)));
+    assert_eq!(event, Ok(Event::Expectation(Expectation::of(&items))));
 }
