@@ -11,7 +11,7 @@ use rollcall_core::{
         input::{
             Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths, OutcomeAt,
         },
-        output::{Facts, OutputSettings, Stamp},
+        output::{Facts, Fields, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times},
     shard::{Identity, OnTruncation, Placement, Plan, StartFrom, Topics},
@@ -84,6 +84,7 @@ pub fn outputs(stamp: Stamp, rules: &Rules) -> Outputs {
         reconciliation: "simulated".to_owned(),
         key_field: "orderId".to_owned(),
         facts: Facts::Headers,
+        fields: Fields::default(),
         stamp,
         dead_letter_bytes_max: 4_096,
     };

@@ -7,6 +7,8 @@
 mod event;
 pub mod invariants;
 mod items;
+mod kept;
+mod list;
 mod origin;
 mod row;
 mod rules;
@@ -17,8 +19,11 @@ mod times;
 
 pub use event::{Event, ItemOutcome};
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
+pub use kept::Kept;
+#[cfg(test)]
+pub(crate) use list::bytes as list_bytes;
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};
 pub use rules::{Counting, FailedWhen, Rules};
-pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step};
+pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step, step_keeping};
 pub use times::Times;

@@ -1,6 +1,8 @@
 //! The function that decides what an event does to its key.
 
-use super::{Counting, Event, FailedWhen, Item, ItemOutcome, Items, Mark, Phase, Row, Rules};
+use super::{
+    Counting, Event, FailedWhen, Item, ItemOutcome, Items, Kept, Mark, Phase, Row, Rules, list,
+};
 use crate::record::Timestamp;
 
 /// What an event did to its key; each has one counter.
@@ -108,6 +110,8 @@ pub enum Emitted {
         late: bool,
         /// When the expectation arrived.
         expected_at: Timestamp,
+        items: Items,
+        kept: Kept,
     },
     /// Expected items have failed (S22, S23).
     Failed {
@@ -115,11 +119,13 @@ pub enum Emitted {
         late: bool,
         /// What is known of the items.
         items: Items,
+        kept: Kept,
     },
     /// A tombstone ended an open key with an expectation (S29).
     Cancelled {
         /// What is known of the items.
         items: Items,
+        kept: Kept,
     },
     /// A deadline fired while the key was open.
     Overdue {
@@ -128,6 +134,7 @@ pub enum Emitted {
         since: Timestamp,
         /// What is known of the items: `missing()` of each gives what the key is waiting for.
         items: Items,
+        kept: Kept,
     },
 }
 
@@ -141,15 +148,28 @@ pub struct Step {
     pub emitted: Option<Emitted>,
 }
 
-/// Returns the effect of `event` at time `at` on `row`.
+/// Returns the effect of `event`, of whose record nothing is kept, at time `at` on `row`.
 ///
 /// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
 pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
+    step_keeping(rules, row, (event, ""), at)
+}
+
+/// Returns the effect of an event at time `at` on `row`, which keeps `kept` of the event's record:
+/// members of a JSON object, see [`Kept`].
+///
+/// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
+pub fn step_keeping(
+    rules: &Rules,
+    row: Row,
+    (event, kept): (Event<'_>, &str),
+    at: Timestamp,
+) -> Step {
     match event {
         Event::Observation { item, quantity, outcome } => {
-            observe(rules, row, item, (quantity, outcome), at)
+            observe(rules, row, (item, kept), (quantity, outcome), at)
         }
-        Event::Expectation(items) => expect(rules, row, items, at),
+        Event::Expectation(items) => expect(rules, row, (items, kept), at),
         Event::Cancellation => cancel(rules, row, at),
         Event::Tick => tick(rules, row, at),
     }
@@ -163,7 +183,7 @@ fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
     Step { row, outcome, changed: true, emitted }
 }
 
-fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
+fn expect(rules: &Rules, row: Row, (items, kept): (&Items, &str), at: Timestamp) -> Step {
     if items.is_empty() && !rules.allow_empty {
         return unchanged(row, Outcome::NoItems);
     }
@@ -175,22 +195,33 @@ fn expect(rules: &Rules, row: Row, items: &Items, at: Timestamp) -> Step {
         Phase::Completed | Phase::Failed => {
             return unchanged(row, Outcome::DuplicateExpectation);
         }
-        Phase::Open if same => return unchanged(row, Outcome::DuplicateExpectation),
+        Phase::Open if same && row.kept.expected() == kept => {
+            return unchanged(row, Outcome::DuplicateExpectation);
+        }
         Phase::Open if row.expected => Outcome::Amended,
         Phase::Absent | Phase::Open => Outcome::Expected,
         Phase::Cancelled => Outcome::Reopened,
     };
     let next = match row.phase {
-        Phase::Cancelled => with_expectation(&Row::default(), items, fingerprint, at),
-        _ => with_expectation(&row, items, fingerprint, at),
+        Phase::Cancelled => with_expectation(&Row::default(), (items, kept), fingerprint, at),
+        _ => with_expectation(&row, (items, kept), fingerprint, at),
     };
-    if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
+    let bytes = next.items.reserved_bytes(rules.counting);
+    let list_bytes_max = rules.list_bytes_max.map(|max| bytes.saturating_add(max));
+    if bytes + next.kept.size() > rules.row_bytes_max
+        || list_bytes_max.is_some_and(|max| list::bytes(items, rules.counting) > max)
+    {
         return unchanged(row, Outcome::RowTooLarge);
     }
     settle(rules, next, outcome, at)
 }
 
-fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) -> Row {
+fn with_expectation(
+    base: &Row,
+    (items, kept): (&Items, &str),
+    fingerprint: u64,
+    at: Timestamp,
+) -> Row {
     let merged = items.with_observed(&base.items);
     Row {
         phase: Phase::Open,
@@ -204,13 +235,14 @@ fn with_expectation(base: &Row, items: &Items, fingerprint: u64, at: Timestamp) 
         expectation_offset: base.expectation_offset,
         changed_by: base.changed_by,
         items: merged,
+        kept: base.kept.with_expected(kept),
     }
 }
 
 fn observe(
     rules: &Rules,
     mut row: Row,
-    text: &str,
+    (text, kept): (&str, &str),
     (quantity, outcome): (u32, ItemOutcome),
     at: Timestamp,
 ) -> Step {
@@ -222,13 +254,17 @@ fn observe(
     let Some(item) = heard(rules.counting, known, quantity, outcome) else {
         return unchanged(row, Outcome::DuplicateObservation);
     };
-    if slot.is_new() {
-        let entry = Items::reserved_bytes_of(text, rules.counting);
-        if row.items.reserved_bytes(rules.counting) + entry > rules.row_bytes_max {
+    // What is withdrawn is as if nothing had been said of it.
+    let kept = if item.is_known() { kept } else { "" };
+    if slot.is_new() || !kept.is_empty() {
+        let entry = if slot.is_new() { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
+        let bytes = row.items.reserved_bytes(rules.counting) + entry;
+        if bytes + row.kept.size_with_item(text, kept) > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
     }
     row.items.put(slot, item);
+    row.kept.put_item(text, kept);
     let is_missing = |item: Item<'_>| u32::from(item.missing() > 0);
     row.missing = row.missing + is_missing(item) - is_missing(known);
     let has_failed = |item: Item<'_>| u32::from(item.need > 0 && item.has_failed());
@@ -280,24 +316,31 @@ fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step 
         None => false,
     };
     if fails {
-        let items = std::mem::take(&mut row.items);
-        let emitted = Emitted::Failed { late: row.overdue, items };
+        let (items, kept) = known(&mut row);
+        let emitted = Emitted::Failed { late: row.overdue, items, kept };
         finish(&mut row, Phase::Failed, at);
         return changed(row, outcome, Some(emitted));
     }
     if !row.expected || row.missing > 0 || row.failed > 0 {
         return changed(row, outcome, None);
     }
-    let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
+    let (items, kept) = known(&mut row);
+    let (late, expected_at) = (row.overdue, row.expected_at);
+    let emitted = Emitted::Completion { late, expected_at, items, kept };
     finish(&mut row, Phase::Completed, at);
     changed(row, outcome, Some(emitted))
+}
+
+/// Takes out what a row knows of its items, and what it keeps.
+fn known(row: &mut Row) -> (Items, Kept) {
+    (std::mem::take(&mut row.items), std::mem::take(&mut row.kept))
 }
 
 fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
     (row.missing, row.failed) = (0, 0);
-    row.items = Items::default();
+    (row.items, row.kept) = (Items::default(), Kept::NOTHING);
 }
 
 fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
@@ -305,9 +348,10 @@ fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         return unchanged(row, Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
-    let items = std::mem::take(&mut row.items);
+    let (items, kept) = known(&mut row);
     finish(&mut row, Phase::Cancelled, at);
-    changed(row, Outcome::Cancelled, is_reported.then_some(Emitted::Cancelled { items }))
+    let emitted = is_reported.then_some(Emitted::Cancelled { items, kept });
+    changed(row, Outcome::Cancelled, emitted)
 }
 
 /// Fires the earliest deadline that is due; the next tick fires the one after it.
@@ -323,6 +367,7 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
             reason: OverdueReason::Orphan,
             since: row.changed_at,
             items: row.items,
+            kept: row.kept,
         };
         return changed(Row::default(), Outcome::Orphaned, Some(emitted));
     }
@@ -332,13 +377,13 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     };
     let since = row.expected_at;
     if expires_first {
-        let items = std::mem::take(&mut row.items);
+        let (items, kept) = known(&mut row);
         finish(&mut row, Phase::Cancelled, at);
-        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items };
+        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items, kept };
         return changed(row, Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
-    let items = row.items.clone();
-    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items };
+    let (items, kept) = (row.items.clone(), row.kept.clone());
+    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items, kept };
     changed(row, Outcome::Overdue, Some(emitted))
 }

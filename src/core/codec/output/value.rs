@@ -3,10 +3,11 @@
 use std::{cell::Cell, io};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde_json::value::RawValue;
 
 use super::{LISTED_BYTES_MAX, LISTED_MAX, Lateness};
 use crate::{
-    matching::{Item, Items, OverdueReason},
+    matching::{Item, Items, Kept, OverdueReason},
     record::Timestamp,
 };
 
@@ -92,13 +93,28 @@ impl<'a> From<Item<'a>> for Unexpected<'a> {
 }
 
 #[derive(Serialize)]
-struct Failed<'a> {
+struct FailedItem<'a> {
     item: &'a str,
 }
 
-impl<'a> From<Item<'a>> for Failed<'a> {
-    fn from(item: Item<'a>) -> Self {
-        Self { item: item.text }
+/// A failed item, and what is kept of the observation that says so.
+struct Failed<'a> {
+    item: &'a str,
+    kept: &'a str,
+}
+
+impl Serialize for Failed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { item, kept } = *self;
+        let carries = (!kept.is_empty()).then(|| {
+            let item = serde_json::to_string(item).expect("a text is JSON");
+            RawValue::from_string(format!("{{\"item\":{item},{kept}}}"))
+        });
+        match carries {
+            Some(Ok(entry)) => entry.serialize(serializer),
+            // Nothing else is kept than was JSON.
+            Some(Err(_)) | None => FailedItem { item }.serialize(serializer),
+        }
     }
 }
 
@@ -113,9 +129,9 @@ pub(super) fn end_completion(value: &mut Vec<u8>, expected_at: Timestamp, latene
 /// Adds what an overdue record reports to an object that was begun, and ends it.
 pub(super) fn end_overdue(
     value: &mut Vec<u8>,
-    reason: OverdueReason,
-    since: Timestamp,
+    (reason, since): (OverdueReason, Timestamp),
     items: &Items,
+    kept: &Kept,
 ) {
     let lists = Lists::default();
     let unexpected = || items.iter().filter(|item| item.need == 0 && item.is_known());
@@ -129,38 +145,36 @@ pub(super) fn end_overdue(
         unexpected_total: unexpected().count(),
         unexpected: lists.of(&lists.unexpected, || unexpected().map(Unexpected::from)),
         failed_total: Some(failed_total).filter(|total| *total > 0),
-        failed: (failed_total > 0)
-            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
+        failed: (failed_total > 0).then(|| lists.of(&lists.failed, || failed_keeping(items, kept))),
     };
-    lists.end(value, &overdue);
+    lists.end(value, kept, &overdue);
 }
 
 /// Adds what a failed record reports to an object that was begun, and ends it.
-pub(super) fn end_failed(value: &mut Vec<u8>, items: &Items) {
+pub(super) fn end_failed(value: &mut Vec<u8>, items: &Items, kept: &Kept) {
     let lists = Lists::default();
     let key = FailedKey {
-        failed: lists.of(&lists.failed, || failed(items).map(Failed::from)),
+        failed: lists.of(&lists.failed, || failed_keeping(items, kept)),
         failed_total: Total { of: failed(items).count(), listed: &lists.failed },
         missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
         missing_total: Total { of: missing(items).count(), listed: &lists.missing },
         observed_total: arrived(items).count(),
     };
-    lists.end(value, &key);
+    lists.end(value, kept, &key);
 }
 
 /// Adds what a cancelled record reports to an object that was begun, and ends it.
-pub(super) fn end_cancelled(value: &mut Vec<u8>, items: &Items) {
+pub(super) fn end_cancelled(value: &mut Vec<u8>, items: &Items, kept: &Kept) {
     let lists = Lists::default();
     let failed_total = failed(items).count();
     let key = CancelledKey {
         observed_total: arrived(items).count(),
         missing: lists.of(&lists.missing, || missing(items).map(Missing::from)),
         missing_total: Total { of: missing(items).count(), listed: &lists.missing },
-        failed: (failed_total > 0)
-            .then(|| lists.of(&lists.failed, || failed(items).map(Failed::from))),
+        failed: (failed_total > 0).then(|| lists.of(&lists.failed, || failed_keeping(items, kept))),
         failed_total: Total { of: failed_total, listed: &lists.failed },
     };
-    lists.end(value, &key);
+    lists.end(value, kept, &key);
 }
 
 fn missing(items: &Items) -> impl Iterator<Item = Item<'_>> {
@@ -170,6 +184,10 @@ fn missing(items: &Items) -> impl Iterator<Item = Item<'_>> {
 /// Returns the expected items that have failed.
 fn failed(items: &Items) -> impl Iterator<Item = Item<'_>> {
     items.iter().filter(|item| item.need > 0 && item.has_failed())
+}
+
+fn failed_keeping<'a>(items: &'a Items, kept: &'a Kept) -> impl Iterator<Item = Failed<'a>> {
+    failed(items).map(|Item { text: item, .. }| Failed { item, kept: kept.of_item(item) })
 }
 
 /// Returns the expected items that are there.
@@ -192,10 +210,11 @@ impl Lists {
     }
 
     /// Adds the fields of `record` to an object that was begun, and ends it.
-    fn end(&self, value: &mut Vec<u8>, record: &impl Serialize) {
+    /// What it carries of the expectation does not count: it would leave no room for items.
+    fn end(&self, value: &mut Vec<u8>, kept: &Kept, record: &impl Serialize) {
         value.reserve(LISTS_BYTES);
-        let written = &self.written;
-        end(value, |value| serde_json::to_writer(Counted { value, written }, record));
+        let (written, carried) = (&self.written, kept.expected().len());
+        end(value, |value| serde_json::to_writer(Counted { value, carried, written }, record));
     }
 }
 
@@ -249,13 +268,14 @@ fn end(value: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Resu
 /// A value, and its size for those who write it.
 struct Counted<'a> {
     value: &'a mut Vec<u8>,
+    carried: usize,
     written: &'a Cell<usize>,
 }
 
 impl io::Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.value.extend_from_slice(bytes);
-        self.written.set(self.value.len());
+        self.written.set(self.value.len() - self.carried);
         Ok(bytes.len())
     }
 

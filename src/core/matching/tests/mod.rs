@@ -3,6 +3,7 @@
 mod deadlines;
 mod failures;
 mod items;
+mod kept;
 mod model;
 mod outcomes;
 mod property;

@@ -1,7 +1,7 @@
 //! At least one test for each rule about items that fail or are withdrawn, S22–S24, and about keys
 //! that are cancelled, S29.
 
-use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, rules};
+use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, completion, rules};
 use crate::matching::{
     Counting, Emitted, Event, FailedWhen, Item, ItemOutcome, Items, Outcome, OverdueReason, Phase,
     Row, Rules,
@@ -18,7 +18,7 @@ fn all_known() -> Story {
 /// Returns the items that an emission lists as failed, and as missing.
 fn failed_and_missing(emitted: &Emitted) -> (Vec<&str>, Vec<&str>) {
     let (Emitted::Failed { items, .. }
-    | Emitted::Cancelled { items }
+    | Emitted::Cancelled { items, .. }
     | Emitted::Overdue { items, .. }) = emitted
     else {
         panic!("a completion lists nothing");
@@ -155,7 +155,7 @@ fn s23_with_nothing_failed_all_known_is_a_completion() {
     story.expect(&["1", "2"]);
     story.observe("2");
     story.observe("1");
-    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 10 }]);
+    assert_eq!(story.emitted, [completion(false, 10, &["1", "2"])]);
 }
 
 #[test]
@@ -251,7 +251,9 @@ fn s29_a_tombstone_that_ends_an_expected_key_is_reported() {
     story.observe("1");
     assert_eq!(story.cancel(), Outcome::Cancelled);
     assert_eq!(failed_and_missing(&story.emitted[0]), (vec![], vec!["2"]));
-    assert!(matches!(&story.emitted[0], Emitted::Cancelled { items } if items.get("1").have == 1));
+    assert!(
+        matches!(&story.emitted[0], Emitted::Cancelled { items, .. } if items.get("1").have == 1)
+    );
     assert_eq!(story.cancel(), Outcome::LateCancellation);
     assert_eq!(story.emitted.len(), 1);
 }

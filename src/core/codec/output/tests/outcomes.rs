@@ -20,7 +20,8 @@ fn a_failed_record_says_what_failed_and_what_is_missing() {
         &[("stock", 1, 1), ("details", 1, 0), ("stray", 0, 1)],
         &[("fraud", 1), ("strange", 0)],
     );
-    let output = emitted(&Emitted::Failed { late: false, items: items.clone() });
+    let output =
+        emitted(&Emitted::Failed { late: false, items: items.clone(), kept: Kept::NOTHING });
     let expected = concat!(
         r#"{"orderId":"o-1","failed":[{"item":"fraud"}],"#,
         r#""missing":[{"item":"details","missing":1,"needed":1}],"observedTotal":1}"#,
@@ -29,14 +30,14 @@ fn a_failed_record_says_what_failed_and_what_is_missing() {
     assert_eq!((output.sink, output.timestamp_ms), (Sink::Failed, 5));
     assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
     assert_eq!(output.headers, [source_timestamp("5")]);
-    let late = emitted(&Emitted::Failed { late: true, items });
+    let late = emitted(&Emitted::Failed { late: true, items, kept: Kept::NOTHING });
     assert_eq!(header(&late, "rollcall-late"), Some("true"));
 }
 
 #[test]
 fn a_cancelled_record_says_how_far_the_key_came() {
     let items = [("1", 1, 1), ("2", 3, 1), ("99", 0, 1)].into_iter().collect();
-    let output = emitted(&Emitted::Cancelled { items });
+    let output = emitted(&Emitted::Cancelled { items, kept: Kept::NOTHING });
     let expected = concat!(
         r#"{"orderId":"o-1","observedTotal":1,"#,
         r#""missing":[{"item":"2","missing":2,"needed":3}]}"#,
@@ -45,7 +46,7 @@ fn a_cancelled_record_says_how_far_the_key_came() {
     assert_eq!(output.sink, Sink::Cancelled);
     assert_eq!(output.headers, [source_timestamp("5")]);
     let items = with_failed(&[("1", 1, 1)], &[("2", 1)]);
-    let value = parsed(&emitted(&Emitted::Cancelled { items }));
+    let value = parsed(&emitted(&Emitted::Cancelled { items, kept: Kept::NOTHING }));
     assert_eq!(value["failed"], json!([{"item": "2"}]));
 }
 
@@ -65,11 +66,12 @@ fn a_list_of_a_failed_record_that_is_cut_is_followed_by_its_total() {
     let names: Vec<String> = (0..150).map(|index| format!("item-{index}")).collect();
     let failed: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     let items = with_failed(&[("a", 1, 0)], &failed);
-    let value = parsed(&emitted(&Emitted::Failed { late: false, items }));
+    let value = parsed(&emitted(&Emitted::Failed { late: false, items, kept: Kept::NOTHING }));
     assert_eq!(value["failed"].as_array().map(Vec::len), Some(LISTED_MAX));
     assert_eq!((&value["failedTotal"], value.get("missingTotal")), (&json!(150), None));
     let missing: Items = names.iter().map(|name| (name.as_str(), 1, 0)).collect();
-    let value = parsed(&emitted(&Emitted::Cancelled { items: missing.clone() }));
+    let value =
+        parsed(&emitted(&Emitted::Cancelled { items: missing.clone(), kept: Kept::NOTHING }));
     assert_eq!(value["missing"].as_array().map(Vec::len), Some(LISTED_MAX));
     assert_eq!((&value["missingTotal"], value.get("failedTotal")), (&json!(150), None));
     // Control characters take six bytes each, so that the size ends the list.
@@ -77,7 +79,7 @@ fn a_list_of_a_failed_record_that_is_cut_is_followed_by_its_total() {
         (0..90).map(|index| format!("{index:02}{}", "\u{1}".repeat(252))).collect();
     let failed: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     let items = with_failed(&[("a", 1, 0)], &failed);
-    let output = emitted(&Emitted::Failed { late: false, items });
+    let output = emitted(&Emitted::Failed { late: false, items, kept: Kept::NOTHING });
     assert!(value_of(&output).len() < LISTED_BYTES_MAX + 2_000, "{}", value_of(&output).len());
     let value = parsed(&output);
     assert_eq!((&value["failedTotal"], &value["missingTotal"]), (&json!(90), &json!(1)));
@@ -89,6 +91,7 @@ fn a_key_field_that_only_failed_records_have_is_refused_where_there_are_any() {
         reconciliation: String::new(),
         key_field: name.to_owned(),
         facts: Facts::default(),
+        fields: Fields::default(),
         stamp: Stamp::default(),
         dead_letter_bytes_max: 0,
     };
