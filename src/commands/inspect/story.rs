@@ -1,15 +1,17 @@
 //! What is known about one key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::table::Table;
-use super::{Directory, Error, heading, time};
+use super::{Directory, Error, heading, time, with_kept};
 use rollcall_core::codec::row;
-use rollcall_core::matching::{EXPECTED_INPUT, Origin, Phase, Row};
+use rollcall_core::matching::{EXPECTED_INPUT, Kept, Origin, Phase, Row};
 use rollcall_core::record::ShardId;
+use rollcall_core::text::escape::printable;
 use rollcall_store::Snapshot;
 
 /// What is known about one key.
@@ -29,6 +31,9 @@ pub(super) struct Story {
     changed_by: Option<Record>,
     /// Whether the overdue record was sent.
     overdue: bool,
+    /// What outputs carry of the expectation: the text of a JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
     items: Vec<Item>,
 }
 
@@ -48,6 +53,9 @@ struct Item {
     missing: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
+    /// What outputs carry of its observation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
 }
 
 /// Looks a key up in every store of `dir`, because a store does not know which keys belong to it.
@@ -75,12 +83,14 @@ impl Story {
             Phase::Cancelled => "cancelled",
             Phase::Failed => "failed",
         };
+        let kept: BTreeMap<&str, &str> = row.kept.items().collect();
         let items = row.items.iter().map(|item| Item {
             item: item.text.to_owned(),
             needed: item.need,
             have: item.have,
             missing: item.missing(),
             failed: item.has_failed(),
+            kept: kept.get(item.text).and_then(|members| Kept::as_object(members)),
         });
         Self {
             key: key.to_owned(),
@@ -91,6 +101,7 @@ impl Story {
             changed_at: time(row.changed_at),
             changed_by: row.changed_by.map(|Origin { input, offset }| Record { input, offset }),
             overdue: row.overdue,
+            kept: Kept::as_object(row.kept.expected()),
             items: items.collect(),
         }
     }
@@ -112,15 +123,19 @@ impl fmt::Display for Story {
         writeln!(f, "  expected  {expected}")?;
         writeln!(f, "  changed   {changed}")?;
         writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
+        if let Some(kept) = &self.kept {
+            writeln!(f, "  kept      {}", printable(kept))?;
+        }
         if self.items.is_empty() {
             return Ok(());
         }
         writeln!(f)?;
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
-        for Item { item, needed, have, missing, failed } in &self.items {
+        for Item { item, needed, have, missing, failed, kept } in &self.items {
             let missing = if *failed { "failed".to_owned() } else { missing.to_string() };
             let counts = [needed.to_string(), have.to_string(), missing];
-            table.line(counts.into_iter().chain([item.clone()]).collect());
+            let item = with_kept(item, kept.as_deref());
+            table.line(counts.into_iter().chain([item]).collect());
         }
         write!(f, "{table}")
     }

@@ -38,6 +38,11 @@ impl Kept {
         self.items().find(|(of, _)| *of == item).map_or("", |(_, members)| members)
     }
 
+    /// Returns members as the text of an object; `None` if there are none.
+    pub fn as_object(members: &str) -> Option<String> {
+        (!members.is_empty()).then(|| format!("{{{members}}}"))
+    }
+
     /// Returns the items of which something is kept, in the order in which it came.
     pub fn items(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut rest = self.items_as_bytes();

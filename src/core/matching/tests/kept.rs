@@ -127,7 +127,7 @@ fn a_cancelled_and_an_expired_key_drop_what_they_kept() {
         assert_eq!(carried(last, "1"), (CUSTOMER, ""));
         assert_eq!((story.phase(), &story.row.kept), (Phase::Cancelled, &Kept::NOTHING));
         story.expect_keeping(&["2"], "");
-        assert!(story.row.kept.is_nothing(), "it begins anew");
+        assert!(story.row.kept.is_nothing(), "it begins again");
     }
 }
 

@@ -1,5 +1,6 @@
-//! Rows with many items, or that keep much of their records, kept decoded while a batch is processed: reading, searching and writing
-//! such a row for each of its records would have a cost quadratic in its items.
+//! Rows with many items, or that keep much of their records, stay decoded while a batch is
+//! processed: reading, searching and writing such a row for each of its records would have a cost
+//! quadratic in its items.
 
 use std::collections::BTreeMap;
 
