@@ -160,6 +160,11 @@ fn heading(key: &str) -> Cow<'_, str> {
     if is_bare { printable(key) } else { Cow::Owned(format!("\"{}\"", printable(key))) }
 }
 
+/// Returns an item with what is kept of its observation.
+fn with_kept(item: &str, kept: Option<&str>) -> String {
+    kept.map_or_else(|| item.to_owned(), |kept| format!("{item}  {kept}"))
+}
+
 /// Returns a key as text; invalid bytes are replaced.
 fn text(key: &[u8]) -> String {
     String::from_utf8_lossy(key).into_owned()

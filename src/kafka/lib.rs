@@ -52,4 +52,4 @@ pub use survey::{Found, Role, Survey, Surveyed, survey};
 pub use token::{Refusal, Request};
 pub use topic_error::TopicError;
 pub use topic_problem::{Gravity, TopicProblem};
-pub use topics::{Topics, Wanted, ensure};
+pub use topics::{Carried, Topics, Wanted, ensure};

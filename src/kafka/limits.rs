@@ -30,6 +30,8 @@ const TIME_LIMITS: [&str; 3] = [
 ];
 /// Size of an overdue record besides its key: two lists of a hundred items of 255 bytes each.
 const OVERDUE_BYTES: usize = 2 * 100 * (255 + 64);
+/// Room for the names of a completion's fields, its facts and its headers, if items are listed.
+const LIST_BYTES: usize = 1 << 10;
 /// Room for a dead letter's own headers and the beginning of its value.
 const DEAD_LETTER_BYTES: usize = 4 << 10;
 
@@ -106,13 +108,14 @@ pub(super) fn of_topic(
 fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicProblem> {
     let key = wanted.key_bytes_max;
     let least_row = usize::try_from(bounds::ROW_BYTES.min).unwrap_or(usize::MAX);
+    let carried_row = if carries(role, wanted) { least_row } else { 0 };
     // The key is also part of the value in records written as JSON.
     let (what, payload) = match role {
         Role::Changelog => (NO_ROW, key + least_row),
-        Role::Completed => ("a completion", 2 * key),
-        Role::Overdue => ("an overdue record", 2 * key + OVERDUE_BYTES),
-        Role::Failed => ("a failed record", 2 * key + OVERDUE_BYTES),
-        Role::Cancelled => ("a cancelled record", 2 * key + OVERDUE_BYTES),
+        Role::Completed => ("a completion", completion_bytes(wanted) + carried_row),
+        Role::Overdue => ("an overdue record", report_bytes(role, wanted) + carried_row),
+        Role::Failed => ("a failed record", report_bytes(role, wanted) + carried_row),
+        Role::Cancelled => ("a cancelled record", report_bytes(role, wanted) + carried_row),
         Role::DeadLetter => ("a dead letter with its reason", key + DEAD_LETTER_BYTES),
         Role::Expected | Role::Observed => return Vec::new(),
     };
@@ -122,18 +125,47 @@ fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicPro
         let topic = topic.to_owned();
         return vec![TopicProblem::RecordsTooSmall { topic, setting, bytes, what, least }];
     }
-    let row_bytes = room.payload() - key;
-    if role == Role::Changelog && row_bytes < wanted.row_bytes_max {
-        let (changelog, wanted_bytes) = (topic.to_owned(), wanted.row_bytes_max);
-        return vec![TopicProblem::RowsLimited {
-            changelog,
-            setting,
-            bytes,
-            row_bytes,
-            wanted_bytes,
-        }];
+    let row_bytes = match role {
+        Role::Changelog => Some(room.payload() - key),
+        _ => carried_row_bytes(role, room, wanted),
+    };
+    if let Some(row_bytes) = row_bytes.filter(|bytes| *bytes < wanted.row_bytes_max) {
+        let (topic, wanted_bytes) = (topic.to_owned(), wanted.row_bytes_max);
+        return vec![TopicProblem::RowsLimited { topic, setting, bytes, row_bytes, wanted_bytes }];
     }
     Vec::new()
+}
+
+/// Returns whether a topic's records carry what a row keeps, or its items.
+fn carries(role: Role, wanted: &Wanted) -> bool {
+    match role {
+        Role::Completed => wanted.carried.kept || wanted.carried.list,
+        Role::Overdue | Role::Failed | Role::Cancelled => wanted.carried.kept,
+        Role::Expected | Role::Observed | Role::DeadLetter | Role::Changelog => false,
+    }
+}
+
+/// Returns the largest row of which a topic accepts what its records carry; `None` if they carry
+/// nothing.
+pub(super) fn carried_row_bytes(role: Role, room: Room, wanted: &Wanted) -> Option<usize> {
+    let others = match role {
+        Role::Completed => completion_bytes(wanted),
+        _ => report_bytes(role, wanted),
+    };
+    carries(role, wanted).then(|| room.payload().saturating_sub(others))
+}
+
+/// Returns the size of a completion's key and value, without what is kept and listed. The key is
+/// also part of the value.
+pub(super) fn completion_bytes(wanted: &Wanted) -> usize {
+    let list = if wanted.carried.list { LIST_BYTES } else { 0 };
+    2 * wanted.key_bytes_max + wanted.carried.completed_bytes + list
+}
+
+/// Returns the size of the key and value of another output in JSON, without what is kept.
+fn report_bytes(role: Role, wanted: &Wanted) -> usize {
+    let constants = if role == Role::Failed { wanted.carried.failed_bytes } else { 0 };
+    2 * wanted.key_bytes_max + OVERDUE_BYTES + constants
 }
 
 fn tombstones(changelog: &str, config: &Config) -> Option<TopicProblem> {

@@ -102,8 +102,13 @@ fn lowered(
         ),
         (changelog, "delete.retention.ms", now.tombstones_kept < started.tombstones_kept),
     ];
+    let carrying = started
+        .carrying
+        .iter()
+        .zip(&now.carrying)
+        .map(|((topic, then), (_, now))| (topic, "max.message.bytes", now < then));
     let problem = |(topic, setting, is_lower): (&String, &'static str, bool)| {
         is_lower.then(|| TopicProblem::Lowered { topic: topic.clone(), setting })
     };
-    limits.into_iter().filter_map(problem).collect()
+    limits.into_iter().chain(carrying).filter_map(problem).collect()
 }

@@ -84,12 +84,12 @@ pub enum TopicProblem {
         least: usize,
     },
     #[error(
-        "topic {changelog} has {setting}={bytes}, so a key's state is limited to {row_bytes} \
+        "topic {topic} has {setting}={bytes}, so a key's state is limited to {row_bytes} \
          bytes, not to spec.limits.rowBytes ({wanted_bytes}): raise {setting}, or lower \
          spec.limits.rowBytes"
     )]
     RowsLimited {
-        changelog: String,
+        topic: String,
         setting: &'static str,
         bytes: usize,
         row_bytes: usize,

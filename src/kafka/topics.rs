@@ -54,10 +54,24 @@ pub struct Wanted {
     pub row_bytes_max: usize,
     /// Longest key that the object allows, in bytes.
     pub key_bytes_max: usize,
+    pub carried: Carried,
     /// How long finished keys are remembered.
     pub memory: Duration,
     /// Outputs have the timestamps of the records that caused them, which may be old.
     pub source_times: bool,
+}
+
+/// What outputs carry besides what they report about a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Values that rows keep of their records.
+    pub kept: bool,
+    /// Completions list the items.
+    pub list: bool,
+    /// Size of the constants of completions.
+    pub completed_bytes: usize,
+    /// Size of the constants of failed records.
+    pub failed_bytes: usize,
 }
 
 impl Wanted {
@@ -92,6 +106,10 @@ pub struct Topics {
     pub dead_letter_bytes_max: usize,
     /// Largest row that the changelog accepts in addition to the longest key, in bytes.
     pub row_bytes_max: usize,
+    /// The outputs that carry what rows keep, each with the largest row of which it accepts that.
+    pub carrying: Vec<(String, usize)>,
+    /// Largest list of items that a completion may carry besides what the largest row keeps.
+    pub list_bytes_max: usize,
     /// How long the changelog keeps tombstones.
     pub tombstones_kept: Duration,
     /// How long the brokers keep offsets of topics that no member subscribes to; `None` if we may
@@ -100,6 +118,13 @@ pub struct Topics {
 }
 
 impl Topics {
+    /// Returns the largest row that the changelog accepts, and of which every output accepts what
+    /// it carries.
+    pub fn largest_row(&self) -> usize {
+        let carried = self.carrying.iter().map(|(_, bytes)| *bytes);
+        carried.fold(self.row_bytes_max, usize::min)
+    }
+
     /// Returns the topic of a kind of output; `None` if there is none.
     pub fn output(&self, sink: Sink) -> Option<&str> {
         match sink {
@@ -167,6 +192,17 @@ pub(super) fn topics(
     let room = |seen: &Seen| Room::of(&seen.config, connection);
     let outputs = view.topics.iter().filter(|seen| !seen.role.is_input());
     let row_bytes = room(changelog).payload().saturating_sub(wanted.key_bytes_max);
+    let carrying: Vec<(String, usize)> = outputs
+        .clone()
+        .filter_map(|seen| {
+            let bytes = limits::carried_row_bytes(seen.role, room(seen), wanted)?;
+            Some((seen.topic.clone(), bytes))
+        })
+        .collect();
+    let rows = carrying.iter().map(|(_, bytes)| *bytes).chain([row_bytes, wanted.row_bytes_max]);
+    let largest_row = rows.min().unwrap_or_default();
+    let completions = room(view.of(Role::Completed));
+    let list_bytes = completions.payload().saturating_sub(limits::completion_bytes(wanted));
     Ok(Topics {
         inputs: wanted.inputs.clone(),
         completed: wanted.completed.clone(),
@@ -183,6 +219,8 @@ pub(super) fn topics(
         message_bytes_max: outputs.map(|seen| room(seen).bytes).max().unwrap_or_default(),
         dead_letter_bytes_max: room(view.of(Role::DeadLetter)).payload(),
         row_bytes_max: row_bytes,
+        carrying,
+        list_bytes_max: list_bytes.saturating_sub(largest_row),
         tombstones_kept: limits::tombstones_kept(&changelog.config),
         offsets_retention: view
             .cluster

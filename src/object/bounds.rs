@@ -75,6 +75,14 @@ pub const TEXT_BYTES_MAX: u32 = 255;
 pub const HEADER_NAME_MAX: u32 = 255;
 /// Most fixed items.
 pub const FIXED_ITEMS_MAX: u32 = 1_000;
+/// Most values that are kept of a record.
+pub const KEEP_MAX: u32 = 32;
+/// Most constants of an output.
+pub const CONSTANTS_MAX: u32 = 32;
+/// Longest name of a field of outputs, in bytes.
+pub const FIELD_NAME_MAX: u32 = 255;
+/// Most bytes that the constants of an output take as JSON.
+pub const CONSTANTS_BYTES_MAX: usize = 4096;
 /// Longest name of a Kafka topic.
 pub const TOPIC_LENGTH_MAX: u32 = 249;
 /// Longest consumer group: the changelog topic adds a suffix to it.

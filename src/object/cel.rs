@@ -90,6 +90,40 @@ fn counting_rules() -> Value {
              self.observed.exists(o, has(o.outcome) && has(o.outcome.failed))",
             "failed and the failed values of an outcome belong together",
         ),
+        (
+            "self.counting == 'distinct' || \
+             !self.observed.exists(o, has(o.keep) && o.keep.size() > 0)",
+            "observed[].keep needs counting: distinct",
+        ),
+        (
+            "has(self.completed.itemsField) || has(self.failed) || \
+             !self.observed.exists(o, has(o.keep) && o.keep.size() > 0)",
+            "observed[].keep needs completed.itemsField, the field that lists the items",
+        ),
+        (
+            "!self.observed.exists(o, has(o.keep) && 'item' in o.keep)",
+            "item is the field that names an item in a list: keep it under another name",
+        ),
+        (
+            "!has(self.expected.keep) || (!(self.completed.keyField in self.expected.keep) && \
+             (!has(self.completed.itemsField) || \
+             !(self.completed.itemsField in self.expected.keep)) && \
+             (!has(self.completed.fields) || \
+             !self.completed.fields.exists(name, name in self.expected.keep)))",
+            "fields of completions must differ: keep values under other names",
+        ),
+    ])
+}
+
+pub(super) fn completed_rules() -> Value {
+    let distinct = "fields of completions must differ";
+    rules(&[
+        ("!has(self.itemsField) || self.itemsField != self.keyField", distinct),
+        (
+            "!has(self.fields) || (!(self.keyField in self.fields) && \
+             (!has(self.itemsField) || !(self.itemsField in self.fields)))",
+            distinct,
+        ),
     ])
 }
 

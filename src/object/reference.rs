@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 
@@ -123,7 +123,13 @@ fn type_of(name: &str, field: &JSONSchemaProps) -> String {
         (_, Some(instant::PATTERN)) => "instant".to_owned(),
         (_, Some(names::TOPIC_PATTERN)) => "name".to_owned(),
         (Some("array"), _) => "list".to_owned(),
-        (Some("object"), _) if field.properties.is_none() => "map of texts".to_owned(),
+        (Some("object"), _) if field.properties.is_none() => {
+            let values = match &field.additional_properties {
+                Some(JSONSchemaPropsOrBool::Schema(value)) => value.type_.as_deref(),
+                _ => None,
+            };
+            (if values == Some("string") { "map of texts" } else { "map of values" }).to_owned()
+        }
         (Some("string"), _) => "text".to_owned(),
         (Some(other), _) => other.to_owned(),
         (None, _) => String::new(),

@@ -10,6 +10,7 @@ use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use rollcall_core::codec::Decoder;
 use rollcall_core::codec::input::{self, Entry};
+use rollcall_core::codec::output::Constant;
 use rollcall_core::{
     matching::{Counting, FailedWhen, Rules, Times},
     record::{Timestamp, millis},
@@ -85,6 +86,10 @@ pub struct Completed {
     pub topic: String,
     /// The field that carries the key.
     pub key_field: String,
+    /// The field that lists the items; `None` if they are not listed.
+    pub items_field: Option<String>,
+    /// Fields that are the same in all completions.
+    pub fields: Vec<Constant>,
     pub facts: FactsSpec,
 }
 
@@ -93,6 +98,8 @@ pub struct Completed {
 pub struct FailedKeys {
     pub topic: String,
     pub when: FailedWhen,
+    /// Fields that are the same in all failed records.
+    pub fields: Vec<Constant>,
 }
 
 /// When something happens because nothing else arrived.
@@ -167,7 +174,15 @@ impl Settings {
             expire_after_ms: expire_after.map(millis),
             memory_ms: millis(memory),
             row_bytes_max: self.limits.row_bytes_max,
+            // As large as the topic takes, which only the topic knows.
+            list_bytes_max: self.completed.items_field.as_ref().map(|_| usize::MAX),
         }
+    }
+
+    /// Returns whether outputs carry anything of the records of their key.
+    pub fn keeps(&self) -> bool {
+        let observed = self.observed.iter().map(|observed| &observed.entry);
+        observed.chain([&self.expected.entry]).any(|entry| !entry.keep.is_empty())
     }
 
     /// Returns the range of usable record timestamps.

@@ -9,9 +9,10 @@ use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
         input::{
-            Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths, OutcomeAt,
+            Entry, ExpectedPaths, Item, Items, Keep, Limits as InputLimits, ObservedPaths,
+            OutcomeAt,
         },
-        output::{Facts, OutputSettings, Stamp},
+        output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times},
     shard::{Identity, OnTruncation, Placement, Plan, StartFrom, Topics},
@@ -54,8 +55,11 @@ pub fn plan_of(rules: Rules, observed: usize, expects: Expects) -> Plan {
         outcome: rules.failed.map(|_| outcomes()),
     };
     let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);
-    let mut inputs = vec![input(expected.into())];
-    inputs.resize_with(1 + observed, || input(arrival.clone().into()));
+    let expected = Entry { keep: keeps(&rules), ..expected.into() };
+    let keep = if rules.counting == Counting::Distinct { keeps(&rules) } else { Vec::new() };
+    let arrival = Entry { keep, ..arrival.into() };
+    let mut inputs = vec![input(expected)];
+    inputs.resize_with(1 + observed, || input(arrival.clone()));
     Plan {
         name: "simulated".to_owned(),
         identity: Identity {
@@ -95,12 +99,32 @@ fn outcomes() -> OutcomeAt {
     }
 }
 
+/// What is kept of the records of the workload, for rules by which completions list their items.
+fn keeps(rules: &Rules) -> Vec<Keep> {
+    let path = Path::parse("$.note").expect("the path is well formed");
+    let keep = Keep { name: "note".to_owned(), path };
+    rules.list_bytes_max.map(|_| keep).into_iter().collect()
+}
+
+fn fields(rules: &Rules) -> Fields {
+    let constant = |value: &str| vec![Constant { name: "state".to_owned(), value: value.into() }];
+    match rules.list_bytes_max {
+        None => Fields::default(),
+        Some(_) => Fields {
+            items: Some("items".to_owned()),
+            completed: constant("COMPLETE"),
+            failed: constant("FAILED"),
+        },
+    }
+}
+
 /// Returns the output settings of [`plan`], compiled.
 pub fn outputs(stamp: Stamp, rules: &Rules) -> Outputs {
     let settings = OutputSettings {
         reconciliation: "simulated".to_owned(),
         key_field: "orderId".to_owned(),
         facts: Facts::Headers,
+        fields: fields(rules),
         stamp,
         dead_letter_bytes_max: 4_096,
     };

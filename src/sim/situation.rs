@@ -53,6 +53,8 @@ pub enum Situation {
     Failed,
     /// A cancelled record was written.
     Cancelled,
+    /// A completion carried what was kept of a record.
+    KeptCarried,
     /// A completion or a dead letter carried a trace on.
     TraceCarried,
     /// A key was forgotten.
@@ -91,7 +93,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 51] = [
+pub const SITUATIONS: [(Situation, &str); 52] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -125,6 +127,7 @@ pub const SITUATIONS: [(Situation, &str); 51] = [
     (Situation::DeadLetter, "dead letter"),
     (Situation::Failed, "failed"),
     (Situation::Cancelled, "cancelled"),
+    (Situation::KeptCarried, "kept carried"),
     (Situation::TraceCarried, "trace carried"),
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),

@@ -13,6 +13,16 @@ use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
 const ARRIVED: &str = "PASS";
 const RESULTS: [&str; 5] = [ARRIVED, ARRIVED, ARRIVED, "FAIL", "REVOKED"];
 
+/// Members of records that only some plans keep.
+const NOTES: [&str; 6] = [
+    "",
+    "",
+    r#","note":"a \" b""#,
+    r#", "note" : [ 1, {"x" : 2.50} ]"#,
+    r#","note":null"#,
+    r#","note":1e400"#,
+];
+
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 
 /// A record still to be written.
@@ -50,7 +60,10 @@ impl Workload {
             for _ in 0..1 + setting.keys_per_shard / 3 {
                 let stem = format!("sure-{shard}-{}", left.len());
                 let key = setting.partitions.key_in(shard, &stem);
-                sure_key(random, &mut left, shard, inputs, &key);
+                // Rows that take everything.
+                let notes =
+                    if setting.plan.rules.row_bytes_max > 1_000 { &NOTES } else { &[""][..] };
+                sure_key(random, &mut left, (shard, inputs), &key, notes);
                 sure.entry(shard).or_default().insert(key.into_bytes());
             }
         }
@@ -97,8 +110,8 @@ impl Workload {
     /// Returns a valid record.
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
-            0 => expectation(shard, key, &ITEMS[..2]),
-            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED)),
+            0 => expectation(shard, key, &ITEMS[..2], ""),
+            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED), ""),
         }
     }
 
@@ -111,7 +124,7 @@ impl Workload {
         for (shard, key) in keys {
             let Ok(text) = std::str::from_utf8(&key) else { continue };
             for input in 1..setting.inputs() {
-                probes.push(observation(shard, input, text, ("\"probe\"", 1, ARRIVED)));
+                probes.push(observation(shard, input, text, ("\"probe\"", 1, ARRIVED), ""));
             }
         }
         probes
@@ -121,32 +134,36 @@ impl Workload {
 fn sure_key(
     random: &mut Random,
     into: &mut Vec<Arrival>,
-    shard: ShardId,
-    inputs: usize,
+    (shard, inputs): (ShardId, usize),
     key: &str,
+    notes: &[&str],
 ) {
+    let note = *random.aside().pick(notes);
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
-    into.push(expectation(shard, key, items));
+    into.push(expectation(shard, key, items, note));
     for item in items {
         let input = 1 + random.below(inputs - 1);
-        into.push(observation(shard, input, key, (item, 1, ARRIVED)));
+        let note = *random.aside().pick(notes);
+        into.push(observation(shard, input, key, (item, 1, ARRIVED), note));
         if random.chance(200) {
-            into.push(observation(shard, input, key, (item, 1, ARRIVED)));
+            into.push(observation(shard, input, key, (item, 1, ARRIVED), ""));
         }
     }
     if random.chance(200) {
-        into.push(expectation(shard, key, items));
+        into.push(expectation(shard, key, items, note));
     }
 }
 
 fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arrival {
     let mut arrival = if input == 0 {
         let items: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(&ITEMS)).collect();
-        expectation(shard, key, &items)
+        let note = *random.aside().pick(&NOTES);
+        expectation(shard, key, &items, note)
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
-        let result = *random.aside().pick(&RESULTS);
-        observation(shard, input, key, (item, quantity, result))
+        let mut aside = random.aside();
+        let (result, note) = (*aside.pick(&RESULTS), *aside.pick(&NOTES));
+        observation(shard, input, key, (item, quantity, result), note)
     };
     match random.below(24) {
         0..2 => arrival.value = None,
@@ -182,11 +199,11 @@ fn headers(random: &mut Random) -> Vec<Header> {
     }
 }
 
-fn expectation(shard: ShardId, key: &str, items: &[&str]) -> Arrival {
+fn expectation(shard: ShardId, key: &str, items: &[&str], note: &str) -> Arrival {
     let count = items.len();
     let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
     let items = items.join(",");
-    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}}}");
+    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}{note}}}");
     arrival(shard, 0, key, value)
 }
 
@@ -195,10 +212,11 @@ fn observation(
     input: InputIndex,
     key: &str,
     (item, quantity, result): (&str, usize, &str),
+    note: &str,
 ) -> Arrival {
     let value = format!(
         "{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity},\
-         \"result\":\"{result}\"}}"
+         \"result\":\"{result}\"{note}}}"
     );
     arrival(shard, input, key, value)
 }

@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use rollcall_core::{
     codec::{
         Outputs,
-        output::{Facts, OutputSettings, Stamp},
+        output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
     record::Sink,
     shard::{self, Identity, OnStep, OnTruncation, Placement, Plan, StartFrom},
 };
-use rollcall_kafka::{Topics, Wanted};
+use rollcall_kafka::{Carried, Topics, Wanted};
 use rollcall_object::{
     Settings,
     resource::{self, FactsSpec, OutputTimestamp},
@@ -44,15 +44,31 @@ pub fn wanted(settings: &Settings) -> Wanted {
         changelog_config,
         row_bytes_max: settings.limits.row_bytes_max,
         key_bytes_max: settings.limits.key_bytes_max,
+        carried: carried(settings),
         memory: settings.deadlines.memory,
         source_times: settings.output_timestamp == OutputTimestamp::Source,
+    }
+}
+
+fn carried(settings: &Settings) -> Carried {
+    let bytes = |constants: &[Constant]| {
+        // Each has a colon and a comma, and quotes that its name may have to be escaped between.
+        let bytes = |it: &Constant| 4 + 6 * it.name.len() + it.value.to_string().len();
+        constants.iter().map(bytes).sum()
+    };
+    Carried {
+        kept: settings.keeps(),
+        list: settings.completed.items_field.is_some(),
+        completed_bytes: bytes(&settings.completed.fields),
+        failed_bytes: settings.failed.as_ref().map_or(0, |failed| bytes(&failed.fields)),
     }
 }
 
 /// Compiles the reconciliation for its shards.
 pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
     let mut rules = settings.rules();
-    rules.row_bytes_max = rules.row_bytes_max.min(topics.row_bytes_max);
+    rules.row_bytes_max = rules.row_bytes_max.min(topics.largest_row());
+    rules.list_bytes_max = rules.list_bytes_max.map(|_| topics.list_bytes_max);
     let outputs = OutputSettings {
         reconciliation: settings.name.clone(),
         key_field: settings.completed.key_field.clone(),
@@ -60,6 +76,11 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
             FactsSpec::LateHeader => Facts::LateHeader,
             FactsSpec::Headers => Facts::Headers,
             FactsSpec::Value => Facts::Value,
+        },
+        fields: Fields {
+            items: settings.completed.items_field.clone(),
+            completed: settings.completed.fields.clone(),
+            failed: settings.failed.as_ref().map_or_else(Vec::new, |failed| failed.fields.clone()),
         },
         stamp: match settings.output_timestamp {
             OutputTimestamp::Commit => Stamp::Commit,

@@ -15,6 +15,9 @@ use super::worker::Worker;
 const ORDER_VALIDATION: &str = include_str!("../../docs/recipes/order-validation.yaml");
 const ORDER_VALIDATION_PAGE: &str = include_str!("../../docs/recipes/order-validation.md");
 
+const ORDER_FULFILMENT: &str = include_str!("../../docs/recipes/order-fulfilment.yaml");
+const ORDER_FULFILMENT_PAGE: &str = include_str!("../../docs/recipes/order-fulfilment.md");
+
 /// Returns a reconciliation with the spec of a recipe, between topics of its own.
 fn recipe(text: &str, name: &str) -> Reconciliation {
     let recipe: Value = serde_yaml::from_str(text).expect("the recipe is YAML");
@@ -25,6 +28,9 @@ fn recipe(text: &str, name: &str) -> Reconciliation {
     let mut observed = recipe["spec"]["observed"].clone();
     observed[0]["topic"] = made.manufactured().into();
     made.set("observed", observed);
+    let mut completed = recipe["spec"]["completed"].clone();
+    completed["topic"] = format!("{}-shipping", made.name).into();
+    made.set("completed", completed);
     for field in ["failed", "cancelled"] {
         let mut output = recipe["spec"][field].clone();
         if output.is_object() {
@@ -144,4 +150,94 @@ fn an_order_is_validated_by_three_checks_and_fails_with_the_first_that_fails() {
     assert_eq!((&story["state"], &story["missingTotal"]), (&json!("open"), &json!(1)), "{story}");
     let (_, story) = worker.get("/v1/key?key=fails").expect("an answer");
     assert!(story.contains("\"state\":\"failed\""), "{story}");
+}
+
+/// An address or a date that is no longer kept for its size.
+fn too_long() -> String {
+    format!("\"{}\"", "SECRET-".repeat(100_000))
+}
+
+/// Sends an order of the products 2 and 1.
+fn fulfil(made: &Reconciliation, id: &str, address: &str) {
+    let value = format!(
+        r#"{{"id":"{id}","customer":{{"id":"c-{id}"}}, "shipTo" : {address},
+            "items":[{{"id":2}},{{"id":1}}]}}"#
+    );
+    made.order_value(Some(id), Some(&value));
+}
+
+/// Sends that a product was made, with its date if there is one.
+fn produced(made: &Reconciliation, id: &str, product: u32, date: &str) {
+    let date =
+        if date.is_empty() { String::new() } else { format!(r#","manufacturedDate": {date}"#) };
+    let value = format!(r#"{{"orderId":"{id}","productId":{product}{date}}}"#);
+    made.made_value(Some(id), Some(&value));
+}
+
+fn fulfilled(id: &str, address: &str, items: &str) -> String {
+    format!(r#"{{"orderId":"{id}","state":"READY","type":"order-fulfilled","address":{address},"#)
+        + &format!(r#""customer":"c-{id}","items":[{items}]}}"#)
+}
+
+#[test]
+fn a_completion_carries_the_customer_the_address_and_the_dates_of_its_order() {
+    assert!(ORDER_FULFILMENT_PAGE.contains(ORDER_FULFILMENT), "the page shows another object");
+    let made = recipe(ORDER_FULFILMENT, "fulfilment");
+    let (order, product) = (
+        |id, address| fulfil(&made, id, address),
+        |id, item, date| produced(&made, id, item, date),
+    );
+    let long = too_long();
+    let mut worker = made.worker("w-1");
+    product("early", 1, r#""d-1""#);
+    order("page", r#"{"street": "High St", "no": 1.50}"#);
+    product("page", 2, r#""2023-05-08""#);
+    product("page", 2, r#""2023-05-09""#);
+    order("moves", r#""here""#);
+    product("moves", 2, "123456789012345678901234567890.10");
+    order("huge", &long);
+    order("stuck", "null");
+    product("stuck", 1, &long);
+    order("open", r#"["SECRET-street",1.0e400]"#);
+    product("open", 2, r#"{"SECRET":"\u00fc"}"#);
+    made.settle();
+    worker.process.kill();
+    product("page", 1, "");
+    order("early", r#""\"quoted\"""#);
+    order("moves", r#""there""#);
+    product("moves", 1, r#""d-2""#);
+    let mut worker = made.worker("w-1");
+    made.settle();
+    worker.process.kill();
+    product("early", 2, "[ 1 , 2 ]");
+    product("stuck", 2, "");
+    product("stuck", 1, "");
+    order("moves", r#""too late""#);
+    let worker = made.worker("w-1");
+    made.settle();
+
+    let shipped = made.shipped();
+    let mut shipped: Vec<&str> =
+        shipped.iter().filter_map(|record| record.value.as_deref()).collect();
+    shipped.sort_unstable();
+    let early = r#"{"item":"2","madeAt":[1,2]},{"item":"1","madeAt":"d-1"}"#;
+    let page = r#"{"item":"2","madeAt":"2023-05-08"},{"item":"1"}"#;
+    let moves =
+        r#"{"item":"2","madeAt":123456789012345678901234567890.10},{"item":"1","madeAt":"d-2"}"#;
+    let expected = [
+        fulfilled("early", r#""\"quoted\"""#, early),
+        fulfilled("moves", r#""there""#, moves),
+        fulfilled("page", r#"{"street":"High St","no":1.50}"#, page),
+        fulfilled("stuck", "null", r#"{"item":"2"},{"item":"1"}"#),
+    ];
+    assert_eq!(shipped, expected);
+    // What would keep too much was refused, and nothing has stopped.
+    assert_eq!(made.dead_letter_reasons(), ["row-too-large"; 2]);
+
+    let (_, story) = worker.get("/v1/key?key=open").expect("an answer");
+    let story: Value = serde_json::from_str(&story).expect("it is JSON");
+    let kept = r#"{"address":["SECRET-street",1.0e400],"customer":"c-open"}"#;
+    assert_eq!(story["kept"], json!(kept), "{story}");
+    assert_eq!(story["items"][1]["kept"], json!(r#"{"madeAt":{"SECRET":"\u00fc"}}"#), "{story}");
+    assert!(worker.process.all().iter().all(|line| !line.contains("SECRET")), "in a log");
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Form, SUCCESS, as_json, heading, table::Table};
+use super::{Form, SUCCESS, as_json, heading, table::Table, with_kept};
 use rollcall_core::text::escape::printable;
 use rollcall_service::state_api::{AwaitsStory, InputRecord, KeyState, KeyStory, Problem, Then};
 
@@ -65,6 +65,9 @@ fn text(story: &KeyStory) -> String {
         };
         line("deadline", &format!("{}: {then}", deadline.at));
     }
+    if let Some(kept) = &story.kept {
+        line("kept", kept);
+    }
     let mut told = format!("{}\n{out}", heading(&story.key));
     if !story.items.is_empty() {
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
@@ -75,7 +78,8 @@ fn text(story: &KeyStory) -> String {
                 AwaitsStory::Count => "any".to_owned(),
             };
             let counts = [needed, item.observed.to_string(), missing];
-            table.line(counts.into_iter().chain([item.item.clone()]).collect());
+            let item = with_kept(&item.item, item.kept.as_deref());
+            table.line(counts.into_iter().chain([item]).collect());
         }
         write!(told, "\n{table}").expect("a String takes everything");
     }
@@ -90,8 +94,14 @@ mod tests {
     #[test]
     fn a_key_forges_no_lines_and_does_not_talk_to_the_terminal() {
         let key = "a\n  state     completed\x1b[2J\x07";
-        let item =
-            ItemStory { item: key.to_owned(), needed: 1, observed: 0, missing: 1, failed: false };
+        let item = ItemStory {
+            item: key.to_owned(),
+            needed: 1,
+            observed: 0,
+            missing: 1,
+            failed: false,
+            kept: None,
+        };
         let story = KeyStory {
             key: key.to_owned(),
             shard: 0,
@@ -100,6 +110,7 @@ mod tests {
             expectation: None,
             changed_at: "2026-01-01T00:00:05.000Z".to_owned(),
             changed_by: None,
+            kept: None,
             deadline: None,
             expected_total: 0,
             missing_total: 0,
@@ -122,6 +133,7 @@ mod tests {
             observed,
             missing,
             failed: item == "3",
+            kept: (item == "1").then(|| "{\"at\":7}".to_owned()),
         };
         let deadline = Deadline { at: "2026-01-04T00:00:00.000Z".to_owned(), then: Then::Overdue };
         let story = KeyStory {
@@ -136,6 +148,7 @@ mod tests {
                 partition: 3,
                 offset: 41,
             }),
+            kept: Some("{\"customer\":\"c\\n7\"}".to_owned()),
             deadline: Some(deadline),
             expected_total: 3,
             missing_total: 1,
@@ -152,11 +165,12 @@ order-1
   expected  2026-01-01T00:00:00.000Z, by orders partition 3 offset 17
   changed   2026-01-01T00:00:05.000Z, by manufactured partition 3 offset 41
   deadline  2026-01-04T00:00:00.000Z: it is reported as overdue
+  kept      {\"customer\":\"c\\n7\"}
 
 NEEDED  HAVE  MISSING  ITEM
      1     0        1  2
      1     0   failed  3
-     1     1        0  1
+     1     1        0  1  {\"at\":7}
 "
         );
     }

@@ -1,15 +1,17 @@
 //! What is known about one key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::table::Table;
-use super::{Directory, Error, heading, time};
+use super::{Directory, Error, heading, time, with_kept};
 use rollcall_core::codec::row;
-use rollcall_core::matching::{Awaits, EXPECTED_INPUT, Origin, Phase, Row};
+use rollcall_core::matching::{Awaits, EXPECTED_INPUT, Kept, Origin, Phase, Row};
 use rollcall_core::record::ShardId;
+use rollcall_core::text::escape::printable;
 use rollcall_store::Snapshot;
 
 /// What is known about one key.
@@ -32,6 +34,9 @@ pub(super) struct Story {
     /// Where it waits for a number of items, whichever they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<Count>,
+    /// What outputs carry of the expectation: the text of a JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
     items: Vec<Item>,
 }
 
@@ -57,6 +62,9 @@ struct Item {
     missing: u32,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     failed: bool,
+    /// What outputs carry of its observation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
 }
 
 /// Looks a key up in every store of `dir`, because a store does not know which keys belong to it.
@@ -84,12 +92,14 @@ impl Story {
             Phase::Cancelled => "cancelled",
             Phase::Failed => "failed",
         };
+        let kept: BTreeMap<&str, &str> = row.kept.items().collect();
         let items = row.items.iter().map(|item| Item {
             item: item.text.to_owned(),
             needed: item.need,
             have: item.have,
             missing: item.missing(),
             failed: item.has_failed(),
+            kept: kept.get(item.text).and_then(|members| Kept::as_object(members)),
         });
         Self {
             key: key.to_owned(),
@@ -104,6 +114,7 @@ impl Story {
                 Awaits::Items => None,
                 Awaits::Count(needed) => Some(Count { needed, missing: row.missing }),
             },
+            kept: Kept::as_object(row.kept.expected()),
             items: items.collect(),
         }
     }
@@ -128,15 +139,19 @@ impl fmt::Display for Story {
         if let Some(Count { needed, missing }) = &self.count {
             writeln!(f, "  waits for {missing} more of {needed}, whichever they are")?;
         }
+        if let Some(kept) = &self.kept {
+            writeln!(f, "  kept      {}", printable(kept))?;
+        }
         if self.items.is_empty() {
             return Ok(());
         }
         writeln!(f)?;
         let mut table = Table::new(&["NEEDED", "HAVE", "MISSING", "ITEM"]);
-        for Item { item, needed, have, missing, failed } in &self.items {
+        for Item { item, needed, have, missing, failed, kept } in &self.items {
             let missing = if *failed { "failed".to_owned() } else { missing.to_string() };
             let counts = [needed.to_string(), have.to_string(), missing];
-            table.line(counts.into_iter().chain([item.clone()]).collect());
+            let item = with_kept(item, kept.as_deref());
+            table.line(counts.into_iter().chain([item]).collect());
         }
         write!(f, "{table}")
     }

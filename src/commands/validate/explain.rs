@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome};
+use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome, Kept};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -69,9 +69,11 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         format!("it would become a dead letter: {}: {reason}", reason.name())
     };
     match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
-        Decoded::Event { entry, event } => {
+        Decoded::Event { entry, event, kept } => {
             let key = args.key.as_deref().unwrap_or_default();
-            Ok(format!("{} takes it: {}", entries[entry].0, meaning(settings, key, event)))
+            let keeps = Kept::as_object(kept).map(|kept| format!("\n  it keeps {kept}"));
+            let (place, meaning) = (entries[entry].0, meaning(settings, key, event));
+            Ok(format!("{place} takes it: {meaning}{}", keeps.unwrap_or_default()))
         }
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
@@ -143,6 +145,7 @@ mod tests {
     const OBJECT: &str = include_str!("../../../docs/recipes/order-validation.yaml");
 
     const FILES: &str = include_str!("../../../docs/recipes/file-trailer.yaml");
+    const KEEPING: &str = include_str!("../../../docs/recipes/order-fulfilment.yaml");
 
     fn said(topic: &str, key: &str, headers: &[&str], value: Option<&str>) -> String {
         said_of(OBJECT, topic, key, headers, value)
@@ -250,5 +253,18 @@ mod tests {
             "it would become a dead letter: bad-count: the count at $.records is not an integer \
              from 0 to 4294967295"
         );
+    }
+
+    #[test]
+    fn it_says_what_would_be_kept_of_a_record() {
+        let order =
+            r#"{"id":"o1","customer":{"id":"c-7"},"shipTo": [1.50, null],"items":[{"id":1}]}"#;
+        let found = said_of(KEEPING, "orders", "o1", &[], Some(order));
+        let expected = "spec.expected takes it: the key o1 needs 1 item: 1\n  \
+                        it keeps {\"address\":[1.50,null],\"customer\":\"c-7\"}";
+        assert_eq!(found, expected);
+        let bare = r#"{"id":"o1","items":[{"id":1}]}"#;
+        let found = said_of(KEEPING, "orders", "o1", &[], Some(bare));
+        assert_eq!(found, "spec.expected takes it: the key o1 needs 1 item: 1");
     }
 }

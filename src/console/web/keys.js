@@ -212,6 +212,7 @@ function check(item, anyCounts) {
     h("span", { class: "mark", "aria-hidden": "true" }, mark),
     h("span", { class: "mono" }, visible(item.item)),
     h("span", { class: "times" }, times),
+    item.kept && h("code", { class: "kept" }, visible(item.kept)),
   );
 }
 
@@ -238,6 +239,7 @@ function told(story, owner) {
       "Next",
       story.deadline && h("span", {}, `${THEN[story.deadline.then]} `, when(story.deadline.at)),
     ),
+    fact("Kept", story.kept && h("code", { class: "kept" }, visible(story.kept))),
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];
   const items = story.items.length

@@ -3,6 +3,8 @@
 //! Promise: one pass over the value; nothing is built that is not asked for, and nothing is
 //! allocated once the [`Scratch`] has grown to the size of the records (except for a few bytes
 //! inside the JSON reader, when a string that is read has escapes or a skipped value is nested).
+//! Values that are kept as they came are borrowed from the record; only such a value that other
+//! paths lead into is read twice.
 //! The whole value must be JSON, to its end; if a member occurs twice, the last one counts; members
 //! that no path names are skipped. Ban: nothing about the record's key is kept between records, so
 //! equal records decode to equal events.
@@ -12,6 +14,7 @@ mod collect;
 mod decimal;
 mod entry;
 mod grammar;
+mod keep;
 mod meaning;
 mod plan;
 mod walk;
@@ -28,7 +31,8 @@ use crate::record::Headers;
 
 pub use self::collect::Scratch;
 pub use self::entry::{
-    Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Subject, Test,
+    Condition, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths, Subject,
+    Test,
 };
 
 /// Limits on what a record may hold.
@@ -81,6 +85,7 @@ pub enum Role {
     Outcome,
     Count,
     Condition,
+    Keep,
 }
 
 impl fmt::Display for Role {
@@ -92,6 +97,7 @@ impl fmt::Display for Role {
             Self::Outcome => "outcome",
             Self::Count => "count",
             Self::Condition => "condition's",
+            Self::Keep => "keep",
         })
     }
 }
@@ -114,6 +120,8 @@ pub enum Decoded<'s> {
         /// The index of the entry that the record belongs to.
         entry: usize,
         event: Event<'s>,
+        /// What is kept of the record: members of a JSON object, without braces.
+        kept: &'s str,
     },
 }
 
@@ -181,8 +189,8 @@ impl Decoder {
             return Ok(Decoded::Skipped);
         }
         let key = key.map_or_else(|| self.record_key(record.key), Ok)?;
-        let event = self.entries[entry].event(key, &walked, self, scratch)?;
-        Ok(Decoded::Event { entry, event })
+        let (event, kept) = self.entries[entry].event(key, &walked, self, scratch)?;
+        Ok(Decoded::Event { entry, event, kept })
     }
 
     /// Returns the conditions of each entry that do not hold for a record, by their indices.
@@ -213,7 +221,7 @@ impl Decoder {
             }
             if meaning.is_expectation() {
                 self.record_key(record.key)?;
-                return Ok(Decoded::Event { entry, event: Event::Cancellation });
+                return Ok(Decoded::Event { entry, event: Event::Cancellation, kept: "" });
             }
             if meaning.paths_hold(&walked, scratch) {
                 self.record_key(record.key)?;

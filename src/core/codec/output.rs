@@ -24,12 +24,17 @@
 //! A list that was cut is followed by its total, `failedTotal` or `missingTotal`. Of a key that
 //! waits for a count, nobody knows which items are missing: these records have `missingTotal` only.
 //!
+//! What is kept of the expectation follows the key field in all of them, and what is kept of an
+//! item is beside it where failed items and the items of a completion are listed, see [`Fields`].
+//!
 //! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
 //! delete by timestamp, so an output with an old record's time would be gone before it is read.
 
+mod fields;
 mod known;
 mod value;
 
+pub use self::fields::{Constant, Fields, standard_fields};
 use self::known::Known;
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};
@@ -102,6 +107,7 @@ pub struct OutputSettings {
     /// The field that holds the key in the values of all outputs but dead letters.
     pub key_field: String,
     pub facts: Facts,
+    pub fields: Fields,
     pub stamp: Stamp,
     /// Maximum size of what a dead letter keeps of its record: key, value and headers.
     pub dead_letter_bytes_max: usize,
@@ -119,6 +125,7 @@ pub enum OutputError {
 pub struct Outputs {
     /// `{"<key field>":`
     head: Vec<u8>,
+    carried: fields::Carried,
     settings: OutputSettings,
 }
 
@@ -164,7 +171,8 @@ impl Outputs {
         let mut head = b"{".to_vec();
         push_text(&mut head, &settings.key_field);
         head.push(b':');
-        Ok(Self { head, settings })
+        let carried = fields::Carried::new(&settings.fields, rules.counting);
+        Ok(Self { head, carried, settings })
     }
 
     /// Returns the record for what the core emitted about `key` at `time`, not yet stamped.
@@ -174,27 +182,32 @@ impl Outputs {
             headers.push((SOURCE_TIMESTAMP, time.source_ms.to_string()));
         }
         let (sink, value) = match emitted {
-            Emitted::Completion { late, expected_at } => {
+            Emitted::Completion { late, expected_at, items, kept } => {
                 let lateness = if *late { Lateness::Late } else { Lateness::InTime };
-                let value = self.completion_value(key, lateness, *expected_at, &mut headers);
+                let mut value = self.start(key);
+                self.carried.push_completed(&mut value, items, kept);
+                self.end_completion(&mut value, lateness, *expected_at, &mut headers);
                 (Sink::Completed, value)
             }
-            Emitted::Failed { late, items, awaits } => {
+            Emitted::Failed { late, items, awaits, kept } => {
                 let mut value = self.start(key);
-                value::end_failed(&mut value, Known { items, awaits: *awaits });
+                self.carried.push_failed(&mut value, kept);
+                value::end_failed(&mut value, Known { items, awaits: *awaits, kept });
                 if *late {
                     headers.push(late_header());
                 }
                 (Sink::Failed, value)
             }
-            Emitted::Cancelled { items, awaits } => {
+            Emitted::Cancelled { items, awaits, kept } => {
                 let mut value = self.start(key);
-                value::end_cancelled(&mut value, Known { items, awaits: *awaits });
+                fields::push_members(&mut value, kept.expected());
+                value::end_cancelled(&mut value, Known { items, awaits: *awaits, kept });
                 (Sink::Cancelled, value)
             }
-            Emitted::Overdue { reason, since, items, awaits } => {
+            Emitted::Overdue { reason, since, items, awaits, kept } => {
                 let mut value = self.start(key);
-                let known = Known { items, awaits: *awaits };
+                fields::push_members(&mut value, kept.expected());
+                let known = Known { items, awaits: *awaits, kept };
                 value::end_overdue(&mut value, *reason, *since, known);
                 (Sink::Overdue, value)
             }
@@ -214,18 +227,17 @@ impl Outputs {
         }
     }
 
-    fn completion_value(
+    fn end_completion(
         &self,
-        key: &[u8],
+        value: &mut Vec<u8>,
         lateness: Lateness,
         expected_at: Timestamp,
         headers: &mut Vec<(&'static str, String)>,
-    ) -> Vec<u8> {
+    ) {
         let late = lateness == Lateness::Late;
-        let mut value = self.start(key);
         if self.settings.facts == Facts::Value {
-            value::end_completion(&mut value, expected_at, lateness);
-            return value;
+            value::end_completion(value, expected_at, lateness);
+            return;
         }
         if self.settings.facts == Facts::Headers {
             headers.push(("rollcall-expected-at", expected_at.to_string()));
@@ -234,7 +246,6 @@ impl Outputs {
             headers.push(late_header());
         }
         value.push(b'}');
-        value
     }
 
     /// Returns the original record with the reason why it was rejected; not yet stamped.

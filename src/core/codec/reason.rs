@@ -172,7 +172,11 @@ impl fmt::Display for Reason {
                 write!(f, "the key has failed and its expectation can no longer change")
             }
             Self::NoItems => write!(f, "the expectation lists no items"),
-            Self::RowTooLarge => write!(f, "the key's items would take more room than a row has"),
+            Self::RowTooLarge => write!(
+                f,
+                "the key's items, and what is kept of its records, would take more room than a row \
+                 has, or than an output has for them"
+            ),
         }
     }
 }

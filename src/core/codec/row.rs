@@ -23,6 +23,9 @@
 //!     failed    varint, open rows with an expectation only
 //!   1 counts: the row waits for a number of items, open rows with an expectation only
 //!     count     varint
+//!   5 kept values, open rows only:
+//!     length    varint, and so many bytes of what is kept of the expectation
+//!     length    varint, and so many bytes of what is kept of items, see `matching::Kept`
 //! items         to the end, see `matching::Items`
 //! ```
 //!
@@ -34,7 +37,7 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{Awaits, EXPECTED_INPUT, Marks, Origin, Phase, Row};
+use crate::matching::{Awaits, EXPECTED_INPUT, Kept, Marks, Origin, Phase, Row};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -55,7 +58,9 @@ const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 const OUTCOMES: u64 = 1;
 /// An open row that waits for a count.
 const COUNTS: u64 = 2;
-const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS;
+/// Values of the key's records that outputs carry.
+const KEPT: u64 = 1 << 5;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | KEPT;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,7 +125,20 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     }
     out.reserve(head.length + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
+    if features & KEPT != 0 {
+        push_kept(&row.kept, out);
+    }
     out.extend_from_slice(row.items.as_bytes());
+}
+
+fn push_kept(kept: &Kept, out: &mut Vec<u8>) {
+    out.reserve(kept.size() + 2 * VARINT_BYTES_MAX);
+    for part in [kept.expected().as_bytes(), kept.items_as_bytes()] {
+        let mut length = Written { bytes: [0; HEAD_BYTES_MAX], length: 0 };
+        length.push_varint(part.len() as u64);
+        out.extend_from_slice(&length.bytes[..length.length]);
+        out.extend_from_slice(part);
+    }
 }
 
 fn features(row: &Row) -> u64 {
@@ -133,7 +151,8 @@ fn features(row: &Row) -> u64 {
         Awaits::Items => 0,
         Awaits::Count(_) => COUNTS,
     };
-    counts | if outcomes { OUTCOMES } else { 0 }
+    let kept = if row.kept.is_nothing() { 0 } else { KEPT };
+    counts | kept | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -146,14 +165,19 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
     Ok(row)
 }
 
-/// Decodes a row into `row`, reusing the memory of its items.
+/// Decodes a row into `row`, reusing the memory of its items and of what it keeps.
 ///
 /// # Errors
 /// When `bytes` are not a row, or one of a later version; `row` must not be used then.
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
-    let items = std::mem::take(&mut row.items);
-    let Head { row: outline, features, rest } = head(bytes)?;
-    *row = Row { items, ..outline };
+    let (items, mut kept) = (std::mem::take(&mut row.items), std::mem::take(&mut row.kept));
+    let Head { row: outline, features, mut rest } = head(bytes)?;
+    if features & KEPT == 0 {
+        kept = Kept::NOTHING;
+    } else if outline.phase != Phase::Open || take_kept(&mut rest, &mut kept).is_none() {
+        return Err(RowError::Malformed);
+    }
+    *row = Row { items, kept, ..outline };
     let needed = if row.phase == Phase::Open { features } else { 0 };
     match row.items.assign(rest) {
         // Each row has exactly one encoding.
@@ -163,7 +187,7 @@ pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     }
 }
 
-/// Decodes a row without its items, which is enough for its deadlines.
+/// Decodes a row without its items and what it keeps, which is enough for its deadlines.
 ///
 /// # Errors
 /// As [`decode`], except that damage among the items goes unnoticed.
@@ -176,6 +200,18 @@ pub fn is_finished(bytes: &[u8]) -> bool {
     const COMPLETED: u8 = Phase::Completed as u8;
     const CANCELLED: u8 = Phase::Cancelled as u8;
     bytes.get(1).is_some_and(|state| matches!(state & PHASE_BITS, COMPLETED | CANCELLED))
+}
+
+/// Takes what a row keeps off the front.
+fn take_kept(rest: &mut &[u8], kept: &mut Kept) -> Option<()> {
+    let mut part = || {
+        let length = usize::try_from(varint(rest)?).ok()?;
+        let (part, tail) = rest.split_at_checked(length)?;
+        *rest = tail;
+        Some(part)
+    };
+    let (expected, items) = (part()?, part()?);
+    kept.assign(std::str::from_utf8(expected).ok()?, items)
 }
 
 /// A row without its items.

@@ -3,10 +3,17 @@
 //! Promise: one catalogue for assertions, property tests and the simulator. Ban: nothing here
 //! decides anything; [`super::step`] does.
 
-use super::{Awaits, Emitted, Mark, OverdueReason, Phase, Row, Step};
+use std::collections::BTreeSet;
+
+use super::{Awaits, Emitted, Item, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
 pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str = "a finished row holds no items and misses none";
+pub const FINISHED_ROW_KEEPS_NOTHING: &str = "a finished row keeps nothing of its records";
+pub const UNEXPECTED_ROW_KEEPS_NO_EXPECTATION: &str =
+    "a row without expectation keeps nothing of one";
+pub const KEPT_ITEM_IS_KNOWN: &str =
+    "an item of which something is kept has arrived or failed, and keeps it once";
 pub const DECIDED_ROW_WAS_EXPECTED: &str = "a completed or failed row had an expectation";
 pub const EXPECTED_ROW_WAITS_FOR_SOMETHING: &str =
     "an open row with an expectation misses something, or something has failed";
@@ -44,6 +51,7 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         let nothing = (row.awaits, row.missing, row.failed) == (Awaits::Items, 0, 0);
         let empty = row.items.is_empty() && nothing;
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
+        holds(row.kept.is_nothing(), FINISHED_ROW_KEEPS_NOTHING)?;
         holds(row.phase == Phase::Cancelled || row.expected, DECIDED_ROW_WAS_EXPECTED)?;
     }
     if !row.expected {
@@ -53,6 +61,7 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
             && row.fingerprint == 0
             && row.awaits == Awaits::Items;
         holds(nothing && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
+        holds(row.kept.expected().is_empty(), UNEXPECTED_ROW_KEEPS_NO_EXPECTATION)?;
     }
     if row.phase == Phase::Open {
         let waits = row.missing > 0 || row.failed > 0;
@@ -81,7 +90,15 @@ fn check_items(row: &Row) -> Result<(), &'static str> {
     }
     let mut texts: Vec<&str> = row.items.iter().map(|item| item.text).collect();
     texts.sort_unstable();
-    holds(texts.windows(2).all(|pair| pair[0] != pair[1]), ITEMS_ARE_DISTINCT)
+    holds(texts.windows(2).all(|pair| pair[0] != pair[1]), ITEMS_ARE_DISTINCT)?;
+    if row.kept.is_nothing() {
+        return Ok(());
+    }
+    let known = row.items.iter().filter(Item::is_known).map(|item| item.text);
+    let known: BTreeSet<&str> = known.collect();
+    let mut seen = BTreeSet::new();
+    let is_known = |item| known.contains(item) && seen.insert(item);
+    holds(row.kept.items().map(|(item, _)| item).all(is_known), KEPT_ITEM_IS_KNOWN)
 }
 
 pub const DEAD_LETTER_LEAVES_THE_ROW: &str = "a dead letter leaves the row as it was";

@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Awaits, Items, Origin, Rules};
+use super::{Awaits, Items, Kept, Origin, Rules};
 use crate::record::Timestamp;
 
 /// The state of a key.
@@ -59,9 +59,16 @@ pub struct Row {
     pub changed_by: Option<Origin>,
     /// Empty once finished: a finished row takes a few dozen bytes.
     pub items: Items,
+    /// What outputs carry of the key's records; nothing once finished.
+    pub kept: Kept,
 }
 
 impl Row {
+    /// Returns the number of bytes that the items take, with what is kept of them.
+    pub fn size(&self) -> usize {
+        self.items.size() + self.kept.size()
+    }
+
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Failed)
     }

@@ -39,7 +39,12 @@ pub struct Rules {
     pub expire_after_ms: Option<Timestamp>,
     /// How long a finished key is remembered (S20).
     pub memory_ms: Timestamp,
-    /// Maximum size of a row's items, encoded and with their counts; an event that would exceed it
-    /// is rejected (S16). The rest of a row takes some 60 bytes.
+    /// Maximum size of a row's items, encoded and with their counts, and of what is kept of its
+    /// records; an event that would exceed it is rejected (S16). The rest of a row takes some 60
+    /// bytes.
     pub row_bytes_max: usize,
+    /// How much larger than in the row the expected items may be in the list of a completion, so
+    /// that its topic takes it together with whatever the row may keep; `None` if completions do
+    /// not list them.
+    pub list_bytes_max: Option<usize>,
 }

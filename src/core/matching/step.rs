@@ -1,8 +1,8 @@
 //! The function that decides what an event does to its key.
 
 use super::{
-    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Item, ItemOutcome, Items, Mark,
-    Phase, Row, Rules,
+    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Item, ItemOutcome, Items, Kept, Mark,
+    Phase, Row, Rules, list,
 };
 use crate::record::Timestamp;
 
@@ -111,6 +111,8 @@ pub enum Emitted {
         late: bool,
         /// When the expectation arrived.
         expected_at: Timestamp,
+        items: Items,
+        kept: Kept,
     },
     /// Expected items have failed (S22, S23).
     Failed {
@@ -119,12 +121,14 @@ pub enum Emitted {
         /// What is known of the items.
         items: Items,
         awaits: Awaits,
+        kept: Kept,
     },
     /// A tombstone ended an open key with an expectation (S29).
     Cancelled {
         /// What is known of the items.
         items: Items,
         awaits: Awaits,
+        kept: Kept,
     },
     /// A deadline fired while the key was open.
     Overdue {
@@ -134,6 +138,7 @@ pub enum Emitted {
         /// What is known of the items: `missing()` of each gives what the key is waiting for.
         items: Items,
         awaits: Awaits,
+        kept: Kept,
     },
 }
 
@@ -147,15 +152,28 @@ pub struct Step {
     pub emitted: Option<Emitted>,
 }
 
-/// Returns the effect of `event` at time `at` on `row`.
+/// Returns the effect of `event`, of whose record nothing is kept, at time `at` on `row`.
 ///
 /// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
 pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
+    step_keeping(rules, row, (event, ""), at)
+}
+
+/// Returns the effect of an event at time `at` on `row`, which keeps `kept` of the event's record:
+/// members of a JSON object, see [`Kept`].
+///
+/// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
+pub fn step_keeping(
+    rules: &Rules,
+    row: Row,
+    (event, kept): (Event<'_>, &str),
+    at: Timestamp,
+) -> Step {
     match event {
         Event::Observation { item, quantity, outcome } => {
-            observe(rules, row, item, (quantity, outcome), at)
+            observe(rules, row, (item, kept), (quantity, outcome), at)
         }
-        Event::Expectation(expectation) => expect(rules, row, expectation, at),
+        Event::Expectation(expectation) => expect(rules, row, (expectation, kept), at),
         Event::Cancellation => cancel(rules, row, at),
         Event::Tick => tick(rules, row, at),
     }
@@ -169,9 +187,15 @@ fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
     Step { row, outcome, changed: true, emitted }
 }
 
-fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) -> Step {
+fn expect(
+    rules: &Rules,
+    row: Row,
+    (expectation, kept): (Expectation<'_>, &str),
+    at: Timestamp,
+) -> Step {
+    let items = expectation.items;
     let (is_empty, fingerprint) = match expectation.extent {
-        Extent::Whole => (expectation.items.is_empty(), Row::fingerprint_of(expectation.items)),
+        Extent::Whole => (items.is_empty(), Row::fingerprint_of(items)),
         Extent::Count(count) => (count == 0, Row::fingerprint_of_count(count)),
     };
     if is_empty && !rules.allow_empty {
@@ -184,16 +208,22 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
         Phase::Completed | Phase::Failed => {
             return unchanged(row, Outcome::DuplicateExpectation);
         }
-        Phase::Open if same => return unchanged(row, Outcome::DuplicateExpectation),
+        Phase::Open if same && row.kept.expected() == kept => {
+            return unchanged(row, Outcome::DuplicateExpectation);
+        }
         Phase::Open if row.expected => Outcome::Amended,
         Phase::Absent | Phase::Open => Outcome::Expected,
         Phase::Cancelled => Outcome::Reopened,
     };
     let next = match row.phase {
-        Phase::Cancelled => with_expectation(&Row::default(), expectation, fingerprint, at),
-        _ => with_expectation(&row, expectation, fingerprint, at),
+        Phase::Cancelled => with_expectation(&Row::default(), (expectation, kept), fingerprint, at),
+        _ => with_expectation(&row, (expectation, kept), fingerprint, at),
     };
-    if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
+    let bytes = next.items.reserved_bytes(rules.counting);
+    let list_bytes_max = rules.list_bytes_max.map(|max| bytes.saturating_add(max));
+    if bytes + next.kept.size() > rules.row_bytes_max
+        || list_bytes_max.is_some_and(|max| list::bytes(items, rules.counting) > max)
+    {
         return unchanged(row, Outcome::RowTooLarge);
     }
     settle(rules, next, outcome, at)
@@ -201,7 +231,7 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
 
 fn with_expectation(
     base: &Row,
-    expectation: Expectation<'_>,
+    (expectation, kept): (Expectation<'_>, &str),
     fingerprint: u64,
     at: Timestamp,
 ) -> Row {
@@ -224,13 +254,14 @@ fn with_expectation(
         expectation_offset: base.expectation_offset,
         changed_by: base.changed_by,
         items: merged,
+        kept: base.kept.with_expected(kept),
     }
 }
 
 fn observe(
     rules: &Rules,
     mut row: Row,
-    text: &str,
+    (text, kept): (&str, &str),
     (quantity, outcome): (u32, ItemOutcome),
     at: Timestamp,
 ) -> Step {
@@ -242,13 +273,17 @@ fn observe(
     let Some(item) = heard(rules.counting, known, quantity, outcome) else {
         return unchanged(row, Outcome::DuplicateObservation);
     };
-    if slot.is_new() {
-        let entry = Items::reserved_bytes_of(text, rules.counting);
-        if row.items.reserved_bytes(rules.counting) + entry > rules.row_bytes_max {
+    // What is withdrawn is as if nothing had been said of it.
+    let kept = if item.is_known() { kept } else { "" };
+    if slot.is_new() || !kept.is_empty() {
+        let entry = if slot.is_new() { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
+        let bytes = row.items.reserved_bytes(rules.counting) + entry;
+        if bytes + row.kept.size_with_item(text, kept) > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
     }
     row.items.put(slot, item);
+    row.kept.put_item(text, kept);
     row.heard(known, item);
     row.phase = Phase::Open;
     row.changed_at = row.changed_at.max(at);
@@ -297,24 +332,31 @@ fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step 
         None => false,
     };
     if fails {
-        let items = std::mem::take(&mut row.items);
-        let emitted = Emitted::Failed { late: row.overdue, items, awaits: row.awaits };
+        let (items, awaits, kept) = known(&mut row);
+        let emitted = Emitted::Failed { late: row.overdue, items, awaits, kept };
         finish(&mut row, Phase::Failed, at);
         return changed(row, outcome, Some(emitted));
     }
     if !row.expected || row.missing > 0 || row.failed > 0 {
         return changed(row, outcome, None);
     }
-    let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
+    let (items, _, kept) = known(&mut row);
+    let (late, expected_at) = (row.overdue, row.expected_at);
+    let emitted = Emitted::Completion { late, expected_at, items, kept };
     finish(&mut row, Phase::Completed, at);
     changed(row, outcome, Some(emitted))
+}
+
+/// Takes out what a row knows of its items, and what it keeps.
+fn known(row: &mut Row) -> (Items, Awaits, Kept) {
+    (std::mem::take(&mut row.items), row.awaits, std::mem::take(&mut row.kept))
 }
 
 fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
     (row.awaits, row.missing, row.failed) = (Awaits::Items, 0, 0);
-    row.items = Items::default();
+    (row.items, row.kept) = (Items::default(), Kept::NOTHING);
 }
 
 fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
@@ -322,9 +364,9 @@ fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         return unchanged(row, Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
-    let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
+    let (items, awaits, kept) = known(&mut row);
     finish(&mut row, Phase::Cancelled, at);
-    let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits });
+    let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits, kept });
     changed(row, Outcome::Cancelled, emitted)
 }
 
@@ -342,6 +384,7 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
             since: row.changed_at,
             items: row.items,
             awaits: row.awaits,
+            kept: row.kept,
         };
         return changed(Row::default(), Outcome::Orphaned, Some(emitted));
     }
@@ -351,13 +394,15 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     };
     let since = row.expected_at;
     if expires_first {
-        let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
+        let (items, awaits, kept) = known(&mut row);
         finish(&mut row, Phase::Cancelled, at);
-        let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items, awaits };
+        let reason = OverdueReason::Expired;
+        let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
         return changed(row, Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
-    let (items, awaits) = (row.items.clone(), row.awaits);
-    let emitted = Emitted::Overdue { reason: OverdueReason::Overdue, since, items, awaits };
+    let (items, awaits, kept) = (row.items.clone(), row.awaits, row.kept.clone());
+    let reason = OverdueReason::Overdue;
+    let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
     changed(row, Outcome::Overdue, Some(emitted))
 }

@@ -34,6 +34,7 @@ const RULES: Rules = Rules {
     expire_after_ms: None,
     memory_ms: 100_000,
     row_bytes_max: 4_096,
+    list_bytes_max: None,
 };
 const ORDERS: InputIndex = 0;
 const MANUFACTURED: InputIndex = 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rdkafka::ClientConfig;
 
 use super::*;
-use crate::{Gravity, Login, Protocol};
+use crate::{Carried, Gravity, Login, Protocol};
 
 fn connection(properties: &[(&str, &str)]) -> Connection {
     let mut base = ClientConfig::new();
@@ -38,6 +38,7 @@ fn wanted() -> Wanted {
         changelog_config: Config::new(),
         row_bytes_max: 512 << 10,
         key_bytes_max: 1 << 10,
+        carried: Carried::default(),
         memory: Duration::from_secs(7 * 24 * 3_600),
         source_times: false,
     }
@@ -95,6 +96,35 @@ fn what_is_written_fits_into_its_topic() {
     let room = Room::of(&config(&[("max.message.bytes", "1048588")]), &ours);
     assert_eq!(room.bytes, 200_000);
     assert!(room.setting.contains("spec.kafka.properties"), "{}", room.setting);
+}
+
+#[test]
+fn outputs_that_carry_what_rows_keep_limit_the_rows() {
+    let defaults = config(&[("max.message.bytes", "1048588")]);
+    let small = config(&[("max.message.bytes", "100000")]);
+    let tiny = config(&[("max.message.bytes", "5000")]);
+    let of = |role, config, carried| {
+        let wanted = Wanted { carried, ..wanted() };
+        let problems = of_topic("t", role, config, &connection(&[]), &wanted);
+        problems.iter().map(TopicProblem::gravity).collect::<Vec<_>>()
+    };
+    let kept = Carried { kept: true, ..Carried::default() };
+    let list = Carried { list: true, ..Carried::default() };
+    for role in [Role::Completed, Role::Overdue, Role::Failed, Role::Cancelled] {
+        for carried in [Carried::default(), kept, list] {
+            assert_eq!(of(role, &defaults, carried), [], "{role:?}, {carried:?}");
+        }
+        assert_eq!(of(role, &small, kept), [Gravity::Advises], "{role:?}");
+        assert_eq!(of(role, &small, Carried::default()), [], "{role:?}");
+        assert_eq!(of(role, &tiny, kept).len(), 1, "{role:?}");
+    }
+    assert_eq!(of(Role::Completed, &small, list), [Gravity::Advises]);
+    assert_eq!(of(Role::Overdue, &small, list), []);
+    let room = |bytes| Room { bytes, setting: "max.message.bytes" };
+    let wanted = Wanted { carried: Carried { completed_bytes: 100, ..kept }, ..wanted() };
+    let bytes = carried_row_bytes(Role::Completed, room(100_000), &wanted);
+    assert_eq!(bytes, Some(100_000 - RECORD_OVERHEAD_BYTES - 2 * 1_024 - 100));
+    assert_eq!(carried_row_bytes(Role::DeadLetter, room(100_000), &wanted), None);
 }
 
 #[test]

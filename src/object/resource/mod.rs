@@ -5,6 +5,7 @@
 //! whether values make sense together; see [`super::Validated`].
 
 mod connection;
+mod constants;
 mod kubernetes;
 mod oauth;
 mod operation;
@@ -23,6 +24,7 @@ pub use connection::{
     CaSecretRef, CertificateSecretRef, GroupProtocol, KafkaSpec, SaslMechanism, SaslSecretRef,
     SaslSpec, TlsSpec,
 };
+pub use constants::Constants;
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{

@@ -1,8 +1,11 @@
 //! Input and output records: topics, paths, deadlines.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::constants::{Constants, constants_schema};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, OutcomeSpec, entry_schema, where_schema,
 };
@@ -46,6 +49,12 @@ pub struct ExpectedSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
+    /// What outputs carry of the expectation, by the name of the field: JSON paths of values within
+    /// its record, such as `{customer: $.customer.id}`. Values are kept as they came, in the state
+    /// of the key; `$` keeps the whole value, and what is missing is left out. At most 32.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = bounds::KEEP_MAX))]
+    pub keep: BTreeMap<String, String>,
     /// Completes a key at once if its expectation lists no items, instead of refusing the record.
     #[serde(default)]
     pub allow_empty: bool,
@@ -83,19 +92,35 @@ pub struct ObservedSpec {
     /// `counting: distinct`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OutcomeSpec>,
+    /// What the lists of outputs carry of the observation, beside its item: JSON paths of values
+    /// within its record, by the name of the field, such as `{madeAt: $.manufacturedDate}`. Needs
+    /// `completed.itemsField` or `failed`, and `counting: distinct`. At most 32.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = bounds::KEEP_MAX))]
+    pub keep: BTreeMap<String, String>,
 }
 
 /// The record emitted once per key, when every expected item was observed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::completed_rules()))]
 pub struct CompletedSpec {
     /// Topic of the completions.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// Name of the field that holds the key in the JSON values of completions and overdue records.
+    /// Name of the field that holds the key in the JSON values of all outputs.
     #[serde(default = "default_key_field")]
     #[schemars(length(min = 1, max = 255))]
     pub key_field: String,
+    /// Name of a field of completions that lists the expected items, in the order of the
+    /// expectation, each with what its observation keeps. Left out, they are not listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub items_field: Option<String>,
+    /// Fields that are the same in all completions, such as `{state: VALIDATED}`. At most 32.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "constants_schema")]
+    pub fields: Constants,
     /// Where a completion carries more than its key. `lateHeader`: a header `rollcall-late` on
     /// completions of keys that had been reported as overdue. `headers`: also
     /// `rollcall-expected-at`, on all completions. `value`: fields `expectedAt` and `late` in the
@@ -131,6 +156,10 @@ pub struct FailedSpec {
     /// expected item has arrived or failed, if one of them failed.
     #[serde(default)]
     pub when: FailedWhenSpec,
+    /// Fields that are the same in all failed records, such as `{state: FAILED}`. At most 32.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "constants_schema")]
+    pub fields: Constants,
 }
 
 /// When a key of which items failed is finished.

@@ -5,6 +5,7 @@
 
 mod conditions;
 mod connection;
+mod keep;
 mod oauth;
 mod outcomes;
 mod paths;
@@ -54,9 +55,9 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
         expected: paths::expected(&spec.expected, counting, problems),
         observed: observed(&spec.observed, counting, problems),
-        completed: completed(spec),
+        completed: completed(spec, problems),
         overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
-        failed: failed(spec, &name),
+        failed: failed(spec, &name, problems),
         cancelled_topic: spec
             .cancelled
             .as_ref()
@@ -104,6 +105,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     }
     together::check(spec, &settings, problems);
     check_key_field(&settings, problems);
+    keep::check(spec, &settings, problems);
     conditions::check_order(spec, problems);
     outcomes::check(spec, problems);
     check_topics(spec, &settings, problems);
@@ -157,22 +159,25 @@ fn check_key_field(settings: &Settings, problems: &mut Problems) {
     }
 }
 
-fn completed(spec: &ReconciliationSpec) -> Completed {
+fn completed(spec: &ReconciliationSpec, problems: &mut Problems) -> Completed {
     let completed = &spec.completed;
     Completed {
         topic: completed.topic.clone(),
         key_field: completed.key_field.clone(),
+        items_field: completed.items_field.clone(),
+        fields: keep::constants("spec.completed.fields", &completed.fields, problems),
         facts: completed.facts,
     }
 }
 
-fn failed(spec: &ReconciliationSpec, name: &str) -> Option<FailedKeys> {
+fn failed(spec: &ReconciliationSpec, name: &str, problems: &mut Problems) -> Option<FailedKeys> {
     let failed = spec.failed.as_ref()?;
     let when = match failed.when {
         FailedWhenSpec::First => FailedWhen::First,
         FailedWhenSpec::AllKnown => FailedWhen::AllKnown,
     };
-    Some(FailedKeys { topic: topic(failed.topic.as_ref(), name, "failed"), when })
+    let fields = keep::constants("spec.failed.fields", &failed.fields, problems);
+    Some(FailedKeys { topic: topic(failed.topic.as_ref(), name, "failed"), when, fields })
 }
 
 fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {

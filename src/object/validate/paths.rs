@@ -8,6 +8,7 @@ use super::super::problem::Problems;
 use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, ObservedSpec};
 use super::super::settings::{Expected, Observed};
 use super::conditions::conditions;
+use super::keep::keep;
 use super::outcomes;
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
@@ -31,7 +32,8 @@ pub(super) fn expected(
     let are_read = items.is_some();
     let items = items.unwrap_or(Items::Fixed(Vec::new()));
     let paths = Paths::Expected(ExpectedPaths { key, items, quantity });
-    let entry = Entry { conditions, paths };
+    let keep = keep(place, &spec.keep, problems);
+    let entry = Entry { conditions, keep, paths };
     if are_read {
         let items = if spec.count.is_some() { "count" } else { "items" };
         compile(&entry, counting, place, items, problems);
@@ -64,7 +66,8 @@ pub(super) fn observed(
     let are_read = item.is_some();
     let item = item.unwrap_or(Item::Fixed(String::new()));
     let paths = Paths::Observed(ObservedPaths { key, item, quantity, outcome });
-    let entry = Entry { conditions, paths };
+    let keep = keep(place, &spec.keep, problems);
+    let entry = Entry { conditions, keep, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
@@ -178,6 +181,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Outcome => format!("{place}.outcome.path"),
         Role::Count => format!("{place}.count"),
         Role::Condition => format!("{place}.where"),
+        Role::Keep => format!("{place}.keep"),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),

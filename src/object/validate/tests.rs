@@ -1,6 +1,7 @@
 //! What is refused, word for word, and what is accepted.
 
 mod entries;
+mod keep;
 mod oauth;
 mod paths;
 mod together;
@@ -104,6 +105,7 @@ fn the_object_of_the_architecture_is_valid_as_written() {
             expire_after_ms: None,
             memory_ms: 604_800_000,
             row_bytes_max: 524_288,
+            list_bytes_max: None,
         }
     );
     assert_eq!(

@@ -51,6 +51,10 @@ pub struct KeyStory {
     pub expected_at: Option<String>,
     /// The expectation that counts; `None` without one.
     pub expectation: Option<InputRecord>,
+    /// What outputs carry of the expectation: the text of a JSON object, with values as they came.
+    /// Left out if nothing is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
     /// The time of the last change; for a finished key, when it finished.
     pub changed_at: String,
     /// The last record that changed the key; duplicates and late records change nothing.
@@ -131,6 +135,9 @@ pub struct ItemStory {
     /// Whether the last record about it reported that it failed; left out if not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
+    /// What outputs carry of its observation, as for [`KeyStory::kept`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
 }
 
 /// A page of keys, the oldest first.

@@ -10,7 +10,7 @@ use super::{
 };
 use rollcall_core::{
     codec::{Reason, output::Time},
-    matching::{Emitted, Event, Phase, Row, step},
+    matching::{Emitted, Event, Phase, Row, step, step_keeping},
     record::{Output, Sink, Timestamp},
     shard::Plan,
 };
@@ -111,7 +111,8 @@ impl Case<'_> {
             let Says::Refused(reason) = &fact.says else { return Some(next) };
             return self.tell(next, fact.dead_letter(self.plan, reason, at_ms));
         };
-        let step = step(&self.plan.rules, point.row.clone(), event, at_ms);
+        let event = (event, fact.kept.as_str());
+        let step = step_keeping(&self.plan.rules, point.row.clone(), event, at_ms);
         next.row = step.row;
         if step.changed {
             next.row.touched_by(step.outcome, fact.origin(input));

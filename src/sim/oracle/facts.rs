@@ -24,6 +24,8 @@ use rollcall_core::{
 #[derive(Clone)]
 pub struct Fact {
     pub says: Says,
+    /// What is kept of it.
+    pub kept: String,
     /// Possible times, of which one counts for it.
     pub counts_ms: Vec<Timestamp>,
     /// Its timestamp as received.
@@ -108,12 +110,17 @@ pub fn facts(
     let mut scratch = Scratch::default();
     let headers: Option<&dyn Headers> = Some(&message.headers);
     let (key, value) = (message.key.as_deref(), message.value.as_deref());
+    let mut keeps = String::new();
     let says = match plan.inputs[input].decode(Record { key, value, headers }, &mut scratch) {
         Ok(Decoded::Skipped) => Says::Nothing,
-        Ok(Decoded::Event { event, .. }) => Says::of(event),
+        Ok(Decoded::Event { event, kept, .. }) => {
+            kept.clone_into(&mut keeps);
+            Says::of(event)
+        }
         Err(reason) => Says::Refused(reason),
     };
-    Fact { says, counts_ms, source_ms: message.timestamp_ms, misplaced: None, source }
+    let source_ms = message.timestamp_ms;
+    Fact { says, kept: keeps, counts_ms, source_ms, misplaced: None, source }
 }
 
 impl Fact {

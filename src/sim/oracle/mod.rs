@@ -148,6 +148,11 @@ impl Oracle {
         }
         let forgotten = changes.values().filter(|(_, row)| row.phase == Phase::Absent).count();
         let told = |index: usize| outputs.values().map(move |topics| topics[index].len()).sum();
+        let carries = |message: &&Message| {
+            let value = message.value.as_deref().unwrap_or_default();
+            value.windows(6).any(|bytes| bytes == b"\"note\"")
+        };
+        let kept = outputs.values().flat_map(|topics| &topics[0]).filter(carries).count();
         let traces = outputs.values().flatten().flatten().filter(|message| message.is_traced());
         let counts = [
             (Situation::Completed, told(0)),
@@ -155,6 +160,7 @@ impl Oracle {
             (Situation::DeadLetter, told(2)),
             (Situation::Failed, told(3)),
             (Situation::Cancelled, told(4)),
+            (Situation::KeptCarried, kept),
             (Situation::TraceCarried, traces.count()),
             (Situation::Forgotten, forgotten),
             (Situation::WrongPartition, placing::misplaced(&outputs)),

@@ -3,7 +3,10 @@
 use super::*;
 use rollcall_core::{
     codec::output::Time,
-    matching::{Counting, Event, Expectation, ItemOutcome, Items, Origin, Outcome, Rules, step},
+    matching::{
+        Counting, Emitted, Event, Expectation, ItemOutcome, Items, Kept, Origin, Outcome, Rules,
+        step,
+    },
     record::Output,
     shard::Plan,
 };
@@ -25,6 +28,7 @@ fn plan() -> Plan {
         expire_after_ms: None,
         memory_ms: 1_000,
         row_bytes_max: 4_096,
+        list_bytes_max: None,
     };
     crate::plan(rules, 1)
 }
@@ -117,13 +121,39 @@ fn another_row_or_another_timestamp_is_refused() {
 }
 
 #[test]
+fn a_completion_carries_exactly_what_its_records_keep() {
+    let rules = Rules { list_bytes_max: Some(4_096), ..plan().rules };
+    let plan = crate::plan(rules, 1);
+    let order = r#"{"id":"k","items":[{"id":1}],"note":{"zip": 1.0}}"#;
+    let arrival = r#"{"orderId":"k","productId":1,"note":"a"}"#;
+    let carried = concat!(
+        r#"{"orderId":"k","state":"COMPLETE","note":{"zip":1.0},"#,
+        r#""items":[{"item":"1","note":"a"}]}"#,
+    );
+    let case = |arrivals: &[&str], value: &str| {
+        let mut case = completed(&plan);
+        case.facts = vec![vec![fact(&plan, EXPECTED, 0, &record(Some(order), 10))], Vec::new()];
+        let arrivals = arrivals.iter().zip(0..);
+        let arrivals = arrivals.map(|(it, at)| fact(&plan, OBSERVED, at, &record(Some(it), 20)));
+        case.facts[1] = arrivals.collect();
+        case.outputs[0][0].value = Some(value.as_bytes().to_vec());
+        case.explain()
+    };
+    let again = r#"{"orderId":"k","productId":1,"note":"b"}"#;
+    assert_eq!(case(&[arrival, again], carried), Ok(()), "the first of them is kept");
+    assert!(case(&[again, arrival], carried).is_err(), "not the second one");
+    assert!(case(&[arrival], &carried.replace("1.0", "1")).is_err(), "another value");
+    assert!(case(&[arrival], &carried.replace(r#","note":"a""#, "")).is_err(), "nothing");
+}
+
+#[test]
 fn the_order_within_a_partition_is_kept_and_between_partitions_it_is_free() {
     let plan = plan();
     let mut case = completed(&plan);
     // Observed first or expected first: both complete, at the later record's time.
     let completion = |at| {
-        let expected_at = 10;
-        let emitted = rollcall_core::matching::Emitted::Completion { late: false, expected_at };
+        let (items, kept) = ([("1", 1, 1)].into_iter().collect(), Kept::NOTHING);
+        let emitted = Emitted::Completion { late: false, expected_at: 10, items, kept };
         as_message(&plan.outputs.emitted(b"k", &emitted, Time::of(at)))
     };
     case.outputs[0] = vec![completion(10)];

@@ -1,7 +1,9 @@
 //! Converts rows to the state API's answers.
 
+use std::collections::BTreeMap;
+
 use rollcall_core::{
-    matching::{Awaits, EXPECTED_INPUT, Origin, Phase, Row, Rules},
+    matching::{Awaits, EXPECTED_INPUT, Kept, Origin, Phase, Row, Rules},
     record::Timestamp,
 };
 use rollcall_service::state_api::{
@@ -44,6 +46,7 @@ pub fn story(
         Some(InputRecord { topic, partition: shard, offset })
     };
     let expectation = row.expectation_offset.map(|offset| Origin { input: EXPECTED_INPUT, offset });
+    let kept: BTreeMap<&str, &str> = row.kept.items().collect();
     let mut items: Vec<ItemStory> = row
         .items
         .iter()
@@ -53,6 +56,7 @@ pub fn story(
             observed: item.have,
             missing: item.missing(),
             failed: item.has_failed(),
+            kept: kept.get(item.text).and_then(|members| Kept::as_object(members)),
         })
         .collect();
     let items_total = items.len() as u64;
@@ -66,6 +70,7 @@ pub fn story(
         state: state(row)?,
         expected_at: row.expected.then(|| time(row.expected_at)),
         expectation: expectation.and_then(record),
+        kept: Kept::as_object(row.kept.expected()),
         changed_at: time(row.changed_at),
         changed_by: row.changed_by.and_then(record),
         deadline: deadline(row, rules),
@@ -145,6 +150,7 @@ mod tests {
         expire_after_ms: Some(9_000),
         memory_ms: 5_000,
         row_bytes_max: 4_096,
+        list_bytes_max: None,
     };
 
     fn row(phase: Phase, items: &[(&str, u32, u32)]) -> Row {
@@ -183,6 +189,17 @@ mod tests {
         assert_eq!((story.expected_total, story.missing_total, story.items_total), (2, 1, 3));
         assert_eq!(story.items[0].missing, 1);
         assert_eq!(story.state, KeyState::Open);
+    }
+
+    #[test]
+    fn the_story_shows_what_is_kept_as_it_came() {
+        let mut kept = Kept::NOTHING;
+        assert!(kept.assign("\"n\":1.0e400", b"\x04made\x05\0\0\0\"a\":1").is_some());
+        let row = Row { kept, ..row(Phase::Open, &[("made", 1, 1), ("missing", 1, 0)]) };
+        let story = story(b"order-1", 3, &row, &RULES, &inputs()).expect("it is known");
+        assert_eq!(story.kept.as_deref(), Some("{\"n\":1.0e400}"));
+        let items = story.items.iter().map(|item| item.kept.as_deref());
+        assert_eq!(items.collect::<Vec<_>>(), [None, Some("{\"a\":1}")]);
     }
 
     #[test]

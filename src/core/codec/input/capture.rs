@@ -14,6 +14,8 @@ pub(super) enum Captured<'a> {
     Text(TextRange),
     Integer(u64, Sign),
     Boolean(bool),
+    /// A value that is kept, as it came but for white space outside of strings.
+    Raw(TextRange),
     /// Anything else.
     Other(Found),
     /// The path leads nowhere from this place on.
@@ -38,7 +40,7 @@ impl<'a> Captured<'a> {
     /// Returns why this, at `path`, is neither an integer nor a string, if so.
     pub fn failure(self, path: &'a Arc<str>) -> Option<Failure<'a>> {
         match self {
-            Self::Text(_) | Self::Integer(..) => None,
+            Self::Text(_) | Self::Integer(..) | Self::Raw(_) => None,
             Self::Boolean(_) => Some(Failure::Wrong(path, Found::Boolean, Kind::Value)),
             Self::Other(found) => Some(Failure::Wrong(path, found, Kind::Value)),
             Self::Missing(node) => Some(Failure::Missing(&node.path)),

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::keep;
 use crate::matching::{Counting, Items};
 
 /// Up to this many items, comparing all pairs is faster than hashing.
@@ -15,6 +16,8 @@ const COMPARED_MAX: usize = 32;
 pub struct Scratch {
     /// The texts of all items found, concatenated.
     text: String,
+    /// What is kept of the record.
+    kept: String,
     found: Vec<Entry>,
     items: Items,
     /// The index of the current element in each enclosing list, the outermost first.
@@ -47,6 +50,7 @@ impl TextRange {
 impl Scratch {
     pub(super) fn clear(&mut self) {
         self.text.clear();
+        self.kept.clear();
         self.found.clear();
         self.indices.clear();
         self.failed_at.clear();
@@ -79,6 +83,32 @@ impl Scratch {
         let start = self.text.len();
         self.text.push_str(text);
         TextRange { start, end: self.text.len() }
+    }
+
+    /// Stores a JSON value without white space outside of strings.
+    pub(super) fn keep_value(&mut self, json: &str) -> TextRange {
+        let start = self.text.len();
+        keep::push_compact(json, &mut self.text);
+        TextRange { start, end: self.text.len() }
+    }
+
+    /// Adds a member, whose name is quoted and followed by a colon, to what is kept of the record.
+    pub(super) fn keep_member(&mut self, name: &str, value: TextRange) {
+        if !self.kept.is_empty() {
+            self.kept.push(',');
+        }
+        self.kept.push_str(name);
+        self.kept.push_str(&self.text[value.start..value.end]);
+    }
+
+    /// Returns what is kept of the record.
+    pub(super) fn kept(&self) -> &str {
+        &self.kept
+    }
+
+    /// Returns the items of [`Self::expectation`].
+    pub(super) fn items(&self) -> &Items {
+        &self.items
     }
 
     pub(super) fn push(&mut self, range: TextRange, quantity: u32) {
@@ -122,10 +152,9 @@ impl Scratch {
         Some(&self.items)
     }
 
-    /// Returns the needs of an expectation that lists no items.
-    pub(super) fn nothing(&mut self) -> &Items {
+    /// Makes [`Self::items`] those of an expectation that lists none.
+    pub(super) fn expect_nothing(&mut self) {
         self.items.clear();
-        &self.items
     }
 
     /// Adds every repeated item to its first occurrence, which `first` looks up, and empties it.

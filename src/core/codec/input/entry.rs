@@ -9,7 +9,18 @@ use crate::codec::Path;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub conditions: Vec<Condition>,
+    /// What is kept of the records.
+    pub keep: Vec<Keep>,
     pub paths: Paths,
+}
+
+/// A value of a record that is kept as it came, to be a field of outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// The name of the field.
+    pub name: String,
+    /// A singular path; nothing is kept if it leads nowhere.
+    pub path: Path,
 }
 
 /// Where the fields of an entry's records are.
@@ -22,14 +33,14 @@ pub enum Paths {
 impl From<ExpectedPaths> for Entry {
     /// Takes every record of its topic.
     fn from(paths: ExpectedPaths) -> Self {
-        Self { conditions: Vec::new(), paths: Paths::Expected(paths) }
+        Self { conditions: Vec::new(), keep: Vec::new(), paths: Paths::Expected(paths) }
     }
 }
 
 impl From<ObservedPaths> for Entry {
     /// Takes every record of its topic.
     fn from(paths: ObservedPaths) -> Self {
-        Self { conditions: Vec::new(), paths: Paths::Observed(paths) }
+        Self { conditions: Vec::new(), keep: Vec::new(), paths: Paths::Observed(paths) }
     }
 }
 

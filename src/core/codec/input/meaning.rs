@@ -7,6 +7,7 @@ use super::entry::{
     self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, OutcomeAt, Paths,
     Test,
 };
+use super::keep::Keeps;
 use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
 use super::walk::Walked;
 use super::{Decoder, InputError, Role};
@@ -20,6 +21,7 @@ use crate::record::Headers;
 pub(super) struct Meaning {
     conditions: Vec<(Subject, Test)>,
     key: Option<Slot>,
+    keeps: Keeps,
     says: Says,
 }
 
@@ -78,7 +80,8 @@ impl Meaning {
             Paths::Observed(paths) => (&paths.key, observed(paths, counting, planner)?),
         };
         let key = key.as_ref().map(|key| planner.value(Role::Key, key));
-        Ok(Self { conditions, key, says })
+        let keeps = Keeps::compile(entry, planner)?;
+        Ok(Self { conditions, key, keeps, says })
     }
 
     pub fn is_expectation(&self) -> bool {
@@ -99,7 +102,7 @@ impl Meaning {
                 matches!(item, ItemAt::Fixed(_)) && quantity.is_none() && outcome.is_none()
             }
         };
-        self.key.is_some() || !is_constant
+        self.key.is_some() || !self.keeps.is_empty() || !is_constant
     }
 
     /// Returns whether the entry skips some of its records by what they say.
@@ -142,36 +145,40 @@ impl Meaning {
         conditions.filter(|(_, condition)| !holds(condition)).map(|(index, _)| index).collect()
     }
 
-    /// Returns the event of a record with this key and the value that was walked.
+    /// Returns the event of a record with this key and the value that was walked, and what is kept
+    /// of the record.
     pub fn event<'s>(
         &'s self,
         key: &str,
         walked: &Walked<'_>,
         decoder: &Decoder,
         scratch: &'s mut Scratch,
-    ) -> Result<Event<'s>, Reason> {
+    ) -> Result<(Event<'s>, &'s str), Reason> {
         let items_max = decoder.limits.items_max;
         let explain = |failure: Failure<'_>| failure.reason(&[], items_max);
         self.check_key(key, walked, scratch).map_err(explain)?;
+        self.keeps.collect(walked, scratch);
         match &self.says {
             Says::Listed => {
                 if let Err(failure) = walked.list() {
                     return Err(failure.reason(&scratch.failed_at, items_max));
                 }
                 let list = decoder.plan.list.as_ref().expect("the entry has added a list");
-                let items = scratch.expectation(decoder.counting);
-                let overflow = || Reason::BadQuantity { path: list.path.clone() };
-                items.map(|items| Event::Expectation(Expectation::of(items))).ok_or_else(overflow)
+                if scratch.expectation(decoder.counting).is_none() {
+                    return Err(Reason::BadQuantity { path: list.path.clone() });
+                }
+                Ok((Event::Expectation(Expectation::of(scratch.items())), scratch.kept()))
             }
             Says::Counted(slot) => {
                 let count = walked.count(*slot).map_err(explain)?;
                 if decoder.counting == Counting::Distinct && count as usize > items_max {
                     return Err(Reason::TooManyItems { items_max });
                 }
-                let (items, extent) = (scratch.nothing(), Extent::Count(count));
-                Ok(Event::Expectation(Expectation { items, extent }))
+                scratch.expect_nothing();
+                let (items, extent) = (scratch.items(), Extent::Count(count));
+                Ok((Event::Expectation(Expectation { items, extent }), scratch.kept()))
             }
-            Says::Needed(items) => Ok(Event::Expectation(Expectation::of(items))),
+            Says::Needed(items) => Ok((Event::Expectation(Expectation::of(items)), scratch.kept())),
             Says::Observed { item, quantity, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
@@ -184,7 +191,7 @@ impl Meaning {
                 };
                 let quantity = walked.quantity(*quantity).map_err(explain)?;
                 let item = item.unwrap_or_else(|range| scratch.text_at(range));
-                Ok(Event::Observation { item, quantity, outcome })
+                Ok((Event::Observation { item, quantity, outcome }, scratch.kept()))
             }
         }
     }
@@ -233,7 +240,7 @@ fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) 
         Captured::Missing(_) | Captured::Astray(..) | Captured::Other(reason::Found::Null) => {
             test.holds(Found::Nothing)
         }
-        Captured::Other(_) => test.holds(Found::Other),
+        Captured::Other(_) | Captured::Raw(_) => test.holds(Found::Other),
     }
 }
 

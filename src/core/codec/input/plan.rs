@@ -13,6 +13,8 @@ pub(super) type Slot = usize;
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub root: Node,
+    /// The values that are the whole document, as it came.
+    pub whole: Vec<Slot>,
     /// The path and the role of each slot.
     pub slots: Vec<(Arc<str>, Role)>,
     /// The list of items, which at most one entry has: the expectation.
@@ -37,6 +39,13 @@ pub(super) struct Node {
     pub path: Arc<str>,
     /// The values that are looked for here.
     pub slots: Vec<Slot>,
+    /// Those that are kept as they came.
+    pub kept: Vec<Slot>,
+    /// Everything that is looked for here and below is kept as it came. So whatever else is here
+    /// does not matter, even if it cannot be represented.
+    pub is_only_kept: bool,
+    /// The text of what is here has to be found first.
+    pub is_raw: bool,
     pub members: Vec<(Box<str>, Node)>,
     pub indexed: Vec<(usize, Node)>,
     pub each: Option<Box<Node>>,
@@ -107,6 +116,29 @@ pub(super) fn require_agreement(paths: &[(Role, &Path)]) -> Result<(), InputErro
     Ok(())
 }
 
+/// Checks that a value that is kept can be in a document that has a place for each of `others`.
+pub(super) fn require_within(kept: &Path, others: &[&Path]) -> Result<(), InputError> {
+    for other in others {
+        let (one, other) = (kept.segments(), other.segments());
+        let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+        let place = path::text_of(&one[..shared]);
+        let fits = match (one.get(shared), Kind::of(other.get(shared))) {
+            // Whatever is there is kept.
+            (None, _) => true,
+            (Some(Segment::Name(_)), found) => found == Kind::Object,
+            (Some(_), found) => matches!(found, Kind::Array | Kind::Each),
+        };
+        if !fits {
+            return Err(InputError::Contradiction {
+                role: Role::Keep,
+                path: kept.to_string(),
+                place,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Collects what a walk has to look for.
 pub(super) struct Planner {
     plan: Plan,
@@ -114,7 +146,9 @@ pub(super) struct Planner {
 
 impl Planner {
     pub fn new() -> Self {
-        Self { plan: Plan { root: Node::new(&[]), slots: Vec::new(), list: None } }
+        Self {
+            plan: Plan { root: Node::new(&[]), whole: Vec::new(), slots: Vec::new(), list: None },
+        }
     }
 
     /// Adds a path that leads to one place, or to one place in an element of the list.
@@ -125,6 +159,23 @@ impl Planner {
             node.below.push(slot);
             if is_end {
                 node.slots.push(slot);
+            }
+        });
+        slot
+    }
+
+    /// Adds a value that is kept as it came.
+    pub fn kept(&mut self, path: &Path) -> Slot {
+        let slot = self.plan.slots.len();
+        self.plan.slots.push((path.to_string().into(), Role::Keep));
+        if path.segments().is_empty() {
+            self.plan.whole.push(slot);
+            return slot;
+        }
+        self.plan.root.insert(path.segments(), 0, &mut |node, _, is_end| {
+            node.below.push(slot);
+            if is_end {
+                node.kept.push(slot);
             }
         });
         slot
@@ -148,6 +199,9 @@ impl Planner {
     pub fn plan(mut self) -> Plan {
         self.plan.root.spread();
         self.plan.root.agree();
+        self.plan.root.leave(&self.plan.slots);
+        // The text of the whole document is known.
+        self.plan.root.is_raw = false;
         self.plan
     }
 }
@@ -176,6 +230,9 @@ impl Node {
         Self {
             path: path::text_of(segments).into(),
             slots: Vec::new(),
+            kept: Vec::new(),
+            is_only_kept: false,
+            is_raw: false,
             members: Vec::new(),
             indexed: Vec::new(),
             each: None,
@@ -209,6 +266,14 @@ impl Node {
     /// Returns whether the list, or a part of it, is here.
     pub fn is_on_list(&self) -> bool {
         self.list.is_some()
+    }
+
+    /// Returns whether something is looked for here or below, besides what is kept as it came.
+    pub fn is_looked_into(&self) -> bool {
+        !self.slots.is_empty()
+            || !self.members.is_empty()
+            || !self.indexed.is_empty()
+            || self.each.is_some()
     }
 
     /// Returns what the first of the paths through this place needs here.
@@ -249,13 +314,25 @@ impl Node {
         let mut needed =
             needs.into_iter().filter_map(|(kind, is_needed)| is_needed.then_some(kind));
         self.only = needed.next().filter(|_| needed.next().is_none());
+        self.children().for_each(Self::agree);
+    }
+
+    fn children(&mut self) -> impl Iterator<Item = &mut Self> {
         let members = self.members.iter_mut().map(|(_, member)| member);
         let indexed = self.indexed.iter_mut().map(|(_, element)| element);
-        members.chain(indexed).chain(self.each.as_deref_mut()).for_each(Self::agree);
+        members.chain(indexed).chain(self.each.as_deref_mut())
+    }
+
+    /// Finds the places at which values are kept, and where nothing else is looked for.
+    fn leave(&mut self, slots: &[(Arc<str>, Role)]) {
+        self.is_only_kept = self.below.iter().all(|slot| slots[*slot].1 == Role::Keep);
+        self.is_raw = self.is_only_kept || !self.kept.is_empty();
+        self.children().for_each(|child| child.leave(slots));
     }
 
     fn absorb(&mut self, other: &Self) {
         self.slots.extend(&other.slots);
+        self.kept.extend(&other.kept);
         self.below.extend(&other.below);
         self.list = self.list.or(other.list);
         self.is_element |= other.is_element;

@@ -3,6 +3,7 @@
 mod counts;
 mod entries;
 mod expected;
+mod keep;
 mod observed;
 mod paths;
 mod property;
@@ -38,7 +39,7 @@ fn decode<'s>(
     scratch: &'s mut Scratch,
 ) -> Result<Event<'s>, Reason> {
     match input.decode(super::Input { key, value, headers: None }, scratch)? {
-        Decoded::Event { entry: 0, event } => Ok(event),
+        Decoded::Event { entry: 0, event, kept: "" } => Ok(event),
         other => panic!("the topic has one entry for all records: {other:?}"),
     }
 }

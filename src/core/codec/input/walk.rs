@@ -9,7 +9,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::capture::{Captured, Failure};
@@ -90,12 +93,15 @@ pub(super) fn walk<'a>(
         scratch,
         at: &plan.root,
         odd_names: false,
+        inside: None,
     };
     let mut document = serde_json::Deserializer::from_str(text);
-    Visit { node: &plan.root, state: &mut state }
-        .deserialize(&mut document)
-        .and_then(|()| document.end())
-        .map_err(|error| state.unreadable(text, &error))?;
+    let read = if is_looked_into(&plan.root, text) {
+        Visit { node: &plan.root, state: &mut state }.deserialize(&mut document)
+    } else {
+        IgnoredAny::deserialize(&mut document).map(|_| ())
+    };
+    read.and_then(|()| document.end()).map_err(|error| state.unreadable(text, &error))?;
     if state.odd_names {
         // The reader does not look inside names: a control character in one may be an escape, or
         // may be invalid JSON.
@@ -104,7 +110,16 @@ pub(super) fn walk<'a>(
     if let Some(list) = plan.list.as_ref().filter(|list| list.is_document) {
         state.end_element(list);
     }
+    if !plan.whole.is_empty() {
+        let range = state.scratch.keep_value(text);
+        plan.whole.iter().for_each(|slot| state.walked.slots[*slot] = Captured::Raw(range));
+    }
     Ok(state.walked)
+}
+
+/// Returns whether anything that matters can be inside of `json`, which is at `node`.
+fn is_looked_into(node: &Node, json: &str) -> bool {
+    node.is_looked_into() && (!node.is_only_kept || json.trim_ascii_start().starts_with(['{', '[']))
 }
 
 struct State<'s, 'a> {
@@ -115,6 +130,8 @@ struct State<'s, 'a> {
     at: &'a Node,
     /// A member's name contains a control character.
     odd_names: bool,
+    /// The reader stopped inside a value that is kept and read again: whether in a string there.
+    inside: Option<bool>,
 }
 
 impl<'a> State<'_, 'a> {
@@ -187,7 +204,8 @@ impl<'a> State<'_, 'a> {
             return malformed(if first { &ungrammatical } else { error });
         }
         let node = self.at;
-        let found = if is_in_string(text, error) { Found::HalfPair } else { Found::Number };
+        let is_in_string = self.inside.unwrap_or_else(|| is_in_string(text, error));
+        let found = if is_in_string { Found::HalfPair } else { Found::Number };
         let slots = &self.walked.plan.slots;
         let failure = if node.slots.iter().any(|slot| slots[*slot].1 == Role::Quantity) {
             Failure::BadQuantity(&node.path)
@@ -208,6 +226,10 @@ impl<'de> DeserializeSeed<'de> for Visit<'_, '_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.node.is_raw {
+            let json = <&RawValue>::deserialize(deserializer)?.get();
+            return self.keep(json).map_err(D::Error::custom);
+        }
         self.state.at = self.node;
         deserializer.deserialize_any(self)
     }
@@ -336,6 +358,25 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
 }
 
 impl<'a> Visit<'_, '_, 'a> {
+    /// Keeps the value `json` as it came, and reads it again if more than that is looked for.
+    fn keep(self, json: &str) -> serde_json::Result<()> {
+        let Self { node, state } = self;
+        state.lose(node, Captured::Missing(node));
+        if !node.kept.is_empty() {
+            let range = state.scratch.keep_value(json);
+            node.kept.iter().for_each(|slot| state.walked.slots[*slot] = Captured::Raw(range));
+        }
+        if !is_looked_into(node, json) {
+            return Ok(());
+        }
+        state.at = node;
+        let again = serde_json::Deserializer::from_str(json)
+            .deserialize_any(Visit { node, state: &mut *state });
+        again.inspect_err(|error| {
+            state.inside.get_or_insert_with(|| is_in_string(json, error));
+        })
+    }
+
     fn visit_scalar(self, captured: Captured<'a>, found: Found) {
         self.state.capture(self.node, captured);
         if self.node.only != Some(Kind::Value) {

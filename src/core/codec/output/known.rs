@@ -1,12 +1,13 @@
 //! What an output says about the items of a key, depending on what the key waits for.
 
-use crate::matching::{Awaits, Item, Items};
+use crate::matching::{Awaits, Item, Items, Kept};
 
-/// What is known of a key's items.
+/// What is known of a key's items, and what is kept of its records.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'a> {
     pub items: &'a Items,
     pub awaits: Awaits,
+    pub kept: &'a Kept,
 }
 
 impl<'a> Known<'a> {

@@ -1,17 +1,21 @@
 //! Output records, byte by byte.
 
+mod fields;
 mod outcomes;
+
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
 use super::*;
-use crate::matching::{Awaits, Counting, Items, OverdueReason};
+use crate::matching::{Awaits, Counting, Items, Kept, OverdueReason};
 
 fn outputs(facts: Facts) -> Outputs {
     let settings = OutputSettings {
         reconciliation: "shipping".to_owned(),
         key_field: "orderId".to_owned(),
         facts,
+        fields: Fields::default(),
         stamp: Stamp::default(),
         dead_letter_bytes_max: 20,
     };
@@ -30,12 +34,19 @@ fn rules() -> Rules {
         expire_after_ms: None,
         memory_ms: 0,
         row_bytes_max: 1_000_000,
+        list_bytes_max: None,
     }
 }
 
 const EXPECTED_AT: i64 = 1_683_581_858_571;
-const IN_TIME: Emitted = Emitted::Completion { late: false, expected_at: EXPECTED_AT };
-const LATE: Emitted = Emitted::Completion { late: true, expected_at: EXPECTED_AT };
+
+static IN_TIME: LazyLock<Emitted> = LazyLock::new(|| completion(false));
+static LATE: LazyLock<Emitted> = LazyLock::new(|| completion(true));
+
+fn completion(late: bool) -> Emitted {
+    let items = [("1", 1, 1)].into_iter().collect();
+    Emitted::Completion { late, expected_at: EXPECTED_AT, items, kept: Kept::NOTHING }
+}
 
 fn value_of(output: &Output) -> &str {
     std::str::from_utf8(output.value.as_deref().expect("a value")).expect("JSON is text")
@@ -110,6 +121,7 @@ fn names_and_keys_are_escaped() {
         reconciliation: String::new(),
         key_field: "the \"key\"".to_owned(),
         facts: Facts::default(),
+        fields: Fields::default(),
         stamp: Stamp::default(),
         dead_letter_bytes_max: 0,
     };
@@ -126,6 +138,7 @@ fn a_key_field_that_would_come_twice_is_refused() {
             reconciliation: String::new(),
             key_field: name.to_owned(),
             facts: Facts::default(),
+            fields: Fields::default(),
             stamp: Stamp::default(),
             dead_letter_bytes_max: 0,
         };
@@ -135,7 +148,8 @@ fn a_key_field_that_would_come_twice_is_refused() {
 }
 
 fn overdue(reason: OverdueReason, since: Timestamp, items: Items) -> Output {
-    let emitted = Emitted::Overdue { reason, since, items, awaits: Awaits::Items };
+    let (awaits, kept) = (Awaits::Items, Kept::NOTHING);
+    let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
     outputs(Facts::default()).emitted(b"o-1", &emitted, Time::of(5))
 }
 
@@ -295,6 +309,7 @@ fn kept(
         reconciliation: "shipping".to_owned(),
         key_field: "orderId".to_owned(),
         facts: Facts::default(),
+        fields: Fields::default(),
         stamp: Stamp::default(),
         dead_letter_bytes_max: room,
     };

@@ -3,6 +3,7 @@
 use std::{cell::Cell, io};
 
 use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde_json::value::RawValue;
 
 use super::{Known, LISTED_BYTES_MAX, LISTED_MAX, Lateness};
 use crate::{
@@ -95,13 +96,28 @@ impl<'a> From<Item<'a>> for Unexpected<'a> {
 }
 
 #[derive(Serialize)]
-struct Failed<'a> {
+struct FailedItem<'a> {
     item: &'a str,
 }
 
-impl<'a> From<Item<'a>> for Failed<'a> {
-    fn from(item: Item<'a>) -> Self {
-        Self { item: item.text }
+/// A failed item, and what is kept of the observation that says so.
+struct Failed<'a> {
+    item: &'a str,
+    kept: &'a str,
+}
+
+impl Serialize for Failed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { item, kept } = *self;
+        let carries = (!kept.is_empty()).then(|| {
+            let item = serde_json::to_string(item).expect("a text is JSON");
+            RawValue::from_string(format!("{{\"item\":{item},{kept}}}"))
+        });
+        match carries {
+            Some(Ok(entry)) => entry.serialize(serializer),
+            // Nothing else is kept than was JSON.
+            Some(Err(_)) | None => FailedItem { item }.serialize(serializer),
+        }
     }
 }
 
@@ -131,23 +147,22 @@ pub(super) fn end_overdue(
         unexpected_total: known.unexpected().count(),
         unexpected: lists.of(&lists.unexpected, || known.unexpected().map(Unexpected::from)),
         failed_total: Some(failed_total).filter(|total| *total > 0),
-        failed: (failed_total > 0)
-            .then(|| lists.of(&lists.failed, || known.failed().map(Failed::from))),
+        failed: (failed_total > 0).then(|| lists.failed(known)),
     };
-    lists.end(value, &overdue);
+    lists.end(value, known, &overdue);
 }
 
 /// Adds what a failed record reports to an object that was begun, and ends it.
 pub(super) fn end_failed(value: &mut Vec<u8>, known: Known<'_>) {
     let lists = Lists::default();
     let key = FailedKey {
-        failed: lists.of(&lists.failed, || known.failed().map(Failed::from)),
+        failed: lists.failed(known),
         failed_total: lists.failed_total(known),
         missing: lists.missing(known),
         missing_total: lists.missing_total(known),
         observed_total: known.observed_total(),
     };
-    lists.end(value, &key);
+    lists.end(value, known, &key);
 }
 
 /// Adds what a cancelled record reports to an object that was begun, and ends it.
@@ -157,11 +172,10 @@ pub(super) fn end_cancelled(value: &mut Vec<u8>, known: Known<'_>) {
         observed_total: known.observed_total(),
         missing: lists.missing(known),
         missing_total: lists.missing_total(known),
-        failed: (known.failed().count() > 0)
-            .then(|| lists.of(&lists.failed, || known.failed().map(Failed::from))),
+        failed: (known.failed().count() > 0).then(|| lists.failed(known)),
         failed_total: lists.failed_total(known),
     };
-    lists.end(value, &key);
+    lists.end(value, known, &key);
 }
 
 /// The lists of a value: how much of it is written, and how many entries of each list are.
@@ -189,15 +203,26 @@ impl Lists {
         Total { of: known.missing_total(), listed }
     }
 
+    /// Returns the list of the failed items, with what is kept of each.
+    fn failed<'a>(&'a self, known: Known<'a>) -> impl Serialize + 'a {
+        let failed = move || {
+            known
+                .failed()
+                .map(move |Item { text: item, .. }| Failed { item, kept: known.kept.of_item(item) })
+        };
+        self.of(&self.failed, failed)
+    }
+
     fn failed_total<'a>(&'a self, known: Known<'_>) -> Total<'a> {
         Total { of: known.failed().count() as u64, listed: Some(&self.failed) }
     }
 
     /// Adds the fields of `record` to an object that was begun, and ends it.
-    fn end(&self, value: &mut Vec<u8>, record: &impl Serialize) {
+    /// What it carries of the expectation does not count: it would leave no room for items.
+    fn end(&self, value: &mut Vec<u8>, known: Known<'_>, record: &impl Serialize) {
         value.reserve(LISTS_BYTES);
-        let written = &self.written;
-        end(value, |value| serde_json::to_writer(Counted { value, written }, record));
+        let (written, carried) = (&self.written, known.kept.expected().len());
+        end(value, |value| serde_json::to_writer(Counted { value, carried, written }, record));
     }
 }
 
@@ -252,13 +277,14 @@ fn end(value: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Resu
 /// A value, and its size for those who write it.
 struct Counted<'a> {
     value: &'a mut Vec<u8>,
+    carried: usize,
     written: &'a Cell<usize>,
 }
 
 impl io::Write for Counted<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.value.extend_from_slice(bytes);
-        self.written.set(self.value.len());
+        self.written.set(self.value.len() - self.carried);
         Ok(bytes.len())
     }
 

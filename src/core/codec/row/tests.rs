@@ -10,6 +10,8 @@ use crate::record::Timestamp;
 
 /// One line each: a name, the bytes in hexadecimal. Lines are added, never changed.
 const GOLDEN: &str = include_str!("../golden/rows-v3.txt");
+/// Rows that keep values of their records.
+const GOLDEN_KEPT: &str = include_str!("../golden/rows-v3-kept.txt");
 const GOLDEN_WITHOUT_FEATURES: &str = include_str!("../golden/rows-v2.txt");
 const GOLDEN_WITHOUT_ORIGINS: &str = include_str!("../golden/rows-v1.txt");
 
@@ -95,6 +97,7 @@ fn after(row: &Row, observations: &[(&str, ItemOutcome)]) -> Row {
         expire_after_ms: None,
         memory_ms: 0,
         row_bytes_max: 1_000,
+        list_bytes_max: None,
     };
     observations.iter().fold(row.clone(), |row, &(item, outcome)| {
         step(&rules, row, Event::Observation { item, quantity: 1, outcome }, 0).row
@@ -127,6 +130,27 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
     ]
 }
 
+/// Returns rows that keep something, as version 3 encodes them.
+fn golden_rows_that_keep() -> Vec<(&'static str, Row)> {
+    let rows = golden_rows_without_features();
+    let (expected, orphan) = (&rows[6].1, &rows[8].1);
+    let keeping = |row: &Row, of_expectation: &str, items: &[(&str, &str)]| {
+        let mut row = row.clone();
+        row.kept = row.kept.with_expected(of_expectation);
+        items.iter().for_each(|(item, members)| row.kept.put_item(item, members));
+        row
+    };
+    let customer = r#""customer":"c-7""#;
+    let failed = &golden_rows()[0].1;
+    vec![
+        ("expectation", keeping(expected, customer, &[])),
+        ("items", keeping(expected, "", &[("1", "\"at\":1"), ("99", "\"at\":{}")])),
+        ("orphan", keeping(orphan, "", &[("größe", "\"at\":\"ü\"")])),
+        ("failed", keeping(failed, customer, &[("1", "\"why\":null")])),
+        ("long", keeping(expected, &format!("\"a\":\"{}\"", "x".repeat(130)), &[])),
+    ]
+}
+
 fn bytes_of(row: &Row) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(row, &mut bytes);
@@ -150,13 +174,29 @@ fn assert_written(rows: &[(&'static str, Row)], golden: &str) {
         assert_eq!(decode(&bytes_of(row)).as_ref(), Ok(row), "{name}");
         assert_eq!(is_finished(&bytes_of(row)), row.is_finished(), "{name}");
         let outline = outline(&bytes_of(row)).expect("it is a row");
-        assert_eq!(Row { items: row.items.clone(), ..outline }, *row, "{name}");
+        let (items, kept) = (row.items.clone(), row.kept.clone());
+        assert_eq!(Row { items, kept, ..outline }, *row, "{name}");
     }
 }
 
 #[test]
 fn the_bytes_of_a_version_never_change() {
     assert_written(&golden_rows(), GOLDEN);
+}
+
+#[test]
+fn the_bytes_of_rows_that_keep_something_never_change() {
+    assert_written(&golden_rows_that_keep(), GOLDEN_KEPT);
+}
+
+#[test]
+fn memory_is_reused_and_nothing_of_the_last_row_stays() {
+    let rows = [golden_rows_that_keep(), golden_rows(), golden_rows_without_features()].concat();
+    let mut read = Row::default();
+    for (name, row) in rows.iter().chain(rows.iter().rev()) {
+        assert_eq!(decode_into(&bytes_of(row), &mut read), Ok(()), "{name}");
+        assert_eq!(read, *row, "{name}");
+    }
 }
 
 /// An older program can read them, so that a downgrade works until something new is used.
@@ -218,7 +258,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 21] = [
+    let malformed: [&[u8]; 29] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -239,6 +279,14 @@ fn what_is_no_row_is_malformed() {
         b"\x03\x01\x02\x00\x05\x01\x02a", // a count that nothing expects
         b"\x03\x03\x02\x00\x05",  // a count of a finished row
         b"\x03\x02\x01\x00\x01\x08a", // a mark in a finished row
+        b"\x03\x01\x20\x00",      // what is kept cut off
+        b"\x03\x01\x20\x00\x00",  // what is kept of items cut off
+        b"\x03\x01\x20\x00\x00\x00", // nothing is kept
+        b"\x03\x01\x20\x00\x02a", // less than said
+        b"\x03\x01\x20\x00\x01\xff\x00", // no text
+        b"\x03\x01\x20\x00\x01a\x01\x00", // half an item
+        b"\x03\x01\x20\x00\x00\x06\x01a\x00\x00\x00\x00", // an item of which nothing is kept
+        b"\x03\x03\x20\x00\x01a\x00", // a cancelled row that keeps something
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];
     for bytes in malformed {
@@ -262,9 +310,12 @@ fn any_row() -> impl Strategy<Value = Row> {
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
     let missing = (any::<u32>(), option::of(count()));
-    (phase, flags, time(), time(), missing, any::<u64>(), items, origins).prop_map(
-        |(phase, flags, expected_at, changed_at, missing, fingerprint, items, origins)| {
-            let ((expected, overdue), (missing, count)) = (flags, missing);
+    let keeps = ("\\PC{0,3}", vec(("[ab]{0,2}", "[xü]{0,2}"), 0..3));
+    let numbers = (time(), time(), missing, any::<u64>());
+    (phase, flags, numbers, items, origins, keeps).prop_map(
+        |(phase, flags, numbers, items, origins, keeps)| {
+            let (expected_at, changed_at, (missing, count), fingerprint) = numbers;
+            let (expected, overdue) = flags;
             let (expectation_offset, by) = origins;
             let expectation = expectation_offset.map(|offset| Origin { input: 0, offset });
             let mut all: Items =
@@ -278,6 +329,11 @@ fn any_row() -> impl Strategy<Value = Row> {
                     marked = after(&marked, &[(text, ItemOutcome::Withdrawn)]);
                 }
                 all = marked.items;
+            }
+            let mut kept = Kept::NOTHING;
+            if phase == Phase::Open {
+                kept = kept.with_expected(&keeps.0);
+                keeps.1.iter().for_each(|(item, members)| kept.put_item(item, members));
             }
             let has_failed = expected && phase == Phase::Open && all.has_marks();
             // Only open rows wait for a count.
@@ -299,6 +355,7 @@ fn any_row() -> impl Strategy<Value = Row> {
                 items: all,
                 expectation_offset,
                 changed_by,
+                kept,
             }
         },
     )

@@ -4,6 +4,7 @@ mod counts;
 mod deadlines;
 mod failures;
 mod items;
+mod kept;
 mod model;
 mod outcomes;
 mod property;

@@ -45,6 +45,9 @@ pub struct Answer {
 pub struct Completion {
     pub late: bool,
     pub expected_at: Timestamp,
+    /// The expected items.
+    pub list: Vec<String>,
+    pub kept: Keeps,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,14 @@ pub struct Known {
     pub failed: Counts,
     /// How much of a count is missing.
     pub left: Option<u32>,
+    pub kept: Keeps,
+}
+
+/// What is kept of the expectation, and of items.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keeps {
+    pub expected: String,
+    pub items: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +85,8 @@ pub struct Report {
 /// One event that had an effect on the key.
 #[derive(Debug, Clone)]
 enum Fact {
-    Expected(Needs, Timestamp),
-    Observed(String, u32, ItemOutcome, Timestamp),
+    Expected(Needs, String, Timestamp),
+    Observed(String, u32, ItemOutcome, String, Timestamp),
     Cancelled(Timestamp),
     Reported,
     Expired(Timestamp),
@@ -99,10 +110,11 @@ pub enum State {
 }
 
 impl Model {
-    pub fn hear(&mut self, rules: &Rules, said: &Said, at: Timestamp) -> Answer {
+    /// Answers a record of which `kept` is kept.
+    pub fn hear(&mut self, rules: &Rules, (said, kept): (&Said, &str), at: Timestamp) -> Answer {
         self.fails = rules.failed;
         match said {
-            Said::Expected(needs) => self.expected(rules, needs, at),
+            Said::Expected(needs) => self.expected(rules, (needs, kept), at),
             Said::Cancelled => match self.state() {
                 State::NoRow | State::Open => {
                     let reported = rules.reports_cancelled && self.expectation().is_some();
@@ -113,13 +125,13 @@ impl Model {
                 _ => plain("late-cancellation"), // S9
             },
             Said::Observed(item, quantity, outcome) => {
-                self.observed(rules, item, (*quantity, *outcome), at)
+                self.observed(rules, (item, kept), (*quantity, *outcome), at)
             }
             Said::Time => self.time(rules, at),
         }
     }
 
-    fn expected(&mut self, rules: &Rules, needs: &Needs, at: Timestamp) -> Answer {
+    fn expected(&mut self, rules: &Rules, (needs, kept): (&Needs, &str), at: Timestamp) -> Answer {
         let is_empty = match needs {
             Needs::List(items) => items.is_empty(),
             Needs::Count(count) => *count == 0,
@@ -128,23 +140,24 @@ impl Model {
             return plain("no-items"); // S7
         }
         let identical = self.expectation() == Some(needs);
+        let same = identical && self.kept().expected == kept;
+        let fact = Fact::Expected(needs.clone(), kept.to_owned(), at);
         match self.state() {
             // S2, S4
-            State::Open | State::Completed | State::Failed if identical => {
-                plain("duplicate-expectation")
-            }
+            State::Open if same => plain("duplicate-expectation"),
+            State::Completed | State::Failed if identical => plain("duplicate-expectation"),
             State::Completed => plain("already-completed"), // S5
             State::Failed => plain("already-failed"),       // S5
             State::Cancelled => {
                 self.facts.clear(); // S6
-                self.add(Fact::Expected(needs.clone(), at), "reopened")
+                self.add(fact, "reopened")
             }
             State::NoRow | State::Open => {
                 let outcome = match self.expectation() {
                     None => "expected",   // S1
                     Some(_) => "amended", // S3
                 };
-                self.add(Fact::Expected(needs.clone(), at), outcome)
+                self.add(fact, outcome)
             }
         }
     }
@@ -152,7 +165,7 @@ impl Model {
     fn observed(
         &mut self,
         rules: &Rules,
-        item: &str,
+        (item, kept): (&str, &str),
         (quantity, outcome): (u32, ItemOutcome),
         at: Timestamp,
     ) -> Answer {
@@ -173,7 +186,7 @@ impl Model {
             (_, ItemOutcome::Failed) => "item-failed",                                  // S22, S23
             (_, ItemOutcome::Withdrawn) => "item-withdrawn",                            // S24
         };
-        self.add(Fact::Observed(item.to_owned(), counted, outcome, at), name)
+        self.add(Fact::Observed(item.to_owned(), counted, outcome, kept.to_owned(), at), name)
     }
 
     /// Adds a fact that may decide the key.
@@ -183,6 +196,11 @@ impl Model {
         let completion = (self.state() == State::Completed).then(|| Completion {
             late,
             expected_at: self.expected_at().expect("only what is expected completes"),
+            list: match self.expectation() {
+                Some(Needs::List(needs)) => needs.keys().cloned().collect(),
+                Some(Needs::Count(_)) | None => Vec::new(),
+            },
+            kept: self.kept(),
         });
         let failure =
             (self.state() == State::Failed).then(|| Failure { late, known: self.known() });
@@ -232,7 +250,26 @@ impl Model {
 
     fn known(&self) -> Known {
         let (missing, observed) = (self.missing(), self.observations());
-        Known { missing, observed, failed: self.failures(), left: self.left() }
+        let (failed, left, kept) = (self.failures(), self.left(), self.kept());
+        Known { missing, observed, failed, left, kept }
+    }
+
+    /// Returns what was said last of the expectation and of each item, unless it was taken back.
+    pub fn kept(&self) -> Keeps {
+        let mut keeps = Keeps::default();
+        for fact in &self.facts {
+            match fact {
+                Fact::Expected(_, kept, _) => keeps.expected.clone_from(kept),
+                Fact::Observed(item, _, outcome, kept, _) => {
+                    keeps.items.remove(item);
+                    if *outcome != ItemOutcome::Withdrawn && !kept.is_empty() {
+                        keeps.items.insert(item.clone(), kept.clone());
+                    }
+                }
+                Fact::Cancelled(_) | Fact::Reported | Fact::Expired(_) => {}
+            }
+        }
+        keeps
     }
 
     pub fn state(&self) -> State {
@@ -263,7 +300,7 @@ impl Model {
     /// Returns the expectation in force.
     pub fn expectation(&self) -> Option<&Needs> {
         self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Expected(needs, _) => Some(needs),
+            Fact::Expected(needs, ..) => Some(needs),
             _ => None,
         })
     }
@@ -271,7 +308,7 @@ impl Model {
     /// Returns when an expectation first arrived.
     pub fn expected_at(&self) -> Option<Timestamp> {
         self.facts.iter().find_map(|fact| match fact {
-            Fact::Expected(_, at) => Some(*at),
+            Fact::Expected(_, _, at) => Some(*at),
             _ => None,
         })
     }
@@ -279,8 +316,8 @@ impl Model {
     /// Returns the time of the latest change: timestamps may go backwards, the row's does not.
     pub fn changed_at(&self) -> Timestamp {
         let times = self.facts.iter().filter_map(|fact| match fact {
-            Fact::Expected(_, at)
-            | Fact::Observed(_, _, _, at)
+            Fact::Expected(_, _, at)
+            | Fact::Observed(.., at)
             | Fact::Cancelled(at)
             | Fact::Expired(at) => Some(*at),
             Fact::Reported => None,
@@ -296,7 +333,7 @@ impl Model {
         let mut counts = Counts::new();
         for fact in &self.facts {
             match fact {
-                Fact::Observed(item, quantity, ItemOutcome::Arrived, _) => {
+                Fact::Observed(item, quantity, ItemOutcome::Arrived, ..) => {
                     *counts.entry(item.clone()).or_default() += quantity;
                 }
                 Fact::Observed(item, ..) => {
@@ -310,7 +347,7 @@ impl Model {
 
     fn last_word(&self, item: &str) -> Option<ItemOutcome> {
         self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Observed(of, _, outcome, _) if of == item => Some(*outcome),
+            Fact::Observed(of, _, outcome, ..) if of == item => Some(*outcome),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! At least one test for each rule about items that fail or are withdrawn, S22–S24, and about keys
 //! that are cancelled, S29.
 
-use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, rules};
+use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, completion, rules};
 use crate::matching::{
     Counting, Emitted, Event, FailedWhen, Item, ItemOutcome, Items, Outcome, OverdueReason, Phase,
     Row, Rules,
@@ -155,7 +155,7 @@ fn s23_with_nothing_failed_all_known_is_a_completion() {
     story.expect(&["1", "2"]);
     story.observe("2");
     story.observe("1");
-    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 10 }]);
+    assert_eq!(story.emitted, [completion(false, 10, &["1", "2"])]);
 }
 
 #[test]

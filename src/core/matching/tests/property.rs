@@ -4,12 +4,14 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::model::{Answer, Completion, Counts, Failure, Known, Model, Needs, Report, Said, State};
+use super::model::{
+    Answer, Completion, Counts, Failure, Keeps, Known, Model, Needs, Report, Said, State,
+};
 use crate::{
     codec::row,
     matching::{
         Awaits, Counting, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome, Items,
-        Outcome, Phase, Row, Rules, Step, invariants, step,
+        Kept, Outcome, Phase, Row, Rules, Step, invariants, step_keeping,
     },
     record::Timestamp,
 };
@@ -34,6 +36,7 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             expire_after_ms: expire,
             memory_ms,
             row_bytes_max: 1000,
+            list_bytes_max: None,
         },
     )
 }
@@ -71,7 +74,20 @@ fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
     })
 }
 
+/// Returns what is kept of a record: one time in four nothing, otherwise one of a few values. With
+/// quantities, validation refuses that anything is kept of observations.
+fn kept(rules: &Rules, said: &Said, at: Timestamp) -> String {
+    let keeps = match said {
+        Said::Expected(_) => true,
+        Said::Observed(..) => rules.counting == Counting::Distinct,
+        Said::Cancelled | Said::Time => false,
+    };
+    if keeps && at % 4 > 0 { format!("\"a\":{}", at % 7) } else { String::new() }
+}
+
 fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
+    let kept = kept(rules, said, at);
+    let step = |rules, row, event, at| step_keeping(rules, row, (event, &kept), at);
     match said {
         Said::Expected(Needs::Count(count)) => {
             let (items, extent) = (&Items::default(), Extent::Count(*count));
@@ -101,24 +117,33 @@ fn answer(step: &Step) -> Answer {
         Answer { outcome, completion: None, failure: None, cancelled: None, report: None };
     match &step.emitted {
         None => {}
-        Some(Emitted::Completion { late, expected_at }) => {
-            answer.completion = Some(Completion { late: *late, expected_at: *expected_at });
+        Some(Emitted::Completion { late, expected_at, items, kept }) => {
+            let (late, expected_at, kept) = (*late, *expected_at, keeps(kept));
+            let list = items.iter().filter(|item| item.need > 0);
+            let list = list.map(|item| item.text.to_owned()).collect();
+            answer.completion = Some(Completion { late, expected_at, list, kept });
         }
-        Some(Emitted::Failed { late, items, awaits }) => {
-            answer.failure = Some(Failure { late: *late, known: known(items, *awaits) });
+        Some(Emitted::Failed { late, items, awaits, kept }) => {
+            let known = known(items, *awaits, kept);
+            answer.failure = Some(Failure { late: *late, known });
         }
-        Some(Emitted::Cancelled { items, awaits }) => {
-            answer.cancelled = Some(known(items, *awaits));
+        Some(Emitted::Cancelled { items, awaits, kept }) => {
+            answer.cancelled = Some(known(items, *awaits, kept));
         }
-        Some(Emitted::Overdue { reason, since, items, awaits }) => {
-            let known = known(items, *awaits);
+        Some(Emitted::Overdue { reason, since, items, awaits, kept }) => {
+            let known = known(items, *awaits, kept);
             answer.report = Some(Report { reason: *reason, since: *since, known });
         }
     }
     answer
 }
 
-fn known(items: &Items, awaits: Awaits) -> Known {
+fn keeps(kept: &Kept) -> Keeps {
+    let text = |(item, members): (&str, &str)| (item.to_owned(), members.to_owned());
+    Keeps { expected: kept.expected().to_owned(), items: kept.items().map(text).collect() }
+}
+
+fn known(items: &Items, awaits: Awaits, kept: &Kept) -> Known {
     let known = items.iter().map(|item| item.have + u32::from(item.has_failed())).sum();
     Known {
         left: match awaits {
@@ -128,6 +153,7 @@ fn known(items: &Items, awaits: Awaits) -> Known {
         missing: counts(items, |item| item.missing()),
         observed: counts(items, |item| item.have),
         failed: counts(items, |item| u32::from(item.has_failed())),
+        kept: keeps(kept),
     }
 }
 
@@ -144,11 +170,12 @@ fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(row.changed_at, model.changed_at());
     }
     if row.phase == Phase::Open {
-        let known = known(&row.items, row.awaits);
+        let known = known(&row.items, row.awaits, &row.kept);
         prop_assert_eq!(known.observed, model.observations());
         prop_assert_eq!(known.missing, model.missing());
         prop_assert_eq!(known.failed, model.failures());
         prop_assert_eq!(known.left, model.left());
+        prop_assert_eq!(known.kept, model.kept());
         prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
         prop_assert_eq!(row.overdue, model.was_reported());
     }
@@ -164,7 +191,9 @@ proptest! {
         for (said, at) in &life {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
-            prop_assert_eq!(answer(&step), model.hear(&rules, said, *at), "{:?} at {}", said, at);
+            let kept = kept(&rules, said, *at);
+            let of_model = model.hear(&rules, (said, &kept), *at);
+            prop_assert_eq!(answer(&step), of_model, "{:?} at {}", said, at);
             same_state(&step.row, &model)?;
             row = step.row;
         }
@@ -247,8 +276,9 @@ proptest! {
         for (said, at) in &life {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
-            prop_assert!(step.row.items.as_bytes().len() <= row_bytes_max);
-            if let Said::Observed(item, ..) = said {
+            prop_assert!(step.row.items.as_bytes().len() + step.row.kept.size() <= row_bytes_max);
+            // What is to be kept of an item may not fit.
+            if let Said::Observed(item, ..) = said && kept(&rules, said, *at).is_empty() {
                 let waits = row.items.get(item).need > 0;
                 prop_assert!(!waits || step.outcome != Outcome::RowTooLarge);
             }

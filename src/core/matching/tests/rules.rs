@@ -1,7 +1,7 @@
 //! At least one test for each rule S1–S17; see `deadlines` for the others.
 
-use super::story::{OVERDUE_AFTER, Story, needs, rules};
-use crate::matching::{Counting, Emitted, Event, ItemOutcome, Outcome, Phase, Rules};
+use super::story::{OVERDUE_AFTER, Story, completion, needs, rules};
+use crate::matching::{Counting, Event, ItemOutcome, Outcome, Phase, Rules};
 
 /// Returns the arrival of some units of an item.
 fn some(item: &str, quantity: u32) -> Event<'_> {
@@ -24,7 +24,7 @@ fn s1_an_expectation_completes_at_once_what_was_observed_already() {
     story.observe("2");
     assert_eq!(story.at(30).expect(&["1", "2"]), Outcome::Expected);
     assert_eq!(story.phase(), Phase::Completed);
-    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 30 }]);
+    assert_eq!(story.emitted, [completion(false, 30, &["1", "2"])]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn s10_observations_are_remembered_before_and_after_the_expectation() {
     assert_eq!(story.phase(), Phase::Open);
     story.expect(&["1", "2"]);
     assert_eq!(story.at(40).observe("1"), Outcome::Observed);
-    assert_eq!(story.emitted, [Emitted::Completion { late: false, expected_at: 10 }]);
+    assert_eq!(story.emitted, [completion(false, 10, &["1", "2"])]);
     assert_eq!(story.row.changed_at, 40);
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     matching::{
-        Counting, Emitted, Event, Expectation, Extent, ItemOutcome, Items, Outcome, OverdueReason,
-        Phase, Row, Rules, Step, invariants, step,
+        Counting, Emitted, Event, Expectation, Extent, ItemOutcome, Items, Kept, Outcome,
+        OverdueReason, Phase, Row, Rules, Step, invariants, step_keeping,
     },
     record::Timestamp,
 };
@@ -25,12 +25,19 @@ pub fn rules() -> Rules {
         expire_after_ms: Some(EXPIRE_AFTER),
         memory_ms: MEMORY,
         row_bytes_max: 1000,
+        list_bytes_max: None,
     }
 }
 
 /// Needs of one each.
 pub fn needs(items: &[&str]) -> Items {
     items.iter().map(|text| (*text, 1, 0)).collect()
+}
+
+/// The completion of a key that keeps nothing, with these items, one each.
+pub fn completion(late: bool, expected_at: Timestamp, items: &[&str]) -> Emitted {
+    let items = items.iter().map(|text| (*text, 1, 1)).collect();
+    Emitted::Completion { late, expected_at, items, kept: Kept::NOTHING }
 }
 
 pub struct Story {
@@ -59,20 +66,28 @@ impl Story {
     }
 
     pub fn event(&mut self, event: Event<'_>) -> Outcome {
-        let Step { row, outcome, emitted, .. } = self.step(event);
+        self.event_keeping(event, "")
+    }
+
+    pub fn event_keeping(&mut self, event: Event<'_>, kept: &str) -> Outcome {
+        let Step { row, outcome, emitted, .. } = self.step(event, kept);
         self.row = row;
         self.emitted.extend(emitted);
         outcome
     }
 
-    fn step(&self, event: Event<'_>) -> Step {
-        let step = step(&self.rules, self.row.clone(), event, self.now);
+    fn step(&self, event: Event<'_>, kept: &str) -> Step {
+        let step = step_keeping(&self.rules, self.row.clone(), (event, kept), self.now);
         assert_eq!(invariants::check_step(&self.row, &step), Ok(()));
         step
     }
 
     pub fn expect(&mut self, items: &[&str]) -> Outcome {
         self.event(Event::Expectation(Expectation::of(&needs(items))))
+    }
+
+    pub fn expect_keeping(&mut self, items: &[&str], kept: &str) -> Outcome {
+        self.event_keeping(Event::Expectation(Expectation::of(&needs(items))), kept)
     }
 
     pub fn expect_counts(&mut self, items: &[(&str, u32)]) -> Outcome {
@@ -88,6 +103,11 @@ impl Story {
 
     pub fn observe(&mut self, item: &str) -> Outcome {
         self.hear(item, ItemOutcome::Arrived)
+    }
+
+    pub fn observe_keeping(&mut self, item: &str, kept: &str) -> Outcome {
+        let outcome = ItemOutcome::Arrived;
+        self.event_keeping(Event::Observation { item, quantity: 1, outcome }, kept)
     }
 
     pub fn fail(&mut self, item: &str) -> Outcome {

@@ -1,5 +1,6 @@
-//! Rows with many items, kept decoded while a batch is processed: reading, searching and writing
-//! such a row for each of its records would have a cost quadratic in its items.
+//! Rows with many items, or that keep much of their records, stay decoded while a batch is
+//! processed: reading, searching and writing such a row for each of its records would have a cost
+//! quadratic in its items.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +71,7 @@ impl LargeRows {
         if let Some(counting) = index {
             row.items.index(counting);
         }
-        let bytes = row.items.size();
+        let bytes = row.size();
         if self.bytes + bytes > KEPT_BYTES_MAX {
             self.write_back(cache);
         }

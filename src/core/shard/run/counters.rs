@@ -122,7 +122,7 @@ impl Counters {
     /// Counts what was emitted at `at`. If clocks disagree, a completion counts as taking no time.
     pub fn emitted(&mut self, emitted: &Emitted, at: Timestamp) {
         match emitted {
-            Emitted::Completion { late, expected_at } => {
+            Emitted::Completion { late, expected_at, .. } => {
                 self.completions += 1;
                 self.late_completions += u64::from(*late);
                 let took_ms = at.saturating_sub(*expected_at);

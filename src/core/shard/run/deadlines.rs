@@ -62,7 +62,7 @@ impl<S: Store> Running<S> {
     /// Fires every due deadline of the row.
     fn fire(&mut self, slot: SlotId, now: Timestamp) -> Result<()> {
         while self.cache.due(slot, &self.plan.rules).is_some_and(|due| due <= now) {
-            self.step(slot, Event::Tick, Time::of(now), None)?;
+            self.step(slot, (Event::Tick, ""), Time::of(now), None)?;
         }
         Ok(())
     }

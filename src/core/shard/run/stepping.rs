@@ -17,7 +17,9 @@ use crate::{
         input::{Decoded, Input, Scratch},
         output::{Source, Time},
     },
-    matching::{Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step},
+    matching::{
+        Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step_keeping,
+    },
     record::trace::{self, TraceContext},
 };
 
@@ -52,14 +54,14 @@ impl<S: Store> Running<S> {
             Ok(_) if slot == NO_SLOT => {
                 unreachable!("a decoder accepts only records whose key is within the limit")
             }
-            Ok(Decoded::Event { event, .. }) => {
+            Ok(Decoded::Event { event, kept, .. }) => {
                 if let Some(reason) = self.misplaced(record)? {
                     self.dead_letter(record, time, &reason);
                     return Ok(());
                 }
                 let before = self.outputs.len();
                 let origin = Origin { input: input_number(record.input), offset: record.offset };
-                let outcome = self.step(slot, event, time, Some(origin))?;
+                let outcome = self.step(slot, (event, kept), time, Some(origin))?;
                 if self.outputs.len() > before {
                     self.carry_trace(record, before);
                 }
@@ -97,7 +99,7 @@ impl<S: Store> Running<S> {
     pub(in crate::shard) fn step(
         &mut self,
         slot: SlotId,
-        event: Event<'_>,
+        (event, kept): (Event<'_>, &str),
         time: Time,
         origin: Option<Origin>,
     ) -> Result<Outcome> {
@@ -111,7 +113,7 @@ impl<S: Store> Running<S> {
         };
         let (before, since) = (RowCounts::of(&row), Ages::since(&row));
         let satisfied = self.plan.on_step.as_ref().map(|_| Satisfied::after(&row, &event));
-        let step = step(&self.plan.rules, row, event, time.at_ms);
+        let step = step_keeping(&self.plan.rules, row, (event, kept), time.at_ms);
         if let (Some(on_step), Some(satisfied)) = (&self.plan.on_step, satisfied) {
             on_step(&StepReport::new(self.cache.key(slot), satisfied, &step));
         }
@@ -119,7 +121,7 @@ impl<S: Store> Running<S> {
         self.ledger.running.outcome(outcome);
         if changed {
             // Processing all of a large row at every step would have a cost quadratic in its items.
-            let is_large = row.items.size() >= LARGE_ITEMS_BYTES;
+            let is_large = row.size() >= LARGE_ITEMS_BYTES;
             let of_row = if is_large { invariants::check_outline } else { invariants::check };
             of_row(&row).map_err(|statement| {
                 Invariant::R3.violated(format!("shard {}, a row: not {statement:?}", self.id))
@@ -133,7 +135,7 @@ impl<S: Store> Running<S> {
             }
         }
         // Deadlines fire between batches and read the cache.
-        if origin.is_some() && row.items.size() > self.limits.large_items_bytes {
+        if origin.is_some() && row.size() > self.limits.large_items_bytes {
             let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
             let counting = self.plan.rules.counting;
             let index = (past.uses >= self.limits.indexed_uses).then_some(counting);

@@ -15,18 +15,20 @@ fn read(input: &Decoder, value: Option<&str>, headers: &[&str]) -> String {
     let record = super::Input { key: Some(b"o-1"), value, headers: Some(&headers) };
     match input.decode(record, &mut Scratch::default()) {
         Ok(Decoded::Skipped) => "skipped".to_owned(),
-        Ok(Decoded::Event { entry, event: Event::Expectation(Expectation { items, .. }) }) => {
+        Ok(Decoded::Event {
+            entry, event: Event::Expectation(Expectation { items, .. }), ..
+        }) => {
             let needs: Vec<_> =
                 items.iter().map(|item| format!("{}x{}", item.text, item.need)).collect();
             format!("{entry}: expects {}", needs.join(" "))
         }
-        Ok(Decoded::Event { entry, event: Event::Observation { item, quantity, outcome } }) => {
-            match outcome {
-                ItemOutcome::Arrived => format!("{entry}: {item} x {quantity}"),
-                other => format!("{entry}: {item} {other:?}"),
-            }
-        }
-        Ok(Decoded::Event { entry, event }) => format!("{entry}: {event:?}"),
+        Ok(Decoded::Event {
+            entry, event: Event::Observation { item, quantity, outcome }, ..
+        }) => match outcome {
+            ItemOutcome::Arrived => format!("{entry}: {item} x {quantity}"),
+            other => format!("{entry}: {item} {other:?}"),
+        },
+        Ok(Decoded::Event { entry, event, .. }) => format!("{entry}: {event:?}"),
         Err(reason) => reason.name().to_owned(),
     }
 }

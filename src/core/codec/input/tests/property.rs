@@ -117,6 +117,7 @@ proptest! {
             of: Subject::Path(path(at)),
             test: Test::In(vec![wanted.to_owned()]),
         };
+        let keep = |at: &str| Keep { name: at.to_owned(), path: path(at) };
         let listed = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
         let arrived = |at| {
             let item = item_at(at);
@@ -124,9 +125,17 @@ proptest! {
         };
         let entries = [
             Entry { conditions: vec![has("$.id", "1")], ..listed.clone().into() },
-            Entry { conditions: vec![has("$.items[0].n", "-3")], ..arrived("$.items[1]").into() },
+            Entry {
+                conditions: vec![has("$.items[0].n", "-3")],
+                keep: vec![keep("$.items[0]"), keep("$.id")],
+                ..arrived("$.items[1]").into()
+            },
             Entry { conditions: vec![has("$.items.x", "o-1")], ..arrived("$.items.id").into() },
-            Entry { conditions: Vec::new(), ..arrived("$.x").into() },
+            Entry {
+                conditions: Vec::new(),
+                keep: vec![keep("$"), keep("$.items"), keep("$.x")],
+                ..arrived("$.x").into()
+            },
         ];
         let together = Decoder::new(&entries, Counting::Distinct, Limits::default());
         let together = together.expect("paths that fit");
@@ -147,14 +156,16 @@ proptest! {
         let record =
             super::Input { key: Some(b"o-1"), value: Some(document.as_bytes()), headers: None };
         let found = together.decode(record, &mut scratch);
-        let paths = entries[chosen].paths.clone();
-        let alone = Entry { conditions: Vec::new(), paths };
+        let alone = Entry { conditions: Vec::new(), ..entries[chosen].clone() };
         let alone = decoder(alone, Counting::Distinct).expect("paths that fit");
         let mut scratch = Scratch::default();
         let alone = alone.decode(record, &mut scratch);
         match (found, alone) {
-            (Ok(Decoded::Event { entry, event }), Ok(Decoded::Event { event: same, .. })) => {
-                prop_assert_eq!((entry, event), (chosen, same));
+            (
+                Ok(Decoded::Event { entry, event, kept }),
+                Ok(Decoded::Event { event: same, kept: alone, .. }),
+            ) => {
+                prop_assert_eq!((entry, event, kept), (chosen, same, alone));
             }
             (Err(found), Err(alone)) => prop_assert_eq!(found, alone),
             other => prop_assert!(false, "{:?}", other),

@@ -20,8 +20,12 @@ fn a_failed_record_says_what_failed_and_what_is_missing() {
         &[("stock", 1, 1), ("details", 1, 0), ("stray", 0, 1)],
         &[("fraud", 1), ("strange", 0)],
     );
-    let output =
-        emitted(&Emitted::Failed { late: false, items: items.clone(), awaits: Awaits::Items });
+    let output = emitted(&Emitted::Failed {
+        late: false,
+        items: items.clone(),
+        awaits: Awaits::Items,
+        kept: Kept::NOTHING,
+    });
     let expected = concat!(
         r#"{"orderId":"o-1","failed":[{"item":"fraud"}],"#,
         r#""missing":[{"item":"details","missing":1,"needed":1}],"observedTotal":1}"#,
@@ -30,14 +34,15 @@ fn a_failed_record_says_what_failed_and_what_is_missing() {
     assert_eq!((output.sink, output.timestamp_ms), (Sink::Failed, 5));
     assert_eq!(output.key.as_deref(), Some(&b"o-1"[..]));
     assert_eq!(output.headers, [source_timestamp("5")]);
-    let late = emitted(&Emitted::Failed { late: true, items, awaits: Awaits::Items });
+    let late =
+        emitted(&Emitted::Failed { late: true, items, awaits: Awaits::Items, kept: Kept::NOTHING });
     assert_eq!(header(&late, "rollcall-late"), Some("true"));
 }
 
 #[test]
 fn a_cancelled_record_says_how_far_the_key_came() {
     let items = [("1", 1, 1), ("2", 3, 1), ("99", 0, 1)].into_iter().collect();
-    let output = emitted(&Emitted::Cancelled { items, awaits: Awaits::Items });
+    let output = emitted(&Emitted::Cancelled { items, awaits: Awaits::Items, kept: Kept::NOTHING });
     let expected = concat!(
         r#"{"orderId":"o-1","observedTotal":1,"#,
         r#""missing":[{"item":"2","missing":2,"needed":3}]}"#,
@@ -46,7 +51,8 @@ fn a_cancelled_record_says_how_far_the_key_came() {
     assert_eq!(output.sink, Sink::Cancelled);
     assert_eq!(output.headers, [source_timestamp("5")]);
     let items = with_failed(&[("1", 1, 1)], &[("2", 1)]);
-    let value = parsed(&emitted(&Emitted::Cancelled { items, awaits: Awaits::Items }));
+    let value =
+        parsed(&emitted(&Emitted::Cancelled { items, awaits: Awaits::Items, kept: Kept::NOTHING }));
     assert_eq!(value["failed"], json!([{"item": "2"}]));
 }
 
@@ -66,12 +72,20 @@ fn a_list_of_a_failed_record_that_is_cut_is_followed_by_its_total() {
     let names: Vec<String> = (0..150).map(|index| format!("item-{index}")).collect();
     let failed: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     let items = with_failed(&[("a", 1, 0)], &failed);
-    let value = parsed(&emitted(&Emitted::Failed { late: false, items, awaits: Awaits::Items }));
+    let value = parsed(&emitted(&Emitted::Failed {
+        late: false,
+        items,
+        awaits: Awaits::Items,
+        kept: Kept::NOTHING,
+    }));
     assert_eq!(value["failed"].as_array().map(Vec::len), Some(LISTED_MAX));
     assert_eq!((&value["failedTotal"], value.get("missingTotal")), (&json!(150), None));
     let missing: Items = names.iter().map(|name| (name.as_str(), 1, 0)).collect();
-    let value =
-        parsed(&emitted(&Emitted::Cancelled { items: missing.clone(), awaits: Awaits::Items }));
+    let value = parsed(&emitted(&Emitted::Cancelled {
+        items: missing.clone(),
+        awaits: Awaits::Items,
+        kept: Kept::NOTHING,
+    }));
     assert_eq!(value["missing"].as_array().map(Vec::len), Some(LISTED_MAX));
     assert_eq!((&value["missingTotal"], value.get("failedTotal")), (&json!(150), None));
     // Control characters take six bytes each, so that the size ends the list.
@@ -79,7 +93,12 @@ fn a_list_of_a_failed_record_that_is_cut_is_followed_by_its_total() {
         (0..90).map(|index| format!("{index:02}{}", "\u{1}".repeat(252))).collect();
     let failed: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     let items = with_failed(&[("a", 1, 0)], &failed);
-    let output = emitted(&Emitted::Failed { late: false, items, awaits: Awaits::Items });
+    let output = emitted(&Emitted::Failed {
+        late: false,
+        items,
+        awaits: Awaits::Items,
+        kept: Kept::NOTHING,
+    });
     assert!(value_of(&output).len() < LISTED_BYTES_MAX + 2_000, "{}", value_of(&output).len());
     let value = parsed(&output);
     assert_eq!((&value["failedTotal"], &value["missingTotal"]), (&json!(90), &json!(1)));
@@ -91,6 +110,7 @@ fn a_key_field_that_only_failed_records_have_is_refused_where_there_are_any() {
         reconciliation: String::new(),
         key_field: name.to_owned(),
         facts: Facts::default(),
+        fields: Fields::default(),
         stamp: Stamp::default(),
         dead_letter_bytes_max: 0,
     };
@@ -112,21 +132,28 @@ fn records_of_a_count_say_how_many_are_missing_and_not_which() {
     let value = |about: &Emitted| String::from_utf8(emitted(about).value.unwrap()).unwrap();
     let (reason, since) = (OverdueReason::Overdue, 0);
     assert_eq!(
-        value(&Emitted::Overdue { reason, since, items: items.clone(), awaits }),
+        value(&Emitted::Overdue {
+            reason,
+            since,
+            items: items.clone(),
+            awaits,
+            kept: Kept::NOTHING
+        }),
         "{\"orderId\":\"o-1\",\"reason\":\"overdue\",\"since\":\"1970-01-01T00:00:00Z\",\
          \"expectedTotal\":10,\"missingTotal\":5,\"unexpectedTotal\":0,\"unexpected\":[],\
          \"failedTotal\":1,\"failed\":[{\"item\":\"3\"}]}"
     );
     assert_eq!(
-        value(&Emitted::Failed { late: false, items: items.clone(), awaits }),
+        value(&Emitted::Failed { late: false, items: items.clone(), awaits, kept: Kept::NOTHING }),
         "{\"orderId\":\"o-1\",\"failed\":[{\"item\":\"3\"}],\"missingTotal\":5,\"observedTotal\":4}"
     );
     assert_eq!(
-        value(&Emitted::Cancelled { items, awaits }),
+        value(&Emitted::Cancelled { items, awaits, kept: Kept::NOTHING }),
         "{\"orderId\":\"o-1\",\"observedTotal\":4,\"missingTotal\":5,\
          \"failed\":[{\"item\":\"3\"}]}"
     );
     let items = with_failed(&[], &[("3", 0)]);
-    let all_known = Emitted::Failed { late: false, items, awaits: Awaits::Count(1) };
+    let all_known =
+        Emitted::Failed { late: false, items, awaits: Awaits::Count(1), kept: Kept::NOTHING };
     assert!(value(&all_known).contains("\"missingTotal\":0"), "it is said if nothing is missing");
 }

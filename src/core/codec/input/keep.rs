@@ -1,0 +1,86 @@
+//! What is kept of an entry's records: values as they came, under the names of output fields.
+//!
+//! Promise: a value stays as it is, byte for byte, but for white space outside of strings. Ban: no
+//! value is refused; nothing is kept where a path leads nowhere.
+
+use super::capture::Captured;
+use super::collect::Scratch;
+use super::entry::{Entry, Item, Items, Keep, Paths};
+use super::plan::{Planner, Slot, require_singular, require_within};
+use super::walk::Walked;
+use super::{InputError, Role};
+use crate::codec::path::Path;
+
+/// What is kept of an entry's records.
+#[derive(Debug, Clone)]
+pub(super) struct Keeps {
+    /// Each with the name of its field, quoted and followed by a colon.
+    fields: Vec<(Box<str>, Slot)>,
+}
+
+impl Keeps {
+    pub fn compile(entry: &Entry, planner: &mut Planner) -> Result<Self, InputError> {
+        let others = others(&entry.paths);
+        let mut fields = Vec::new();
+        for Keep { name, path } in &entry.keep {
+            require_singular(Role::Keep, path)?;
+            require_within(path, &others)?;
+            let name = serde_json::to_string(name).expect("a text is JSON") + ":";
+            fields.push((name.into(), planner.kept(path)));
+        }
+        Ok(Self { fields })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Collects what is kept of a record in `scratch`.
+    pub fn collect(&self, walked: &Walked<'_>, scratch: &mut Scratch) {
+        for (name, slot) in &self.fields {
+            if let Captured::Raw(range) = walked.at(*slot) {
+                scratch.keep_member(name, range);
+            }
+        }
+    }
+}
+
+/// Returns the paths that every record of an entry has to have a place for.
+fn others(paths: &Paths) -> Vec<&Path> {
+    let (first, others) = match paths {
+        Paths::Expected(paths) => {
+            let items = match &paths.items {
+                Items::At(path) | Items::Count(path) => Some(path),
+                Items::Fixed(_) => None,
+            };
+            (items, [paths.key.as_ref(), paths.quantity.as_ref(), None])
+        }
+        Paths::Observed(paths) => {
+            let item = match &paths.item {
+                Item::At(path) => Some(path),
+                Item::Fixed(_) => None,
+            };
+            let outcome = paths.outcome.as_ref().map(|outcome| &outcome.path);
+            (item, [paths.key.as_ref(), paths.quantity.as_ref(), outcome])
+        }
+    };
+    first.into_iter().chain(others.into_iter().flatten()).collect()
+}
+
+/// Appends a JSON value without white space outside of strings.
+pub(super) fn push_compact(json: &str, out: &mut String) {
+    let (mut from, mut in_string, mut is_escaped) = (0, false, false);
+    for (at, byte) in json.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b' ' | b'\n' | b'\r' | b'\t' if !in_string => {
+                out.push_str(&json[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    out.push_str(&json[from..]);
+}
