@@ -108,7 +108,7 @@ pub(super) fn of_topic(
 fn records(topic: &str, role: Role, room: Room, wanted: &Wanted) -> Vec<TopicProblem> {
     let key = wanted.key_bytes_max;
     let least_row = usize::try_from(bounds::ROW_BYTES.min).unwrap_or(usize::MAX);
-    let carried_row = if carries(role, wanted) { least_row } else { 0 };
+    let carried_row = if carries(role, wanted) { 2 * least_row } else { 0 };
     // The key is also part of the value in records written as JSON.
     let (what, payload) = match role {
         Role::Changelog => (NO_ROW, key + least_row),
@@ -152,7 +152,10 @@ pub(super) fn carried_row_bytes(role: Role, room: Room, wanted: &Wanted) -> Opti
         Role::Completed => completion_bytes(wanted),
         _ => report_bytes(role, wanted),
     };
-    carries(role, wanted).then(|| room.payload().saturating_sub(others))
+    let bytes = room.payload().saturating_sub(others);
+    // A list takes more room in a completion than its items take in the row.
+    let has_list = role == Role::Completed && wanted.carried.list;
+    carries(role, wanted).then(|| if has_list { bytes / 4 * 3 } else { bytes })
 }
 
 /// Returns the size of a completion's key and value, without what is kept and listed. The key is

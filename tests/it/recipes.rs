@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::eventually::eventually;
 use super::kafka::{Broker, WAIT_TIMEOUT};
-use super::reconciliation::Reconciliation;
+use super::reconciliation::{PARTITIONS, Reconciliation};
 use super::topics;
 use super::worker::Worker;
 
@@ -240,4 +240,41 @@ fn a_completion_carries_the_customer_the_address_and_the_dates_of_its_order() {
     assert_eq!(story["kept"], json!(kept), "{story}");
     assert_eq!(story["items"][1]["kept"], json!(r#"{"madeAt":{"SECRET":"\u00fc"}}"#), "{story}");
     assert!(worker.process.all().iter().all(|line| !line.contains("SECRET")), "in a log");
+}
+
+/// A completion that its topic refuses would stop its shard.
+#[test]
+fn whatever_is_accepted_fits_into_a_small_topic_when_it_is_complete() {
+    let made = recipe(ORDER_FULFILMENT, "narrow");
+    let shipping = format!("{}-shipping", made.name);
+    made.broker.create_topic(&shipping, PARTITIONS, &[("max.message.bytes", "20000")]);
+    let worker = made.worker("w-1");
+    let order = |id: &str, address: usize, items: u32| {
+        let items: Vec<String> =
+            (0..items).map(|n| format!(r#"{{"id":{}}}"#, 10_000_000 + n)).collect();
+        let value = format!(
+            r#"{{"id":"{id}","customer":{{"id":"c-{id}"}},"shipTo":"{}","items":[{}]}}"#,
+            "x".repeat(address),
+            items.join(",")
+        );
+        made.order_value(Some(id), Some(&value));
+    };
+    let addresses = (5_000..8_000).step_by(250);
+    for address in addresses.clone() {
+        let id = format!("o-{address}");
+        order(&id, address, 300);
+        (0..300).for_each(|n| produced(&made, &id, 10_000_000 + n, ""));
+    }
+    order("long-list", 0, 700);
+    made.settle();
+    let shipped = made.shipped_ids().len();
+    let refused = made.dead_letter_reasons();
+    assert!(refused.iter().all(|reason| reason == "row-too-large"), "{refused:?}");
+    assert_eq!(shipped + refused.len(), addresses.count() + 1);
+    assert!(shipped >= 3 && refused.len() >= 3, "{shipped} and {refused:?}");
+    let largest =
+        made.shipped().iter().filter_map(|record| Some(record.value.as_ref()?.len())).max();
+    assert!(largest > Some(11_000), "the topic's room is used: {largest:?}");
+    let (status, _) = worker.get("/readyz").expect("it answers");
+    assert_eq!(status, 200, "no shard has stopped");
 }

@@ -35,6 +35,9 @@ fn the_api_server_refuses_what_cannot_be() {
         ("spec:\n", "spec:\n  console: { replicas: 11 }\n", "spec.console.replicas"),
         ("spec:\n", "spec:\n  parallelism: 3\n", "parallelism"),
         ("name: shipping", "name: 2-shipping", "begins with a letter"),
+        ("    key: $.id", "    keep: { orderId: $.id }", "fields of completions must differ"),
+        ("    keyField: orderId", "    itemsField: key", "fields of completions must differ"),
+        ("    key: $.orderId", "    keep: { at: $.at }", "keep needs completed.itemsField"),
     ] {
         assert!(DEMO.contains(from), "{from}");
         let told = namespace.try_apply(&DEMO.replacen(from, to, 1));

@@ -149,6 +149,25 @@ NEEDED  HAVE  MISSING  ITEM
     assert!(matches!(unknown, Error::UnknownKey(_)));
 }
 
+#[test]
+fn a_key_is_told_with_what_is_kept_of_its_records() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let stores = open(dir.path());
+    let store = stores.shard(ShardId(3)).expect("opened");
+    let mut row = half_made();
+    let kept = row.kept.assign("\"customer\":\"c-7\"", b"\x012\x08\0\0\0\"at\":1e9");
+    assert_eq!(kept, Some(()));
+    write(&store, &[("k", row)]);
+    let story = story::of(dir.path(), "k").expect("it is there");
+    let text = story.to_string();
+    assert!(text.contains("\n  kept      {\"customer\":\"c-7\"}\n"), "{text}");
+    assert!(text.contains("1  2  {\"at\":1e9}\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&as_json(&story)).expect("it is JSON");
+    assert_eq!(json["kept"], "{\"customer\":\"c-7\"}");
+    assert_eq!(json["items"][1]["kept"], "{\"at\":1e9}");
+    assert_eq!(json["items"][0].get("kept"), None);
+}
+
 #[derive(clap::Parser)]
 struct Line {
     #[command(flatten)]

@@ -124,6 +124,10 @@ fn outputs_that_carry_what_rows_keep_limit_the_rows() {
     let wanted = Wanted { carried: Carried { completed_bytes: 100, ..kept }, ..wanted() };
     let bytes = carried_row_bytes(Role::Completed, room(100_000), &wanted);
     assert_eq!(bytes, Some(100_000 - RECORD_OVERHEAD_BYTES - 2 * 1_024 - 100));
+    let listing = Wanted { carried: list, ..wanted.clone() };
+    let bytes = carried_row_bytes(Role::Completed, room(100_000), &listing);
+    let all = 100_000 - RECORD_OVERHEAD_BYTES - completion_bytes(&listing);
+    assert_eq!(bytes, Some(all / 4 * 3), "a quarter is left for the list");
     assert_eq!(carried_row_bytes(Role::DeadLetter, room(100_000), &wanted), None);
 }
 

@@ -155,7 +155,7 @@ fn s23_with_nothing_failed_all_known_is_a_completion() {
     story.expect(&["1", "2"]);
     story.observe("2");
     story.observe("1");
-    assert_eq!(story.emitted, [completion(false, 10, &["1", "2"])]);
+    assert_eq!(story.emitted, [completion(10, &["1", "2"])]);
 }
 
 #[test]

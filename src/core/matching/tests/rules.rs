@@ -24,7 +24,7 @@ fn s1_an_expectation_completes_at_once_what_was_observed_already() {
     story.observe("2");
     assert_eq!(story.at(30).expect(&["1", "2"]), Outcome::Expected);
     assert_eq!(story.phase(), Phase::Completed);
-    assert_eq!(story.emitted, [completion(false, 30, &["1", "2"])]);
+    assert_eq!(story.emitted, [completion(30, &["1", "2"])]);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn s10_observations_are_remembered_before_and_after_the_expectation() {
     assert_eq!(story.phase(), Phase::Open);
     story.expect(&["1", "2"]);
     assert_eq!(story.at(40).observe("1"), Outcome::Observed);
-    assert_eq!(story.emitted, [completion(false, 10, &["1", "2"])]);
+    assert_eq!(story.emitted, [completion(10, &["1", "2"])]);
     assert_eq!(story.row.changed_at, 40);
 }
 

@@ -34,10 +34,10 @@ pub fn needs(items: &[&str]) -> Items {
     items.iter().map(|text| (*text, 1, 0)).collect()
 }
 
-/// The completion of a key that keeps nothing, with these items, one each.
-pub fn completion(late: bool, expected_at: Timestamp, items: &[&str]) -> Emitted {
+/// The completion, in time, of a key that keeps nothing, with these items, one each.
+pub fn completion(expected_at: Timestamp, items: &[&str]) -> Emitted {
     let items = items.iter().map(|text| (*text, 1, 1)).collect();
-    Emitted::Completion { late, expected_at, items, kept: Kept::NOTHING }
+    Emitted::Completion { late: false, expected_at, items, kept: Kept::NOTHING }
 }
 
 pub struct Story {
