@@ -1,5 +1,9 @@
 //! The recipes of `docs/recipes/` do what their pages say, on a real broker and across crashes.
 
+mod bulk_transfer;
+mod daily_files;
+mod order_demo;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -23,6 +27,7 @@ fn recipe(text: &str, name: &str) -> Reconciliation {
     let mut observed = recipe["spec"]["observed"].clone();
     observed[0]["topic"] = made.manufactured().into();
     made.set("observed", observed);
+    made.set("completed/keyField", recipe["spec"]["completed"]["keyField"].clone());
     for field in ["failed", "cancelled"] {
         let mut output = recipe["spec"][field].clone();
         if output.is_object() {
