@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use commands::{
     console, crd, inspect, manufactured, manufacturer, metrics, operator, order, probe, reset,
-    simulate, topics, validate, watch, worker,
+    simulate, test, topics, validate, watch, worker,
 };
 use rollcall_service::log;
 
@@ -32,6 +32,7 @@ struct Cli {
 enum Command {
     Worker(worker::Args),
     Validate(validate::Args),
+    Test(test::Args),
     Topics(topics::Args),
     Inspect(inspect::Args),
     Console(console::Args),
@@ -61,7 +62,7 @@ Options:
 const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Your reconciliation",
-        &["worker", "validate", "topics", "inspect", "console", "watch", "reset"],
+        &["worker", "validate", "test", "topics", "inspect", "console", "watch", "reset"],
     ),
     ("On Kubernetes", &["operator", "crd"]),
     ("The demo with orders", &["order", "manufactured", "manufacturer"]),
@@ -85,11 +86,15 @@ fn grouped() -> clap::Command {
 
 fn main() -> ExitCode {
     let cli = Cli::from_arg_matches(&grouped().get_matches()).unwrap_or_else(|error| error.exit());
-    log::start(cli.log_format);
+    // The shards of a test would log each of their crashes; its report has what matters.
+    if !matches!(cli.command, Command::Test(_)) {
+        log::start(cli.log_format);
+    }
     match cli.command {
         Command::Worker(args) => worker::run(args),
         Command::Operator(args) => operator::run(args),
         Command::Validate(args) => validate::run(args),
+        Command::Test(args) => test::run(args),
         Command::Topics(args) => topics::run(args),
         Command::Reset(args) => reset::run(args),
         Command::Console(args) => console::run(args),

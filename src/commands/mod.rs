@@ -11,6 +11,7 @@ pub mod order;
 pub mod probe;
 pub mod reset;
 pub mod simulate;
+pub mod test;
 pub mod topics;
 pub mod validate;
 pub mod watch;

@@ -30,7 +30,7 @@ pub mod secret;
 mod secret_field;
 mod settings;
 mod shape;
-mod suggest;
+pub mod suggest;
 mod unknown;
 mod validate;
 mod validated;
@@ -40,12 +40,14 @@ use std::path::Path;
 
 pub use error::Error;
 pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
+pub use locate::line;
 pub use problem::Problem;
 pub use resource::{Reconciliation, ReconciliationSpec};
 pub use secret_field::{Reader, SecretField, SecretReference};
 pub use settings::{
     Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, TopicCreation, Tracing,
 };
+pub use shape::remedy_for_unknown;
 pub use validated::Validated;
 
 /// Reads and validates the object in a file; `-` stands for standard input.

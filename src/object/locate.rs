@@ -12,7 +12,7 @@ const FOUND: &str = "rollcall: this is the place";
 
 /// Returns the line, from 1, of the field at `path`, such as `spec.observed[0].item`. If the field
 /// is missing, this is the line of its closest ancestor; `None` if there is none of those either.
-pub(super) fn line(text: &str, path: &str) -> Option<usize> {
+pub fn line(text: &str, path: &str) -> Option<usize> {
     let steps = steps(path);
     (1..=steps.len()).rev().find_map(|count| {
         let to = To(&steps[..count]);

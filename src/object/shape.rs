@@ -51,7 +51,7 @@ fn deserialize(document: &Value) -> Result<Reconciliation, Error> {
 }
 
 /// Returns the remedy for an unknown field.
-pub(super) fn remedy_for_unknown(field: &str, known: &[&str], places: &[String]) -> String {
+pub fn remedy_for_unknown(field: &str, known: &[&str], places: &[String]) -> String {
     let near = nearest(field, known.iter().copied());
     match (near, places) {
         (Some(near), []) => {

@@ -14,7 +14,7 @@ const TIME_WORDS: [(&str, &[&str]); 6] = [
 const BYTE_UNITS: [&str; 8] = ["Ki", "Mi", "Gi", "Ti", "k", "M", "G", "T"];
 
 /// Returns how to write the duration that `text` was probably meant to be.
-pub(super) fn duration(text: &str) -> String {
+pub fn duration(text: &str) -> String {
     let plain: String = text.to_lowercase().split_whitespace().collect();
     if !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_digit()) {
         let n = plain.trim_start_matches('0');
@@ -69,7 +69,7 @@ pub(super) fn bytes(text: &str) -> String {
 }
 
 /// Returns how to write the instant that `text` was probably meant to be.
-pub(super) fn instant(text: &str) -> String {
+pub fn instant(text: &str) -> String {
     let text = text.trim();
     let day_only = format!("{text}T00:00:00Z");
     let in_utc = format!("{}Z", text.replacen(' ', "T", 1));

@@ -20,6 +20,10 @@ pub struct Contents {
     pub due: BTreeSet<Due>,
 }
 
+/// What a disk holds that was never written to.
+static NOTHING: Contents =
+    Contents { checkpoint: None, rows: BTreeMap::new(), due: BTreeSet::new() };
+
 impl Contents {
     /// Applies a spill.
     pub fn apply(&mut self, spill: &Spill) {
@@ -37,6 +41,29 @@ impl Contents {
         if spill.checkpoint.is_some() {
             self.checkpoint.clone_from(&spill.checkpoint);
         }
+    }
+
+    /// As [`Store::get_many`].
+    pub fn get_many(&self, keys: &[&[u8]]) -> Vec<Option<Vec<u8>>> {
+        keys.iter().map(|key| self.rows.get(*key).cloned()).collect()
+    }
+
+    /// As [`Store::scan`].
+    pub fn scan(
+        &self,
+        after: Option<&[u8]>,
+        limit: usize,
+        row: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> usize {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.rows.range::<[u8], _>((from, Bound::Unbounded)).take(limit);
+        rows.map(|(key, value)| row(key, value)).count()
+    }
+
+    /// As [`Store::due`].
+    pub fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Vec<Due> {
+        let later = self.due.iter().filter(|due| after.is_none_or(|after| *due > after));
+        later.take_while(|due| due.at_ms <= until_ms).take(limit).cloned().collect()
     }
 }
 
@@ -90,9 +117,7 @@ impl Store for Disk {
         let mut world = self.stage.turn(self.process);
         world.disk_may_be_corrupt()?;
         world.disk_may_fail()?;
-        let disk = world.disks.get(&self.place());
-        let row = |key: &&[u8]| disk.and_then(|disk| disk.rows.get(*key).cloned());
-        Ok(keys.iter().map(row).collect())
+        Ok(world.disks.get(&self.place()).unwrap_or(&NOTHING).get_many(keys))
     }
 
     fn scan(
@@ -104,20 +129,14 @@ impl Store for Disk {
         let mut world = self.stage.turn(self.process);
         world.disk_may_be_corrupt()?;
         world.disk_may_fail()?;
-        let Some(disk) = world.disks.get(&self.place()) else { return Ok(0) };
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = disk.rows.range::<[u8], _>((from, Bound::Unbounded)).take(limit);
-        Ok(rows.map(|(key, value)| row(key, value)).count())
+        Ok(world.disks.get(&self.place()).unwrap_or(&NOTHING).scan(after, limit, row))
     }
 
     fn due(&self, after: Option<&Due>, until_ms: i64, limit: usize) -> Result<Vec<Due>> {
         let mut world = self.stage.turn(self.process);
         world.disk_may_be_corrupt()?;
         world.disk_may_fail()?;
-        let disk = world.disks.get(&self.place());
-        let listed = disk.into_iter().flat_map(|disk| &disk.due);
-        let later = listed.filter(|due| after.is_none_or(|after| *due > after));
-        Ok(later.take_while(|due| due.at_ms <= until_ms).take(limit).cloned().collect())
+        Ok(world.disks.get(&self.place()).unwrap_or(&NOTHING).due(after, until_ms, limit))
     }
 
     fn wipe(&mut self) -> Result<()> {

@@ -20,6 +20,7 @@ mod campaign;
 mod client;
 mod disk;
 mod environment;
+pub mod harness;
 mod kafka;
 mod oracle;
 mod partitions;

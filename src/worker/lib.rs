@@ -55,7 +55,7 @@ use rollcall_object::Settings;
 use rollcall_service::telemetry::Endpoint;
 
 pub use name::{default_instance_id, mark};
-pub use plan::wanted;
+pub use plan::{plan, wanted};
 pub use room::raise_limit_of_files;
 pub use shutdown::{Departure, ShutdownPolicy};
 

@@ -45,6 +45,7 @@ mod reset;
 mod security;
 mod state_api;
 mod system_limits;
+mod test_command;
 mod three_brokers;
 mod times;
 mod token_server;

@@ -1,6 +1,9 @@
 //! The recipes of `docs/recipes/` do what their pages say, on a real broker and across crashes.
 
+mod bulk_transfer;
 mod counts;
+mod daily_files;
+mod order_demo;
 
 use std::collections::BTreeMap;
 
