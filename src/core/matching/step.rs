@@ -259,12 +259,19 @@ fn observe(
     if slot.is_new() || !kept.is_empty() {
         let entry = if slot.is_new() { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
         let bytes = row.items.reserved_bytes(rules.counting) + entry;
-        if bytes + row.kept.size_with_item(text, kept) > rules.row_bytes_max {
+        let old = if known.is_known() { row.kept.of_item(text) } else { "" };
+        let kept_bytes = row.kept.size() + Kept::entry_bytes(text, kept);
+        if bytes + kept_bytes - Kept::entry_bytes(text, old) > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
     }
     row.items.put(slot, item);
-    row.kept.put_item(text, kept);
+    // Of an item that is not known nothing is kept, so nothing has to be found.
+    if known.is_known() {
+        row.kept.put_item(text, kept);
+    } else {
+        row.kept.add_item(text, kept);
+    }
     let is_missing = |item: Item<'_>| u32::from(item.missing() > 0);
     row.missing = row.missing + is_missing(item) - is_missing(known);
     let has_failed = |item: Item<'_>| u32::from(item.need > 0 && item.has_failed());
