@@ -11,6 +11,7 @@ mod items;
 mod kept;
 mod list;
 mod origin;
+mod outcome;
 mod row;
 mod rules;
 mod step;
@@ -25,7 +26,8 @@ pub use kept::Kept;
 #[cfg(test)]
 pub(crate) use list::bytes as list_bytes;
 pub use origin::{EXPECTED_INPUT, Origin};
+pub use outcome::{OUTCOMES, Outcome};
 pub use row::{Phase, Row};
 pub use rules::{Counting, FailedWhen, Rules};
-pub use step::{Emitted, OUTCOMES, Outcome, OverdueReason, Step, step, step_keeping};
+pub use step::{Emitted, OverdueReason, Step, step, step_keeping};
 pub use times::Times;

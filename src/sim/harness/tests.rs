@@ -16,6 +16,7 @@ const RULES: Rules = Rules {
     orphans_after_ms: Some(24 * HOUR_MS),
     expire_after_ms: None,
     memory_ms: 48 * HOUR_MS,
+    list_bytes_max: None,
     row_bytes_max: 4_096,
 };
 const ORDERS: InputIndex = 0;

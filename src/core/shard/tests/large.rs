@@ -17,6 +17,9 @@ fn values(items: usize) -> (String, Vec<(String, String)>) {
     let made = |key: &str, item: usize| {
         let value =
             format!("{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{}}}", 1 + item % 2);
+        // Only some plans keep it; every third one is left out.
+        let note = format!(",\"note\":[{item}]}}");
+        let value = if item % 3 == 1 { value } else { value.replacen('}', &note, 1) };
         (key.to_owned(), value)
     };
     let mut arrivals = Vec::new();
@@ -66,6 +69,24 @@ fn a_batch_does_to_a_key_of_many_items_what_its_records_do_one_by_one() {
         }
         assert_eq!(alone.outputs.len(), 1, "it is complete");
     }
+}
+
+#[test]
+fn a_batch_keeps_of_a_large_row_what_its_records_keep_one_by_one() {
+    let keeping = || {
+        let rules = Rules { list_bytes_max: Some(1 << 20), ..LARGE };
+        open_plan(plan(rules, 1), &Kafka(vec![None, None]), &Memory::default())
+    };
+    let (alone, _) = run(&mut keeping(), 600, 1);
+    for batch in [7, 500, 100_000] {
+        let (together, writes) = run(&mut keeping(), 600, batch);
+        assert!(together == alone, "batches of {batch}");
+        assert!(batch == 7 || writes < 400, "{writes} writes of 1,000 records");
+    }
+    let value = alone.outputs[0].value.as_deref().expect("it is complete");
+    let value = std::str::from_utf8(value).expect("outputs are text");
+    let listed = r#"{"item":"0","note":[0]},{"item":"1"},{"item":"2","note":[2]},"#;
+    assert!(value.contains(listed), "{value}");
 }
 
 #[test]
