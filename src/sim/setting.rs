@@ -218,7 +218,7 @@ fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {
         counting,
         failed,
         reports_cancelled: aside.chance(500),
-        list_bytes_max: aside.chance(500).then_some(4_096),
+        list_bytes_max: aside.chance(333).then_some(4_096),
         allow_empty: random.chance(300),
         row_bytes_max: *random.pick(&[64, 4_096]),
     }
