@@ -82,6 +82,10 @@ fn counting_rules() -> Value {
             "quantity paths need counting: quantity",
         ),
         (
+            "self.counting == 'quantity' || !self.observed.exists(o, has(o.id))",
+            "id needs counting: quantity",
+        ),
+        (
             "self.counting == 'distinct' || !self.observed.exists(o, has(o.outcome))",
             "outcome needs counting: distinct",
         ),

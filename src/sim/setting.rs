@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Random,
     partitions::Partitions,
-    plan::{Expects, outputs, plan_of},
+    plan::{Expects, Ids, Kinds, outputs, plan_of},
 };
 use rollcall_core::{
     codec::output::Stamp,
@@ -141,10 +141,10 @@ impl Setting {
             5 | 6 if partitions.is_learnt() && !tells => Ending::PartitionersDiffer,
             _ => Ending::Plain,
         };
-        let expects = *random.aside().pick(&[Expects::Items, Expects::Count, Expects::Items]);
+        let kinds = kinds(&mut random.aside());
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
-        let mut plan = plan_of(rules, observed, expects);
+        let mut plan = plan_of(rules, observed, kinds);
         plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]), &plan.rules);
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
@@ -193,6 +193,11 @@ impl Setting {
     pub fn tombstones_kept_ms(&self) -> Timestamp {
         millis(self.plan.tombstones_kept)
     }
+}
+
+fn kinds(random: &mut Random) -> Kinds {
+    let expects = *random.pick(&[Expects::Items, Expects::Count, Expects::Items]);
+    Kinds { expects, ids: *random.pick(&[Ids::None, Ids::Read]) }
 }
 
 fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {

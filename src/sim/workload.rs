@@ -15,6 +15,11 @@ const RESULTS: [&str; 5] = [ARRIVED, ARRIVED, ARRIVED, "FAIL", "REVOKED"];
 
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 
+/// How many different ids the observations of a key have: some occur again.
+const IDS: usize = 8;
+/// The first of ids that only probes have.
+const PROBE_ID: usize = 10;
+
 /// A record still to be written.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -98,7 +103,7 @@ impl Workload {
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
             0 => expectation(shard, key, &ITEMS[..2]),
-            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED)),
+            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED, 0)),
         }
     }
 
@@ -111,7 +116,12 @@ impl Workload {
         for (shard, key) in keys {
             let Ok(text) = std::str::from_utf8(&key) else { continue };
             for input in 1..setting.inputs() {
-                probes.push(observation(shard, input, text, ("\"probe\"", 1, ARRIVED)));
+                probes.push(observation(
+                    shard,
+                    input,
+                    text,
+                    ("\"probe\"", 1, ARRIVED, PROBE_ID + input),
+                ));
             }
         }
         probes
@@ -127,11 +137,11 @@ fn sure_key(
 ) {
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
     into.push(expectation(shard, key, items));
-    for item in items {
+    for (id, item) in items.iter().enumerate() {
         let input = 1 + random.below(inputs - 1);
-        into.push(observation(shard, input, key, (item, 1, ARRIVED)));
+        into.push(observation(shard, input, key, (item, 1, ARRIVED, id)));
         if random.chance(200) {
-            into.push(observation(shard, input, key, (item, 1, ARRIVED)));
+            into.push(observation(shard, input, key, (item, 1, ARRIVED, id)));
         }
     }
     if random.chance(200) {
@@ -145,8 +155,9 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
         expectation(shard, key, &items)
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
-        let result = *random.aside().pick(&RESULTS);
-        observation(shard, input, key, (item, quantity, result))
+        let mut aside = random.aside();
+        let (result, id) = (*aside.pick(&RESULTS), aside.below(IDS));
+        observation(shard, input, key, (item, quantity, result, id))
     };
     match random.below(24) {
         0..2 => arrival.value = None,
@@ -194,11 +205,11 @@ fn observation(
     shard: ShardId,
     input: InputIndex,
     key: &str,
-    (item, quantity, result): (&str, usize, &str),
+    (item, quantity, result, id): (&str, usize, &str, usize),
 ) -> Arrival {
     let value = format!(
         "{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity},\
-         \"result\":\"{result}\"}}"
+         \"result\":\"{result}\",\"id\":{id}}}"
     );
     arrival(shard, input, key, value)
 }

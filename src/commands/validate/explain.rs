@@ -122,10 +122,12 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
             }
         }
         Event::Cancellation => format!("the key {key} is cancelled"),
-        Event::Observation { item, quantity, outcome } => match (outcome, quantity) {
-            (ItemOutcome::Arrived, 1) => format!("the item {item} of the key {key} has arrived"),
+        Event::Observation { item, quantity, outcome, id } => match (outcome, quantity) {
+            (ItemOutcome::Arrived, 1) => {
+                format!("the item {item} of the key {key} has arrived{}", by(id))
+            }
             (ItemOutcome::Arrived, _) => {
-                format!("{quantity} of the item {item} of the key {key} have arrived")
+                format!("{quantity} of the item {item} of the key {key} have arrived{}", by(id))
             }
             (ItemOutcome::Failed, _) => format!("the item {item} of the key {key} has failed"),
             (ItemOutcome::Withdrawn, _) => {
@@ -134,6 +136,10 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
         },
         Event::Tick => unreachable!("a decoder makes no ticks"),
     }
+}
+
+fn by(id: Option<&str>) -> String {
+    id.map(|id| format!(", by the id {id}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -236,6 +242,20 @@ mod tests {
         }
         let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+
+    #[test]
+    fn it_says_by_which_id_an_observation_is_known() {
+        const TRANSACTIONS: &str = include_str!("../../../docs/recipes/database-transaction.yaml");
+        let said = |value: &str| said_of(TRANSACTIONS, "changes", "571", &[], Some(value));
+        assert_eq!(
+            said(r#"{"tx":"571","order":2,"table":"lines","op":"c"}"#),
+            "spec.observed[0] takes it: the item lines of the key 571 has arrived, by the id 2"
+        );
+        assert_eq!(
+            said(r#"{"tx":"571","table":"lines"}"#),
+            "it would become a dead letter: missing-field: there is nothing at $.order"
+        );
     }
 
     #[test]

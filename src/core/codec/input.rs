@@ -61,6 +61,10 @@ pub enum InputError {
     QuantityNotCounted,
     #[error("a quantity path has no effect beside fixed items; list an item as often as needed")]
     QuantityOfFixed,
+    #[error(
+        "an id has no effect under counting: distinct, by which an item counts once; remove it"
+    )]
+    IdNotCounted,
     #[error("a quantity path has no effect beside a count; the count is that of all units")]
     QuantityOfCount,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
@@ -80,6 +84,7 @@ pub enum Role {
     Quantity,
     Outcome,
     Count,
+    Id,
     Condition,
 }
 
@@ -91,6 +96,7 @@ impl fmt::Display for Role {
             Self::Quantity => "quantity",
             Self::Outcome => "outcome",
             Self::Count => "count",
+            Self::Id => "id",
             Self::Condition => "condition's",
         })
     }

@@ -34,6 +34,8 @@ pub enum Reason {
     WrongType { path: Arc<str>, found: Found, needed: &'static str },
     /// An item is longer than [`ITEM_BYTES_MAX`] (S16).
     ItemTooLong { path: Arc<str>, bytes: usize },
+    /// The id of an observation is longer than [`ITEM_BYTES_MAX`] (S27).
+    IdTooLong { path: Arc<str>, bytes: usize },
     /// The expectation lists more items than a row may hold (S16).
     TooManyItems { items_max: usize },
     /// The quantity is not an integer of at least 1 (S16).
@@ -51,7 +53,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 18] = [
+pub const REASONS: [&str; 19] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -70,6 +72,7 @@ pub const REASONS: [&str; 18] = [
     "wrong-partition",
     "already-failed",
     "bad-count",
+    "id-too-long",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -108,6 +111,7 @@ impl Reason {
             Self::WrongPartition { .. } => WRONG_PARTITION,
             Self::AlreadyFailed => 16,
             Self::BadCount { .. } => 17,
+            Self::IdTooLong { .. } => 18,
         }
     }
 
@@ -156,6 +160,12 @@ impl fmt::Display for Reason {
                     "an item at {path} has {bytes} bytes, at most {ITEM_BYTES_MAX} are allowed"
                 )
             }
+            Self::IdTooLong { path, bytes } => {
+                write!(
+                    f,
+                    "the id at {path} has {bytes} bytes, at most {ITEM_BYTES_MAX} are allowed"
+                )
+            }
             Self::TooManyItems { items_max } => {
                 write!(f, "the expectation has more than {items_max} items")
             }
@@ -172,7 +182,9 @@ impl fmt::Display for Reason {
                 write!(f, "the key has failed and its expectation can no longer change")
             }
             Self::NoItems => write!(f, "the expectation lists no items"),
-            Self::RowTooLarge => write!(f, "the key's items would take more room than a row has"),
+            Self::RowTooLarge => {
+                write!(f, "what is known of the key would take more room than a row has")
+            }
         }
     }
 }
@@ -249,7 +261,8 @@ mod tests {
             Reason::WrongEncoding(Encoding::Gzip),
             Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
             Reason::AlreadyFailed,
-            Reason::BadCount { path },
+            Reason::BadCount { path: path.clone() },
+            Reason::IdTooLong { path, bytes: 256 },
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

@@ -23,6 +23,9 @@
 //!     failed    varint, open rows with an expectation only
 //!   1 counts: the row waits for a number of items, open rows with an expectation only
 //!     count     varint
+//!   3 ids: the observations so far had ids, open rows only
+//!     length    varint
+//!     ids       as many bytes, at least one, encoded like items
 //! items         to the end, see `matching::Items`
 //! ```
 //!
@@ -34,7 +37,7 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{Awaits, EXPECTED_INPUT, Marks, Origin, Phase, Row};
+use crate::matching::{Awaits, EXPECTED_INPUT, Ids, Marks, Origin, Phase, Row};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -55,7 +58,9 @@ const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 const OUTCOMES: u64 = 1;
 /// An open row that waits for a count.
 const COUNTS: u64 = 2;
-const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS;
+/// An open row with the ids of its observations.
+const IDS: u64 = 8;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | IDS;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,8 +123,12 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     if let Awaits::Count(count) = row.awaits {
         head.push_varint(u64::from(count));
     }
-    out.reserve(head.length + row.items.as_bytes().len());
+    if features & IDS != 0 {
+        head.push_varint(row.ids.size() as u64);
+    }
+    out.reserve(head.length + row.ids.size() + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
+    out.extend_from_slice(row.ids.as_bytes());
     out.extend_from_slice(row.items.as_bytes());
 }
 
@@ -133,7 +142,8 @@ fn features(row: &Row) -> u64 {
         Awaits::Items => 0,
         Awaits::Count(_) => COUNTS,
     };
-    counts | if outcomes { OUTCOMES } else { 0 }
+    let ids = if row.ids.is_empty() { 0 } else { IDS };
+    ids | counts | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -152,8 +162,11 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
 /// When `bytes` are not a row, or one of a later version; `row` must not be used then.
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     let items = std::mem::take(&mut row.items);
-    let Head { row: outline, features, rest } = head(bytes)?;
+    let Head { row: outline, features, mut rest } = head(bytes)?;
     *row = Row { items, ..outline };
+    if features & IDS != 0 {
+        row.ids = ids(&mut rest).filter(|_| row.phase == Phase::Open).ok_or(RowError::Malformed)?;
+    }
     let needed = if row.phase == Phase::Open { features } else { 0 };
     match row.items.assign(rest) {
         // Each row has exactly one encoding.
@@ -163,7 +176,15 @@ pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     }
 }
 
-/// Decodes a row without its items, which is enough for its deadlines.
+/// Takes the ids off the front.
+fn ids(rest: &mut &[u8]) -> Option<Ids> {
+    let length = usize::try_from(varint(rest)?).ok()?;
+    let (ids, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Ids::from_bytes(ids)
+}
+
+/// Decodes a row without its items and ids, which is enough for its deadlines.
 ///
 /// # Errors
 /// As [`decode`], except that damage among the items goes unnoticed.
@@ -264,7 +285,7 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
 }
 
 /// Maximum number of bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 6 * VARINT_BYTES_MAX + 1;
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 9 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
 struct Written {

@@ -25,7 +25,8 @@ pub enum Event<'a> {
     /// that it failed or was withdrawn (S22–S24), which occurs only with [`Counting::Distinct`].
     ///
     /// [`Counting::Distinct`]: super::Counting::Distinct
-    Observation { item: &'a str, quantity: u32, outcome: ItemOutcome },
+    /// If there is an `id`, another observation of the key with the same one is a duplicate (S27).
+    Observation { item: &'a str, quantity: u32, outcome: ItemOutcome, id: Option<&'a str> },
     /// Shard time has advanced: the row's earliest due deadline, if any, fires (S18–S21).
     Tick,
 }

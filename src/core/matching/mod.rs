@@ -6,6 +6,7 @@
 
 mod awaits;
 mod event;
+mod ids;
 pub mod invariants;
 mod items;
 mod origin;
@@ -18,6 +19,7 @@ mod times;
 
 pub use awaits::Awaits;
 pub use event::{Event, Expectation, Extent, ItemOutcome};
+pub use ids::Ids;
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use origin::{EXPECTED_INPUT, Origin};
 pub use row::{Phase, Row};

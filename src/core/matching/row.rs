@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Awaits, Items, Origin, Rules};
+use super::{Awaits, Counting, Ids, Items, Origin, Rules};
 use crate::record::Timestamp;
 
 /// The state of a key.
@@ -59,11 +59,35 @@ pub struct Row {
     pub changed_by: Option<Origin>,
     /// Empty once finished: a finished row takes a few dozen bytes.
     pub items: Items,
+    /// The ids of the observations so far, where they have any; empty once finished.
+    pub ids: Ids,
 }
 
 impl Row {
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Failed)
+    }
+
+    /// Returns the number of bytes that items and ids take in memory.
+    pub fn size(&self) -> usize {
+        self.items.size() + self.ids.size()
+    }
+
+    /// Makes finding an item or an id take constant time until [`Self::unindex`].
+    pub fn index(&mut self, counting: Counting) {
+        self.items.index(counting);
+        self.ids.index();
+    }
+
+    /// Drops what [`Self::index`] made, so that the row can be written.
+    pub fn unindex(&mut self) {
+        self.items.unindex();
+        self.ids.unindex();
+    }
+
+    /// Returns the most bytes that items and ids can take without another of either.
+    pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
+        self.items.reserved_bytes(counting) + self.ids.size()
     }
 
     /// Returns when the row's earliest deadline is due, in shard time.

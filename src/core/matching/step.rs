@@ -1,7 +1,7 @@
 //! The function that decides what an event does to its key.
 
 use super::{
-    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Item, ItemOutcome, Items, Mark,
+    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Ids, Item, ItemOutcome, Items, Mark,
     Phase, Row, Rules,
 };
 use crate::record::Timestamp;
@@ -28,7 +28,7 @@ pub enum Outcome {
     LateCancellation,
     /// An item was stored (S10, S12).
     Observed,
-    /// An item that had already arrived (S11).
+    /// An item that had already arrived (S11), or an observation that was heard before (S27).
     DuplicateObservation,
     /// An item was stored that the known expectation does not list (S13).
     Unexpected,
@@ -152,8 +152,8 @@ pub struct Step {
 /// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
 pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
     match event {
-        Event::Observation { item, quantity, outcome } => {
-            observe(rules, row, item, (quantity, outcome), at)
+        Event::Observation { item, quantity, outcome, id } => {
+            observe(rules, row, (item, id), (quantity, outcome), at)
         }
         Event::Expectation(expectation) => expect(rules, row, expectation, at),
         Event::Cancellation => cancel(rules, row, at),
@@ -193,7 +193,7 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
         Phase::Cancelled => with_expectation(&Row::default(), expectation, fingerprint, at),
         _ => with_expectation(&row, expectation, fingerprint, at),
     };
-    if next.items.reserved_bytes(rules.counting) > rules.row_bytes_max {
+    if next.reserved_bytes(rules.counting) > rules.row_bytes_max {
         return unchanged(row, Outcome::RowTooLarge);
     }
     settle(rules, next, outcome, at)
@@ -224,29 +224,37 @@ fn with_expectation(
         expectation_offset: base.expectation_offset,
         changed_by: base.changed_by,
         items: merged,
+        ids: base.ids.clone(),
     }
 }
 
 fn observe(
     rules: &Rules,
     mut row: Row,
-    text: &str,
+    (text, id): (&str, Option<&str>),
     (quantity, outcome): (u32, ItemOutcome),
     at: Timestamp,
 ) -> Step {
     if row.is_finished() {
         return unchanged(row, Outcome::LateObservation);
     }
+    if id.is_some_and(|id| row.ids.contains(id)) {
+        return unchanged(row, Outcome::DuplicateObservation);
+    }
     let slot = row.items.slot(text);
     let known = slot.item(text);
     let Some(item) = heard(rules.counting, known, quantity, outcome) else {
         return unchanged(row, Outcome::DuplicateObservation);
     };
-    if slot.is_new() {
-        let entry = Items::reserved_bytes_of(text, rules.counting);
-        if row.items.reserved_bytes(rules.counting) + entry > rules.row_bytes_max {
+    if slot.is_new() || id.is_some() {
+        let known = if slot.is_new() { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
+        let more = known + id.map_or(0, Ids::bytes_of);
+        if row.reserved_bytes(rules.counting) + more > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
+    }
+    if let Some(id) = id {
+        row.ids.insert(id);
     }
     row.items.put(slot, item);
     row.heard(known, item);
@@ -314,7 +322,7 @@ fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
     (row.awaits, row.missing, row.failed) = (Awaits::Items, 0, 0);
-    row.items = Items::default();
+    (row.items, row.ids) = (Items::default(), Ids::default());
 }
 
 fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {

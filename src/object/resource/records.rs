@@ -79,6 +79,12 @@ pub struct ObservedSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
+    /// JSON path of what tells the record from others of its key, such as `$.eventId`: an integer or
+    /// a string of at most 255 bytes. A second record with it is a duplicate and adds nothing. Only
+    /// with `counting: quantity`; ids count towards `limits.rowBytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub id: Option<String>,
     /// What became of the item. Left out, every record says that the item has arrived. Only with
     /// `counting: distinct`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

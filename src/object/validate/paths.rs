@@ -59,11 +59,12 @@ pub(super) fn observed(
     };
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| singular(field("quantity"), quantity, problems));
+    let id = spec.id.as_ref().and_then(|id| singular(field("id"), id, problems));
     let outcome = spec.outcome.as_ref();
     let outcome = outcome.and_then(|outcome| outcomes::outcome(place, outcome, problems));
     let are_read = item.is_some();
     let item = item.unwrap_or(Item::Fixed(String::new()));
-    let paths = Paths::Observed(ObservedPaths { key, item, quantity, outcome });
+    let paths = Paths::Observed(ObservedPaths { key, item, quantity, id, outcome });
     let entry = Entry { conditions, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
@@ -177,6 +178,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Quantity => format!("{place}.quantity"),
         Role::Outcome => format!("{place}.outcome.path"),
         Role::Count => format!("{place}.count"),
+        Role::Id => format!("{place}.id"),
         Role::Condition => format!("{place}.where"),
     };
     match error {
@@ -195,6 +197,11 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
             field(&Role::Quantity),
             "has no effect beside fixed items",
             "remove it, and list an item as often as it is needed",
+        ),
+        InputError::IdNotCounted => problems.add(
+            field(&Role::Id),
+            "has no effect with counting: distinct, by which each item counts once",
+            "remove it, or write counting: quantity",
         ),
         InputError::QuantityOfCount => problems.add(
             field(&Role::Quantity),

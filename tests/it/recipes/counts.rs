@@ -11,6 +11,9 @@ use super::{keys, once, recipe};
 const FILE_TRAILER: &str = include_str!("../../../docs/recipes/file-trailer.yaml");
 const FILE_TRAILER_PAGE: &str = include_str!("../../../docs/recipes/file-trailer.md");
 
+const TRANSACTION: &str = include_str!("../../../docs/recipes/database-transaction.yaml");
+const TRANSACTION_PAGE: &str = include_str!("../../../docs/recipes/database-transaction.md");
+
 /// Returns what a worker says about a key.
 fn story(worker: &Worker, key: &str) -> Value {
     let (_, story) = worker.get(&format!("/v1/key?key={key}")).expect("an answer");
@@ -101,4 +104,62 @@ fn a_file_is_complete_when_as_many_lines_arrived_as_its_trailer_says() {
     refused.push(("huge", "too-many-items"));
     assert_eq!(dead_letters(&made), pairs(&refused));
     assert_eq!(story(&worker, "short")["state"], "overdue");
+}
+
+#[test]
+fn a_transaction_is_complete_when_all_changes_that_its_end_counts_are_there() {
+    assert!(TRANSACTION_PAGE.contains(TRANSACTION), "the page shows another object");
+    let made = recipe(TRANSACTION, "transactions")
+        .with("completed/keyField", "tx")
+        .with("counting", "quantity");
+    let end = |tx: &str, tables: &[(&str, u32)]| {
+        let one =
+            |(table, count): &(&str, u32)| json!({"data_collection": table, "event_count": count});
+        let tables: Vec<Value> = tables.iter().map(one).collect();
+        let value = json!({"status": "END", "id": tx, "data_collections": tables}).to_string();
+        made.order_value(Some(tx), Some(&value));
+    };
+    let begin = |tx: &str| {
+        let value = json!({"status": "BEGIN", "id": tx}).to_string();
+        made.order_value(Some(tx), Some(&value));
+    };
+    let change = |tx: &str, order: &Value, table: &str| {
+        let value = json!({"tx": tx, "order": order, "table": table, "op": "c"}).to_string();
+        made.made_value(Some(tx), Some(&value));
+    };
+    let changes = |tx: &str, orders: std::ops::RangeInclusive<u32>, table: &str| {
+        orders.for_each(|order| change(tx, &json!(order), table));
+    };
+    let mut worker = made.worker("w-1");
+    for tx in ["whole", "late", "lost"] {
+        begin(tx);
+        changes(tx, 1..=10, "orders");
+    }
+    end("whole", &[("orders", 10), ("lines", 5)]);
+    end("lost", &[("orders", 11)]);
+    change("lost", &json!("x".repeat(10_240)), "orders");
+    change("lost", &Value::Null, "orders");
+    change("lost", &json!(""), "orders");
+    made.settle();
+    worker.process.kill();
+    // The connector sends again what it is not sure of.
+    changes("whole", 6..=10, "orders");
+    changes("late", 1..=10, "orders");
+    changes("lost", 1..=10, "orders");
+    changes("whole", 11..=14, "lines");
+    let mut worker = made.worker("w-1");
+    made.settle();
+    let whole = story(&worker, "whole");
+    assert_eq!((&whole["state"], &whole["missingTotal"]), (&json!("open"), &json!(1)), "{whole}");
+    worker.process.kill();
+    changes("whole", 13..=15, "lines");
+    changes("whole", 1..=15, "orders");
+    end("late", &[("orders", 10)]);
+    let worker = made.worker("w-1");
+    made.settle();
+    assert_eq!(keys(&once(&made, "shipping")), ["late", "whole"]);
+    let lost = story(&worker, "lost");
+    assert_eq!((&lost["state"], &lost["missingTotal"]), (&json!("open"), &json!(1)), "{lost}");
+    let refused = [("lost", "id-too-long"), ("lost", "missing-field"), ("lost", "wrong-type")];
+    assert_eq!(dead_letters(&made), pairs(&refused));
 }

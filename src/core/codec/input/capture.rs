@@ -29,6 +29,7 @@ pub(super) enum Failure<'a> {
     Wrong(&'a Arc<str>, Found, Kind),
     KeyMismatch(&'a Arc<str>),
     ItemTooLong(&'a Arc<str>, usize),
+    IdTooLong(&'a Arc<str>, usize),
     BadQuantity(&'a Arc<str>),
     BadCount(&'a Arc<str>),
     TooManyItems,
@@ -82,6 +83,7 @@ impl Failure<'_> {
             }
             Self::KeyMismatch(path) => Reason::KeyMismatch { path: at(path) },
             Self::ItemTooLong(path, bytes) => Reason::ItemTooLong { path: at(path), bytes },
+            Self::IdTooLong(path, bytes) => Reason::IdTooLong { path: at(path), bytes },
             Self::BadQuantity(path) => Reason::BadQuantity { path: at(path) },
             Self::BadCount(path) => Reason::BadCount { path: at(path) },
             Self::TooManyItems => Reason::TooManyItems { items_max },

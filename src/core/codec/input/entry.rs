@@ -62,6 +62,8 @@ pub struct ObservedPaths {
     pub item: Item,
     /// How many of it have arrived.
     pub quantity: Option<Path>,
+    /// What tells the observation from others of its key; a second one with it is a duplicate.
+    pub id: Option<Path>,
     /// What became of it; without this, it has arrived.
     pub outcome: Option<OutcomeAt>,
 }

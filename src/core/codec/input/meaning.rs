@@ -40,7 +40,7 @@ enum Says {
     /// The key needs as many items as this says, whichever they are.
     Counted(Slot),
     /// Something has become of this item.
-    Observed { item: ItemAt, quantity: Option<Slot>, outcome: Option<Outcomes> },
+    Observed { item: ItemAt, quantity: Option<Slot>, id: Option<Slot>, outcome: Option<Outcomes> },
 }
 
 #[derive(Debug, Clone)]
@@ -95,8 +95,9 @@ impl Meaning {
         let is_constant = match &self.says {
             Says::Listed | Says::Counted(_) => false,
             Says::Needed(_) => true,
-            Says::Observed { item, quantity, outcome } => {
-                matches!(item, ItemAt::Fixed(_)) && quantity.is_none() && outcome.is_none()
+            Says::Observed { item, quantity, id, outcome } => {
+                let is_fixed = matches!(item, ItemAt::Fixed(_));
+                is_fixed && quantity.is_none() && id.is_none() && outcome.is_none()
             }
         };
         self.key.is_some() || !is_constant
@@ -172,7 +173,7 @@ impl Meaning {
                 Ok(Event::Expectation(Expectation { items, extent }))
             }
             Says::Needed(items) => Ok(Event::Expectation(Expectation::of(items))),
-            Says::Observed { item, quantity, outcome } => {
+            Says::Observed { item, quantity, id, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
                     None => Some(ItemOutcome::Arrived),
@@ -183,8 +184,13 @@ impl Meaning {
                     ItemAt::Slot(slot) => Err(walked.item(*slot, scratch).map_err(explain)?),
                 };
                 let quantity = walked.quantity(*quantity).map_err(explain)?;
+                let id = match id {
+                    Some(slot) => Some(walked.id(*slot, scratch).map_err(explain)?),
+                    None => None,
+                };
                 let item = item.unwrap_or_else(|range| scratch.text_at(range));
-                Ok(Event::Observation { item, quantity, outcome })
+                let id = id.map(|range| scratch.text_at(range));
+                Ok(Event::Observation { item, quantity, outcome, id })
             }
         }
     }
@@ -264,24 +270,19 @@ fn expected(
             if let Some(quantity) = quantity {
                 require_beside(items, quantity)?;
             }
-            agree(Some(items), quantity.as_ref(), key.as_ref(), counting)?;
+            agree(Some(items), quantity.as_ref(), key.as_ref(), &[], counting)?;
             planner.list(items, quantity.as_ref());
             Ok(Says::Listed)
         }
         Items::Count(_) if quantity.is_some() => Err(InputError::QuantityOfCount),
         Items::Count(count) => {
             require_singular(Role::Count, count)?;
-            if let Some(key) = key {
-                require_singular(Role::Key, key)?;
-            }
-            let key = key.as_ref().map(|key| (Role::Key, key));
-            let paths: Vec<_> = [(Role::Count, count)].into_iter().chain(key).collect();
-            require_agreement(&paths)?;
+            agree(None, None, key.as_ref(), &[(Role::Count, Some(count))], counting)?;
             Ok(Says::Counted(planner.value(Role::Count, count)))
         }
         Items::Fixed(_) if quantity.is_some() => Err(InputError::QuantityOfFixed),
         Items::Fixed(items) => {
-            agree(None, None, key.as_ref(), counting)?;
+            agree(None, None, key.as_ref(), &[], counting)?;
             needed(items, counting).map(Says::Needed)
         }
     }
@@ -306,15 +307,22 @@ fn observed(
     counting: Counting,
     planner: &mut Planner,
 ) -> Result<Says, InputError> {
-    let ObservedPaths { key, item, quantity, outcome } = paths;
+    let ObservedPaths { key, item, quantity, id, outcome } = paths;
+    if let Some(id) = id {
+        if counting == Counting::Distinct {
+            return Err(InputError::IdNotCounted);
+        }
+        require_singular(Role::Id, id)?;
+    }
+    let more = [(Role::Id, id.as_ref())];
     let item = match item {
         Item::At(path) => {
             require_singular(Role::Item, path)?;
-            agree(Some(path), quantity.as_ref(), key.as_ref(), counting)?;
+            agree(Some(path), quantity.as_ref(), key.as_ref(), &more, counting)?;
             ItemAt::Slot(planner.value(Role::Item, path))
         }
         Item::Fixed(item) => {
-            agree(None, quantity.as_ref(), key.as_ref(), counting)?;
+            agree(None, quantity.as_ref(), key.as_ref(), &more, counting)?;
             ItemAt::Fixed(fixed(item)?.clone())
         }
     };
@@ -334,7 +342,8 @@ fn observed(
         }
         None => None,
     };
-    Ok(Says::Observed { item, quantity, outcome })
+    let id = id.as_ref().map(|path| planner.value(Role::Id, path));
+    Ok(Says::Observed { item, quantity, id, outcome })
 }
 
 fn fixed(item: &String) -> Result<&String, InputError> {
@@ -349,6 +358,7 @@ fn agree(
     items: Option<&Path>,
     quantity: Option<&Path>,
     key: Option<&Path>,
+    more: &[(Role, Option<&Path>)],
     counting: Counting,
 ) -> Result<(), InputError> {
     if quantity.is_some() && counting == Counting::Distinct {
@@ -358,7 +368,7 @@ fn agree(
         require_singular(Role::Key, key)?;
     }
     let roles = [(Role::Item, items), (Role::Quantity, quantity), (Role::Key, key)];
-    let paths: Vec<_> =
-        roles.into_iter().filter_map(|(role, path)| path.map(|path| (role, path))).collect();
+    let all = roles.iter().chain(more);
+    let paths: Vec<_> = all.filter_map(|(role, path)| path.map(|path| (*role, path))).collect();
     require_agreement(&paths)
 }

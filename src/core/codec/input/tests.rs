@@ -3,6 +3,7 @@
 mod counts;
 mod entries;
 mod expected;
+mod ids;
 mod observed;
 mod paths;
 mod property;
@@ -57,7 +58,7 @@ fn orders() -> &'static Decoder {
 fn manufactured() -> &'static Decoder {
     static MANUFACTURED: LazyLock<Decoder> = LazyLock::new(|| {
         let (key, item) = (Some(path("$.orderId")), item_at("$.productId"));
-        let paths = ObservedPaths { key, item, quantity: None, outcome: None };
+        let paths = ObservedPaths { key, item, quantity: None, id: None, outcome: None };
         decoder(paths, Counting::Distinct).expect("paths that fit")
     });
     &MANUFACTURED

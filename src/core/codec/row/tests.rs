@@ -97,8 +97,14 @@ fn after(row: &Row, observations: &[(&str, ItemOutcome)]) -> Row {
         row_bytes_max: 1_000,
     };
     observations.iter().fold(row.clone(), |row, &(item, outcome)| {
-        step(&rules, row, Event::Observation { item, quantity: 1, outcome }, 0).row
+        step(&rules, row, Event::Observation { item, quantity: 1, outcome, id: None }, 0).row
     })
+}
+
+fn with_ids(row: &Row, ids: &[&str]) -> Row {
+    let mut row = row.clone();
+    ids.iter().for_each(|id| row.ids.insert(id));
+    row
 }
 
 /// Returns rows as version 3 encodes them.
@@ -124,6 +130,8 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
         ),
         ("open-count", counted.clone()),
         ("open-count-failed", after(&counted, &[("7", Failed)])),
+        ("open-ids", with_ids(expected, &["7", "größe"])),
+        ("orphan-ids", with_ids(orphan, &["1-7"])),
     ]
 }
 
@@ -150,7 +158,8 @@ fn assert_written(rows: &[(&'static str, Row)], golden: &str) {
         assert_eq!(decode(&bytes_of(row)).as_ref(), Ok(row), "{name}");
         assert_eq!(is_finished(&bytes_of(row)), row.is_finished(), "{name}");
         let outline = outline(&bytes_of(row)).expect("it is a row");
-        assert_eq!(Row { items: row.items.clone(), ..outline }, *row, "{name}");
+        let (items, ids) = (row.items.clone(), row.ids.clone());
+        assert_eq!(Row { items, ids, ..outline }, *row, "{name}");
     }
 }
 
@@ -218,7 +227,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 21] = [
+    let malformed: [&[u8]; 26] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -230,15 +239,20 @@ fn what_is_no_row_is_malformed() {
         b"\x01\x01\x80",             // a varint cut off
         b"\x01\x01\x80\x00",         // a varint longer than it need be
         b"\x03",
-        b"\x03\x01",                                         // features cut off
-        b"\x03\x01\x00\x00\x01\x02a",                        // no features
-        b"\x03\x01\x01\x00\x01\x02a",                        // no item has a mark
-        b"\x02\x01\x00\x01\x08a", // an item has a mark in an older version
-        b"\x03\x01\x01\x00\x01\x18a", // two marks
-        b"\x03\x03\x01\x00",      // a cancelled row that failed
-        b"\x03\x01\x02\x00\x05\x01\x02a", // a count that nothing expects
-        b"\x03\x03\x02\x00\x05",  // a count of a finished row
-        b"\x03\x02\x01\x00\x01\x08a", // a mark in a finished row
+        b"\x03\x01",                               // features cut off
+        b"\x03\x01\x00\x00\x01\x02a",              // no features
+        b"\x03\x01\x01\x00\x01\x02a",              // no item has a mark
+        b"\x02\x01\x00\x01\x08a",                  // an item has a mark in an older version
+        b"\x03\x01\x01\x00\x01\x18a",              // two marks
+        b"\x03\x03\x01\x00",                       // a cancelled row that failed
+        b"\x03\x01\x02\x00\x05\x01\x02a",          // a count that nothing expects
+        b"\x03\x03\x02\x00\x05",                   // a count of a finished row
+        b"\x03\x01\x08\x00\x00\x01\x02a",          // no ids
+        b"\x03\x01\x08\x00\x03\x01\x02b\x01\x02a", // an id that is there
+        b"\x03\x01\x08\x00\x05\x01\x00b",          // ids cut off
+        b"\x03\x01\x08\x00\x0b\x01\x04b\x00\x00\x00\x00\x00\x00\x00\x00", // with counts
+        b"\x03\x03\x08\x00\x03\x01\x00b",          // ids of a finished row
+        b"\x03\x02\x01\x00\x01\x08a",              // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];
     for bytes in malformed {
@@ -262,9 +276,12 @@ fn any_row() -> impl Strategy<Value = Row> {
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
     let missing = (any::<u32>(), option::of(count()));
+    let ids = proptest::collection::btree_set("\\PC{1,5}|x{255}", 0..4);
+    let items = (items, ids);
     (phase, flags, time(), time(), missing, any::<u64>(), items, origins).prop_map(
         |(phase, flags, expected_at, changed_at, missing, fingerprint, items, origins)| {
             let ((expected, overdue), (missing, count)) = (flags, missing);
+            let (items, ids) = items;
             let (expectation_offset, by) = origins;
             let expectation = expectation_offset.map(|offset| Origin { input: 0, offset });
             let mut all: Items =
@@ -296,6 +313,13 @@ fn any_row() -> impl Strategy<Value = Row> {
                 fingerprint: if expected { fingerprint } else { 0 },
                 failed: if has_failed { all.failed() } else { 0 },
                 awaits,
+                ids: ids.iter().filter(|_| phase == Phase::Open).fold(
+                    Ids::default(),
+                    |mut ids, id| {
+                        ids.insert(id);
+                        ids
+                    },
+                ),
                 items: all,
                 expectation_offset,
                 changed_by,

@@ -3,6 +3,7 @@
 mod counts;
 mod deadlines;
 mod failures;
+mod ids;
 mod items;
 mod model;
 mod outcomes;

@@ -24,7 +24,7 @@ pub enum Needs {
 pub enum Said {
     Expected(Needs),
     Cancelled,
-    Observed(String, u32, ItemOutcome),
+    Observed(String, u32, ItemOutcome, Option<String>),
     /// Shard time has reached this.
     Time,
 }
@@ -76,6 +76,8 @@ pub struct Report {
 enum Fact {
     Expected(Needs, Timestamp),
     Observed(String, u32, ItemOutcome, Timestamp),
+    /// An observation with this id was heard.
+    Heard(String),
     Cancelled(Timestamp),
     Reported,
     Expired(Timestamp),
@@ -112,7 +114,17 @@ impl Model {
                 }
                 _ => plain("late-cancellation"), // S9
             },
-            Said::Observed(item, quantity, outcome) => {
+            Said::Observed(item, quantity, outcome, id) => {
+                let was_heard = |id: &String| {
+                    self.facts.iter().any(|fact| matches!(fact, Fact::Heard(known) if known == id))
+                };
+                let is_open = matches!(self.state(), State::NoRow | State::Open);
+                if is_open && id.as_ref().is_some_and(was_heard) {
+                    return plain("duplicate-observation"); // S27
+                }
+                if is_open {
+                    self.facts.extend(id.clone().map(Fact::Heard));
+                }
                 self.observed(rules, item, (*quantity, *outcome), at)
             }
             Said::Time => self.time(rules, at),
@@ -283,7 +295,7 @@ impl Model {
             | Fact::Observed(_, _, _, at)
             | Fact::Cancelled(at)
             | Fact::Expired(at) => Some(*at),
-            Fact::Reported => None,
+            Fact::Reported | Fact::Heard(_) => None,
         });
         times.max().expect("only a known key has a last change")
     }

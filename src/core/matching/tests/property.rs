@@ -50,14 +50,23 @@ fn any_outcome(counting: Counting) -> BoxedStrategy<ItemOutcome> {
     }
 }
 
+/// Without quantities, validation refuses ids.
+fn any_id(counting: Counting) -> BoxedStrategy<Option<String>> {
+    match counting {
+        Counting::Distinct => Just(None).boxed(),
+        Counting::Quantity => option::of("[a-e]").boxed(),
+    }
+}
+
 fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
     let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
         3 => btree_map(item, 1..=most, 0..4).prop_map(|items| Said::Expected(Needs::List(items))),
         2 => (0_u32..5).prop_map(|count| Said::Expected(Needs::Count(count))),
-        6 => (item, 1_u32..4, any_outcome(counting))
-            .prop_map(|(item, quantity, outcome)| Said::Observed(item, quantity, outcome)),
+        6 => (item, 1_u32..4, any_outcome(counting), any_id(counting)).prop_map(
+            |(item, quantity, outcome, id)| Said::Observed(item, quantity, outcome, id)
+        ),
         1 => Just(Said::Cancelled),
         3 => Just(Said::Time),
     ];
@@ -82,9 +91,9 @@ fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
             step(rules, row, Event::Expectation(Expectation::of(&items)), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
-        Said::Observed(item, quantity, outcome) => {
-            let (quantity, outcome) = (*quantity, *outcome);
-            step(rules, row, Event::Observation { item, quantity, outcome }, at)
+        Said::Observed(item, quantity, outcome, id) => {
+            let (quantity, outcome, id) = (*quantity, *outcome, id.as_deref());
+            step(rules, row, Event::Observation { item, quantity, outcome, id }, at)
         }
         Said::Time => step(rules, row, Event::Tick, at),
     }
@@ -247,8 +256,9 @@ proptest! {
         for (said, at) in &life {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
-            prop_assert!(step.row.items.as_bytes().len() <= row_bytes_max);
-            if let Said::Observed(item, ..) = said {
+            let bytes = step.row.items.as_bytes().len() + step.row.ids.as_bytes().len();
+            prop_assert!(bytes <= row_bytes_max);
+            if let Said::Observed(item, _, _, None) = said {
                 let waits = row.items.get(item).need > 0;
                 prop_assert!(!waits || step.outcome != Outcome::RowTooLarge);
             }

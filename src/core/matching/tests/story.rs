@@ -99,7 +99,7 @@ impl Story {
     }
 
     fn hear(&mut self, item: &str, outcome: ItemOutcome) -> Outcome {
-        self.event(Event::Observation { item, quantity: 1, outcome })
+        self.event(Event::Observation { item, quantity: 1, outcome, id: None })
     }
 
     pub fn cancel(&mut self) -> Outcome {

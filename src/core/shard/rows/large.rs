@@ -57,7 +57,7 @@ impl LargeRows {
         Some((row, past))
     }
 
-    /// Keeps a row, with an index of its items if they are counted by `index`, and writes other
+    /// Keeps a row, with an index of its items and ids if they are counted by `index`, and writes other
     /// rows back if there are too many.
     pub fn keep(
         &mut self,
@@ -68,9 +68,9 @@ impl LargeRows {
         cache: &mut Cache,
     ) {
         if let Some(counting) = index {
-            row.items.index(counting);
+            row.index(counting);
         }
-        let bytes = row.items.size();
+        let bytes = row.size();
         if self.bytes + bytes > KEPT_BYTES_MAX {
             self.write_back(cache);
         }
@@ -84,7 +84,7 @@ impl LargeRows {
         (self.bytes, self.changed_bytes) = (0, 0);
         for (slot, mut kept) in std::mem::take(&mut self.rows) {
             if kept.past.changed {
-                kept.row.items.unindex();
+                kept.row.unindex();
                 cache.write(slot, &kept.row);
             }
         }

@@ -46,7 +46,7 @@ impl Satisfied {
                 row.items = merged.collect();
                 (row.awaits, row.expected) = (Awaits::Items, true);
             }
-            Event::Observation { item, quantity, outcome } => {
+            Event::Observation { item, quantity, outcome, .. } => {
                 let known = row.items.get(item);
                 let have = match outcome {
                     ItemOutcome::Arrived => known.have.saturating_add(*quantity),

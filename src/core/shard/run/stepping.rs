@@ -119,7 +119,7 @@ impl<S: Store> Running<S> {
         self.ledger.running.outcome(outcome);
         if changed {
             // Processing all of a large row at every step would have a cost quadratic in its items.
-            let is_large = row.items.size() >= LARGE_ITEMS_BYTES;
+            let is_large = row.size() >= LARGE_ITEMS_BYTES;
             let of_row = if is_large { invariants::check_outline } else { invariants::check };
             of_row(&row).map_err(|statement| {
                 Invariant::R3.violated(format!("shard {}, a row: not {statement:?}", self.id))
@@ -133,14 +133,14 @@ impl<S: Store> Running<S> {
             }
         }
         // Deadlines fire between batches and read the cache.
-        if origin.is_some() && row.items.size() > self.limits.large_items_bytes {
+        if origin.is_some() && row.size() > self.limits.large_items_bytes {
             let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
             let counting = self.plan.rules.counting;
             let index = (past.uses >= self.limits.indexed_uses).then_some(counting);
             self.large.keep(slot, row, past, index, &mut self.cache);
         } else {
             if changed {
-                row.items.unindex();
+                row.unindex();
                 self.cache.write(slot, &row);
             }
             self.row = row;

@@ -95,7 +95,7 @@ fn a_key_needs_items_or_a_count() {
         ),
         ("count: total", "spec.expected.count: \"total\" is not a JSON path"),
         ("count: 7", "spec.expected.count: is the number 7 where text is needed"),
-        ("count: $.id.total", "spec.expected.key: \"$.id\" contradicts another path"),
+        ("count: $.id.total", "spec.expected.count: \"$.id.total\" contradicts another path"),
         (
             "count: $.total\n    quantity: $.n",
             "spec.expected.quantity: has no effect beside a count",
@@ -105,4 +105,26 @@ fn a_key_needs_items_or_a_count() {
         assert_eq!(found.len(), 1, "{written}: {found:?}");
         assert!(found[0].starts_with(problem), "{written}: {found:?}");
     }
+}
+
+#[test]
+fn an_id_tells_observations_apart_where_quantities_are_counted() {
+    let item = "item: $.productId";
+    let with_id = |id: &str| format!("{item}\n    id: {id}");
+    let counted = SHIPPING.replace("counting: distinct", "counting: quantity");
+    let counted = |text: &str| counted.replacen(item, text, 1);
+    assert_eq!(problems(&counted(&with_id("$.eventId"))), [""; 0]);
+    for (id, problem) in [
+        ("$.events[*].id", "spec.observed[0].id: \"$.events[*].id\" may lead to several"),
+        ("eventId", "spec.observed[0].id: \"eventId\" is not a JSON path"),
+        ("7", "spec.observed[0].id: is the number 7 where text is needed"),
+        ("$.productId.id", "spec.observed[0].id: \"$.productId.id\" contradicts another path"),
+    ] {
+        let found = problems(&counted(&with_id(id)));
+        assert_eq!(found.len(), 1, "{id}: {found:?}");
+        assert!(found[0].starts_with(problem), "{id}: {found:?}");
+    }
+    let found = problems_with(item, &with_id("$.eventId"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("spec.observed[0].id: has no effect with counting: distinct"));
 }
