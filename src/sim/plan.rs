@@ -9,7 +9,7 @@ use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
         input::{
-            Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths, OutcomeAt,
+            End, Entry, ExpectedPaths, Item, Items, Limits as InputLimits, ObservedPaths, OutcomeAt,
         },
         output::{Facts, OutputSettings, Stamp},
     },
@@ -24,6 +24,8 @@ pub enum Expects {
     Items,
     /// How many.
     Count,
+    /// One of them, and how many there will be.
+    Lines,
 }
 
 /// What the records of the inputs say, besides what the rules ask for.
@@ -63,6 +65,7 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
         items: match kinds.expects {
             Expects::Items => Items::At(path("$.items[*].id")),
             Expects::Count => Items::Count(path("$.count")),
+            Expects::Lines => Items::OneByOne(path("$.line"), End::Total(path("$.count"))),
         },
         quantity: None,
     };

@@ -100,6 +100,7 @@ pub struct Setting {
     pub deadlines: Deadlines,
     pub ending: Ending,
     pub plan: Arc<Plan>,
+    pub kinds: Kinds,
     pub limits: Limits,
     pub faults: Faults,
     /// The probability that a process which can continue does so, in 1,000 turns.
@@ -163,6 +164,7 @@ impl Setting {
             deadlines,
             ending,
             plan: Arc::new(plan),
+            kinds,
             limits: limits(random),
             faults: faults(random),
             stay: *random.pick(&[0, 500, 800, 950]),
@@ -197,7 +199,8 @@ impl Setting {
 
 fn kinds(random: &mut Random) -> Kinds {
     let expects = *random.pick(&[Expects::Items, Expects::Count, Expects::Items]);
-    Kinds { expects, ids: *random.pick(&[Ids::None, Ids::Read]) }
+    let ids = *random.pick(&[Ids::None, Ids::Read]);
+    Kinds { expects: if random.chance(200) { Expects::Lines } else { expects }, ids }
 }
 
 fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {

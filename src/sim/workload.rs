@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Random, Setting,
     kafka::{Message, Place, Topic},
+    plan::Expects,
     setting::{Deadlines, START_MS},
 };
 use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
@@ -55,7 +56,7 @@ impl Workload {
             for _ in 0..1 + setting.keys_per_shard / 3 {
                 let stem = format!("sure-{shard}-{}", left.len());
                 let key = setting.partitions.key_in(shard, &stem);
-                sure_key(random, &mut left, shard, inputs, &key);
+                sure_key(random, &mut left, shard, (inputs, setting.kinds.expects), &key);
                 sure.entry(shard).or_default().insert(key.into_bytes());
             }
         }
@@ -132,11 +133,19 @@ fn sure_key(
     random: &mut Random,
     into: &mut Vec<Arrival>,
     shard: ShardId,
-    inputs: usize,
+    (inputs, expects): (usize, Expects),
     key: &str,
 ) {
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
     into.push(expectation(shard, key, items));
+    if expects == Expects::Lines {
+        // Each record lists its first item.
+        for first in 1..items.len() {
+            let mut items = items.to_vec();
+            items.rotate_left(first);
+            into.push(expectation(shard, key, &items));
+        }
+    }
     for (id, item) in items.iter().enumerate() {
         let input = 1 + random.below(inputs - 1);
         into.push(observation(shard, input, key, (item, 1, ARRIVED, id)));
@@ -195,9 +204,10 @@ fn headers(random: &mut Random) -> Vec<Header> {
 
 fn expectation(shard: ShardId, key: &str, items: &[&str]) -> Arrival {
     let count = items.len();
+    let line = items.first().map(|item| format!(",\"line\":{item}")).unwrap_or_default();
     let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
     let items = items.join(",");
-    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}}}");
+    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}{line}}}");
     arrival(shard, 0, key, value)
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome};
+use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome, Part};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -101,6 +101,15 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
                 (Counting::Quantity, _) => "units",
             };
             format!("the key {key} needs {count} {counted}, whichever they are")
+        }
+        Event::Expectation(Expectation { items, extent: Extent::Part(part) }) => {
+            let item = items.iter().next().map_or("", |item| item.text);
+            let rest = match part {
+                Part::Of(total) => format!("its list has {total}"),
+                Part::More => "its list goes on".to_owned(),
+                Part::Last => "that closes its list".to_owned(),
+            };
+            format!("the key {key} needs the item {item} among others; {rest}")
         }
         Event::Expectation(Expectation { items, .. }) => {
             let mut names: Vec<String> = items
@@ -255,6 +264,21 @@ mod tests {
         assert_eq!(
             said(r#"{"tx":"571","table":"lines"}"#),
             "it would become a dead letter: missing-field: there is nothing at $.order"
+        );
+    }
+
+    #[test]
+    fn it_says_what_a_record_adds_to_a_list() {
+        const LINES: &str = include_str!("../../../docs/recipes/order-lines.yaml");
+        let said = |value: &str| said_of(LINES, "order-lines", "o1", &[], Some(value));
+        assert_eq!(
+            said(r#"{"orderId":"o1","lineNo":2,"lines":3}"#),
+            "spec.expected takes it: the key o1 needs the item 2 among others; its list has 3"
+        );
+        assert_eq!(
+            said(r#"{"orderId":"o1","lineNo":2,"lines":0}"#),
+            "it would become a dead letter: bad-total: the total at $.lines is not an integer from \
+             1 to 4294967295"
         );
     }
 

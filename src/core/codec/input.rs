@@ -12,6 +12,7 @@ mod collect;
 mod decimal;
 mod entry;
 mod grammar;
+mod line;
 mod meaning;
 mod plan;
 mod walk;
@@ -28,7 +29,8 @@ use crate::record::Headers;
 
 pub use self::collect::Scratch;
 pub use self::entry::{
-    Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Subject, Test,
+    Condition, End, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Subject,
+    Test,
 };
 
 /// Limits on what a record may hold.
@@ -84,6 +86,8 @@ pub enum Role {
     Quantity,
     Outcome,
     Count,
+    Total,
+    Last,
     Id,
     Condition,
 }
@@ -96,6 +100,8 @@ impl fmt::Display for Role {
             Self::Quantity => "quantity",
             Self::Outcome => "outcome",
             Self::Count => "count",
+            Self::Total => "total",
+            Self::Last => "last",
             Self::Id => "id",
             Self::Condition => "condition's",
         })

@@ -22,7 +22,9 @@
 //! {"orderId":"o-1","observedTotal":1,"missing":[{"item":"3","missing":1,"needed":1}]}
 //! ```
 //! A list that was cut is followed by its total, `failedTotal` or `missingTotal`. Of a key that
-//! waits for a count, nobody knows which items are missing: these records have `missingTotal` only.
+//! waits for a count, nobody knows which items are missing: these records have `missingTotal` only,
+//! and so have those of a list that is not closed yet; the overdue record then has `listedTotal`,
+//! too.
 //!
 //! All records of a transaction have the timestamp of its commit, see [`Outputs::stamp`]: topics
 //! delete by timestamp, so an output with an old record's time would be gone before it is read.

@@ -42,6 +42,12 @@ pub enum Reason {
     BadQuantity { path: Arc<str> },
     /// The count is not an integer of at least 0 (S25).
     BadCount { path: Arc<str> },
+    /// The total of a list is not an integer of at least 1 (S26).
+    BadTotal { path: Arc<str> },
+    /// A list would become shorter than a record before has said (S26).
+    TotalShrinks,
+    /// A list would have more items than its total says (S26).
+    BeyondTotal,
     /// A changed expectation for a key that was completed (S5).
     AlreadyCompleted,
     /// A changed expectation for a key that has failed (S5).
@@ -53,7 +59,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 19] = [
+pub const REASONS: [&str; 22] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -73,6 +79,9 @@ pub const REASONS: [&str; 19] = [
     "already-failed",
     "bad-count",
     "id-too-long",
+    "bad-total",
+    "total-shrinks",
+    "beyond-total",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -86,6 +95,8 @@ impl Reason {
             Outcome::AlreadyFailed => Some(Self::AlreadyFailed),
             Outcome::NoItems => Some(Self::NoItems),
             Outcome::RowTooLarge => Some(Self::RowTooLarge),
+            Outcome::TotalShrinks => Some(Self::TotalShrinks),
+            Outcome::BeyondTotal => Some(Self::BeyondTotal),
             _ => None,
         }
     }
@@ -112,12 +123,37 @@ impl Reason {
             Self::AlreadyFailed => 16,
             Self::BadCount { .. } => 17,
             Self::IdTooLong { .. } => 18,
+            Self::BadTotal { .. } => 19,
+            Self::TotalShrinks => 20,
+            Self::BeyondTotal => 21,
         }
     }
 
     /// Returns the name in headers and metrics.
     pub fn name(&self) -> &'static str {
         REASONS[self.index()]
+    }
+}
+
+impl Reason {
+    /// Writes what is wrong with a record of a list that comes record by record.
+    fn of_list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadTotal { path } => {
+                write!(f, "the total at {path} is not an integer from 1 to {}", u32::MAX)
+            }
+            Self::TotalShrinks => write!(
+                f,
+                "the total is below that of an earlier record of the list; to list less, cancel \
+                 the key with a null value and list it again"
+            ),
+            Self::BeyondTotal => write!(
+                f,
+                "the list has as many items as its total says already; to list more, say a higher \
+                 total"
+            ),
+            _ => unreachable!("it is about something else"),
+        }
     }
 }
 
@@ -175,6 +211,7 @@ impl fmt::Display for Reason {
             Self::BadCount { path } => {
                 write!(f, "the count at {path} is not an integer from 0 to {}", u32::MAX)
             }
+            Self::BadTotal { .. } | Self::TotalShrinks | Self::BeyondTotal => self.of_list(f),
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
             }
@@ -262,7 +299,10 @@ mod tests {
             Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
             Reason::AlreadyFailed,
             Reason::BadCount { path: path.clone() },
-            Reason::IdTooLong { path, bytes: 256 },
+            Reason::IdTooLong { path: path.clone(), bytes: 256 },
+            Reason::BadTotal { path },
+            Reason::TotalShrinks,
+            Reason::BeyondTotal,
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

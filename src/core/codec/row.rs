@@ -23,6 +23,10 @@
 //!     failed    varint, open rows with an expectation only
 //!   1 counts: the row waits for a number of items, open rows with an expectation only
 //!     count     varint
+//!   2 growing: a list that comes record by record; its items are the needed ones, also of a
+//!     completed or failed row
+//!     total     varint
+//!     to come   varint
 //!   3 ids: the observations so far had ids, open rows only
 //!     length    varint
 //!     ids       as many bytes, at least one, encoded like items
@@ -37,7 +41,7 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{Awaits, EXPECTED_INPUT, Ids, Marks, Origin, Phase, Row};
+use crate::matching::{Awaits, EXPECTED_INPUT, Growing, Ids, Marks, Origin, Phase, Row};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -58,9 +62,11 @@ const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 const OUTCOMES: u64 = 1;
 /// An open row that waits for a count.
 const COUNTS: u64 = 2;
+/// A row whose list comes record by record.
+const GROWING: u64 = 4;
 /// An open row with the ids of its observations.
 const IDS: u64 = 8;
-const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | IDS;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | GROWING | IDS;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,8 +126,13 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     if features & OUTCOMES != 0 && row.expected && row.phase == Phase::Open {
         head.push_varint(u64::from(row.failed));
     }
-    if let Awaits::Count(count) = row.awaits {
-        head.push_varint(u64::from(count));
+    match row.awaits {
+        Awaits::Items => {}
+        Awaits::Count(count) => head.push_varint(u64::from(count)),
+        Awaits::Growing(Growing { total, to_come }) => {
+            head.push_varint(u64::from(total));
+            head.push_varint(u64::from(to_come));
+        }
     }
     if features & IDS != 0 {
         head.push_varint(row.ids.size() as u64);
@@ -138,12 +149,13 @@ fn features(row: &Row) -> u64 {
         Phase::Open => row.items.has_marks(),
         Phase::Absent | Phase::Completed | Phase::Cancelled => false,
     };
-    let counts = match row.awaits {
+    let awaits = match row.awaits {
         Awaits::Items => 0,
         Awaits::Count(_) => COUNTS,
+        Awaits::Growing(_) => GROWING,
     };
     let ids = if row.ids.is_empty() { 0 } else { IDS };
-    ids | counts | if outcomes { OUTCOMES } else { 0 }
+    ids | awaits | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -274,6 +286,13 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
     }
     if has_outcomes && row.expected && phase == Phase::Open {
         row.failed = u32::try_from(varint(&mut rest)?).ok()?;
+    }
+    if features & GROWING != 0 {
+        if !row.expected || phase == Phase::Cancelled || has_count {
+            return None;
+        }
+        let mut count = || u32::try_from(varint(&mut rest)?).ok();
+        row.awaits = Awaits::Growing(Growing { total: count()?, to_come: count()? });
     }
     if has_count {
         if !row.expected || phase != Phase::Open {

@@ -46,6 +46,19 @@ pub enum Extent {
     Whole,
     /// None: the key needs this many items, whichever they are (S25).
     Count(u32),
+    /// One item of a list that comes record by record (S26).
+    Part(Part),
+}
+
+/// What a record that lists one item says about the rest of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The list has this many different items.
+    Of(u32),
+    /// Another record closes it.
+    More,
+    /// It is closed.
+    Last,
 }
 
 impl<'a> Expectation<'a> {

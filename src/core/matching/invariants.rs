@@ -3,10 +3,11 @@
 //! Promise: one catalogue for assertions, property tests and the simulator. Ban: nothing here
 //! decides anything; [`super::step`] does.
 
-use super::{Awaits, Emitted, Mark, OverdueReason, Phase, Row, Step};
+use super::{Awaits, Emitted, Growing, Item, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
-pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str = "a finished row holds no items and misses none";
+pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str =
+    "a finished row misses nothing, and holds no items but those of a list to be recognized";
 pub const DECIDED_ROW_WAS_EXPECTED: &str = "a completed or failed row had an expectation";
 pub const EXPECTED_ROW_WAITS_FOR_SOMETHING: &str =
     "an open row with an expectation misses something, or something has failed";
@@ -20,6 +21,7 @@ pub const ORPHAN_ROW_OBSERVED_SOMETHING: &str =
     "an open row without expectation observed something";
 pub const ITEM_IS_NEEDED_OR_KNOWN: &str = "an item of a row is needed, or something is known of it";
 pub const COUNTED_ROW_NEEDS_NO_ITEM: &str = "a row that waits for a count needs no item";
+pub const LIST_ADDS_UP: &str = "a list has as many items as it says, with those to come";
 pub const ITEMS_ARE_DISTINCT: &str = "each item is in a row once";
 
 /// Checks the invariants of a single row.
@@ -41,8 +43,10 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         return holds(*row == Row::default(), ABSENT_ROW_IS_EMPTY);
     }
     if row.is_finished() {
-        let nothing = (row.awaits, row.missing, row.failed) == (Awaits::Items, 0, 0);
-        let empty = row.items.is_empty() && row.ids.is_empty() && nothing;
+        let remembers = row.phase != Phase::Cancelled && matches!(row.awaits, Awaits::Growing(_));
+        let nothing = (row.missing, row.failed) == (0, 0) && row.ids.is_empty();
+        let forgets = row.awaits == Awaits::Items && row.items.is_empty();
+        let empty = nothing && (remembers || forgets);
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
         holds(row.phase == Phase::Cancelled || row.expected, DECIDED_ROW_WAS_EXPECTED)?;
     }
@@ -55,7 +59,7 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         holds(nothing && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
     }
     if row.phase == Phase::Open {
-        let waits = row.missing > 0 || row.failed > 0;
+        let waits = row.missing > 0 || row.failed > 0 || !row.awaits.is_closed();
         holds(!row.expected || waits, EXPECTED_ROW_WAITS_FOR_SOMETHING)?;
         holds(row.expected || !row.items.is_empty(), ORPHAN_ROW_OBSERVED_SOMETHING)?;
     }
@@ -71,6 +75,13 @@ fn check_items(row: &Row) -> Result<(), &'static str> {
         let recount = row.awaits.open_in(&row.items);
         holds((row.missing, row.failed) == recount, COUNTS_EQUAL_RECOUNT)?;
     }
+    if let Awaits::Growing(Growing { total, to_come }) = row.awaits {
+        let listed = row.items.iter().filter(|item| item.need > 0).count() as u64;
+        let adds_up = listed + u64::from(to_come) == u64::from(total);
+        holds(adds_up || (total == 0 && to_come <= 1), LIST_ADDS_UP)?;
+    }
+    let remembered = |item: Item<'_>| (item.have, item.mark) == (0, Mark::None) && item.need > 0;
+    holds(!row.is_finished() || row.items.iter().all(remembered), FINISHED_ROW_HOLDS_NO_ITEMS)?;
     for item in row.items.iter() {
         let nothing = item.need == 0 && item.have == 0;
         match item.mark {

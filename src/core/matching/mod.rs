@@ -9,6 +9,7 @@ mod event;
 mod ids;
 pub mod invariants;
 mod items;
+mod lines;
 mod origin;
 mod row;
 mod rules;
@@ -17,8 +18,8 @@ mod step;
 mod tests;
 mod times;
 
-pub use awaits::Awaits;
-pub use event::{Event, Expectation, Extent, ItemOutcome};
+pub use awaits::{Awaits, Growing};
+pub use event::{Event, Expectation, Extent, ItemOutcome, Part};
 pub use ids::Ids;
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use origin::{EXPECTED_INPUT, Origin};

@@ -1,8 +1,8 @@
 //! The function that decides what an event does to its key.
 
 use super::{
-    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Ids, Item, ItemOutcome, Items, Mark,
-    Phase, Row, Rules,
+    Awaits, Event, Expectation, Extent, FailedWhen, Ids, ItemOutcome, Items, Phase, Row, Rules,
+    lines,
 };
 use crate::record::Timestamp;
 
@@ -50,12 +50,20 @@ pub enum Outcome {
     ItemWithdrawn,
     /// A changed expectation for a failed key: dead letter (S5).
     AlreadyFailed,
+    /// One more item of a list was stored (S26).
+    Listed,
+    /// An item of a list whose key failed before all of it was there (S26).
+    LateExpectation,
+    /// A list would become shorter: dead letter (S26).
+    TotalShrinks,
+    /// A list would have more items than it says: dead letter (S26).
+    BeyondTotal,
     /// A tick found nothing due.
     Nothing,
 }
 
 /// Every outcome with its name in metrics and headers.
-pub const OUTCOMES: [(Outcome, &str); 21] = [
+pub const OUTCOMES: [(Outcome, &str); 25] = [
     (Outcome::Expected, "expected"),
     (Outcome::DuplicateExpectation, "duplicate-expectation"),
     (Outcome::Amended, "amended"),
@@ -76,6 +84,10 @@ pub const OUTCOMES: [(Outcome, &str); 21] = [
     (Outcome::ItemFailed, "item-failed"),
     (Outcome::ItemWithdrawn, "item-withdrawn"),
     (Outcome::AlreadyFailed, "already-failed"),
+    (Outcome::Listed, "listed"),
+    (Outcome::LateExpectation, "late-expectation"),
+    (Outcome::TotalShrinks, "total-shrinks"),
+    (Outcome::BeyondTotal, "beyond-total"),
     (Outcome::Nothing, "nothing"),
 ];
 
@@ -89,7 +101,12 @@ impl Outcome {
     pub fn is_dead_letter(self) -> bool {
         matches!(
             self,
-            Self::AlreadyCompleted | Self::AlreadyFailed | Self::NoItems | Self::RowTooLarge
+            Self::AlreadyCompleted
+                | Self::AlreadyFailed
+                | Self::NoItems
+                | Self::RowTooLarge
+                | Self::TotalShrinks
+                | Self::BeyondTotal
         )
     }
 }
@@ -161,7 +178,7 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
     }
 }
 
-fn unchanged(row: Row, outcome: Outcome) -> Step {
+pub(super) fn unchanged(row: Row, outcome: Outcome) -> Step {
     Step { row, outcome, changed: false, emitted: None }
 }
 
@@ -173,6 +190,10 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
     let (is_empty, fingerprint) = match expectation.extent {
         Extent::Whole => (expectation.items.is_empty(), Row::fingerprint_of(expectation.items)),
         Extent::Count(count) => (count == 0, Row::fingerprint_of_count(count)),
+        Extent::Part(part) => {
+            let item = expectation.items.iter().next().expect("the record lists one item");
+            return lines::list(rules, row, (item.text, item.need), part, at);
+        }
     };
     if is_empty && !rules.allow_empty {
         return unchanged(row, Outcome::NoItems);
@@ -185,9 +206,7 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
             return unchanged(row, Outcome::DuplicateExpectation);
         }
         Phase::Open if same => return unchanged(row, Outcome::DuplicateExpectation),
-        Phase::Open if row.expected => Outcome::Amended,
-        Phase::Absent | Phase::Open => Outcome::Expected,
-        Phase::Cancelled => Outcome::Reopened,
+        Phase::Absent | Phase::Open | Phase::Cancelled => changed_expectation(&row),
     };
     let next = match row.phase {
         Phase::Cancelled => with_expectation(&Row::default(), expectation, fingerprint, at),
@@ -199,6 +218,15 @@ fn expect(rules: &Rules, row: Row, expectation: Expectation<'_>, at: Timestamp) 
     settle(rules, next, outcome, at)
 }
 
+/// Returns what a new expectation of a row that is not completed or failed is.
+pub(super) fn changed_expectation(row: &Row) -> Outcome {
+    match row.phase {
+        Phase::Cancelled => Outcome::Reopened,
+        _ if row.expected => Outcome::Amended,
+        _ => Outcome::Expected,
+    }
+}
+
 fn with_expectation(
     base: &Row,
     expectation: Expectation<'_>,
@@ -207,7 +235,7 @@ fn with_expectation(
 ) -> Row {
     let merged = expectation.items.with_observed(&base.items);
     let awaits = match expectation.extent {
-        Extent::Whole => Awaits::Items,
+        Extent::Whole | Extent::Part(_) => Awaits::Items,
         Extent::Count(count) => Awaits::Count(count),
     };
     let (missing, failed) = awaits.open_in(&merged);
@@ -243,7 +271,7 @@ fn observe(
     }
     let slot = row.items.slot(text);
     let known = slot.item(text);
-    let Some(item) = heard(rules.counting, known, quantity, outcome) else {
+    let Some(item) = known.after(rules.counting, quantity, outcome) else {
         return unchanged(row, Outcome::DuplicateObservation);
     };
     if slot.is_new() || id.is_some() {
@@ -269,60 +297,40 @@ fn observe(
     settle(rules, row, outcome, at)
 }
 
-/// Returns what an item becomes by an observation of this outcome; `None` if it stays as it is.
-fn heard(
-    counting: Counting,
-    known: Item<'_>,
-    quantity: u32,
-    outcome: ItemOutcome,
-) -> Option<Item<'_>> {
-    assert!(
-        counting == Counting::Distinct || outcome == ItemOutcome::Arrived,
-        "validation refuses outcomes where quantities are counted"
-    );
-    let (have, mark) = match (outcome, counting) {
-        (ItemOutcome::Arrived, Counting::Quantity) => {
-            (known.have.saturating_add(quantity), Mark::None)
-        }
-        (ItemOutcome::Arrived, _) if known.have > 0 => return None,
-        (ItemOutcome::Arrived, _) => (1, Mark::None),
-        (ItemOutcome::Failed, _) if known.has_failed() => return None,
-        (ItemOutcome::Failed, _) => (0, Mark::Failed),
-        (ItemOutcome::Withdrawn, _) if !known.is_known() => return None,
-        // An expected item that was withdrawn is simply missing.
-        (ItemOutcome::Withdrawn, _) if known.need > 0 => (0, Mark::None),
-        (ItemOutcome::Withdrawn, _) => (0, Mark::Withdrawn),
-    };
-    Some(Item { have, mark, ..known })
-}
-
 /// Finishes the row if what is known of its items decides it.
-fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
+pub(super) fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
     let fails = match rules.failed {
         _ if row.failed == 0 => false,
         Some(FailedWhen::First) => true,
-        Some(FailedWhen::AllKnown) => row.missing == 0,
+        Some(FailedWhen::AllKnown) => row.missing == 0 && row.awaits.is_closed(),
         None => false,
     };
     if fails {
-        let items = std::mem::take(&mut row.items);
-        let emitted = Emitted::Failed { late: row.overdue, items, awaits: row.awaits };
-        finish(&mut row, Phase::Failed, at);
+        let awaits = row.awaits;
+        let items = finish(&mut row, Phase::Failed, at);
+        let emitted = Emitted::Failed { late: row.overdue, items, awaits };
         return changed(row, outcome, Some(emitted));
     }
-    if !row.expected || row.missing > 0 || row.failed > 0 {
+    if !row.expected || row.missing > 0 || row.failed > 0 || !row.awaits.is_closed() {
         return changed(row, outcome, None);
     }
     let emitted = Emitted::Completion { late: row.overdue, expected_at: row.expected_at };
-    finish(&mut row, Phase::Completed, at);
+    let _ = finish(&mut row, Phase::Completed, at);
     changed(row, outcome, Some(emitted))
 }
 
-fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
+/// Finishes the row, and returns what was known of its items. A list that came record by record is
+/// remembered, to tell its records from others when they come again.
+fn finish(row: &mut Row, phase: Phase, at: Timestamp) -> Items {
+    let items = std::mem::take(&mut row.items);
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
-    (row.awaits, row.missing, row.failed) = (Awaits::Items, 0, 0);
-    (row.items, row.ids) = (Items::default(), Ids::default());
+    match row.awaits {
+        Awaits::Growing(_) if phase != Phase::Cancelled => row.items = items.needs(),
+        _ => row.awaits = Awaits::Items,
+    }
+    (row.missing, row.failed, row.ids) = (0, 0, Ids::default());
+    items
 }
 
 fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
@@ -330,8 +338,8 @@ fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         return unchanged(row, Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
-    let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
-    finish(&mut row, Phase::Cancelled, at);
+    let awaits = row.awaits;
+    let items = finish(&mut row, Phase::Cancelled, at);
     let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits });
     changed(row, Outcome::Cancelled, emitted)
 }
@@ -359,8 +367,8 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     };
     let since = row.expected_at;
     if expires_first {
-        let (items, awaits) = (std::mem::take(&mut row.items), row.awaits);
-        finish(&mut row, Phase::Cancelled, at);
+        let awaits = row.awaits;
+        let items = finish(&mut row, Phase::Cancelled, at);
         let emitted = Emitted::Overdue { reason: OverdueReason::Expired, since, items, awaits };
         return changed(row, Outcome::Expired, Some(emitted));
     }

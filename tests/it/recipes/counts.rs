@@ -14,6 +14,9 @@ const FILE_TRAILER_PAGE: &str = include_str!("../../../docs/recipes/file-trailer
 const TRANSACTION: &str = include_str!("../../../docs/recipes/database-transaction.yaml");
 const TRANSACTION_PAGE: &str = include_str!("../../../docs/recipes/database-transaction.md");
 
+const ORDER_LINES: &str = include_str!("../../../docs/recipes/order-lines.yaml");
+const ORDER_LINES_PAGE: &str = include_str!("../../../docs/recipes/order-lines.md");
+
 /// Returns what a worker says about a key.
 fn story(worker: &Worker, key: &str) -> Value {
     let (_, story) = worker.get(&format!("/v1/key?key={key}")).expect("an answer");
@@ -162,4 +165,88 @@ fn a_transaction_is_complete_when_all_changes_that_its_end_counts_are_there() {
     assert_eq!((&lost["state"], &lost["missingTotal"]), (&json!("open"), &json!(1)), "{lost}");
     let refused = [("lost", "id-too-long"), ("lost", "missing-field"), ("lost", "wrong-type")];
     assert_eq!(dead_letters(&made), pairs(&refused));
+}
+
+#[test]
+fn an_order_whose_lines_come_one_by_one_is_complete_when_all_are_known_and_picked() {
+    assert!(ORDER_LINES_PAGE.contains(ORDER_LINES), "the page shows another object");
+    let mut made = recipe(ORDER_LINES, "lines");
+    let line = |made: &Reconciliation, order: &str, line: u32, lines: i64| {
+        let value = json!({"orderId": order, "lineNo": line, "lines": lines}).to_string();
+        made.order_value(Some(order), Some(&value));
+    };
+    let picked = |made: &Reconciliation, order: &str, lines: std::ops::RangeInclusive<u32>| {
+        for line in lines {
+            let value = json!({"orderId": order, "lineNo": line}).to_string();
+            made.made_value(Some(order), Some(&value));
+        }
+    };
+    let mut worker = made.worker("w-1");
+    for number in 1..=15 {
+        line(&made, "whole", number, 20);
+    }
+    picked(&made, "whole", 1..=20);
+    line(&made, "grows", 1, 1);
+    line(&made, "grows", 2, 2);
+    line(&made, "grows", 3, 2);
+    picked(&made, "grows", 1..=1);
+    line(&made, "goes-on", 1, 3);
+    line(&made, "goes-on", 2, 3);
+    picked(&made, "goes-on", 1..=1);
+    line(&made, "shrinks", 1, 3);
+    line(&made, "shrinks", 2, 2);
+    line(&made, "bad", 1, 0);
+    line(&made, "bad", 1, -1);
+    line(&made, "bad", 1, 10_001);
+    made.settle();
+    let whole = story(&worker, "whole");
+    assert_eq!(
+        (&whole["awaits"], &whole["expectedTotal"], &whole["missingTotal"]),
+        (&json!("openList"), &json!(20), &json!(5)),
+        "{whole}"
+    );
+    worker.process.kill();
+    // Producers send again what they are not sure of.
+    for number in 10..=20 {
+        line(&made, "whole", number, 20);
+    }
+    let mut worker = made.worker("w-1");
+    made.settle();
+    worker.process.kill();
+    line(&made, "whole", 20, 20);
+    line(&made, "whole", 1, 20);
+    line(&made, "whole", 21, 20);
+    line(&made, "grows", 3, 3);
+    picked(&made, "grows", 2..=3);
+    made.order_value(Some("shrinks"), None);
+    line(&made, "shrinks", 1, 1);
+    picked(&made, "shrinks", 1..=1);
+    made.set("overdue/after", "1s");
+    let worker = made.worker("w-1");
+    made.settle();
+    eventually("what is late is reported", WAIT_TIMEOUT, || {
+        (!made.overdue().is_empty()).then_some(())
+    });
+
+    assert_eq!(keys(&once(&made, "shipping")), ["grows", "shrinks", "whole"]);
+    let mut overdue = once(&made, "overdue");
+    assert_eq!(keys(&overdue), ["goes-on"]);
+    overdue.get_mut("goes-on").expect("it is there")["since"] = Value::Null;
+    assert_eq!(
+        overdue["goes-on"],
+        json!({
+            "orderId": "goes-on", "reason": "overdue", "since": null, "expectedTotal": 3,
+            "listedTotal": 2, "missingTotal": 2, "unexpectedTotal": 0, "unexpected": []
+        })
+    );
+    let refused = [
+        ("bad", "bad-total"),
+        ("bad", "bad-total"),
+        ("bad", "too-many-items"),
+        ("grows", "beyond-total"),
+        ("shrinks", "total-shrinks"),
+        ("whole", "already-completed"),
+    ];
+    assert_eq!(dead_letters(&made), pairs(&refused));
+    assert_eq!(story(&worker, "goes-on")["state"], "overdue");
 }

@@ -32,6 +32,7 @@ pub(super) enum Failure<'a> {
     IdTooLong(&'a Arc<str>, usize),
     BadQuantity(&'a Arc<str>),
     BadCount(&'a Arc<str>),
+    BadTotal(&'a Arc<str>),
     TooManyItems,
 }
 
@@ -56,6 +57,11 @@ impl<'a> Captured<'a> {
     /// Returns the count that this, at `path`, is.
     pub fn count(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
         self.number()?.ok_or(Failure::BadCount(path))
+    }
+
+    /// Returns the total that this, at `path`, is.
+    pub fn total(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
+        self.number()?.filter(|total| *total > 0).ok_or(Failure::BadTotal(path))
     }
 
     /// Returns the number that this is, if it is one that can be counted.
@@ -85,6 +91,7 @@ impl Failure<'_> {
             Self::ItemTooLong(path, bytes) => Reason::ItemTooLong { path: at(path), bytes },
             Self::IdTooLong(path, bytes) => Reason::IdTooLong { path: at(path), bytes },
             Self::BadQuantity(path) => Reason::BadQuantity { path: at(path) },
+            Self::BadTotal(path) => Reason::BadTotal { path: at(path) },
             Self::BadCount(path) => Reason::BadCount { path: at(path) },
             Self::TooManyItems => Reason::TooManyItems { items_max },
         }

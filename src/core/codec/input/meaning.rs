@@ -7,6 +7,7 @@ use super::entry::{
     self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, OutcomeAt, Paths,
     Test,
 };
+use super::line::EndAt;
 use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
 use super::walk::Walked;
 use super::{Decoder, InputError, Role};
@@ -33,8 +34,8 @@ enum Subject {
 /// What a record of the entry says.
 #[derive(Debug, Clone)]
 enum Says {
-    /// The key needs the items of the walk's list.
-    Listed,
+    /// The key needs the items of the walk's list; with an end, its only item among others.
+    Listed(Option<EndAt>),
     /// The key needs these items.
     Needed(matching::Items),
     /// The key needs as many items as this says, whichever they are.
@@ -82,7 +83,7 @@ impl Meaning {
     }
 
     pub fn is_expectation(&self) -> bool {
-        matches!(self.says, Says::Listed | Says::Needed(_) | Says::Counted(_))
+        matches!(self.says, Says::Listed(_) | Says::Needed(_) | Says::Counted(_))
     }
 
     /// Returns whether the headers alone decide whether a record belongs to the entry.
@@ -93,7 +94,7 @@ impl Meaning {
     /// Returns whether the event depends on the value.
     pub fn reads_value(&self) -> bool {
         let is_constant = match &self.says {
-            Says::Listed | Says::Counted(_) => false,
+            Says::Listed(_) | Says::Counted(_) => false,
             Says::Needed(_) => true,
             Says::Observed { item, quantity, id, outcome } => {
                 let is_fixed = matches!(item, ItemAt::Fixed(_));
@@ -155,14 +156,22 @@ impl Meaning {
         let explain = |failure: Failure<'_>| failure.reason(&[], items_max);
         self.check_key(key, walked, scratch).map_err(explain)?;
         match &self.says {
-            Says::Listed => {
+            Says::Listed(end) => {
                 if let Err(failure) = walked.list() {
                     return Err(failure.reason(&scratch.failed_at, items_max));
                 }
+                let extent = match end {
+                    Some(end) => {
+                        Extent::Part(end.part(walked, scratch, items_max).map_err(explain)?)
+                    }
+                    None => Extent::Whole,
+                };
                 let list = decoder.plan.list.as_ref().expect("the entry has added a list");
                 let items = scratch.expectation(decoder.counting);
                 let overflow = || Reason::BadQuantity { path: list.path.clone() };
-                items.map(|items| Event::Expectation(Expectation::of(items))).ok_or_else(overflow)
+                items
+                    .map(|items| Event::Expectation(Expectation { items, extent }))
+                    .ok_or_else(overflow)
             }
             Says::Counted(slot) => {
                 let count = walked.count(*slot).map_err(explain)?;
@@ -229,7 +238,7 @@ impl Outcomes {
     }
 }
 
-fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
+pub(super) fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
     match walked.at(slot) {
         Captured::Text(range) => test.holds(Found::Text(scratch.text_at(range))),
         Captured::Integer(magnitude, sign) => {
@@ -272,7 +281,18 @@ fn expected(
             }
             agree(Some(items), quantity.as_ref(), key.as_ref(), &[], counting)?;
             planner.list(items, quantity.as_ref());
-            Ok(Says::Listed)
+            Ok(Says::Listed(None))
+        }
+        Items::OneByOne(item, end) => {
+            require_singular(Role::Item, item)?;
+            if let Some(quantity) = quantity {
+                require_singular(Role::Quantity, quantity)?;
+            }
+            let (role, path) = end.path();
+            let end_path = [(role, Some(path))];
+            agree(Some(item), quantity.as_ref(), key.as_ref(), &end_path, counting)?;
+            planner.list(item, quantity.as_ref());
+            Ok(Says::Listed(Some(EndAt::compile(end, planner)?)))
         }
         Items::Count(_) if quantity.is_some() => Err(InputError::QuantityOfCount),
         Items::Count(count) => {

@@ -4,6 +4,7 @@ mod counts;
 mod entries;
 mod expected;
 mod ids;
+mod lines;
 mod observed;
 mod paths;
 mod property;

@@ -101,6 +101,11 @@ fn after(row: &Row, observations: &[(&str, ItemOutcome)]) -> Row {
     })
 }
 
+fn growing(row: &Row, total: u32, to_come: u32) -> Row {
+    let awaits = Awaits::Growing(Growing { total, to_come });
+    Row { awaits, fingerprint: 0, ..row.clone() }
+}
+
 fn with_ids(row: &Row, ids: &[&str]) -> Row {
     let mut row = row.clone();
     ids.iter().for_each(|id| row.ids.insert(id));
@@ -132,6 +137,14 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
         ("open-count-failed", after(&counted, &[("7", Failed)])),
         ("open-ids", with_ids(expected, &["7", "größe"])),
         ("orphan-ids", with_ids(orphan, &["1-7"])),
+        ("open-list", growing(expected, 300, 298)),
+        ("open-list-last", growing(expected, 0, 1)),
+        ("completed-list", after(&growing(expected, 2, 0), &[("2", Arrived)])),
+        ("failed-list", {
+            let undecided =
+                Row { missing: 2, ..growing(&after(expected, &[("1", Withdrawn)]), 2, 0) };
+            after(&undecided, &[("1", Failed), ("2", Arrived)])
+        }),
     ]
 }
 
@@ -227,7 +240,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 26] = [
+    let malformed: [&[u8]; 29] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -251,6 +264,9 @@ fn what_is_no_row_is_malformed() {
         b"\x03\x01\x08\x00\x03\x01\x02b\x01\x02a", // an id that is there
         b"\x03\x01\x08\x00\x05\x01\x00b",          // ids cut off
         b"\x03\x01\x08\x00\x0b\x01\x04b\x00\x00\x00\x00\x00\x00\x00\x00", // with counts
+        b"\x03\x01\x04\x00\x02\x01\x01\x01a",      // a list that nothing expects
+        b"\x03\x07\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01", // a cancelled list
+        b"\x03\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01\x02\x01", // a count, too
         b"\x03\x03\x08\x00\x03\x01\x00b",          // ids of a finished row
         b"\x03\x02\x01\x00\x01\x08a",              // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
@@ -275,7 +291,7 @@ fn any_row() -> impl Strategy<Value = Row> {
     let flags = (any::<bool>(), any::<bool>());
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
-    let missing = (any::<u32>(), option::of(count()));
+    let missing = (any::<u32>(), option::of((count(), any::<bool>())));
     let ids = proptest::collection::btree_set("\\PC{1,5}|x{255}", 0..4);
     let items = (items, ids);
     (phase, flags, time(), time(), missing, any::<u64>(), items, origins).prop_map(
@@ -299,7 +315,10 @@ fn any_row() -> impl Strategy<Value = Row> {
             let has_failed = expected && phase == Phase::Open && all.has_marks();
             // Only open rows wait for a count.
             let awaits = match count {
-                Some(count) if expected && phase == Phase::Open => Awaits::Count(count),
+                Some((to_come, true)) if expected && phase != Phase::Cancelled => {
+                    Awaits::Growing(Growing { total: missing, to_come })
+                }
+                Some((count, false)) if expected && phase == Phase::Open => Awaits::Count(count),
                 _ => Awaits::Items,
             };
             let changed_by = by.map(|(input, offset)| Origin { input, offset }).or(expectation);

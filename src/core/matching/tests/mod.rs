@@ -5,6 +5,7 @@ mod deadlines;
 mod failures;
 mod ids;
 mod items;
+mod lines;
 mod model;
 mod outcomes;
 mod property;

@@ -3,10 +3,12 @@
 //!
 //! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here except plain names.
 
+mod lines;
+
 use std::collections::BTreeMap;
 
 use crate::{
-    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Rules},
+    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Part, Rules},
     record::Timestamp,
 };
 
@@ -17,6 +19,8 @@ pub type Counts = BTreeMap<String, u32>;
 pub enum Needs {
     List(Counts),
     Count(u32),
+    /// One item of a list that comes record by record, and what its record says of the rest.
+    Line(String, u32, Part),
 }
 
 /// An input of the model.
@@ -135,11 +139,12 @@ impl Model {
         let is_empty = match needs {
             Needs::List(items) => items.is_empty(),
             Needs::Count(count) => *count == 0,
+            Needs::Line(item, need, part) => return self.listed(item, *need, *part, at),
         };
         if is_empty && !rules.allow_empty {
             return plain("no-items"); // S7
         }
-        let identical = self.expectation() == Some(needs);
+        let identical = self.expectation().as_ref() == Some(needs);
         match self.state() {
             // S2, S4
             State::Open | State::Completed | State::Failed if identical => {
@@ -259,9 +264,11 @@ impl Model {
             let fails = match needs {
                 Needs::List(needs) => failures.keys().any(|item| needs.contains_key(item)),
                 Needs::Count(_) => !failures.is_empty(),
+                Needs::Line(..) => unreachable!("the list is in force, not its lines"),
             };
+            let is_closed = self.is_closed();
             let all_known = self.missing().is_empty() && self.left().unwrap_or(0) == 0;
-            match (all_known, fails, self.fails) {
+            match (all_known && is_closed, fails, self.fails) {
                 (_, true, Some(FailedWhen::First)) => State::Failed, // S22
                 (true, true, Some(FailedWhen::AllKnown)) => State::Failed, // S23
                 (true, false, _) => State::Completed,
@@ -273,11 +280,15 @@ impl Model {
     }
 
     /// Returns the expectation in force.
-    pub fn expectation(&self) -> Option<&Needs> {
-        self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Expected(needs, _) => Some(needs),
+    pub fn expectation(&self) -> Option<Needs> {
+        let last = self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Expected(needs, _) => Some(needs.clone()),
             _ => None,
-        })
+        });
+        match last {
+            Some(Needs::Line(..)) => Some(Needs::List(self.list().items)),
+            other => other,
+        }
     }
 
     /// Returns when an expectation first arrived.
@@ -342,8 +353,8 @@ impl Model {
     pub fn missing(&self) -> Counts {
         let observed = self.observations();
         let mut missing = match self.expectation() {
-            Some(Needs::List(items)) => items.clone(),
-            Some(Needs::Count(_)) | None => Counts::new(),
+            Some(Needs::List(items)) => items,
+            _ => Counts::new(),
         };
         for (item, needed) in &mut missing {
             *needed = needed.saturating_sub(observed.get(item).copied().unwrap_or(0));
@@ -351,15 +362,6 @@ impl Model {
         let failed = self.failures();
         missing.retain(|item, needed| *needed > 0 && !failed.contains_key(item));
         missing
-    }
-}
-
-impl Model {
-    /// Returns how much of the count in force has neither arrived nor failed.
-    pub fn left(&self) -> Option<u32> {
-        let Some(Needs::Count(count)) = self.expectation() else { return None };
-        let known = self.observations().values().sum::<u32>() + self.failures().len() as u32;
-        Some(count.saturating_sub(known))
     }
 }
 

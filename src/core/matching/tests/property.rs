@@ -9,7 +9,7 @@ use crate::{
     codec::row,
     matching::{
         Awaits, Counting, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome, Items,
-        Outcome, Phase, Row, Rules, Step, invariants, step,
+        Outcome, Part, Phase, Row, Rules, Step, invariants, step,
     },
     record::Timestamp,
 };
@@ -58,12 +58,36 @@ fn any_id(counting: Counting) -> BoxedStrategy<Option<String>> {
     }
 }
 
-fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
+/// What the expectations of a life say: either kinds that replace each other, or one list.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Whole,
+    Total,
+    Last,
+}
+
+fn any_needs(kind: Kind, most: u32) -> BoxedStrategy<Needs> {
+    let line = |part: BoxedStrategy<Part>| {
+        ("[1-4]", 1..=most, part).prop_map(|(item, need, part)| Needs::Line(item, need, part))
+    };
+    match kind {
+        Kind::Whole => prop_oneof![
+            3 => btree_map("[1-4]", 1..=most, 0..4).prop_map(Needs::List),
+            2 => (0_u32..5).prop_map(Needs::Count),
+        ]
+        .boxed(),
+        Kind::Total => line((1_u32..5).prop_map(Part::Of).boxed()).boxed(),
+        Kind::Last => {
+            line(prop_oneof![3 => Just(Part::More), 1 => Just(Part::Last)].boxed()).boxed()
+        }
+    }
+}
+
+fn any_said(counting: Counting, kind: Kind) -> impl Strategy<Value = (Said, Timestamp)> {
     let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
-        3 => btree_map(item, 1..=most, 0..4).prop_map(|items| Said::Expected(Needs::List(items))),
-        2 => (0_u32..5).prop_map(|count| Said::Expected(Needs::Count(count))),
+        5 => any_needs(kind, most).prop_map(Said::Expected),
         6 => (item, 1_u32..4, any_outcome(counting), any_id(counting)).prop_map(
             |(item, quantity, outcome, id)| Said::Observed(item, quantity, outcome, id)
         ),
@@ -74,8 +98,9 @@ fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
 }
 
 fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
-    any_rules().prop_flat_map(|rules| {
-        let life = vec(any_said(rules.counting), 0..40);
+    let kind = prop_oneof![Just(Kind::Whole), Just(Kind::Total), Just(Kind::Last)];
+    (any_rules(), kind).prop_flat_map(|(rules, kind)| {
+        let life = vec(any_said(rules.counting, kind), 0..40);
         (Just(rules), life)
     })
 }
@@ -85,6 +110,11 @@ fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
         Said::Expected(Needs::Count(count)) => {
             let (items, extent) = (&Items::default(), Extent::Count(*count));
             step(rules, row, Event::Expectation(Expectation { items, extent }), at)
+        }
+        Said::Expected(Needs::Line(item, need, part)) => {
+            let items: Items = [(item.as_str(), *need, 0)].into_iter().collect();
+            let extent = Extent::Part(*part);
+            step(rules, row, Event::Expectation(Expectation { items: &items, extent }), at)
         }
         Said::Expected(Needs::List(needs)) => {
             let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
@@ -132,7 +162,7 @@ fn known(items: &Items, awaits: Awaits) -> Known {
     Known {
         left: match awaits {
             Awaits::Count(count) => Some(count.saturating_sub(known)),
-            Awaits::Items => None,
+            Awaits::Items | Awaits::Growing(_) => None,
         },
         missing: counts(items, |item| item.missing()),
         observed: counts(items, |item| item.have),
@@ -160,6 +190,7 @@ fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(known.left, model.left());
         prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
         prop_assert_eq!(row.overdue, model.was_reported());
+        prop_assert_eq!(row.awaits.is_closed(), model.is_closed());
     }
     Ok(())
 }

@@ -57,8 +57,8 @@ impl LargeRows {
         Some((row, past))
     }
 
-    /// Keeps a row, with an index of its items and ids if they are counted by `index`, and writes other
-    /// rows back if there are too many.
+    /// Keeps a row, with an index of its items and ids if they are counted by `index`, and writes
+    /// other rows back if there are too many.
     pub fn keep(
         &mut self,
         slot: SlotId,

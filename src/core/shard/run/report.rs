@@ -40,6 +40,12 @@ impl Satisfied {
             Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
                 (row.awaits, row.expected) = (Awaits::Count(*count), true);
             }
+            Event::Expectation(Expectation { items, extent: Extent::Part(_) }) => {
+                for item in items.iter() {
+                    row.items.set(item.text, item.need, row.items.get(item.text).have);
+                }
+                (row.awaits, row.expected) = (Awaits::Items, true);
+            }
             Event::Expectation(Expectation { items, .. }) => {
                 let merged =
                     items.iter().map(|item| (item.text, item.need, row.items.get(item.text).have));
