@@ -82,6 +82,10 @@ fn counting_rules() -> Value {
             "quantity paths need counting: quantity",
         ),
         (
+            "self.counting == 'quantity' || !self.observed.exists(o, has(o.id))",
+            "id needs counting: quantity",
+        ),
+        (
             "self.counting == 'distinct' || !self.observed.exists(o, has(o.outcome))",
             "outcome needs counting: distinct",
         ),
@@ -99,6 +103,15 @@ fn counting_rules() -> Value {
             "has(self.completed.itemsField) || has(self.failed) || \
              !self.observed.exists(o, has(o.keep) && o.keep.size() > 0)",
             "observed[].keep needs completed.itemsField, the field that lists the items",
+        ),
+        (
+            "!has(self.completed.itemsField) || \
+             (!has(self.expected.count) && !has(self.expected.item))",
+            "completed.itemsField needs expected.items",
+        ),
+        (
+            "!has(self.expected.item) || !has(self.expected.keep)",
+            "expected.keep has no meaning beside expected.item: a key has many such records",
         ),
         (
             "!self.observed.exists(o, has(o.keep) && 'item' in o.keep)",
@@ -152,17 +165,22 @@ pub(super) fn expected_rules() -> Value {
             "expected.topic cannot change, since offsets and state belong to it: make a new object",
         ),
         (
-            "[has(self.items), has(self.count)].filter(is, is).size() == 1",
-            "give one of items and count",
+            "[has(self.items), has(self.count), has(self.item)].filter(is, is).size() == 1",
+            "give one of items, count and item",
+        ),
+        (
+            "has(self.item) ? has(self.total) != has(self.last) : \
+             !has(self.total) && !has(self.last)",
+            "an item needs either total or last, and nothing else has them",
         ),
         (
             "!has(self.count) || !has(self.quantity)",
             "a count is that of all units and has no quantity",
         ),
         (
-            "has(self.count) == has(oldSelf.count)",
-            "items cannot become a count, nor the other way round, since the state was counted by \
-             it: make a new object",
+            "has(self.count) == has(oldSelf.count) && has(self.item) == has(oldSelf.item)",
+            "items, count and item cannot become each other, since the state was counted by them: \
+             make a new object",
         ),
     ])
 }

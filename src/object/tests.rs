@@ -240,7 +240,8 @@ fn what_state_belongs_to_cannot_change() {
             "observed topics cannot change",
         ),
         ("counting: distinct", "counting: quantity", "counting cannot change"),
-        ("items: $.items[*].id", "count: $.total", "items cannot become a count"),
+        ("items: $.items[*].id", "count: $.total", "cannot become each other"),
+        ("items: $.items[*].id", "item: $.line\n    total: $.lines", "cannot become each other"),
         (
             "bootstrapServers: localhost:9092",
             "bootstrapServers: k\n    groupId: other",

@@ -9,7 +9,7 @@ use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
         input::{
-            Entry, ExpectedPaths, Item, Items, Keep, Limits as InputLimits, ObservedPaths,
+            End, Entry, ExpectedPaths, Item, Items, Keep, Limits as InputLimits, ObservedPaths,
             OutcomeAt,
         },
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
@@ -25,15 +25,36 @@ pub enum Expects {
     Items,
     /// How many.
     Count,
+    /// One of them, and how many there will be.
+    Lines,
+}
+
+/// What the records of the inputs say, besides what the rules ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds {
+    pub expects: Expects,
+    /// Observations have ids, if quantities are counted.
+    pub ids: Ids,
+}
+
+/// Whether observations are told apart by ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ids {
+    None,
+    Read,
+}
+
+impl Kinds {
+    pub const PLAIN: Self = Self { expects: Expects::Items, ids: Ids::None };
 }
 
 /// Returns a plan with `observed` observed topics in addition to the expected one.
 pub fn plan(rules: Rules, observed: usize) -> Plan {
-    plan_of(rules, observed, Expects::Items)
+    plan_of(rules, observed, Kinds::PLAIN)
 }
 
-/// Returns the same plan for another kind of expectations.
-pub fn plan_of(rules: Rules, observed: usize, expects: Expects) -> Plan {
+/// Returns the same plan for other kinds of records.
+pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
     let path = |text| Path::parse(text).expect("the path is well formed");
     let (counting, quantity) = match rules.counting {
         Counting::Distinct => (Counting::Distinct, None),
@@ -42,9 +63,10 @@ pub fn plan_of(rules: Rules, observed: usize, expects: Expects) -> Plan {
     let input_limits = InputLimits::default();
     let expected = ExpectedPaths {
         key: Some(path("$.id")),
-        items: match expects {
+        items: match kinds.expects {
             Expects::Items => Items::At(path("$.items[*].id")),
             Expects::Count => Items::Count(path("$.count")),
+            Expects::Lines => Items::OneByOne(path("$.line"), End::Total(path("$.count"))),
         },
         quantity: None,
     };
@@ -52,6 +74,10 @@ pub fn plan_of(rules: Rules, observed: usize, expects: Expects) -> Plan {
         key: Some(path("$.orderId")),
         item: Item::At(path("$.productId")),
         quantity,
+        id: match (rules.counting, kinds.ids) {
+            (Counting::Quantity, Ids::Read) => Some(path("$.id")),
+            _ => None,
+        },
         outcome: rules.failed.map(|_| outcomes()),
     };
     let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Random,
     partitions::Partitions,
-    plan::{Expects, outputs, plan_of},
+    plan::{Expects, Ids, Kinds, outputs, plan_of},
 };
 use rollcall_core::{
     codec::output::Stamp,
@@ -100,6 +100,7 @@ pub struct Setting {
     pub deadlines: Deadlines,
     pub ending: Ending,
     pub plan: Arc<Plan>,
+    pub kinds: Kinds,
     pub limits: Limits,
     pub faults: Faults,
     /// The probability that a process which can continue does so, in 1,000 turns.
@@ -141,10 +142,10 @@ impl Setting {
             5 | 6 if partitions.is_learnt() && !tells => Ending::PartitionersDiffer,
             _ => Ending::Plain,
         };
-        let expects = *random.aside().pick(&[Expects::Items, Expects::Count, Expects::Items]);
+        let kinds = kinds(&mut random.aside());
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
-        let mut plan = plan_of(rules, observed, expects);
+        let mut plan = plan_of(rules, observed, kinds);
         plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]), &plan.rules);
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
@@ -163,6 +164,7 @@ impl Setting {
             deadlines,
             ending,
             plan: Arc::new(plan),
+            kinds,
             limits: limits(random),
             faults: faults(random),
             stay: *random.pick(&[0, 500, 800, 950]),
@@ -193,6 +195,12 @@ impl Setting {
     pub fn tombstones_kept_ms(&self) -> Timestamp {
         millis(self.plan.tombstones_kept)
     }
+}
+
+fn kinds(random: &mut Random) -> Kinds {
+    let expects = *random.pick(&[Expects::Items, Expects::Count, Expects::Items]);
+    let ids = *random.pick(&[Ids::None, Ids::Read]);
+    Kinds { expects: if random.chance(200) { Expects::Lines } else { expects }, ids }
 }
 
 fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Random, Setting,
     kafka::{Message, Place, Topic},
+    plan::Expects,
     setting::{Deadlines, START_MS},
 };
 use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
@@ -24,6 +25,11 @@ const NOTES: [&str; 6] = [
 ];
 
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
+
+/// How many different ids the observations of a key have: some occur again.
+const IDS: usize = 8;
+/// The first of ids that only probes have.
+const PROBE_ID: usize = 10;
 
 /// A record still to be written.
 #[derive(Debug, Clone)]
@@ -63,7 +69,8 @@ impl Workload {
                 // Rows that take everything.
                 let notes =
                     if setting.plan.rules.row_bytes_max > 1_000 { &NOTES } else { &[""][..] };
-                sure_key(random, &mut left, (shard, inputs), &key, notes);
+                let kind = (inputs, setting.kinds.expects, notes);
+                sure_key(random, &mut left, shard, kind, &key);
                 sure.entry(shard).or_default().insert(key.into_bytes());
             }
         }
@@ -111,7 +118,7 @@ impl Workload {
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
             0 => expectation(shard, key, &ITEMS[..2], ""),
-            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED), ""),
+            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED, 0), ""),
         }
     }
 
@@ -124,7 +131,8 @@ impl Workload {
         for (shard, key) in keys {
             let Ok(text) = std::str::from_utf8(&key) else { continue };
             for input in 1..setting.inputs() {
-                probes.push(observation(shard, input, text, ("\"probe\"", 1, ARRIVED), ""));
+                let probe = ("\"probe\"", 1, ARRIVED, PROBE_ID + input);
+                probes.push(observation(shard, input, text, probe, ""));
             }
         }
         probes
@@ -134,19 +142,27 @@ impl Workload {
 fn sure_key(
     random: &mut Random,
     into: &mut Vec<Arrival>,
-    (shard, inputs): (ShardId, usize),
+    shard: ShardId,
+    (inputs, expects, notes): (usize, Expects, &[&str]),
     key: &str,
-    notes: &[&str],
 ) {
     let note = *random.aside().pick(notes);
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
     into.push(expectation(shard, key, items, note));
-    for item in items {
+    if expects == Expects::Lines {
+        // Each record lists its first item.
+        for first in 1..items.len() {
+            let mut items = items.to_vec();
+            items.rotate_left(first);
+            into.push(expectation(shard, key, &items, note));
+        }
+    }
+    for (id, item) in items.iter().enumerate() {
         let input = 1 + random.below(inputs - 1);
         let note = *random.aside().pick(notes);
-        into.push(observation(shard, input, key, (item, 1, ARRIVED), note));
+        into.push(observation(shard, input, key, (item, 1, ARRIVED, id), note));
         if random.chance(200) {
-            into.push(observation(shard, input, key, (item, 1, ARRIVED), ""));
+            into.push(observation(shard, input, key, (item, 1, ARRIVED, id), ""));
         }
     }
     if random.chance(200) {
@@ -162,8 +178,8 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
         let mut aside = random.aside();
-        let (result, note) = (*aside.pick(&RESULTS), *aside.pick(&NOTES));
-        observation(shard, input, key, (item, quantity, result), note)
+        let (result, id, note) = (*aside.pick(&RESULTS), aside.below(IDS), *aside.pick(&NOTES));
+        observation(shard, input, key, (item, quantity, result, id), note)
     };
     match random.below(24) {
         0..2 => arrival.value = None,
@@ -201,9 +217,10 @@ fn headers(random: &mut Random) -> Vec<Header> {
 
 fn expectation(shard: ShardId, key: &str, items: &[&str], note: &str) -> Arrival {
     let count = items.len();
+    let line = items.first().map(|item| format!(",\"line\":{item}")).unwrap_or_default();
     let items: Vec<String> = items.iter().map(|item| format!("{{\"id\":{item}}}")).collect();
     let items = items.join(",");
-    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}{note}}}");
+    let value = format!("{{\"id\":\"{key}\",\"items\":[{items}],\"count\":{count}{line}{note}}}");
     arrival(shard, 0, key, value)
 }
 
@@ -211,12 +228,12 @@ fn observation(
     shard: ShardId,
     input: InputIndex,
     key: &str,
-    (item, quantity, result): (&str, usize, &str),
+    (item, quantity, result, id): (&str, usize, &str, usize),
     note: &str,
 ) -> Arrival {
     let value = format!(
         "{{\"orderId\":\"{key}\",\"productId\":{item},\"quantity\":{quantity},\
-         \"result\":\"{result}\"{note}}}"
+         \"result\":\"{result}\",\"id\":{id}{note}}}"
     );
     arrival(shard, input, key, value)
 }

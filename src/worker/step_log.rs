@@ -15,6 +15,7 @@ fn sentences(step: &StepReport<'_>) -> Vec<String> {
         Outcome::Expected
         | Outcome::Amended
         | Outcome::Reopened
+        | Outcome::Listed
         | Outcome::Observed
         | Outcome::Unexpected => {}
         Outcome::Nothing => return Vec::new(),

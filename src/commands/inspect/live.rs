@@ -56,6 +56,9 @@ fn text(story: &KeyStory) -> String {
         let (missing, of) = (story.missing_total, story.expected_total);
         line("waits for", &format!("{missing} more of {of}, whichever they are"));
     }
+    if story.awaits == AwaitsStory::OpenList {
+        line("waits for", "the rest of its list");
+    }
     if let Some(deadline) = &story.deadline {
         let then = match deadline.then {
             Then::Overdue => "it is reported as overdue",
@@ -74,7 +77,7 @@ fn text(story: &KeyStory) -> String {
         for item in &story.items {
             let missing = if item.failed { "failed".to_owned() } else { item.missing.to_string() };
             let needed = match story.awaits {
-                AwaitsStory::Items => item.needed.to_string(),
+                AwaitsStory::Items | AwaitsStory::OpenList => item.needed.to_string(),
                 AwaitsStory::Count => "any".to_owned(),
             };
             let counts = [needed, item.observed.to_string(), missing];

@@ -31,6 +31,9 @@ pub(super) struct Story {
     changed_by: Option<Record>,
     /// Whether the overdue record was sent.
     overdue: bool,
+    /// Where its list is not complete yet: how many items are to come, at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_come: Option<u32>,
     /// Where it waits for a number of items, whichever they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<Count>,
@@ -110,8 +113,14 @@ impl Story {
             changed_at: time(row.changed_at),
             changed_by: row.changed_by.map(|Origin { input, offset }| Record { input, offset }),
             overdue: row.overdue,
+            to_come: match row.awaits {
+                Awaits::Growing(list) if row.phase == Phase::Open && list.to_come > 0 => {
+                    Some(list.to_come)
+                }
+                _ => None,
+            },
             count: match row.awaits {
-                Awaits::Items => None,
+                Awaits::Items | Awaits::Growing(_) => None,
                 Awaits::Count(needed) => Some(Count { needed, missing: row.missing }),
             },
             kept: Kept::as_object(row.kept.expected()),
@@ -138,6 +147,9 @@ impl fmt::Display for Story {
         writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
         if let Some(Count { needed, missing }) = &self.count {
             writeln!(f, "  waits for {missing} more of {needed}, whichever they are")?;
+        }
+        if let Some(to_come) = self.to_come {
+            writeln!(f, "  waits for the rest of its list, {to_come} or more items")?;
         }
         if let Some(kept) = &self.kept {
             writeln!(f, "  kept      {}", printable(kept))?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome, Kept};
+use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome, Kept, Part};
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
 
@@ -104,6 +104,15 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
             };
             format!("the key {key} needs {count} {counted}, whichever they are")
         }
+        Event::Expectation(Expectation { items, extent: Extent::Part(part) }) => {
+            let item = items.iter().next().map_or("", |item| item.text);
+            let rest = match part {
+                Part::Of(total) => format!("its list has {total}"),
+                Part::More => "its list goes on".to_owned(),
+                Part::Last => "that closes its list".to_owned(),
+            };
+            format!("the key {key} needs the item {item} among others; {rest}")
+        }
         Event::Expectation(Expectation { items, .. }) => {
             let mut names: Vec<String> = items
                 .iter()
@@ -124,10 +133,12 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
             }
         }
         Event::Cancellation => format!("the key {key} is cancelled"),
-        Event::Observation { item, quantity, outcome } => match (outcome, quantity) {
-            (ItemOutcome::Arrived, 1) => format!("the item {item} of the key {key} has arrived"),
+        Event::Observation { item, quantity, outcome, id } => match (outcome, quantity) {
+            (ItemOutcome::Arrived, 1) => {
+                format!("the item {item} of the key {key} has arrived{}", by(id))
+            }
             (ItemOutcome::Arrived, _) => {
-                format!("{quantity} of the item {item} of the key {key} have arrived")
+                format!("{quantity} of the item {item} of the key {key} have arrived{}", by(id))
             }
             (ItemOutcome::Failed, _) => format!("the item {item} of the key {key} has failed"),
             (ItemOutcome::Withdrawn, _) => {
@@ -136,6 +147,10 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
         },
         Event::Tick => unreachable!("a decoder makes no ticks"),
     }
+}
+
+fn by(id: Option<&str>) -> String {
+    id.map(|id| format!(", by the id {id}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -239,6 +254,35 @@ mod tests {
         }
         let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+
+    #[test]
+    fn it_says_by_which_id_an_observation_is_known() {
+        const TRANSACTIONS: &str = include_str!("../../../docs/recipes/database-transaction.yaml");
+        let said = |value: &str| said_of(TRANSACTIONS, "changes", "571", &[], Some(value));
+        assert_eq!(
+            said(r#"{"tx":"571","order":2,"table":"lines","op":"c"}"#),
+            "spec.observed[0] takes it: the item lines of the key 571 has arrived, by the id 2"
+        );
+        assert_eq!(
+            said(r#"{"tx":"571","table":"lines"}"#),
+            "it would become a dead letter: missing-field: there is nothing at $.order"
+        );
+    }
+
+    #[test]
+    fn it_says_what_a_record_adds_to_a_list() {
+        const LINES: &str = include_str!("../../../docs/recipes/order-lines.yaml");
+        let said = |value: &str| said_of(LINES, "order-lines", "o1", &[], Some(value));
+        assert_eq!(
+            said(r#"{"orderId":"o1","lineNo":2,"lines":3}"#),
+            "spec.expected takes it: the key o1 needs the item 2 among others; its list has 3"
+        );
+        assert_eq!(
+            said(r#"{"orderId":"o1","lineNo":2,"lines":0}"#),
+            "it would become a dead letter: bad-total: the total at $.lines is not an integer from \
+             1 to 4294967295"
+        );
     }
 
     #[test]

@@ -181,6 +181,12 @@ function sentence(story) {
       return ["Not expected yet", "Items have arrived; what is expected is not known."];
     default: {
       const have = story.expectedTotal - story.missingTotal;
+      if (story.awaits === "openList") {
+        return [
+          `${count(have)} of ${count(story.expectedTotal)} items`,
+          "It waits for the rest of its list, which comes record by record.",
+        ];
+      }
       const any = story.awaits === "count" ? ", whichever they are" : "";
       return [
         `${count(have)} of ${count(story.expectedTotal)} items`,

@@ -15,6 +15,7 @@ mod decimal;
 mod entry;
 mod grammar;
 mod keep;
+mod line;
 mod meaning;
 mod plan;
 mod walk;
@@ -31,8 +32,8 @@ use crate::record::Headers;
 
 pub use self::collect::Scratch;
 pub use self::entry::{
-    Condition, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths, Subject,
-    Test,
+    Condition, End, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths,
+    Subject, Test,
 };
 
 /// Limits on what a record may hold.
@@ -65,6 +66,10 @@ pub enum InputError {
     QuantityNotCounted,
     #[error("a quantity path has no effect beside fixed items; list an item as often as needed")]
     QuantityOfFixed,
+    #[error(
+        "an id has no effect under counting: distinct, by which an item counts once; remove it"
+    )]
+    IdNotCounted,
     #[error("a quantity path has no effect beside a count; the count is that of all units")]
     QuantityOfCount,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
@@ -84,6 +89,9 @@ pub enum Role {
     Quantity,
     Outcome,
     Count,
+    Total,
+    Last,
+    Id,
     Condition,
     Keep,
 }
@@ -96,6 +104,9 @@ impl fmt::Display for Role {
             Self::Quantity => "quantity",
             Self::Outcome => "outcome",
             Self::Count => "count",
+            Self::Total => "total",
+            Self::Last => "last",
+            Self::Id => "id",
             Self::Condition => "condition's",
             Self::Keep => "keep",
         })

@@ -22,7 +22,9 @@
 //! {"orderId":"o-1","observedTotal":1,"missing":[{"item":"3","missing":1,"needed":1}]}
 //! ```
 //! A list that was cut is followed by its total, `failedTotal` or `missingTotal`. Of a key that
-//! waits for a count, nobody knows which items are missing: these records have `missingTotal` only.
+//! waits for a count, nobody knows which items are missing: these records have `missingTotal` only,
+//! and so have those of a list that is not closed yet; the overdue record then has `listedTotal`,
+//! too.
 //!
 //! What is kept of the expectation follows the key field in all of them, and what is kept of an
 //! item is beside it where failed items and the items of a completion are listed, see [`Fields`].

@@ -34,12 +34,20 @@ pub enum Reason {
     WrongType { path: Arc<str>, found: Found, needed: &'static str },
     /// An item is longer than [`ITEM_BYTES_MAX`] (S16).
     ItemTooLong { path: Arc<str>, bytes: usize },
+    /// The id of an observation is longer than [`ITEM_BYTES_MAX`] (S27).
+    IdTooLong { path: Arc<str>, bytes: usize },
     /// The expectation lists more items than a row may hold (S16).
     TooManyItems { items_max: usize },
     /// The quantity is not an integer of at least 1 (S16).
     BadQuantity { path: Arc<str> },
     /// The count is not an integer of at least 0 (S25).
     BadCount { path: Arc<str> },
+    /// The total of a list is not an integer of at least 1 (S26).
+    BadTotal { path: Arc<str> },
+    /// A list would become shorter than a record before has said (S26).
+    TotalShrinks,
+    /// A list would have more items than its total says (S26).
+    BeyondTotal,
     /// A changed expectation for a key that was completed (S5).
     AlreadyCompleted,
     /// A changed expectation for a key that has failed (S5).
@@ -51,7 +59,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 18] = [
+pub const REASONS: [&str; 22] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -70,6 +78,10 @@ pub const REASONS: [&str; 18] = [
     "wrong-partition",
     "already-failed",
     "bad-count",
+    "id-too-long",
+    "bad-total",
+    "total-shrinks",
+    "beyond-total",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -83,6 +95,8 @@ impl Reason {
             Outcome::AlreadyFailed => Some(Self::AlreadyFailed),
             Outcome::NoItems => Some(Self::NoItems),
             Outcome::RowTooLarge => Some(Self::RowTooLarge),
+            Outcome::TotalShrinks => Some(Self::TotalShrinks),
+            Outcome::BeyondTotal => Some(Self::BeyondTotal),
             _ => None,
         }
     }
@@ -108,12 +122,38 @@ impl Reason {
             Self::WrongPartition { .. } => WRONG_PARTITION,
             Self::AlreadyFailed => 16,
             Self::BadCount { .. } => 17,
+            Self::IdTooLong { .. } => 18,
+            Self::BadTotal { .. } => 19,
+            Self::TotalShrinks => 20,
+            Self::BeyondTotal => 21,
         }
     }
 
     /// Returns the name in headers and metrics.
     pub fn name(&self) -> &'static str {
         REASONS[self.index()]
+    }
+}
+
+impl Reason {
+    /// Writes what is wrong with a record of a list that comes record by record.
+    fn of_list(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadTotal { path } => {
+                write!(f, "the total at {path} is not an integer from 1 to {}", u32::MAX)
+            }
+            Self::TotalShrinks => write!(
+                f,
+                "the total is below that of an earlier record of the list; to list less, cancel \
+                 the key with a null value and list it again"
+            ),
+            Self::BeyondTotal => write!(
+                f,
+                "the list has as many items as its total says already; to list more, say a higher \
+                 total"
+            ),
+            _ => unreachable!("it is about something else"),
+        }
     }
 }
 
@@ -156,6 +196,12 @@ impl fmt::Display for Reason {
                     "an item at {path} has {bytes} bytes, at most {ITEM_BYTES_MAX} are allowed"
                 )
             }
+            Self::IdTooLong { path, bytes } => {
+                write!(
+                    f,
+                    "the id at {path} has {bytes} bytes, at most {ITEM_BYTES_MAX} are allowed"
+                )
+            }
             Self::TooManyItems { items_max } => {
                 write!(f, "the expectation has more than {items_max} items")
             }
@@ -165,6 +211,7 @@ impl fmt::Display for Reason {
             Self::BadCount { path } => {
                 write!(f, "the count at {path} is not an integer from 0 to {}", u32::MAX)
             }
+            Self::BadTotal { .. } | Self::TotalShrinks | Self::BeyondTotal => self.of_list(f),
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
             }
@@ -174,8 +221,8 @@ impl fmt::Display for Reason {
             Self::NoItems => write!(f, "the expectation lists no items"),
             Self::RowTooLarge => write!(
                 f,
-                "the key's items, and what is kept of its records, would take more room than a row \
-                 has, or than an output has for them"
+                "what is known and kept of the key would take more room than a row has, or than an \
+                 output has for it"
             ),
         }
     }
@@ -253,7 +300,11 @@ mod tests {
             Reason::WrongEncoding(Encoding::Gzip),
             Reason::WrongPartition { partition: 1, belongs: 2, partitioner: Partitioner::Crc32 },
             Reason::AlreadyFailed,
-            Reason::BadCount { path },
+            Reason::BadCount { path: path.clone() },
+            Reason::IdTooLong { path: path.clone(), bytes: 256 },
+            Reason::BadTotal { path },
+            Reason::TotalShrinks,
+            Reason::BeyondTotal,
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

@@ -23,6 +23,13 @@
 //!     failed    varint, open rows with an expectation only
 //!   1 counts: the row waits for a number of items, open rows with an expectation only
 //!     count     varint
+//!   2 growing: a list that comes record by record; its items are the needed ones, also of a
+//!     completed or failed row
+//!     total     varint
+//!     to come   varint
+//!   3 ids: the observations so far had ids, open rows only
+//!     length    varint
+//!     ids       as many bytes, at least one, encoded like items
 //!   5 kept values, open rows only:
 //!     length    varint, and so many bytes of what is kept of the expectation
 //!     length    varint, and so many bytes of what is kept of items, see `matching::Kept`
@@ -37,7 +44,7 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{Awaits, EXPECTED_INPUT, Kept, Marks, Origin, Phase, Row};
+use crate::matching::{Awaits, EXPECTED_INPUT, Growing, Ids, Kept, Marks, Origin, Phase, Row};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -58,9 +65,13 @@ const ORIGIN_BITS: u8 = EXPECTATION_BIT | CHANGED_BY_BIT;
 const OUTCOMES: u64 = 1;
 /// An open row that waits for a count.
 const COUNTS: u64 = 2;
+/// A row whose list comes record by record.
+const GROWING: u64 = 4;
+/// An open row with the ids of its observations.
+const IDS: u64 = 8;
 /// Values of the key's records that outputs carry.
 const KEPT: u64 = 1 << 5;
-const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | KEPT;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | GROWING | IDS | KEPT;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -120,11 +131,20 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     if features & OUTCOMES != 0 && row.expected && row.phase == Phase::Open {
         head.push_varint(u64::from(row.failed));
     }
-    if let Awaits::Count(count) = row.awaits {
-        head.push_varint(u64::from(count));
+    match row.awaits {
+        Awaits::Items => {}
+        Awaits::Count(count) => head.push_varint(u64::from(count)),
+        Awaits::Growing(Growing { total, to_come }) => {
+            head.push_varint(u64::from(total));
+            head.push_varint(u64::from(to_come));
+        }
     }
-    out.reserve(head.length + row.items.as_bytes().len());
+    if features & IDS != 0 {
+        head.push_varint(row.ids.size() as u64);
+    }
+    out.reserve(head.length + row.ids.size() + row.items.as_bytes().len());
     out.extend_from_slice(&head.bytes[..head.length]);
+    out.extend_from_slice(row.ids.as_bytes());
     if features & KEPT != 0 {
         push_kept(&row.kept, out);
     }
@@ -147,12 +167,14 @@ fn features(row: &Row) -> u64 {
         Phase::Open => row.items.has_marks(),
         Phase::Absent | Phase::Completed | Phase::Cancelled => false,
     };
-    let counts = match row.awaits {
+    let awaits = match row.awaits {
         Awaits::Items => 0,
         Awaits::Count(_) => COUNTS,
+        Awaits::Growing(_) => GROWING,
     };
+    let ids = if row.ids.is_empty() { 0 } else { IDS };
     let kept = if row.kept.is_nothing() { 0 } else { KEPT };
-    counts | kept | if outcomes { OUTCOMES } else { 0 }
+    ids | awaits | kept | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -172,12 +194,18 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     let (items, mut kept) = (std::mem::take(&mut row.items), std::mem::take(&mut row.kept));
     let Head { row: outline, features, mut rest } = head(bytes)?;
-    if features & KEPT == 0 {
-        kept = Kept::NOTHING;
-    } else if outline.phase != Phase::Open || take_kept(&mut rest, &mut kept).is_none() {
+    let has = |feature: u64| features & feature != 0;
+    if has(IDS | KEPT) && outline.phase != Phase::Open {
         return Err(RowError::Malformed);
     }
-    *row = Row { items, kept, ..outline };
+    let ids = if has(IDS) { take_ids(&mut rest) } else { Some(Ids::default()) };
+    let ids = ids.ok_or(RowError::Malformed)?;
+    if !has(KEPT) {
+        kept = Kept::NOTHING;
+    } else if take_kept(&mut rest, &mut kept).is_none() {
+        return Err(RowError::Malformed);
+    }
+    *row = Row { items, ids, kept, ..outline };
     let needed = if row.phase == Phase::Open { features } else { 0 };
     match row.items.assign(rest) {
         // Each row has exactly one encoding.
@@ -187,7 +215,15 @@ pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
     }
 }
 
-/// Decodes a row without its items and what it keeps, which is enough for its deadlines.
+/// Takes the ids off the front.
+fn take_ids(rest: &mut &[u8]) -> Option<Ids> {
+    let length = usize::try_from(varint(rest)?).ok()?;
+    let (ids, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Ids::from_bytes(ids)
+}
+
+/// Decodes a row without its items, its ids and what it keeps, which is enough for its deadlines.
 ///
 /// # Errors
 /// As [`decode`], except that damage among the items goes unnoticed.
@@ -290,6 +326,13 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
     if has_outcomes && row.expected && phase == Phase::Open {
         row.failed = u32::try_from(varint(&mut rest)?).ok()?;
     }
+    if features & GROWING != 0 {
+        if !row.expected || phase == Phase::Cancelled || has_count {
+            return None;
+        }
+        let mut count = || u32::try_from(varint(&mut rest)?).ok();
+        row.awaits = Awaits::Growing(Growing { total: count()?, to_come: count()? });
+    }
     if has_count {
         if !row.expected || phase != Phase::Open {
             return None;
@@ -300,7 +343,7 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
 }
 
 /// Maximum number of bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 6 * VARINT_BYTES_MAX + 1;
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 9 * VARINT_BYTES_MAX + 1;
 const VARINT_BYTES_MAX: usize = 10;
 
 struct Written {

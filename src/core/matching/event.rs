@@ -25,7 +25,8 @@ pub enum Event<'a> {
     /// that it failed or was withdrawn (S22–S24), which occurs only with [`Counting::Distinct`].
     ///
     /// [`Counting::Distinct`]: super::Counting::Distinct
-    Observation { item: &'a str, quantity: u32, outcome: ItemOutcome },
+    /// If there is an `id`, another observation of the key with the same one is a duplicate (S27).
+    Observation { item: &'a str, quantity: u32, outcome: ItemOutcome, id: Option<&'a str> },
     /// Shard time has advanced: the row's earliest due deadline, if any, fires (S18–S21).
     Tick,
 }
@@ -45,6 +46,19 @@ pub enum Extent {
     Whole,
     /// None: the key needs this many items, whichever they are (S25).
     Count(u32),
+    /// One item of a list that comes record by record (S26).
+    Part(Part),
+}
+
+/// What a record that lists one item says about the rest of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The list has this many different items.
+    Of(u32),
+    /// Another record closes it.
+    More,
+    /// It is closed.
+    Last,
 }
 
 impl<'a> Expectation<'a> {

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Awaits, Emitted, Item, Mark, OverdueReason, Phase, Row, Step};
+use super::{Awaits, Emitted, Growing, Item, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
-pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str = "a finished row holds no items and misses none";
+pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str =
+    "a finished row misses nothing, and holds no items but those of a list to be recognized";
 pub const FINISHED_ROW_KEEPS_NOTHING: &str = "a finished row keeps nothing of its records";
 pub const UNEXPECTED_ROW_KEEPS_NO_EXPECTATION: &str =
     "a row without expectation keeps nothing of one";
@@ -27,6 +28,7 @@ pub const ORPHAN_ROW_OBSERVED_SOMETHING: &str =
     "an open row without expectation observed something";
 pub const ITEM_IS_NEEDED_OR_KNOWN: &str = "an item of a row is needed, or something is known of it";
 pub const COUNTED_ROW_NEEDS_NO_ITEM: &str = "a row that waits for a count needs no item";
+pub const LIST_ADDS_UP: &str = "a list has as many items as it says, with those to come";
 pub const ITEMS_ARE_DISTINCT: &str = "each item is in a row once";
 
 /// Checks the invariants of a single row.
@@ -48,8 +50,10 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         return holds(*row == Row::default(), ABSENT_ROW_IS_EMPTY);
     }
     if row.is_finished() {
-        let nothing = (row.awaits, row.missing, row.failed) == (Awaits::Items, 0, 0);
-        let empty = row.items.is_empty() && nothing;
+        let remembers = row.phase != Phase::Cancelled && matches!(row.awaits, Awaits::Growing(_));
+        let nothing = (row.missing, row.failed) == (0, 0) && row.ids.is_empty();
+        let forgets = row.awaits == Awaits::Items && row.items.is_empty();
+        let empty = nothing && (remembers || forgets);
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
         holds(row.kept.is_nothing(), FINISHED_ROW_KEEPS_NOTHING)?;
         holds(row.phase == Phase::Cancelled || row.expected, DECIDED_ROW_WAS_EXPECTED)?;
@@ -64,7 +68,7 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         holds(row.kept.expected().is_empty(), UNEXPECTED_ROW_KEEPS_NO_EXPECTATION)?;
     }
     if row.phase == Phase::Open {
-        let waits = row.missing > 0 || row.failed > 0;
+        let waits = row.missing > 0 || row.failed > 0 || !row.awaits.is_closed();
         holds(!row.expected || waits, EXPECTED_ROW_WAITS_FOR_SOMETHING)?;
         holds(row.expected || !row.items.is_empty(), ORPHAN_ROW_OBSERVED_SOMETHING)?;
     }
@@ -80,6 +84,13 @@ fn check_items(row: &Row) -> Result<(), &'static str> {
         let recount = row.awaits.open_in(&row.items);
         holds((row.missing, row.failed) == recount, COUNTS_EQUAL_RECOUNT)?;
     }
+    if let Awaits::Growing(Growing { total, to_come }) = row.awaits {
+        let listed = row.items.iter().filter(|item| item.need > 0).count() as u64;
+        let adds_up = listed + u64::from(to_come) == u64::from(total);
+        holds(adds_up || (total == 0 && to_come <= 1), LIST_ADDS_UP)?;
+    }
+    let remembered = |item: Item<'_>| (item.have, item.mark) == (0, Mark::None) && item.need > 0;
+    holds(!row.is_finished() || row.items.iter().all(remembered), FINISHED_ROW_HOLDS_NO_ITEMS)?;
     for item in row.items.iter() {
         let nothing = item.need == 0 && item.have == 0;
         match item.mark {

@@ -225,6 +225,14 @@ impl Items {
         merged
     }
 
+    /// Returns how often each item is needed, and nothing else.
+    pub(super) fn needs(&self) -> Self {
+        let mut needs = Self::default();
+        let needed = self.iter().filter(|item| item.need > 0);
+        needed.for_each(|item| needs.push(item.text, item.need, 0));
+        needs
+    }
+
     /// Adds an item whose text is known not to be in the list.
     ///
     /// # Panics

@@ -6,9 +6,11 @@
 
 mod awaits;
 mod event;
+mod ids;
 pub mod invariants;
 mod items;
 mod kept;
+mod lines;
 mod list;
 mod origin;
 mod outcome;
@@ -19,8 +21,9 @@ mod step;
 mod tests;
 mod times;
 
-pub use awaits::Awaits;
-pub use event::{Event, Expectation, Extent, ItemOutcome};
+pub use awaits::{Awaits, Growing};
+pub use event::{Event, Expectation, Extent, ItemOutcome, Part};
+pub use ids::Ids;
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};
 pub use kept::Kept;
 #[cfg(test)]

@@ -17,7 +17,10 @@ pub const EXPECTED_INPUT: u8 = 0;
 impl Row {
     /// Records that the record at `origin` changed the row, which still exists, with `outcome`.
     pub fn touched_by(&mut self, outcome: Outcome, origin: Origin) {
-        if matches!(outcome, Outcome::Expected | Outcome::Amended | Outcome::Reopened) {
+        if matches!(
+            outcome,
+            Outcome::Expected | Outcome::Amended | Outcome::Reopened | Outcome::Listed
+        ) {
             self.expectation_offset = Some(origin.offset);
         }
         self.changed_by = Some(origin);

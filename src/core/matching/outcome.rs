@@ -22,7 +22,7 @@ pub enum Outcome {
     LateCancellation,
     /// An item was stored (S10, S12).
     Observed,
-    /// An item that had already arrived (S11).
+    /// An item that had already arrived (S11), or an observation that was heard before (S27).
     DuplicateObservation,
     /// An item was stored that the known expectation does not list (S13).
     Unexpected,
@@ -44,12 +44,20 @@ pub enum Outcome {
     ItemWithdrawn,
     /// A changed expectation for a failed key: dead letter (S5).
     AlreadyFailed,
+    /// One more item of a list was stored (S26).
+    Listed,
+    /// An item of a list whose key failed before all of it was there (S26).
+    LateExpectation,
+    /// A list would become shorter: dead letter (S26).
+    TotalShrinks,
+    /// A list would have more items than it says: dead letter (S26).
+    BeyondTotal,
     /// A tick found nothing due.
     Nothing,
 }
 
 /// Every outcome with its name in metrics and headers.
-pub const OUTCOMES: [(Outcome, &str); 21] = [
+pub const OUTCOMES: [(Outcome, &str); 25] = [
     (Outcome::Expected, "expected"),
     (Outcome::DuplicateExpectation, "duplicate-expectation"),
     (Outcome::Amended, "amended"),
@@ -70,6 +78,10 @@ pub const OUTCOMES: [(Outcome, &str); 21] = [
     (Outcome::ItemFailed, "item-failed"),
     (Outcome::ItemWithdrawn, "item-withdrawn"),
     (Outcome::AlreadyFailed, "already-failed"),
+    (Outcome::Listed, "listed"),
+    (Outcome::LateExpectation, "late-expectation"),
+    (Outcome::TotalShrinks, "total-shrinks"),
+    (Outcome::BeyondTotal, "beyond-total"),
     (Outcome::Nothing, "nothing"),
 ];
 
@@ -83,7 +95,12 @@ impl Outcome {
     pub fn is_dead_letter(self) -> bool {
         matches!(
             self,
-            Self::AlreadyCompleted | Self::AlreadyFailed | Self::NoItems | Self::RowTooLarge
+            Self::AlreadyCompleted
+                | Self::AlreadyFailed
+                | Self::NoItems
+                | Self::RowTooLarge
+                | Self::TotalShrinks
+                | Self::BeyondTotal
         )
     }
 }

@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Awaits, Items, Kept, Origin, Rules};
+use super::{Awaits, Counting, Ids, Items, Kept, Origin, Rules};
 use crate::record::Timestamp;
 
 /// The state of a key.
@@ -61,16 +61,35 @@ pub struct Row {
     pub items: Items,
     /// What outputs carry of the key's records; nothing once finished.
     pub kept: Kept,
+    /// The ids of the observations so far, where they have any; empty once finished.
+    pub ids: Ids,
 }
 
 impl Row {
-    /// Returns the number of bytes that the items take, with what is kept of them.
-    pub fn size(&self) -> usize {
-        self.items.size() + self.kept.size()
-    }
-
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Failed)
+    }
+
+    /// Returns the number of bytes that items, ids and what is kept take in memory.
+    pub fn size(&self) -> usize {
+        self.items.size() + self.ids.size() + self.kept.size()
+    }
+
+    /// Makes finding an item or an id take constant time until [`Self::unindex`].
+    pub fn index(&mut self, counting: Counting) {
+        self.items.index(counting);
+        self.ids.index();
+    }
+
+    /// Drops what [`Self::index`] made, so that the row can be written.
+    pub fn unindex(&mut self) {
+        self.items.unindex();
+        self.ids.unindex();
+    }
+
+    /// Returns the most bytes that items, ids and what is kept can take without another of these.
+    pub(super) fn reserved_bytes(&self, counting: Counting) -> usize {
+        self.items.reserved_bytes(counting) + self.ids.size() + self.kept.size()
     }
 
     /// Returns when the row's earliest deadline is due, in shard time.

@@ -1,8 +1,8 @@
 //! The function that decides what an event does to its key.
 
 use super::{
-    Awaits, Counting, Event, Expectation, Extent, FailedWhen, Item, ItemOutcome, Items, Kept, Mark,
-    Outcome, Phase, Row, Rules, list,
+    Awaits, Event, Expectation, Extent, FailedWhen, Ids, ItemOutcome, Items, Kept, Outcome, Phase,
+    Row, Rules, lines, list,
 };
 use crate::record::Timestamp;
 
@@ -82,8 +82,8 @@ pub fn step_keeping(
     at: Timestamp,
 ) -> Step {
     match event {
-        Event::Observation { item, quantity, outcome } => {
-            observe(rules, row, (item, kept), (quantity, outcome), at)
+        Event::Observation { item, quantity, outcome, id } => {
+            observe(rules, row, (item, id, kept), (quantity, outcome), at)
         }
         Event::Expectation(expectation) => expect(rules, row, (expectation, kept), at),
         Event::Cancellation => cancel(rules, row, at),
@@ -91,7 +91,7 @@ pub fn step_keeping(
     }
 }
 
-fn unchanged(row: Row, outcome: Outcome) -> Step {
+pub(super) fn unchanged(row: Row, outcome: Outcome) -> Step {
     Step { row, outcome, changed: false, emitted: None }
 }
 
@@ -109,6 +109,10 @@ fn expect(
     let (is_empty, fingerprint) = match expectation.extent {
         Extent::Whole => (items.is_empty(), Row::fingerprint_of(items)),
         Extent::Count(count) => (count == 0, Row::fingerprint_of_count(count)),
+        Extent::Part(part) => {
+            let item = expectation.items.iter().next().expect("the record lists one item");
+            return lines::list(rules, row, (item.text, item.need), part, at);
+        }
     };
     if is_empty && !rules.allow_empty {
         return unchanged(row, Outcome::NoItems);
@@ -123,22 +127,30 @@ fn expect(
         Phase::Open if same && row.kept.expected() == kept => {
             return unchanged(row, Outcome::DuplicateExpectation);
         }
-        Phase::Open if row.expected => Outcome::Amended,
-        Phase::Absent | Phase::Open => Outcome::Expected,
-        Phase::Cancelled => Outcome::Reopened,
+        Phase::Absent | Phase::Open | Phase::Cancelled => changed_expectation(&row),
     };
     let next = match row.phase {
         Phase::Cancelled => with_expectation(&Row::default(), (expectation, kept), fingerprint, at),
         _ => with_expectation(&row, (expectation, kept), fingerprint, at),
     };
-    let bytes = next.items.reserved_bytes(rules.counting);
-    let list_bytes_max = rules.list_bytes_max.map(|max| bytes.saturating_add(max));
-    if bytes + next.kept.size() > rules.row_bytes_max
+    let list_bytes_max = rules
+        .list_bytes_max
+        .map(|max| next.items.reserved_bytes(rules.counting).saturating_add(max));
+    if next.reserved_bytes(rules.counting) > rules.row_bytes_max
         || list_bytes_max.is_some_and(|max| list::bytes(items, rules.counting) > max)
     {
         return unchanged(row, Outcome::RowTooLarge);
     }
     settle(rules, next, outcome, at)
+}
+
+/// Returns what a new expectation of a row that is not completed or failed is.
+pub(super) fn changed_expectation(row: &Row) -> Outcome {
+    match row.phase {
+        Phase::Cancelled => Outcome::Reopened,
+        _ if row.expected => Outcome::Amended,
+        _ => Outcome::Expected,
+    }
 }
 
 fn with_expectation(
@@ -149,7 +161,7 @@ fn with_expectation(
 ) -> Row {
     let merged = expectation.items.with_observed(&base.items);
     let awaits = match expectation.extent {
-        Extent::Whole => Awaits::Items,
+        Extent::Whole | Extent::Part(_) => Awaits::Items,
         Extent::Count(count) => Awaits::Count(count),
     };
     let (missing, failed) = awaits.open_in(&merged);
@@ -167,34 +179,41 @@ fn with_expectation(
         changed_by: base.changed_by,
         items: merged,
         kept: base.kept.with_expected(kept),
+        ids: base.ids.clone(),
     }
 }
 
 fn observe(
     rules: &Rules,
     mut row: Row,
-    (text, kept): (&str, &str),
+    (text, id, kept): (&str, Option<&str>, &str),
     (quantity, outcome): (u32, ItemOutcome),
     at: Timestamp,
 ) -> Step {
     if row.is_finished() {
         return unchanged(row, Outcome::LateObservation);
     }
+    if id.is_some_and(|id| row.ids.contains(id)) {
+        return unchanged(row, Outcome::DuplicateObservation);
+    }
     let slot = row.items.slot(text);
     let known = slot.item(text);
-    let Some(item) = heard(rules.counting, known, quantity, outcome) else {
+    let Some(item) = known.after(rules.counting, quantity, outcome) else {
         return unchanged(row, Outcome::DuplicateObservation);
     };
     // What is withdrawn is as if nothing had been said of it.
     let kept = if item.is_known() { kept } else { "" };
-    if slot.is_new() || !kept.is_empty() {
+    if slot.is_new() || id.is_some() || !kept.is_empty() {
         let entry = if slot.is_new() { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
-        let bytes = row.items.reserved_bytes(rules.counting) + entry;
+        let more = entry + id.map_or(0, Ids::bytes_of) + Kept::entry_bytes(text, kept);
         let old = if known.is_known() { row.kept.of_item(text) } else { "" };
-        let kept_bytes = row.kept.size() + Kept::entry_bytes(text, kept);
-        if bytes + kept_bytes - Kept::entry_bytes(text, old) > rules.row_bytes_max {
+        let bytes = row.reserved_bytes(rules.counting) + more;
+        if bytes - Kept::entry_bytes(text, old) > rules.row_bytes_max {
             return unchanged(row, Outcome::RowTooLarge);
         }
+    }
+    if let Some(id) = id {
+        row.ids.insert(id);
     }
     row.items.put(slot, item);
     // Of an item that is not known nothing is kept, so nothing has to be found.
@@ -215,67 +234,40 @@ fn observe(
     settle(rules, row, outcome, at)
 }
 
-/// Returns what an item becomes by an observation of this outcome; `None` if it stays as it is.
-fn heard(
-    counting: Counting,
-    known: Item<'_>,
-    quantity: u32,
-    outcome: ItemOutcome,
-) -> Option<Item<'_>> {
-    assert!(
-        counting == Counting::Distinct || outcome == ItemOutcome::Arrived,
-        "validation refuses outcomes where quantities are counted"
-    );
-    let (have, mark) = match (outcome, counting) {
-        (ItemOutcome::Arrived, Counting::Quantity) => {
-            (known.have.saturating_add(quantity), Mark::None)
-        }
-        (ItemOutcome::Arrived, _) if known.have > 0 => return None,
-        (ItemOutcome::Arrived, _) => (1, Mark::None),
-        (ItemOutcome::Failed, _) if known.has_failed() => return None,
-        (ItemOutcome::Failed, _) => (0, Mark::Failed),
-        (ItemOutcome::Withdrawn, _) if !known.is_known() => return None,
-        // An expected item that was withdrawn is simply missing.
-        (ItemOutcome::Withdrawn, _) if known.need > 0 => (0, Mark::None),
-        (ItemOutcome::Withdrawn, _) => (0, Mark::Withdrawn),
-    };
-    Some(Item { have, mark, ..known })
-}
-
 /// Finishes the row if what is known of its items decides it.
-fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
+pub(super) fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
     let fails = match rules.failed {
         _ if row.failed == 0 => false,
         Some(FailedWhen::First) => true,
-        Some(FailedWhen::AllKnown) => row.missing == 0,
+        Some(FailedWhen::AllKnown) => row.missing == 0 && row.awaits.is_closed(),
         None => false,
     };
     if fails {
-        let (items, awaits, kept) = known(&mut row);
-        let emitted = Emitted::Failed { late: row.overdue, items, awaits, kept };
-        finish(&mut row, Phase::Failed, at);
+        let (late, awaits) = (row.overdue, row.awaits);
+        let (items, kept) = finish(&mut row, Phase::Failed, at);
+        let emitted = Emitted::Failed { late, items, awaits, kept };
         return changed(row, outcome, Some(emitted));
     }
-    if !row.expected || row.missing > 0 || row.failed > 0 {
+    if !row.expected || row.missing > 0 || row.failed > 0 || !row.awaits.is_closed() {
         return changed(row, outcome, None);
     }
-    let (items, _, kept) = known(&mut row);
     let (late, expected_at) = (row.overdue, row.expected_at);
-    let emitted = Emitted::Completion { late, expected_at, items, kept };
-    finish(&mut row, Phase::Completed, at);
-    changed(row, outcome, Some(emitted))
+    let (items, kept) = finish(&mut row, Phase::Completed, at);
+    changed(row, outcome, Some(Emitted::Completion { late, expected_at, items, kept }))
 }
 
-/// Takes out what a row knows of its items, and what it keeps.
-fn known(row: &mut Row) -> (Items, Awaits, Kept) {
-    (std::mem::take(&mut row.items), row.awaits, std::mem::take(&mut row.kept))
-}
-
-fn finish(row: &mut Row, phase: Phase, at: Timestamp) {
+/// Finishes the row, and returns what was known of its items and kept of its records. A list that
+/// came record by record is remembered, to tell its records from others when they come again.
+fn finish(row: &mut Row, phase: Phase, at: Timestamp) -> (Items, Kept) {
+    let (items, kept) = (std::mem::take(&mut row.items), std::mem::take(&mut row.kept));
     row.phase = phase;
     row.changed_at = row.changed_at.max(at);
-    (row.awaits, row.missing, row.failed) = (Awaits::Items, 0, 0);
-    (row.items, row.kept) = (Items::default(), Kept::NOTHING);
+    match row.awaits {
+        Awaits::Growing(_) if phase != Phase::Cancelled => row.items = items.needs(),
+        _ => row.awaits = Awaits::Items,
+    }
+    (row.missing, row.failed, row.ids) = (0, 0, Ids::default());
+    (items, kept)
 }
 
 fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
@@ -283,8 +275,8 @@ fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         return unchanged(row, Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
-    let (items, awaits, kept) = known(&mut row);
-    finish(&mut row, Phase::Cancelled, at);
+    let awaits = row.awaits;
+    let (items, kept) = finish(&mut row, Phase::Cancelled, at);
     let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits, kept });
     changed(row, Outcome::Cancelled, emitted)
 }
@@ -313,9 +305,8 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     };
     let since = row.expected_at;
     if expires_first {
-        let (items, awaits, kept) = known(&mut row);
-        finish(&mut row, Phase::Cancelled, at);
-        let reason = OverdueReason::Expired;
+        let (reason, awaits) = (OverdueReason::Expired, row.awaits);
+        let (items, kept) = finish(&mut row, Phase::Cancelled, at);
         let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
         return changed(row, Outcome::Expired, Some(emitted));
     }

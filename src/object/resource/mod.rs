@@ -35,7 +35,9 @@ pub use records::{
     CancelledSpec, CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec,
     FactsSpec, FailedSpec, FailedWhenSpec, ObservedSpec, OrphansSpec, OverdueSpec,
 };
-pub use selection::{ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec, OutcomeSpec};
+pub use selection::{
+    ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec,
+};
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
 

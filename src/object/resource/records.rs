@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::constants::{Constants, constants_schema};
 use super::selection::{
-    ConditionSpec, ItemSpec, ItemsSpec, OutcomeSpec, entry_schema, where_schema,
+    ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
 };
 use crate::{bounds, cel, duration, names};
 
@@ -34,8 +34,8 @@ pub struct ExpectedSpec {
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub key: Option<String>,
     /// JSON path of the items within the value, such as `$.items[*].id`. Or the items themselves,
-    /// if all keys need the same: `{fixed: [fraud, stock]}`. Either this or `count` is needed, and
-    /// one cannot become the other.
+    /// if all keys need the same: `{fixed: [fraud, stock]}`. One of this, `count` and `item` is
+    /// needed, and one cannot become another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "entry_schema")]
     pub items: Option<ItemsSpec>,
@@ -44,6 +44,19 @@ pub struct ExpectedSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub count: Option<String>,
+    /// JSON path of one item, such as `$.lineNo`, if the list of items comes record by record. It
+    /// needs `total` or `last`, which say when the list is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub item: Option<String>,
+    /// JSON path of how many different items the list will have, beside `item`. An integer of at
+    /// least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub total: Option<String>,
+    /// Which record is the last one of the list, instead of `total`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastSpec>,
     /// JSON path of how often each item is needed, next to the item, such as `$.items[*].quantity`.
     /// Only with `counting: quantity`; left out, each listing counts as one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +101,12 @@ pub struct ObservedSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
     pub quantity: Option<String>,
+    /// JSON path of what tells the record from others of its key, such as `$.eventId`: an integer
+    /// or a string of at most 255 bytes. A second record with it is a duplicate and adds nothing.
+    /// Only with `counting: quantity`; ids count towards `limits.rowBytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub id: Option<String>,
     /// What became of the item. Left out, every record says that the item has arrived. Only with
     /// `counting: distinct`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -61,6 +61,23 @@ pub struct OutcomeSpec {
     pub withdrawn: Vec<String>,
 }
 
+/// Which record is the last one of a list.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LastSpec {
+    /// JSON path of a string, an integer or a boolean within the value. Integers and booleans are
+    /// compared as text.
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub path: String,
+    /// Texts of the last record; all other records are not the last one.
+    #[serde(rename = "in")]
+    #[schemars(
+        length(min = 1, max = bounds::TEXTS_MAX),
+        inner(length(max = bounds::TEXT_BYTES_MAX))
+    )]
+    pub one_of: Vec<String>,
+}
+
 /// The items of an expectation: a JSON path, or the same for all keys.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(untagged)]

@@ -94,13 +94,20 @@ pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &m
     }
     if let Some(items) = &spec.completed.items_field {
         check_name("spec.completed.itemsField", items, problems);
-        if spec.expected.count.is_some() {
+        if let Some(other) = not_listed_at_once(spec) {
             problems.add(
                 "spec.completed.itemsField",
-                "has no meaning beside spec.expected.count, which does not list the items",
+                format!("needs spec.expected.items, and spec.expected.{other} is there instead"),
                 "remove it",
             );
         }
+    }
+    if spec.expected.item.is_some() && !spec.expected.keep.is_empty() {
+        problems.add(
+            "spec.expected.keep",
+            "has no meaning beside spec.expected.item: a key has many such records",
+            "remove it",
+        );
     }
     let mut clashes = BTreeMap::new();
     for sink in [Sink::Completed, Sink::Overdue, Sink::Failed, Sink::Cancelled] {
@@ -113,6 +120,13 @@ pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &m
     for (place, message) in clashes {
         problems.add(place, message, "choose another name");
     }
+}
+
+/// Returns the field of an expectation that does not list all items at once.
+fn not_listed_at_once(spec: &ReconciliationSpec) -> Option<&'static str> {
+    let expected = &spec.expected;
+    let count = expected.count.as_ref().map(|_| "count");
+    count.or(expected.item.as_ref().map(|_| "item"))
 }
 
 /// Returns the fields that a kind of output would have twice, each with the other one.

@@ -3,16 +3,16 @@
 //! Promise: paths are parsed and compiled by the code that also reads the records, so everything
 //! that it would refuse is reported here, with its field and its fix.
 
-use super::super::bounds::{FIXED_ITEMS_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX};
+use super::super::bounds::{FIXED_ITEMS_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX, TEXTS_MAX};
 use super::super::problem::Problems;
-use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, ObservedSpec};
+use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, LastSpec, ObservedSpec};
 use super::super::settings::{Expected, Observed};
 use super::conditions::conditions;
 use super::keep::keep;
 use super::outcomes;
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
-    Decoder, Entry, ExpectedPaths, InputError, Item, Items, Limits, ObservedPaths, Paths, Role,
+    Decoder, End, Entry, ExpectedPaths, InputError, Item, Items, Limits, ObservedPaths, Paths, Role,
 };
 use rollcall_core::matching::Counting;
 
@@ -35,7 +35,7 @@ pub(super) fn expected(
     let keep = keep(place, &spec.keep, problems);
     let entry = Entry { conditions, keep, paths };
     if are_read {
-        let items = if spec.count.is_some() { "count" } else { "items" };
+        let items = if spec.item.is_some() { "item" } else { "items" };
         compile(&entry, counting, place, items, problems);
     }
     let (place, topic) = (place.to_owned(), spec.topic.clone());
@@ -61,11 +61,12 @@ pub(super) fn observed(
     };
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| singular(field("quantity"), quantity, problems));
+    let id = spec.id.as_ref().and_then(|id| singular(field("id"), id, problems));
     let outcome = spec.outcome.as_ref();
     let outcome = outcome.and_then(|outcome| outcomes::outcome(place, outcome, problems));
     let are_read = item.is_some();
     let item = item.unwrap_or(Item::Fixed(String::new()));
-    let paths = Paths::Observed(ObservedPaths { key, item, quantity, outcome });
+    let paths = Paths::Observed(ObservedPaths { key, item, quantity, id, outcome });
     let keep = keep(place, &spec.keep, problems);
     let entry = Entry { conditions, keep, paths };
     if are_read {
@@ -77,25 +78,85 @@ pub(super) fn observed(
 /// Returns what a key needs, which the object says in one way.
 fn items(spec: &ExpectedSpec, problems: &mut Problems) -> Option<Items> {
     let place = "spec.expected";
-    match (&spec.items, &spec.count) {
-        (Some(ItemsSpec::At(items)), None) => {
+    let ways = [
+        ("items", spec.items.is_some()),
+        ("count", spec.count.is_some()),
+        ("item", spec.item.is_some()),
+    ];
+    let mut ways = ways.into_iter().filter_map(|(name, is_there)| is_there.then_some(name));
+    let (way, another) = (ways.next(), ways.next());
+    if let (Some(way), Some(another)) = (way, another) {
+        let message = format!("stands beside {way}, which says the same in another way");
+        problems.add(format!("{place}.{another}"), message, "remove one of them");
+        return None;
+    }
+    if spec.item.is_none() {
+        for (name, is_there) in [("total", spec.total.is_some()), ("last", spec.last.is_some())] {
+            if is_there {
+                let remedy = "write item: with the path of the one item that a record lists, or \
+                              remove it";
+                problems.add(format!("{place}.{name}"), "has no effect without item", remedy);
+            }
+        }
+    }
+    match (&spec.items, &spec.count, &spec.item) {
+        (Some(ItemsSpec::At(items)), ..) => {
             parse(format!("{place}.items"), items, problems).map(Items::At)
         }
-        (Some(ItemsSpec::Fixed(items)), None) => {
+        (Some(ItemsSpec::Fixed(items)), ..) => {
             fixed_items(&items.fixed, problems).map(Items::Fixed)
         }
-        (None, Some(count)) => {
+        (_, Some(count), _) => {
             singular(format!("{place}.count"), count, problems).map(Items::Count)
         }
-        (None, None) => {
+        (_, _, Some(item)) => {
+            let item = singular(format!("{place}.item"), item, problems);
+            let end = end(spec, problems);
+            Some(Items::OneByOne(item?, end?))
+        }
+        _ => {
             let remedy = "write items: with the JSON path of what a key needs, such as \
-                          $.items[*].id, or count: with the path of how many that are";
+                          $.items[*].id, count: with the path of how many that are, or item: and \
+                          total: if each record lists one";
             problems.add(format!("{place}.items"), "is missing", remedy);
             None
         }
+    }
+}
+
+/// Returns what closes a list that comes record by record.
+fn end(spec: &ExpectedSpec, problems: &mut Problems) -> Option<End> {
+    let place = "spec.expected";
+    match (&spec.total, &spec.last) {
+        (Some(total), None) => singular(format!("{place}.total"), total, problems).map(End::Total),
+        (None, Some(LastSpec { path, one_of })) => {
+            let path = singular(format!("{place}.last.path"), path, problems);
+            let list = format!("{place}.last.in");
+            if one_of.is_empty() {
+                problems.add(list, "is empty", "list the texts of the last record");
+                return None;
+            }
+            if one_of.len() > TEXTS_MAX as usize {
+                let message = format!("lists {} texts", one_of.len());
+                problems.add(list, message, format!("list at most {TEXTS_MAX}"));
+                return None;
+            }
+            if let Some(text) = one_of.iter().find(|text| text.len() > TEXT_BYTES_MAX as usize) {
+                let message = format!("has a text of {} bytes", text.len());
+                problems.add(list, message, format!("use at most {TEXT_BYTES_MAX} bytes"));
+                return None;
+            }
+            Some(End::Last(path?, one_of.clone()))
+        }
         (Some(_), Some(_)) => {
-            let message = "stands beside items, which says the same in another way";
-            problems.add(format!("{place}.count"), message, "remove one of them");
+            let message = "stands beside total, which closes the list in another way";
+            problems.add(format!("{place}.last"), message, "remove one of them");
+            None
+        }
+        (None, None) => {
+            let remedy = "write total: with the path of how many items the list has, or last: \
+                          {path: …, in: […]} for the record that closes it";
+            problems.add(format!("{place}.total"), "is missing beside item", remedy);
             None
         }
     }
@@ -180,6 +241,9 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Quantity => format!("{place}.quantity"),
         Role::Outcome => format!("{place}.outcome.path"),
         Role::Count => format!("{place}.count"),
+        Role::Total => format!("{place}.total"),
+        Role::Last => format!("{place}.last.path"),
+        Role::Id => format!("{place}.id"),
         Role::Condition => format!("{place}.where"),
         Role::Keep => format!("{place}.keep"),
     };
@@ -199,6 +263,11 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
             field(&Role::Quantity),
             "has no effect beside fixed items",
             "remove it, and list an item as often as it is needed",
+        ),
+        InputError::IdNotCounted => problems.add(
+            field(&Role::Id),
+            "has no effect with counting: distinct, by which each item counts once",
+            "remove it, or write counting: quantity",
         ),
         InputError::QuantityOfCount => problems.add(
             field(&Role::Quantity),

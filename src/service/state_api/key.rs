@@ -83,6 +83,8 @@ pub enum AwaitsStory {
     Items,
     /// A number of items, whichever they are.
     Count,
+    /// The rest of a list that comes record by record; what is missing is not known before.
+    OpenList,
 }
 
 impl AwaitsStory {

@@ -44,6 +44,7 @@ pub enum Says {
         item: String,
         quantity: u32,
         outcome: ItemOutcome,
+        id: Option<String>,
     },
     /// The record belongs to none of its topic's entries.
     Nothing,
@@ -58,8 +59,9 @@ impl Says {
                 Self::Expectation(items.clone(), extent)
             }
             Event::Cancellation => Self::Cancellation,
-            Event::Observation { item, quantity, outcome } => {
-                Self::Observation { item: item.to_owned(), quantity, outcome }
+            Event::Observation { item, quantity, outcome, id } => {
+                let (item, id) = (item.to_owned(), id.map(str::to_owned));
+                Self::Observation { item, quantity, outcome, id }
             }
             Event::Tick => unreachable!("a decoder makes no ticks"),
         }
@@ -131,9 +133,9 @@ impl Fact {
                 Some(Event::Expectation(Expectation { items, extent: *extent }))
             }
             Says::Cancellation => Some(Event::Cancellation),
-            Says::Observation { item, quantity, outcome } => {
-                let (quantity, outcome) = (*quantity, *outcome);
-                Some(Event::Observation { item, quantity, outcome })
+            Says::Observation { item, quantity, outcome, id } => {
+                let (quantity, outcome, id) = (*quantity, *outcome, id.as_deref());
+                Some(Event::Observation { item, quantity, outcome, id })
             }
             Says::Nothing | Says::Refused(_) => None,
         }

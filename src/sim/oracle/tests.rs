@@ -45,7 +45,8 @@ fn completed(plan: &Plan) -> Case<'_> {
     let items: Items = [("1", 1, 0)].into_iter().collect();
     let open =
         step(&plan.rules, Row::default(), Event::Expectation(Expectation::of(&items)), 10).row;
-    let event = Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Arrived };
+    let event =
+        Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Arrived, id: None };
     let mut last = step(&plan.rules, open, event, 20);
     last.row.touched_by(Outcome::Expected, Origin { input: 0, offset: 0 });
     last.row.touched_by(Outcome::Observed, Origin { input: 1, offset: 0 });

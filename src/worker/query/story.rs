@@ -47,9 +47,9 @@ pub fn story(
     };
     let expectation = row.expectation_offset.map(|offset| Origin { input: EXPECTED_INPUT, offset });
     let kept: BTreeMap<&str, &str> = row.kept.items().collect();
-    let mut items: Vec<ItemStory> = row
-        .items
-        .iter()
+    // Of a finished key, a list stays only to recognize its records when they come again.
+    let known = row.items.iter().filter(|_| !row.is_finished());
+    let mut items: Vec<ItemStory> = known
         .map(|item| ItemStory {
             item: item.text.to_owned(),
             needed: item.need,
@@ -79,6 +79,10 @@ pub fn story(
         awaits: match row.awaits {
             Awaits::Items => AwaitsStory::Items,
             Awaits::Count(_) => AwaitsStory::Count,
+            Awaits::Growing(_) if row.phase == Phase::Open && !row.awaits.is_closed() => {
+                AwaitsStory::OpenList
+            }
+            Awaits::Growing(_) => AwaitsStory::Items,
         },
         items_total,
         items,
@@ -103,12 +107,10 @@ pub fn entry(key: &[u8], shard: u32, row: &Row, rules: &Rules) -> Option<KeyEntr
 }
 
 fn totals(row: &Row) -> (u64, u64) {
-    let (missing, _) = row.awaits.open_in(&row.items);
-    let expected = match row.awaits {
-        Awaits::Items => row.items.iter().filter(|item| item.need > 0).count() as u64,
-        Awaits::Count(count) => u64::from(count),
-    };
-    (expected, u64::from(missing))
+    if row.is_finished() {
+        return (0, 0);
+    }
+    (row.awaits.expected_total(&row.items), row.awaits.missing_total(&row.items))
 }
 
 fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {

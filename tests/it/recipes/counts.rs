@@ -11,6 +11,12 @@ use super::{keys, once, recipe};
 const FILE_TRAILER: &str = include_str!("../../../docs/recipes/file-trailer.yaml");
 const FILE_TRAILER_PAGE: &str = include_str!("../../../docs/recipes/file-trailer.md");
 
+const TRANSACTION: &str = include_str!("../../../docs/recipes/database-transaction.yaml");
+const TRANSACTION_PAGE: &str = include_str!("../../../docs/recipes/database-transaction.md");
+
+const ORDER_LINES: &str = include_str!("../../../docs/recipes/order-lines.yaml");
+const ORDER_LINES_PAGE: &str = include_str!("../../../docs/recipes/order-lines.md");
+
 /// Returns what a worker says about a key.
 fn story(worker: &Worker, key: &str) -> Value {
     let (_, story) = worker.get(&format!("/v1/key?key={key}")).expect("an answer");
@@ -101,4 +107,146 @@ fn a_file_is_complete_when_as_many_lines_arrived_as_its_trailer_says() {
     refused.push(("huge", "too-many-items"));
     assert_eq!(dead_letters(&made), pairs(&refused));
     assert_eq!(story(&worker, "short")["state"], "overdue");
+}
+
+#[test]
+fn a_transaction_is_complete_when_all_changes_that_its_end_counts_are_there() {
+    assert!(TRANSACTION_PAGE.contains(TRANSACTION), "the page shows another object");
+    let made = recipe(TRANSACTION, "transactions")
+        .with("completed/keyField", "tx")
+        .with("counting", "quantity");
+    let end = |tx: &str, tables: &[(&str, u32)]| {
+        let one =
+            |(table, count): &(&str, u32)| json!({"data_collection": table, "event_count": count});
+        let tables: Vec<Value> = tables.iter().map(one).collect();
+        let value = json!({"status": "END", "id": tx, "data_collections": tables}).to_string();
+        made.order_value(Some(tx), Some(&value));
+    };
+    let begin = |tx: &str| {
+        let value = json!({"status": "BEGIN", "id": tx}).to_string();
+        made.order_value(Some(tx), Some(&value));
+    };
+    let change = |tx: &str, order: &Value, table: &str| {
+        let value = json!({"tx": tx, "order": order, "table": table, "op": "c"}).to_string();
+        made.made_value(Some(tx), Some(&value));
+    };
+    let changes = |tx: &str, orders: std::ops::RangeInclusive<u32>, table: &str| {
+        orders.for_each(|order| change(tx, &json!(order), table));
+    };
+    let mut worker = made.worker("w-1");
+    for tx in ["whole", "late", "lost"] {
+        begin(tx);
+        changes(tx, 1..=10, "orders");
+    }
+    end("whole", &[("orders", 10), ("lines", 5)]);
+    end("lost", &[("orders", 11)]);
+    change("lost", &json!("x".repeat(10_240)), "orders");
+    change("lost", &Value::Null, "orders");
+    change("lost", &json!(""), "orders");
+    made.settle();
+    worker.process.kill();
+    // The connector sends again what it is not sure of.
+    changes("whole", 6..=10, "orders");
+    changes("late", 1..=10, "orders");
+    changes("lost", 1..=10, "orders");
+    changes("whole", 11..=14, "lines");
+    let mut worker = made.worker("w-1");
+    made.settle();
+    let whole = story(&worker, "whole");
+    assert_eq!((&whole["state"], &whole["missingTotal"]), (&json!("open"), &json!(1)), "{whole}");
+    worker.process.kill();
+    changes("whole", 13..=15, "lines");
+    changes("whole", 1..=15, "orders");
+    end("late", &[("orders", 10)]);
+    let worker = made.worker("w-1");
+    made.settle();
+    assert_eq!(keys(&once(&made, "shipping")), ["late", "whole"]);
+    let lost = story(&worker, "lost");
+    assert_eq!((&lost["state"], &lost["missingTotal"]), (&json!("open"), &json!(1)), "{lost}");
+    let refused = [("lost", "id-too-long"), ("lost", "missing-field"), ("lost", "wrong-type")];
+    assert_eq!(dead_letters(&made), pairs(&refused));
+}
+
+#[test]
+fn an_order_whose_lines_come_one_by_one_is_complete_when_all_are_known_and_picked() {
+    assert!(ORDER_LINES_PAGE.contains(ORDER_LINES), "the page shows another object");
+    let mut made = recipe(ORDER_LINES, "lines");
+    let line = |made: &Reconciliation, order: &str, line: u32, lines: i64| {
+        let value = json!({"orderId": order, "lineNo": line, "lines": lines}).to_string();
+        made.order_value(Some(order), Some(&value));
+    };
+    let picked = |made: &Reconciliation, order: &str, lines: std::ops::RangeInclusive<u32>| {
+        for line in lines {
+            let value = json!({"orderId": order, "lineNo": line}).to_string();
+            made.made_value(Some(order), Some(&value));
+        }
+    };
+    let mut worker = made.worker("w-1");
+    for number in 1..=15 {
+        line(&made, "whole", number, 20);
+    }
+    picked(&made, "whole", 1..=20);
+    line(&made, "grows", 1, 1);
+    line(&made, "grows", 2, 2);
+    line(&made, "grows", 3, 2);
+    picked(&made, "grows", 1..=1);
+    line(&made, "goes-on", 1, 3);
+    line(&made, "goes-on", 2, 3);
+    picked(&made, "goes-on", 1..=1);
+    line(&made, "shrinks", 1, 3);
+    line(&made, "shrinks", 2, 2);
+    line(&made, "bad", 1, 0);
+    line(&made, "bad", 1, -1);
+    line(&made, "bad", 1, 10_001);
+    made.settle();
+    let whole = story(&worker, "whole");
+    assert_eq!(
+        (&whole["awaits"], &whole["expectedTotal"], &whole["missingTotal"]),
+        (&json!("openList"), &json!(20), &json!(5)),
+        "{whole}"
+    );
+    worker.process.kill();
+    // Producers send again what they are not sure of.
+    for number in 10..=20 {
+        line(&made, "whole", number, 20);
+    }
+    let mut worker = made.worker("w-1");
+    made.settle();
+    worker.process.kill();
+    line(&made, "whole", 20, 20);
+    line(&made, "whole", 1, 20);
+    line(&made, "whole", 21, 20);
+    line(&made, "grows", 3, 3);
+    picked(&made, "grows", 2..=3);
+    made.order_value(Some("shrinks"), None);
+    line(&made, "shrinks", 1, 1);
+    picked(&made, "shrinks", 1..=1);
+    made.set("overdue/after", "1s");
+    let worker = made.worker("w-1");
+    made.settle();
+    eventually("what is late is reported", WAIT_TIMEOUT, || {
+        (!made.overdue().is_empty()).then_some(())
+    });
+
+    assert_eq!(keys(&once(&made, "shipping")), ["grows", "shrinks", "whole"]);
+    let mut overdue = once(&made, "overdue");
+    assert_eq!(keys(&overdue), ["goes-on"]);
+    overdue.get_mut("goes-on").expect("it is there")["since"] = Value::Null;
+    assert_eq!(
+        overdue["goes-on"],
+        json!({
+            "orderId": "goes-on", "reason": "overdue", "since": null, "expectedTotal": 3,
+            "listedTotal": 2, "missingTotal": 2, "unexpectedTotal": 0, "unexpected": []
+        })
+    );
+    let refused = [
+        ("bad", "bad-total"),
+        ("bad", "bad-total"),
+        ("bad", "too-many-items"),
+        ("grows", "beyond-total"),
+        ("shrinks", "total-shrinks"),
+        ("whole", "already-completed"),
+    ];
+    assert_eq!(dead_letters(&made), pairs(&refused));
+    assert_eq!(story(&worker, "goes-on")["state"], "overdue");
 }

@@ -31,8 +31,10 @@ pub(super) enum Failure<'a> {
     Wrong(&'a Arc<str>, Found, Kind),
     KeyMismatch(&'a Arc<str>),
     ItemTooLong(&'a Arc<str>, usize),
+    IdTooLong(&'a Arc<str>, usize),
     BadQuantity(&'a Arc<str>),
     BadCount(&'a Arc<str>),
+    BadTotal(&'a Arc<str>),
     TooManyItems,
 }
 
@@ -57,6 +59,11 @@ impl<'a> Captured<'a> {
     /// Returns the count that this, at `path`, is.
     pub fn count(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
         self.number()?.ok_or(Failure::BadCount(path))
+    }
+
+    /// Returns the total that this, at `path`, is.
+    pub fn total(self, path: &'a Arc<str>) -> Result<u32, Failure<'a>> {
+        self.number()?.filter(|total| *total > 0).ok_or(Failure::BadTotal(path))
     }
 
     /// Returns the number that this is, if it is one that can be counted.
@@ -84,7 +91,9 @@ impl Failure<'_> {
             }
             Self::KeyMismatch(path) => Reason::KeyMismatch { path: at(path) },
             Self::ItemTooLong(path, bytes) => Reason::ItemTooLong { path: at(path), bytes },
+            Self::IdTooLong(path, bytes) => Reason::IdTooLong { path: at(path), bytes },
             Self::BadQuantity(path) => Reason::BadQuantity { path: at(path) },
+            Self::BadTotal(path) => Reason::BadTotal { path: at(path) },
             Self::BadCount(path) => Reason::BadCount { path: at(path) },
             Self::TooManyItems => Reason::TooManyItems { items_max },
         }

@@ -63,6 +63,17 @@ pub enum Items {
     Fixed(Vec<String>),
     /// Whichever, as many as there are at this singular path (S25).
     Count(Path),
+    /// One, at this singular path: a list that comes record by record (S26).
+    OneByOne(Path, End),
+}
+
+/// Where a record of a list says when the list is closed; the paths are singular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// How many different items there are.
+    Total(Path),
+    /// That this record is the last one, by one of these texts.
+    Last(Path, Vec<String>),
 }
 
 /// Where the fields of an observation are; every path is singular.
@@ -73,6 +84,8 @@ pub struct ObservedPaths {
     pub item: Item,
     /// How many of it have arrived.
     pub quantity: Option<Path>,
+    /// What tells the observation from others of its key; a second one with it is a duplicate.
+    pub id: Option<Path>,
     /// What became of it; without this, it has arrived.
     pub outcome: Option<OutcomeAt>,
 }

@@ -5,7 +5,7 @@
 
 use super::capture::Captured;
 use super::collect::Scratch;
-use super::entry::{Entry, Item, Items, Keep, Paths};
+use super::entry::{Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, Paths};
 use super::plan::{Planner, Slot, require_singular, require_within};
 use super::walk::Walked;
 use super::{InputError, Role};
@@ -47,24 +47,25 @@ impl Keeps {
 
 /// Returns the paths that every record of an entry has to have a place for.
 fn others(paths: &Paths) -> Vec<&Path> {
-    let (first, others) = match paths {
-        Paths::Expected(paths) => {
-            let items = match &paths.items {
-                Items::At(path) | Items::Count(path) => Some(path),
-                Items::Fixed(_) => None,
+    match paths {
+        Paths::Expected(ExpectedPaths { key, items, quantity }) => {
+            let (items, end) = match items {
+                Items::At(path) | Items::Count(path) => (Some(path), None),
+                Items::OneByOne(path, end) => (Some(path), Some(end.path().1)),
+                Items::Fixed(_) => (None, None),
             };
-            (items, [paths.key.as_ref(), paths.quantity.as_ref(), None])
+            [items, end, key.as_ref(), quantity.as_ref()].into_iter().flatten().collect()
         }
-        Paths::Observed(paths) => {
-            let item = match &paths.item {
+        Paths::Observed(ObservedPaths { key, item, quantity, id, outcome }) => {
+            let item = match item {
                 Item::At(path) => Some(path),
                 Item::Fixed(_) => None,
             };
-            let outcome = paths.outcome.as_ref().map(|outcome| &outcome.path);
-            (item, [paths.key.as_ref(), paths.quantity.as_ref(), outcome])
+            let outcome = outcome.as_ref().map(|outcome| &outcome.path);
+            let others = [item, key.as_ref(), quantity.as_ref(), id.as_ref(), outcome];
+            others.into_iter().flatten().collect()
         }
-    };
-    first.into_iter().chain(others.into_iter().flatten()).collect()
+    }
 }
 
 /// Appends a JSON value without white space outside of strings.

@@ -8,6 +8,7 @@ use super::entry::{
     Test,
 };
 use super::keep::Keeps;
+use super::line::EndAt;
 use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
 use super::walk::Walked;
 use super::{Decoder, InputError, Role};
@@ -35,14 +36,14 @@ enum Subject {
 /// What a record of the entry says.
 #[derive(Debug, Clone)]
 enum Says {
-    /// The key needs the items of the walk's list.
-    Listed,
+    /// The key needs the items of the walk's list; with an end, its only item among others.
+    Listed(Option<EndAt>),
     /// The key needs these items.
     Needed(matching::Items),
     /// The key needs as many items as this says, whichever they are.
     Counted(Slot),
     /// Something has become of this item.
-    Observed { item: ItemAt, quantity: Option<Slot>, outcome: Option<Outcomes> },
+    Observed { item: ItemAt, quantity: Option<Slot>, id: Option<Slot>, outcome: Option<Outcomes> },
 }
 
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ impl Meaning {
     }
 
     pub fn is_expectation(&self) -> bool {
-        matches!(self.says, Says::Listed | Says::Needed(_) | Says::Counted(_))
+        matches!(self.says, Says::Listed(_) | Says::Needed(_) | Says::Counted(_))
     }
 
     /// Returns whether the headers alone decide whether a record belongs to the entry.
@@ -96,10 +97,11 @@ impl Meaning {
     /// Returns whether the event depends on the value.
     pub fn reads_value(&self) -> bool {
         let is_constant = match &self.says {
-            Says::Listed | Says::Counted(_) => false,
+            Says::Listed(_) | Says::Counted(_) => false,
             Says::Needed(_) => true,
-            Says::Observed { item, quantity, outcome } => {
-                matches!(item, ItemAt::Fixed(_)) && quantity.is_none() && outcome.is_none()
+            Says::Observed { item, quantity, id, outcome } => {
+                let is_fixed = matches!(item, ItemAt::Fixed(_));
+                is_fixed && quantity.is_none() && id.is_none() && outcome.is_none()
             }
         };
         self.key.is_some() || !self.keeps.is_empty() || !is_constant
@@ -159,15 +161,22 @@ impl Meaning {
         self.check_key(key, walked, scratch).map_err(explain)?;
         self.keeps.collect(walked, scratch);
         match &self.says {
-            Says::Listed => {
+            Says::Listed(end) => {
                 if let Err(failure) = walked.list() {
                     return Err(failure.reason(&scratch.failed_at, items_max));
                 }
+                let extent = match end {
+                    Some(end) => {
+                        Extent::Part(end.part(walked, scratch, items_max).map_err(explain)?)
+                    }
+                    None => Extent::Whole,
+                };
                 let list = decoder.plan.list.as_ref().expect("the entry has added a list");
                 if scratch.expectation(decoder.counting).is_none() {
                     return Err(Reason::BadQuantity { path: list.path.clone() });
                 }
-                Ok((Event::Expectation(Expectation::of(scratch.items())), scratch.kept()))
+                let items = scratch.items();
+                Ok((Event::Expectation(Expectation { items, extent }), scratch.kept()))
             }
             Says::Counted(slot) => {
                 let count = walked.count(*slot).map_err(explain)?;
@@ -179,7 +188,7 @@ impl Meaning {
                 Ok((Event::Expectation(Expectation { items, extent }), scratch.kept()))
             }
             Says::Needed(items) => Ok((Event::Expectation(Expectation::of(items)), scratch.kept())),
-            Says::Observed { item, quantity, outcome } => {
+            Says::Observed { item, quantity, id, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
                     None => Some(ItemOutcome::Arrived),
@@ -190,8 +199,13 @@ impl Meaning {
                     ItemAt::Slot(slot) => Err(walked.item(*slot, scratch).map_err(explain)?),
                 };
                 let quantity = walked.quantity(*quantity).map_err(explain)?;
+                let id = match id {
+                    Some(slot) => Some(walked.id(*slot, scratch).map_err(explain)?),
+                    None => None,
+                };
                 let item = item.unwrap_or_else(|range| scratch.text_at(range));
-                Ok((Event::Observation { item, quantity, outcome }, scratch.kept()))
+                let id = id.map(|range| scratch.text_at(range));
+                Ok((Event::Observation { item, quantity, outcome, id }, scratch.kept()))
             }
         }
     }
@@ -230,7 +244,7 @@ impl Outcomes {
     }
 }
 
-fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
+pub(super) fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
     match walked.at(slot) {
         Captured::Text(range) => test.holds(Found::Text(scratch.text_at(range))),
         Captured::Integer(magnitude, sign) => {
@@ -271,24 +285,30 @@ fn expected(
             if let Some(quantity) = quantity {
                 require_beside(items, quantity)?;
             }
-            agree(Some(items), quantity.as_ref(), key.as_ref(), counting)?;
+            agree(Some(items), quantity.as_ref(), key.as_ref(), &[], counting)?;
             planner.list(items, quantity.as_ref());
-            Ok(Says::Listed)
+            Ok(Says::Listed(None))
+        }
+        Items::OneByOne(item, end) => {
+            require_singular(Role::Item, item)?;
+            if let Some(quantity) = quantity {
+                require_singular(Role::Quantity, quantity)?;
+            }
+            let (role, path) = end.path();
+            let end_path = [(role, Some(path))];
+            agree(Some(item), quantity.as_ref(), key.as_ref(), &end_path, counting)?;
+            planner.list(item, quantity.as_ref());
+            Ok(Says::Listed(Some(EndAt::compile(end, planner)?)))
         }
         Items::Count(_) if quantity.is_some() => Err(InputError::QuantityOfCount),
         Items::Count(count) => {
             require_singular(Role::Count, count)?;
-            if let Some(key) = key {
-                require_singular(Role::Key, key)?;
-            }
-            let key = key.as_ref().map(|key| (Role::Key, key));
-            let paths: Vec<_> = [(Role::Count, count)].into_iter().chain(key).collect();
-            require_agreement(&paths)?;
+            agree(None, None, key.as_ref(), &[(Role::Count, Some(count))], counting)?;
             Ok(Says::Counted(planner.value(Role::Count, count)))
         }
         Items::Fixed(_) if quantity.is_some() => Err(InputError::QuantityOfFixed),
         Items::Fixed(items) => {
-            agree(None, None, key.as_ref(), counting)?;
+            agree(None, None, key.as_ref(), &[], counting)?;
             needed(items, counting).map(Says::Needed)
         }
     }
@@ -313,15 +333,22 @@ fn observed(
     counting: Counting,
     planner: &mut Planner,
 ) -> Result<Says, InputError> {
-    let ObservedPaths { key, item, quantity, outcome } = paths;
+    let ObservedPaths { key, item, quantity, id, outcome } = paths;
+    if let Some(id) = id {
+        if counting == Counting::Distinct {
+            return Err(InputError::IdNotCounted);
+        }
+        require_singular(Role::Id, id)?;
+    }
+    let more = [(Role::Id, id.as_ref())];
     let item = match item {
         Item::At(path) => {
             require_singular(Role::Item, path)?;
-            agree(Some(path), quantity.as_ref(), key.as_ref(), counting)?;
+            agree(Some(path), quantity.as_ref(), key.as_ref(), &more, counting)?;
             ItemAt::Slot(planner.value(Role::Item, path))
         }
         Item::Fixed(item) => {
-            agree(None, quantity.as_ref(), key.as_ref(), counting)?;
+            agree(None, quantity.as_ref(), key.as_ref(), &more, counting)?;
             ItemAt::Fixed(fixed(item)?.clone())
         }
     };
@@ -341,7 +368,8 @@ fn observed(
         }
         None => None,
     };
-    Ok(Says::Observed { item, quantity, outcome })
+    let id = id.as_ref().map(|path| planner.value(Role::Id, path));
+    Ok(Says::Observed { item, quantity, id, outcome })
 }
 
 fn fixed(item: &String) -> Result<&String, InputError> {
@@ -356,6 +384,7 @@ fn agree(
     items: Option<&Path>,
     quantity: Option<&Path>,
     key: Option<&Path>,
+    more: &[(Role, Option<&Path>)],
     counting: Counting,
 ) -> Result<(), InputError> {
     if quantity.is_some() && counting == Counting::Distinct {
@@ -365,7 +394,7 @@ fn agree(
         require_singular(Role::Key, key)?;
     }
     let roles = [(Role::Item, items), (Role::Quantity, quantity), (Role::Key, key)];
-    let paths: Vec<_> =
-        roles.into_iter().filter_map(|(role, path)| path.map(|path| (role, path))).collect();
+    let all = roles.iter().chain(more);
+    let paths: Vec<_> = all.filter_map(|(role, path)| path.map(|path| (*role, path))).collect();
     require_agreement(&paths)
 }

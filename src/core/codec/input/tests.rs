@@ -3,7 +3,9 @@
 mod counts;
 mod entries;
 mod expected;
+mod ids;
 mod keep;
+mod lines;
 mod observed;
 mod paths;
 mod property;
@@ -58,7 +60,7 @@ fn orders() -> &'static Decoder {
 fn manufactured() -> &'static Decoder {
     static MANUFACTURED: LazyLock<Decoder> = LazyLock::new(|| {
         let (key, item) = (Some(path("$.orderId")), item_at("$.productId"));
-        let paths = ObservedPaths { key, item, quantity: None, outcome: None };
+        let paths = ObservedPaths { key, item, quantity: None, id: None, outcome: None };
         decoder(paths, Counting::Distinct).expect("paths that fit")
     });
     &MANUFACTURED

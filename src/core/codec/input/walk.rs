@@ -74,6 +74,16 @@ impl<'a> Walked<'a> {
         self.slots[slot].count(self.path(slot))
     }
 
+    /// Returns an id. An empty one tells nothing apart, so it counts as missing.
+    pub fn id(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
+        let id = self.text(slot, scratch)?;
+        match id.len() {
+            0 => Err(Failure::Missing(self.path(slot))),
+            bytes if bytes > ITEM_BYTES_MAX => Err(Failure::IdTooLong(self.path(slot), bytes)),
+            _ => Ok(id),
+        }
+    }
+
     /// Returns a quantity, which is 1 if nothing says how many.
     pub fn quantity(&self, slot: Option<Slot>) -> Result<u32, Failure<'a>> {
         slot.map_or(Ok(1), |slot| self.slots[slot].quantity(self.path(slot)))

@@ -13,27 +13,27 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     /// Returns whether it is known which items are missing, and not only how many.
     pub fn names_missing(self) -> bool {
-        !self.awaits.any_item()
+        !self.awaits.any_item() && self.awaits.is_closed()
+    }
+
+    /// Returns how many items are listed, if the list is not closed.
+    pub fn listed_total(self) -> Option<u64> {
+        let listed = self.items.iter().filter(|item| item.need > 0).count() as u64;
+        (!self.awaits.is_closed()).then_some(listed)
     }
 
     pub fn expected_total(self) -> u64 {
-        match self.awaits {
-            Awaits::Items => self.items.iter().filter(|item| item.need > 0).count() as u64,
-            Awaits::Count(count) => u64::from(count),
-        }
+        self.awaits.expected_total(self.items)
     }
 
     pub fn missing_total(self) -> u64 {
-        match self.awaits {
-            Awaits::Items => self.missing().count() as u64,
-            Awaits::Count(_) => u64::from(self.awaits.open_in(self.items).0),
-        }
+        self.awaits.missing_total(self.items)
     }
 
     /// Returns how many of the expected items are there; of a count, how much of it.
     pub fn observed_total(self) -> u64 {
         match self.awaits {
-            Awaits::Items => {
+            Awaits::Items | Awaits::Growing(_) => {
                 let arrived = |item: &Item<'_>| item.need > 0 && item.have >= item.need;
                 self.items.iter().filter(arrived).count() as u64
             }

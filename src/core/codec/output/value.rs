@@ -29,6 +29,8 @@ struct Overdue<M, U, F> {
     reason: &'static str,
     since: String,
     expected_total: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listed_total: Option<u64>,
     missing_total: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<M>,
@@ -142,6 +144,7 @@ pub(super) fn end_overdue(
         reason: reason_name(reason),
         since: iso(since),
         expected_total: known.expected_total(),
+        listed_total: known.listed_total(),
         missing_total: known.missing_total(),
         missing: lists.missing(known),
         unexpected_total: known.unexpected().count(),

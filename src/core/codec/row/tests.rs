@@ -100,8 +100,19 @@ fn after(row: &Row, observations: &[(&str, ItemOutcome)]) -> Row {
         list_bytes_max: None,
     };
     observations.iter().fold(row.clone(), |row, &(item, outcome)| {
-        step(&rules, row, Event::Observation { item, quantity: 1, outcome }, 0).row
+        step(&rules, row, Event::Observation { item, quantity: 1, outcome, id: None }, 0).row
     })
+}
+
+fn growing(row: &Row, total: u32, to_come: u32) -> Row {
+    let awaits = Awaits::Growing(Growing { total, to_come });
+    Row { awaits, fingerprint: 0, ..row.clone() }
+}
+
+fn with_ids(row: &Row, ids: &[&str]) -> Row {
+    let mut row = row.clone();
+    ids.iter().for_each(|id| row.ids.insert(id));
+    row
 }
 
 /// Returns rows as version 3 encodes them.
@@ -127,6 +138,16 @@ fn golden_rows() -> Vec<(&'static str, Row)> {
         ),
         ("open-count", counted.clone()),
         ("open-count-failed", after(&counted, &[("7", Failed)])),
+        ("open-ids", with_ids(expected, &["7", "größe"])),
+        ("orphan-ids", with_ids(orphan, &["1-7"])),
+        ("open-list", growing(expected, 300, 298)),
+        ("open-list-last", growing(expected, 0, 1)),
+        ("completed-list", after(&growing(expected, 2, 0), &[("2", Arrived)])),
+        ("failed-list", {
+            let undecided =
+                Row { missing: 2, ..growing(&after(expected, &[("1", Withdrawn)]), 2, 0) };
+            after(&undecided, &[("1", Failed), ("2", Arrived)])
+        }),
     ]
 }
 
@@ -174,8 +195,8 @@ fn assert_written(rows: &[(&'static str, Row)], golden: &str) {
         assert_eq!(decode(&bytes_of(row)).as_ref(), Ok(row), "{name}");
         assert_eq!(is_finished(&bytes_of(row)), row.is_finished(), "{name}");
         let outline = outline(&bytes_of(row)).expect("it is a row");
-        let (items, kept) = (row.items.clone(), row.kept.clone());
-        assert_eq!(Row { items, kept, ..outline }, *row, "{name}");
+        let (items, ids, kept) = (row.items.clone(), row.ids.clone(), row.kept.clone());
+        assert_eq!(Row { items, ids, kept, ..outline }, *row, "{name}");
     }
 }
 
@@ -258,7 +279,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 29] = [
+    let malformed: [&[u8]; 37] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -270,23 +291,31 @@ fn what_is_no_row_is_malformed() {
         b"\x01\x01\x80",             // a varint cut off
         b"\x01\x01\x80\x00",         // a varint longer than it need be
         b"\x03",
-        b"\x03\x01",                                         // features cut off
-        b"\x03\x01\x00\x00\x01\x02a",                        // no features
-        b"\x03\x01\x01\x00\x01\x02a",                        // no item has a mark
-        b"\x02\x01\x00\x01\x08a", // an item has a mark in an older version
-        b"\x03\x01\x01\x00\x01\x18a", // two marks
-        b"\x03\x03\x01\x00",      // a cancelled row that failed
-        b"\x03\x01\x02\x00\x05\x01\x02a", // a count that nothing expects
-        b"\x03\x03\x02\x00\x05",  // a count of a finished row
-        b"\x03\x02\x01\x00\x01\x08a", // a mark in a finished row
-        b"\x03\x01\x20\x00",      // what is kept cut off
-        b"\x03\x01\x20\x00\x00",  // what is kept of items cut off
-        b"\x03\x01\x20\x00\x00\x00", // nothing is kept
-        b"\x03\x01\x20\x00\x02a", // less than said
-        b"\x03\x01\x20\x00\x01\xff\x00", // no text
-        b"\x03\x01\x20\x00\x01a\x01\x00", // half an item
+        b"\x03\x01",                               // features cut off
+        b"\x03\x01\x00\x00\x01\x02a",              // no features
+        b"\x03\x01\x01\x00\x01\x02a",              // no item has a mark
+        b"\x02\x01\x00\x01\x08a",                  // an item has a mark in an older version
+        b"\x03\x01\x01\x00\x01\x18a",              // two marks
+        b"\x03\x03\x01\x00",                       // a cancelled row that failed
+        b"\x03\x01\x02\x00\x05\x01\x02a",          // a count that nothing expects
+        b"\x03\x03\x02\x00\x05",                   // a count of a finished row
+        b"\x03\x01\x08\x00\x00\x01\x02a",          // no ids
+        b"\x03\x01\x08\x00\x03\x01\x02b\x01\x02a", // an id that is there
+        b"\x03\x01\x08\x00\x05\x01\x00b",          // ids cut off
+        b"\x03\x01\x08\x00\x0b\x01\x04b\x00\x00\x00\x00\x00\x00\x00\x00", // with counts
+        b"\x03\x01\x04\x00\x02\x01\x01\x01a",      // a list that nothing expects
+        b"\x03\x07\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01", // a cancelled list
+        b"\x03\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x01\x02\x01", // a count, too
+        b"\x03\x03\x08\x00\x03\x01\x00b",          // ids of a finished row
+        b"\x03\x01\x20\x00",                       // what is kept cut off
+        b"\x03\x01\x20\x00\x00",                   // what is kept of items cut off
+        b"\x03\x01\x20\x00\x00\x00",               // nothing is kept
+        b"\x03\x01\x20\x00\x02a",                  // less than said
+        b"\x03\x01\x20\x00\x01\xff\x00",           // no text
+        b"\x03\x01\x20\x00\x01a\x01\x00",          // half an item
         b"\x03\x01\x20\x00\x00\x06\x01a\x00\x00\x00\x00", // an item of which nothing is kept
-        b"\x03\x03\x20\x00\x01a\x00", // a cancelled row that keeps something
+        b"\x03\x03\x20\x00\x01a\x00",              // a cancelled row that keeps something
+        b"\x03\x02\x01\x00\x01\x08a",              // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];
     for bytes in malformed {
@@ -309,13 +338,16 @@ fn any_row() -> impl Strategy<Value = Row> {
     let flags = (any::<bool>(), any::<bool>());
     let offset = || prop_oneof![0_i64..1 << 42, any::<i64>()];
     let origins = (option::of(offset()), option::of((any::<u8>(), offset())));
-    let missing = (any::<u32>(), option::of(count()));
+    let missing = (any::<u32>(), option::of((count(), any::<bool>())));
+    let ids = proptest::collection::btree_set("\\PC{1,5}|x{255}", 0..4);
+    let items = (items, ids);
     let keeps = ("\\PC{0,3}", vec(("[ab]{0,2}", "[xü]{0,2}"), 0..3));
     let numbers = (time(), time(), missing, any::<u64>());
     (phase, flags, numbers, items, origins, keeps).prop_map(
         |(phase, flags, numbers, items, origins, keeps)| {
             let (expected_at, changed_at, (missing, count), fingerprint) = numbers;
             let (expected, overdue) = flags;
+            let (items, ids) = items;
             let (expectation_offset, by) = origins;
             let expectation = expectation_offset.map(|offset| Origin { input: 0, offset });
             let mut all: Items =
@@ -338,7 +370,10 @@ fn any_row() -> impl Strategy<Value = Row> {
             let has_failed = expected && phase == Phase::Open && all.has_marks();
             // Only open rows wait for a count.
             let awaits = match count {
-                Some(count) if expected && phase == Phase::Open => Awaits::Count(count),
+                Some((to_come, true)) if expected && phase != Phase::Cancelled => {
+                    Awaits::Growing(Growing { total: missing, to_come })
+                }
+                Some((count, false)) if expected && phase == Phase::Open => Awaits::Count(count),
                 _ => Awaits::Items,
             };
             let changed_by = by.map(|(input, offset)| Origin { input, offset }).or(expectation);
@@ -352,6 +387,13 @@ fn any_row() -> impl Strategy<Value = Row> {
                 fingerprint: if expected { fingerprint } else { 0 },
                 failed: if has_failed { all.failed() } else { 0 },
                 awaits,
+                ids: ids.iter().filter(|_| phase == Phase::Open).fold(
+                    Ids::default(),
+                    |mut ids, id| {
+                        ids.insert(id);
+                        ids
+                    },
+                ),
                 items: all,
                 expectation_offset,
                 changed_by,

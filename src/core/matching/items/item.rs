@@ -1,5 +1,7 @@
 //! One item, and what is known about it.
 
+use crate::matching::{Counting, ItemOutcome};
+
 /// One item of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item<'a> {
@@ -44,5 +46,32 @@ impl Item<'_> {
     /// Returns whether the last word about it is that it failed.
     pub fn has_failed(&self) -> bool {
         self.mark == Mark::Failed
+    }
+
+    /// Returns what it becomes by an observation of this outcome; `None` if it stays as it is.
+    pub(in crate::matching) fn after(
+        self,
+        counting: Counting,
+        quantity: u32,
+        outcome: ItemOutcome,
+    ) -> Option<Self> {
+        assert!(
+            counting == Counting::Distinct || outcome == ItemOutcome::Arrived,
+            "validation refuses outcomes where quantities are counted"
+        );
+        let (have, mark) = match (outcome, counting) {
+            (ItemOutcome::Arrived, Counting::Quantity) => {
+                (self.have.saturating_add(quantity), Mark::None)
+            }
+            (ItemOutcome::Arrived, _) if self.have > 0 => return None,
+            (ItemOutcome::Arrived, _) => (1, Mark::None),
+            (ItemOutcome::Failed, _) if self.has_failed() => return None,
+            (ItemOutcome::Failed, _) => (0, Mark::Failed),
+            (ItemOutcome::Withdrawn, _) if !self.is_known() => return None,
+            // An expected item that was withdrawn is simply missing.
+            (ItemOutcome::Withdrawn, _) if self.need > 0 => (0, Mark::None),
+            (ItemOutcome::Withdrawn, _) => (0, Mark::Withdrawn),
+        };
+        Some(Item { have, mark, ..self })
     }
 }

@@ -35,8 +35,12 @@ fn s25_observations_before_the_count_count_and_so_do_more_than_it_says() {
 #[test]
 fn s25_quantities_add_up_to_the_count() {
     let mut story = Story::counting_quantity();
-    let arrived =
-        |item, quantity| Event::Observation { item, quantity, outcome: ItemOutcome::Arrived };
+    let arrived = |item, quantity| Event::Observation {
+        item,
+        quantity,
+        outcome: ItemOutcome::Arrived,
+        id: None,
+    };
     story.expect_count(10);
     assert_eq!(story.event(arrived("a", 4)), Outcome::Observed);
     assert_eq!(story.event(arrived("a", 4)), Outcome::Observed);

@@ -60,7 +60,7 @@ fn the_last_word_about_an_item_says_what_is_kept_of_it() {
     let mut story = story();
     story.expect(&["1", "2"]);
     let mut hear = |outcome, kept| {
-        story.event_keeping(Event::Observation { item: "1", quantity: 1, outcome }, kept);
+        story.event_keeping(Event::Observation { item: "1", quantity: 1, outcome, id: None }, kept);
         story.row.kept.of_item("1").to_owned()
     };
     assert_eq!(hear(ItemOutcome::Arrived, "\"a\":1"), "\"a\":1");
@@ -103,7 +103,7 @@ fn every_report_about_a_key_carries_what_its_expectation_keeps() {
     story.tick(10 + OVERDUE_AFTER);
     assert_eq!(story.row.kept.expected(), CUSTOMER, "the key stays open");
     story.event_keeping(
-        Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Failed },
+        Event::Observation { item: "1", quantity: 1, outcome: ItemOutcome::Failed, id: None },
         "\"why\":1",
     );
     story.observe("2");

@@ -3,8 +3,10 @@
 mod counts;
 mod deadlines;
 mod failures;
+mod ids;
 mod items;
 mod kept;
+mod lines;
 mod model;
 mod outcomes;
 mod property;

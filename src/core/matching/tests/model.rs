@@ -3,10 +3,12 @@
 //!
 //! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here except plain names.
 
+mod lines;
+
 use std::collections::BTreeMap;
 
 use crate::{
-    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Rules},
+    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Part, Rules},
     record::Timestamp,
 };
 
@@ -17,6 +19,8 @@ pub type Counts = BTreeMap<String, u32>;
 pub enum Needs {
     List(Counts),
     Count(u32),
+    /// One item of a list that comes record by record, and what its record says of the rest.
+    Line(String, u32, Part),
 }
 
 /// An input of the model.
@@ -24,7 +28,7 @@ pub enum Needs {
 pub enum Said {
     Expected(Needs),
     Cancelled,
-    Observed(String, u32, ItemOutcome),
+    Observed(String, u32, ItemOutcome, Option<String>),
     /// Shard time has reached this.
     Time,
 }
@@ -87,6 +91,8 @@ pub struct Report {
 enum Fact {
     Expected(Needs, String, Timestamp),
     Observed(String, u32, ItemOutcome, String, Timestamp),
+    /// An observation with this id was heard.
+    Heard(String),
     Cancelled(Timestamp),
     Reported,
     Expired(Timestamp),
@@ -124,7 +130,17 @@ impl Model {
                 }
                 _ => plain("late-cancellation"), // S9
             },
-            Said::Observed(item, quantity, outcome) => {
+            Said::Observed(item, quantity, outcome, id) => {
+                let was_heard = |id: &String| {
+                    self.facts.iter().any(|fact| matches!(fact, Fact::Heard(known) if known == id))
+                };
+                let is_open = matches!(self.state(), State::NoRow | State::Open);
+                if is_open && id.as_ref().is_some_and(was_heard) {
+                    return plain("duplicate-observation"); // S27
+                }
+                if is_open {
+                    self.facts.extend(id.clone().map(Fact::Heard));
+                }
                 self.observed(rules, (item, kept), (*quantity, *outcome), at)
             }
             Said::Time => self.time(rules, at),
@@ -135,11 +151,12 @@ impl Model {
         let is_empty = match needs {
             Needs::List(items) => items.is_empty(),
             Needs::Count(count) => *count == 0,
+            Needs::Line(item, need, part) => return self.listed(item, *need, *part, at),
         };
         if is_empty && !rules.allow_empty {
             return plain("no-items"); // S7
         }
-        let identical = self.expectation() == Some(needs);
+        let identical = self.expectation().as_ref() == Some(needs);
         let same = identical && self.kept().expected == kept;
         let fact = Fact::Expected(needs.clone(), kept.to_owned(), at);
         match self.state() {
@@ -198,7 +215,7 @@ impl Model {
             expected_at: self.expected_at().expect("only what is expected completes"),
             list: match self.expectation() {
                 Some(Needs::List(needs)) => needs.keys().cloned().collect(),
-                Some(Needs::Count(_)) | None => Vec::new(),
+                _ => Vec::new(),
             },
             kept: self.kept(),
         });
@@ -266,7 +283,7 @@ impl Model {
                         keeps.items.insert(item.clone(), kept.clone());
                     }
                 }
-                Fact::Cancelled(_) | Fact::Reported | Fact::Expired(_) => {}
+                _ => {}
             }
         }
         keeps
@@ -284,9 +301,11 @@ impl Model {
             let fails = match needs {
                 Needs::List(needs) => failures.keys().any(|item| needs.contains_key(item)),
                 Needs::Count(_) => !failures.is_empty(),
+                Needs::Line(..) => unreachable!("the list is in force, not its lines"),
             };
+            let is_closed = self.is_closed();
             let all_known = self.missing().is_empty() && self.left().unwrap_or(0) == 0;
-            match (all_known, fails, self.fails) {
+            match (all_known && is_closed, fails, self.fails) {
                 (_, true, Some(FailedWhen::First)) => State::Failed, // S22
                 (true, true, Some(FailedWhen::AllKnown)) => State::Failed, // S23
                 (true, false, _) => State::Completed,
@@ -298,11 +317,15 @@ impl Model {
     }
 
     /// Returns the expectation in force.
-    pub fn expectation(&self) -> Option<&Needs> {
-        self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Expected(needs, ..) => Some(needs),
+    pub fn expectation(&self) -> Option<Needs> {
+        let last = self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Expected(needs, ..) => Some(needs.clone()),
             _ => None,
-        })
+        });
+        match last {
+            Some(Needs::Line(..)) => Some(Needs::List(self.list().items)),
+            other => other,
+        }
     }
 
     /// Returns when an expectation first arrived.
@@ -320,7 +343,7 @@ impl Model {
             | Fact::Observed(.., at)
             | Fact::Cancelled(at)
             | Fact::Expired(at) => Some(*at),
-            Fact::Reported => None,
+            Fact::Reported | Fact::Heard(_) => None,
         });
         times.max().expect("only a known key has a last change")
     }
@@ -367,8 +390,8 @@ impl Model {
     pub fn missing(&self) -> Counts {
         let observed = self.observations();
         let mut missing = match self.expectation() {
-            Some(Needs::List(items)) => items.clone(),
-            Some(Needs::Count(_)) | None => Counts::new(),
+            Some(Needs::List(items)) => items,
+            _ => Counts::new(),
         };
         for (item, needed) in &mut missing {
             *needed = needed.saturating_sub(observed.get(item).copied().unwrap_or(0));
@@ -376,15 +399,6 @@ impl Model {
         let failed = self.failures();
         missing.retain(|item, needed| *needed > 0 && !failed.contains_key(item));
         missing
-    }
-}
-
-impl Model {
-    /// Returns how much of the count in force has neither arrived nor failed.
-    pub fn left(&self) -> Option<u32> {
-        let Some(Needs::Count(count)) = self.expectation() else { return None };
-        let known = self.observations().values().sum::<u32>() + self.failures().len() as u32;
-        Some(count.saturating_sub(known))
     }
 }
 

@@ -307,7 +307,7 @@ fn s16_an_accepted_item_is_never_refused_what_becomes_of_it() {
 fn outcomes_and_quantities_never_meet() {
     let mut story = Story::counting_quantity();
     let outcome = ItemOutcome::Failed;
-    story.event(Event::Observation { item: "1", quantity: 1, outcome });
+    story.event(Event::Observation { item: "1", quantity: 1, outcome, id: None });
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
     codec::row,
     matching::{
         Awaits, Counting, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome, Items,
-        Kept, Outcome, Phase, Row, Rules, Step, invariants, step_keeping,
+        Kept, Outcome, Part, Phase, Row, Rules, Step, invariants, step_keeping,
     },
     record::Timestamp,
 };
@@ -53,14 +53,47 @@ fn any_outcome(counting: Counting) -> BoxedStrategy<ItemOutcome> {
     }
 }
 
-fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
+/// Without quantities, validation refuses ids.
+fn any_id(counting: Counting) -> BoxedStrategy<Option<String>> {
+    match counting {
+        Counting::Distinct => Just(None).boxed(),
+        Counting::Quantity => option::of("[a-e]").boxed(),
+    }
+}
+
+/// What the expectations of a life say: either kinds that replace each other, or one list.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Whole,
+    Total,
+    Last,
+}
+
+fn any_needs(kind: Kind, most: u32) -> BoxedStrategy<Needs> {
+    let line = |part: BoxedStrategy<Part>| {
+        ("[1-4]", 1..=most, part).prop_map(|(item, need, part)| Needs::Line(item, need, part))
+    };
+    match kind {
+        Kind::Whole => prop_oneof![
+            3 => btree_map("[1-4]", 1..=most, 0..4).prop_map(Needs::List),
+            2 => (0_u32..5).prop_map(Needs::Count),
+        ]
+        .boxed(),
+        Kind::Total => line((1_u32..5).prop_map(Part::Of).boxed()).boxed(),
+        Kind::Last => {
+            line(prop_oneof![3 => Just(Part::More), 1 => Just(Part::Last)].boxed()).boxed()
+        }
+    }
+}
+
+fn any_said(counting: Counting, kind: Kind) -> impl Strategy<Value = (Said, Timestamp)> {
     let most = if counting == Counting::Distinct { 1_u32 } else { 3 };
     let item = "[1-4]";
     let said = prop_oneof![
-        3 => btree_map(item, 1..=most, 0..4).prop_map(|items| Said::Expected(Needs::List(items))),
-        2 => (0_u32..5).prop_map(|count| Said::Expected(Needs::Count(count))),
-        6 => (item, 1_u32..4, any_outcome(counting))
-            .prop_map(|(item, quantity, outcome)| Said::Observed(item, quantity, outcome)),
+        5 => any_needs(kind, most).prop_map(Said::Expected),
+        6 => (item, 1_u32..4, any_outcome(counting), any_id(counting)).prop_map(
+            |(item, quantity, outcome, id)| Said::Observed(item, quantity, outcome, id)
+        ),
         1 => Just(Said::Cancelled),
         3 => Just(Said::Time),
     ];
@@ -68,8 +101,9 @@ fn any_said(counting: Counting) -> impl Strategy<Value = (Said, Timestamp)> {
 }
 
 fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
-    any_rules().prop_flat_map(|rules| {
-        let life = vec(any_said(rules.counting), 0..40);
+    let kind = prop_oneof![Just(Kind::Whole), Just(Kind::Total), Just(Kind::Last)];
+    (any_rules(), kind).prop_flat_map(|(rules, kind)| {
+        let life = vec(any_said(rules.counting, kind), 0..40);
         (Just(rules), life)
     })
 }
@@ -78,7 +112,9 @@ fn any_life() -> impl Strategy<Value = (Rules, Vec<(Said, Timestamp)>)> {
 /// quantities, validation refuses that anything is kept of observations.
 fn kept(rules: &Rules, said: &Said, at: Timestamp) -> String {
     let keeps = match said {
-        Said::Expected(_) => true,
+        Said::Expected(Needs::List(_) | Needs::Count(_)) => true,
+        // Validation refuses it.
+        Said::Expected(Needs::Line(..)) => false,
         Said::Observed(..) => rules.counting == Counting::Distinct,
         Said::Cancelled | Said::Time => false,
     };
@@ -93,14 +129,19 @@ fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
             let (items, extent) = (&Items::default(), Extent::Count(*count));
             step(rules, row, Event::Expectation(Expectation { items, extent }), at)
         }
+        Said::Expected(Needs::Line(item, need, part)) => {
+            let items: Items = [(item.as_str(), *need, 0)].into_iter().collect();
+            let extent = Extent::Part(*part);
+            step(rules, row, Event::Expectation(Expectation { items: &items, extent }), at)
+        }
         Said::Expected(Needs::List(needs)) => {
             let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
             step(rules, row, Event::Expectation(Expectation::of(&items)), at)
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
-        Said::Observed(item, quantity, outcome) => {
-            let (quantity, outcome) = (*quantity, *outcome);
-            step(rules, row, Event::Observation { item, quantity, outcome }, at)
+        Said::Observed(item, quantity, outcome, id) => {
+            let (quantity, outcome, id) = (*quantity, *outcome, id.as_deref());
+            step(rules, row, Event::Observation { item, quantity, outcome, id }, at)
         }
         Said::Time => step(rules, row, Event::Tick, at),
     }
@@ -148,7 +189,7 @@ fn known(items: &Items, awaits: Awaits, kept: &Kept) -> Known {
     Known {
         left: match awaits {
             Awaits::Count(count) => Some(count.saturating_sub(known)),
-            Awaits::Items => None,
+            Awaits::Items | Awaits::Growing(_) => None,
         },
         missing: counts(items, |item| item.missing()),
         observed: counts(items, |item| item.have),
@@ -178,6 +219,7 @@ fn same_state(row: &Row, model: &Model) -> Result<(), TestCaseError> {
         prop_assert_eq!(known.kept, model.kept());
         prop_assert_eq!(row.expected.then_some(row.expected_at), model.expected_at());
         prop_assert_eq!(row.overdue, model.was_reported());
+        prop_assert_eq!(row.awaits.is_closed(), model.is_closed());
     }
     Ok(())
 }
@@ -276,9 +318,10 @@ proptest! {
         for (said, at) in &life {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
-            prop_assert!(step.row.items.as_bytes().len() + step.row.kept.size() <= row_bytes_max);
-            // What is to be kept of an item may not fit.
-            if let Said::Observed(item, ..) = said && kept(&rules, said, *at).is_empty() {
+            let bytes = step.row.items.as_bytes().len() + step.row.ids.as_bytes().len();
+            prop_assert!(bytes + step.row.kept.size() <= row_bytes_max);
+            // What is to be kept of an item, and its id, may not fit.
+            if let Said::Observed(item, _, _, None) = said && kept(&rules, said, *at).is_empty() {
                 let waits = row.items.get(item).need > 0;
                 prop_assert!(!waits || step.outcome != Outcome::RowTooLarge);
             }

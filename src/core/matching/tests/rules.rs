@@ -5,7 +5,7 @@ use crate::matching::{Counting, Event, ItemOutcome, Outcome, Phase, Rules};
 
 /// Returns the arrival of some units of an item.
 fn some(item: &str, quantity: u32) -> Event<'_> {
-    Event::Observation { item, quantity, outcome: ItemOutcome::Arrived }
+    Event::Observation { item, quantity, outcome: ItemOutcome::Arrived, id: None }
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Story {
 
     pub fn observe_keeping(&mut self, item: &str, kept: &str) -> Outcome {
         let outcome = ItemOutcome::Arrived;
-        self.event_keeping(Event::Observation { item, quantity: 1, outcome }, kept)
+        self.event_keeping(Event::Observation { item, quantity: 1, outcome, id: None }, kept)
     }
 
     pub fn fail(&mut self, item: &str) -> Outcome {
@@ -119,7 +119,7 @@ impl Story {
     }
 
     fn hear(&mut self, item: &str, outcome: ItemOutcome) -> Outcome {
-        self.event(Event::Observation { item, quantity: 1, outcome })
+        self.event(Event::Observation { item, quantity: 1, outcome, id: None })
     }
 
     pub fn cancel(&mut self) -> Outcome {

@@ -58,8 +58,8 @@ impl LargeRows {
         Some((row, past))
     }
 
-    /// Keeps a row, with an index of its items if they are counted by `index`, and writes other
-    /// rows back if there are too many.
+    /// Keeps a row, with an index of its items and ids if they are counted by `index`, and writes
+    /// other rows back if there are too many.
     pub fn keep(
         &mut self,
         slot: SlotId,
@@ -69,7 +69,7 @@ impl LargeRows {
         cache: &mut Cache,
     ) {
         if let Some(counting) = index {
-            row.items.index(counting);
+            row.index(counting);
         }
         let bytes = row.size();
         if self.bytes + bytes > KEPT_BYTES_MAX {
@@ -85,7 +85,7 @@ impl LargeRows {
         (self.bytes, self.changed_bytes) = (0, 0);
         for (slot, mut kept) in std::mem::take(&mut self.rows) {
             if kept.past.changed {
-                kept.row.items.unindex();
+                kept.row.unindex();
                 cache.write(slot, &kept.row);
             }
         }

@@ -40,13 +40,19 @@ impl Satisfied {
             Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
                 (row.awaits, row.expected) = (Awaits::Count(*count), true);
             }
+            Event::Expectation(Expectation { items, extent: Extent::Part(_) }) => {
+                for item in items.iter() {
+                    row.items.set(item.text, item.need, row.items.get(item.text).have);
+                }
+                (row.awaits, row.expected) = (Awaits::Items, true);
+            }
             Event::Expectation(Expectation { items, .. }) => {
                 let merged =
                     items.iter().map(|item| (item.text, item.need, row.items.get(item.text).have));
                 row.items = merged.collect();
                 (row.awaits, row.expected) = (Awaits::Items, true);
             }
-            Event::Observation { item, quantity, outcome } => {
+            Event::Observation { item, quantity, outcome, .. } => {
                 let known = row.items.get(item);
                 let have = match outcome {
                     ItemOutcome::Arrived => known.have.saturating_add(*quantity),

@@ -142,7 +142,7 @@ impl<S: Store> Running<S> {
             self.large.keep(slot, row, past, index, &mut self.cache);
         } else {
             if changed {
-                row.items.unindex();
+                row.unindex();
                 self.cache.write(slot, &row);
             }
             self.row = row;

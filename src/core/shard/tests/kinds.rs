@@ -1,11 +1,12 @@
 //! Tests of keys that wait for something other than the items of a list: they are counted and
 //! reported like the others.
 
-use super::plan::{Expects, plan_of};
+use super::plan::{Expects, Ids, Kinds, plan_of};
 use super::*;
 
-fn waiting(expects: Expects) -> Running<Memory> {
-    open_plan(plan_of(RULES, 1, expects), &Kafka(vec![None, None]), &Memory::default())
+fn waiting(rules: Rules, expects: Expects, ids: Ids) -> Running<Memory> {
+    let kinds = Kinds { expects, ids };
+    open_plan(plan_of(rules, 1, kinds), &Kafka(vec![None, None]), &Memory::default())
 }
 
 fn made(item: &str) -> String {
@@ -14,7 +15,7 @@ fn made(item: &str) -> String {
 
 #[test]
 fn keys_that_wait_for_a_count_are_counted_as_open_until_it_is_reached() {
-    let mut shard = waiting(Expects::Count);
+    let mut shard = waiting(RULES, Expects::Count, Ids::None);
     shard.process(&[record(MANUFACTURED, 0, 1, "a", MADE)]).expect("processed");
     shard.process(&[record(ORDERS, 0, 2, "a", r#"{"id":"a","count":3}"#)]).expect("processed");
     let open = RowCounts { open: 1, ..RowCounts::default() };
@@ -29,4 +30,54 @@ fn keys_that_wait_for_a_count_are_counted_as_open_until_it_is_reached() {
     assert_eq!(transaction.metadata.rows, Some(finished));
     let sinks: Vec<Sink> = transaction.outputs.iter().map(|output| output.sink).collect();
     assert_eq!(sinks, [Sink::Completed]);
+}
+
+#[test]
+fn a_large_row_of_ids_is_the_same_in_one_batch_and_record_by_record() {
+    let rules = Rules { counting: Counting::Quantity, row_bytes_max: 1 << 20, ..RULES };
+    let order = r#"{"id":"a","count":4000}"#;
+    let made: Vec<String> = (0..3_000)
+        .map(|id| id % 2_500)
+        .map(|id| format!(r#"{{"orderId":"a","productId":"1","quantity":1,"id":{id}}}"#))
+        .collect();
+    let row = |batch: usize| {
+        let mut shard = waiting(rules.clone(), Expects::Count, Ids::Read);
+        shard.process(&[record(ORDERS, 0, 1, "a", order)]).expect("processed");
+        let records: Vec<_> = (0_i64..)
+            .zip(&made)
+            .map(|(offset, value)| record(MANUFACTURED, offset, 2, "a", value))
+            .collect();
+        for batch in records.chunks(batch) {
+            shard.process(batch).expect("processed");
+        }
+        let changes = commit(&mut shard, 3).changes;
+        let (_, row) = changes.iter().next().expect("the row has changed");
+        row.to_vec()
+    };
+    let together = row(3_000);
+    assert_eq!(together, row(7));
+    let row = crate::codec::row::decode(&together).expect("it is a row");
+    assert_eq!((row.missing, row.ids.contains("2499")), (1_500, true));
+}
+
+#[test]
+fn a_key_whose_list_comes_record_by_record_is_open_until_the_list_is_closed() {
+    let mut shard = waiting(RULES, Expects::Lines, Ids::None);
+    let line = |line: &str, count: u32| format!(r#"{{"id":"a","line":"{line}","count":{count}}}"#);
+    shard.process(&[record(ORDERS, 0, 2, "a", &line("1", 2))]).expect("processed");
+    shard.process(&[record(MANUFACTURED, 0, 3, "a", MADE)]).expect("processed");
+    let open = RowCounts { open: 1, ..RowCounts::default() };
+    assert_eq!(commit(&mut shard, 4).metadata.rows, Some(open));
+    shard.audit(shard.recount()).expect("they are counted right");
+    shard.process(&[record(MANUFACTURED, 1, 5, "a", &made("2"))]).expect("processed");
+    shard.process(&[record(ORDERS, 1, 6, "a", &line("2", 2))]).expect("processed");
+    let transaction = commit(&mut shard, 7);
+    let finished = RowCounts { finished: 1, ..RowCounts::default() };
+    assert_eq!(transaction.metadata.rows, Some(finished));
+    assert_eq!(transaction.outputs.len(), 1);
+    // A redelivered line is a duplicate, and another one is refused.
+    shard.process(&[record(ORDERS, 2, 8, "a", &line("1", 2))]).expect("processed");
+    shard.process(&[record(ORDERS, 3, 8, "a", &line("3", 2))]).expect("processed");
+    let sinks: Vec<Sink> = commit(&mut shard, 9).outputs.iter().map(|output| output.sink).collect();
+    assert_eq!(sinks, [Sink::DeadLetter]);
 }

@@ -70,7 +70,11 @@ fn a_key_that_is_not_expected_yet_reports_what_is_waiting() {
 
 #[test]
 fn each_step_reports_how_much_of_a_count_is_there() {
-    let plan = plan::plan_of(RULES, 1, plan::Expects::Count);
+    let plan = plan::plan_of(
+        RULES,
+        1,
+        plan::Kinds { expects: plan::Expects::Count, ..plan::Kinds::PLAIN },
+    );
     assert_eq!(
         reported_by(
             plan,

@@ -181,3 +181,15 @@ fn values_of_the_wrong_type_are_reported_with_the_type_that_is_needed() {
     let found = refused("fields: {state: READY, version: 2, tags: [a, {b: 1.5}]}", "fields: READY");
     assert_eq!(found.0, "spec.completed.fields");
 }
+
+#[test]
+fn items_that_are_not_listed_at_once_are_not_listed_in_completions() {
+    let listed = "spec.completed.itemsField: needs spec.expected.items, and spec.expected";
+    let count = orders_with("items: $.items[*].id", "count: $.total");
+    assert!(count[0].starts_with(&format!("{listed}.count is there")), "{count:?}");
+    let lines = orders_with("items: $.items[*].id", "item: $.line\n    total: $.total");
+    assert!(lines[0].starts_with(&format!("{listed}.item is there")), "{lines:?}");
+    let kept = "spec.expected.keep: has no meaning beside spec.expected.item";
+    assert!(lines[1].starts_with(kept), "{lines:?}");
+    assert_eq!((count.len(), lines.len()), (1, 2), "{count:?} {lines:?}");
+}

@@ -95,13 +95,63 @@ fn a_key_needs_items_or_a_count() {
         ),
         ("count: total", "spec.expected.count: \"total\" is not a JSON path"),
         ("count: 7", "spec.expected.count: is the number 7 where text is needed"),
-        ("count: $.id.total", "spec.expected.key: \"$.id\" contradicts another path"),
+        ("count: $.id.total", "spec.expected.count: \"$.id.total\" contradicts another path"),
         (
             "count: $.total\n    quantity: $.n",
             "spec.expected.quantity: has no effect beside a count",
         ),
     ] {
         let found = problems_with(items, written);
+        assert_eq!(found.len(), 1, "{written}: {found:?}");
+        assert!(found[0].starts_with(problem), "{written}: {found:?}");
+    }
+}
+
+#[test]
+fn an_id_tells_observations_apart_where_quantities_are_counted() {
+    let item = "item: $.productId";
+    let with_id = |id: &str| format!("{item}\n    id: {id}");
+    let counted = SHIPPING.replace("counting: distinct", "counting: quantity");
+    let counted = |text: &str| counted.replacen(item, text, 1);
+    assert_eq!(problems(&counted(&with_id("$.eventId"))), [""; 0]);
+    for (id, problem) in [
+        ("$.events[*].id", "spec.observed[0].id: \"$.events[*].id\" may lead to several"),
+        ("eventId", "spec.observed[0].id: \"eventId\" is not a JSON path"),
+        ("7", "spec.observed[0].id: is the number 7 where text is needed"),
+        ("$.productId.id", "spec.observed[0].id: \"$.productId.id\" contradicts another path"),
+    ] {
+        let found = problems(&counted(&with_id(id)));
+        assert_eq!(found.len(), 1, "{id}: {found:?}");
+        assert!(found[0].starts_with(problem), "{id}: {found:?}");
+    }
+    let found = problems_with(item, &with_id("$.eventId"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("spec.observed[0].id: has no effect with counting: distinct"));
+}
+
+#[test]
+fn a_list_that_comes_record_by_record_says_when_it_is_closed() {
+    let items = "items: $.items[*].id";
+    let item = |more: &str| format!("item: $.lineNo\n    {more}");
+    assert_eq!(problems_with(items, &item("total: $.lines")), [""; 0]);
+    let last = "last: {path: $.isLast, in: ['true']}";
+    assert_eq!(problems_with(items, &item(last)), [""; 0]);
+    for (written, problem) in [
+        (item("allowEmpty: false"), "spec.expected.total: is missing beside item"),
+        (item(&format!("total: $.lines\n    {last}")), "spec.expected.last: stands beside total"),
+        (item("total: $.lines\n    items: $.a"), "spec.expected.item: stands beside items"),
+        (item("total: $.lines\n    count: $.a"), "spec.expected.item: stands beside count"),
+        (item("total: lines"), "spec.expected.total: \"lines\" is not a JSON path"),
+        (item("total: '$.lines[*]'"), "spec.expected.total: \"$.lines[*]\" may lead to several"),
+        (item("total: $.lineNo.of"), "spec.expected.total: \"$.lineNo.of\" contradicts another"),
+        (item("last: {path: $.isLast, in: []}"), "spec.expected.last.in: is empty"),
+        (item("last: {path: $.isLast}"), "spec.expected.last.in: is missing"),
+        (item("last: {path: last, in: [a]}"), "spec.expected.last.path: \"last\" is not a JSON"),
+        ("item: '$.lines[*]'\n    total: $.n".to_owned(), "spec.expected.item: \"$.lines[*]\" may"),
+        (format!("{items}\n    total: $.lines"), "spec.expected.total: has no effect without"),
+        (format!("{items}\n    {last}"), "spec.expected.last: has no effect without item"),
+    ] {
+        let found = problems_with(items, &written);
         assert_eq!(found.len(), 1, "{written}: {found:?}");
         assert!(found[0].starts_with(problem), "{written}: {found:?}");
     }

@@ -23,7 +23,9 @@ fn read(input: &Decoder, value: Option<&str>, headers: &[&str]) -> String {
             format!("{entry}: expects {}", needs.join(" "))
         }
         Ok(Decoded::Event {
-            entry, event: Event::Observation { item, quantity, outcome }, ..
+            entry,
+            event: Event::Observation { item, quantity, outcome, id: None },
+            ..
         }) => match outcome {
             ItemOutcome::Arrived => format!("{entry}: {item} x {quantity}"),
             other => format!("{entry}: {item} {other:?}"),
@@ -55,7 +57,7 @@ fn fixed(items: &[&str]) -> ExpectedPaths {
 }
 
 fn arrived(item: &str) -> ObservedPaths {
-    ObservedPaths { key: None, item: item_at(item), quantity: None, outcome: None }
+    ObservedPaths { key: None, item: item_at(item), quantity: None, id: None, outcome: None }
 }
 
 fn topic(entries: &[Entry]) -> Decoder {
@@ -174,10 +176,14 @@ fn a_record_that_no_entry_takes_is_no_dead_letter_whatever_its_key() {
 #[test]
 fn a_value_that_nothing_is_read_from_may_be_anything() {
     let item = Item::Fixed("paid".to_owned());
-    let input =
-        topic(&[
-            ObservedPaths { key: None, item: item.clone(), quantity: None, outcome: None }.into()
-        ]);
+    let input = topic(&[ObservedPaths {
+        key: None,
+        item: item.clone(),
+        quantity: None,
+        id: None,
+        outcome: None,
+    }
+    .into()]);
     assert_eq!(read(&input, Some("\u{0}no JSON"), &[]), "0: paid x 1");
     assert_eq!(read(&input, None, &[]), "tombstone");
     assert_eq!(
@@ -185,7 +191,8 @@ fn a_value_that_nothing_is_read_from_may_be_anything() {
         "0: expects ax1 bx1"
     );
     let key = Some(path("$.id"));
-    let input = topic(&[ObservedPaths { key, item, quantity: None, outcome: None }.into()]);
+    let input =
+        topic(&[ObservedPaths { key, item, quantity: None, id: None, outcome: None }.into()]);
     assert_eq!(read(&input, Some(r#"{"id":"o-1"}"#), &[]), "0: paid x 1");
     assert_eq!(read(&input, Some(r#"{"id":"o-2"}"#), &[]), "key-mismatch");
     assert_eq!(read(&input, Some("no JSON"), &[]), "malformed-json");
@@ -240,8 +247,12 @@ fn an_outcome_says_what_became_of_an_item_and_skips_what_is_not_listed() {
         failed: texts(&["FAIL", "2"]),
         withdrawn: texts(&["REVOKED"]),
     };
-    let entry =
-        ObservedPaths { key: Some(path("$.id")), outcome: Some(outcome), ..arrived("$.check") };
+    let entry = ObservedPaths {
+        key: Some(path("$.id")),
+        id: None,
+        outcome: Some(outcome),
+        ..arrived("$.check")
+    };
     let input = topic(&[entry.into()]);
     for (value, says) in [
         (r#"{"id":"o-1","check":"a","result":"PASS"}"#, "0: a x 1"),

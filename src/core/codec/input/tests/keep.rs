@@ -14,7 +14,7 @@ fn listing(items: &str) -> Entry {
 }
 
 fn arrived(item: &str) -> Entry {
-    ObservedPaths { key: None, item: item_at(item), quantity: None, outcome: None }.into()
+    ObservedPaths { key: None, item: item_at(item), quantity: None, id: None, outcome: None }.into()
 }
 
 fn fixed() -> Entry {

@@ -48,6 +48,7 @@ fn paths_lead_through_arrays_by_index() {
         key: Some(path("$.ids[1]")),
         item: item_at("$.ids[0]"),
         quantity: Some(path("$.ids[3].n")),
+        id: None,
         outcome: None,
     };
     let input = decoder(paths, Counting::Quantity).expect("a fit");
@@ -61,7 +62,8 @@ fn paths_lead_through_arrays_by_index() {
 
 #[test]
 fn a_bare_value_can_be_the_item() {
-    let paths = ObservedPaths { key: None, item: item_at("$"), quantity: None, outcome: None };
+    let paths =
+        ObservedPaths { key: None, item: item_at("$"), quantity: None, id: None, outcome: None };
     let input = decoder(paths, Counting::Distinct).expect("a fit");
     assert_eq!(observation(&input, " 7 "), one("7"));
     assert_eq!(observation(&input, r#""p""#), one("p"));
@@ -75,6 +77,7 @@ fn a_quantity_says_how_many_arrived() {
         key: None,
         item: item_at("$.id"),
         quantity: Some(path("$.count")),
+        id: None,
         outcome: None,
     };
     let input = decoder(paths, Counting::Quantity).expect("a fit");
@@ -90,6 +93,7 @@ fn the_key_can_be_the_item_too() {
         key: Some(path("$.id")),
         item: item_at("$.id"),
         quantity: None,
+        id: None,
         outcome: None,
     };
     let input = decoder(paths, Counting::Distinct).expect("a fit");
@@ -118,7 +122,7 @@ fn one_record_leaves_nothing_to_the_next() {
     let third = br#"{"orderId":"o-1","productId":"b"}"#;
     let event = decode(input, Some(b"o-1"), Some(third), &mut scratch);
     let outcome = ItemOutcome::Arrived;
-    assert_eq!(event, Ok(Event::Observation { item: "b", quantity: 1, outcome }));
+    assert_eq!(event, Ok(Event::Observation { item: "b", quantity: 1, outcome, id: None }));
     let items = [("1", 1, 0)].into_iter().collect();
     let order = br#"{"id":"o-1","items":[{"id":1}]}"#;
     let event = decode(orders(), Some(b"o-1"), Some(order), &mut scratch);

@@ -20,7 +20,8 @@ fn a_key_is_in_one_place() {
 
 #[test]
 fn an_observed_item_is_in_one_place() {
-    let paths = ObservedPaths { key: None, item: item_at("$[*]"), quantity: None, outcome: None };
+    let paths =
+        ObservedPaths { key: None, item: item_at("$[*]"), quantity: None, id: None, outcome: None };
     let refusal = decoder(paths, Counting::Distinct);
     let role = Role::Item;
     assert_eq!(refusal.err(), Some(InputError::NotSingular { role, path: "$[*]".into() }));

@@ -121,7 +121,7 @@ proptest! {
         let listed = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
         let arrived = |at| {
             let item = item_at(at);
-            ObservedPaths { key: None, item, quantity: None, outcome: None }
+            ObservedPaths { key: None, item, quantity: None, id: None, outcome: None }
         };
         let entries = [
             Entry { conditions: vec![has("$.id", "1")], ..listed.clone().into() },

@@ -1,7 +1,7 @@
 //! Failed and cancelled records, and what overdue records report about failed items.
 
 use super::*;
-use crate::matching::{Awaits, FailedWhen};
+use crate::matching::{Awaits, FailedWhen, Growing};
 
 /// Returns items that have failed; `(text, need, have)` for those that have not.
 fn with_failed(items: &[(&str, u32, u32)], failed: &[(&str, u32)]) -> Items {
@@ -156,4 +156,25 @@ fn records_of_a_count_say_how_many_are_missing_and_not_which() {
     let all_known =
         Emitted::Failed { late: false, items, awaits: Awaits::Count(1), kept: Kept::NOTHING };
     assert!(value(&all_known).contains("\"missingTotal\":0"), "it is said if nothing is missing");
+}
+
+#[test]
+fn records_of_a_list_that_goes_on_say_how_much_is_listed_and_not_what_is_missing() {
+    let items = with_failed(&[("1", 1, 1), ("2", 1, 0), ("99", 0, 1)], &[]);
+    let about = |total, to_come| {
+        let awaits = Awaits::Growing(Growing { total, to_come });
+        let (reason, since) = (OverdueReason::Overdue, 0);
+        let (items, kept) = (items.clone(), Kept::NOTHING);
+        let emitted_now = Emitted::Overdue { reason, since, items, awaits, kept };
+        String::from_utf8(emitted(&emitted_now).value.unwrap()).unwrap()
+    };
+    let head = "{\"orderId\":\"o-1\",\"reason\":\"overdue\",\"since\":\"1970-01-01T00:00:00Z\",";
+    let tail = "\"unexpectedTotal\":1,\"unexpected\":[{\"item\":\"99\",\"observed\":1}]}";
+    let open = "\"expectedTotal\":5,\"listedTotal\":2,\"missingTotal\":4,";
+    assert_eq!(about(5, 3), format!("{head}{open}{tail}"));
+    let without_total = "\"expectedTotal\":2,\"listedTotal\":2,\"missingTotal\":1,";
+    assert_eq!(about(0, 1), format!("{head}{without_total}{tail}"));
+    let missing = "\"missing\":[{\"item\":\"2\",\"missing\":1,\"needed\":1}],";
+    let closed = format!("\"expectedTotal\":2,\"missingTotal\":1,{missing}");
+    assert_eq!(about(2, 0), format!("{head}{closed}{tail}"));
 }
