@@ -165,7 +165,8 @@ pub(super) fn expected_rules() -> Value {
             "expected.topic cannot change, since offsets and state belong to it: make a new object",
         ),
         (
-            "[has(self.items), has(self.count), has(self.item)].filter(is, is).size() == 1",
+            // The API server's rules cannot see `items`, since its schema has no type.
+            "!has(self.count) || !has(self.item)",
             "give one of items, count and item",
         ),
         (

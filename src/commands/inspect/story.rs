@@ -96,7 +96,9 @@ impl Story {
             Phase::Failed => "failed",
         };
         let kept: BTreeMap<&str, &str> = row.kept.items().collect();
-        let items = row.items.iter().map(|item| Item {
+        // Of a finished key, a list stays only to recognize its records when they come again.
+        let known = row.items.iter().filter(|_| !row.is_finished());
+        let items = known.map(|item| Item {
             item: item.text.to_owned(),
             needed: item.need,
             have: item.have,

@@ -253,7 +253,9 @@ function told(story, owner) {
     : h(
         "p",
         { class: "quiet" },
-        "Its items are forgotten: a finished key is kept only to recognise replays.",
+        open
+          ? "Nothing has arrived yet."
+          : "Its items are forgotten: a finished key is kept only to recognise replays.",
       );
   const rest = story.itemsTotal - story.items.length;
   return h(

@@ -140,7 +140,7 @@ pub fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_core::matching::Counting;
+    use rollcall_core::matching::{Counting, Growing};
 
     const RULES: Rules = Rules {
         counting: Counting::Distinct,
@@ -202,6 +202,21 @@ mod tests {
         assert_eq!(story.kept.as_deref(), Some("{\"n\":1.0e400}"));
         let items = story.items.iter().map(|item| item.kept.as_deref());
         assert_eq!(items.collect::<Vec<_>>(), [None, Some("{\"a\":1}")]);
+    }
+
+    #[test]
+    fn the_story_says_what_a_key_without_a_whole_list_waits_for() {
+        let told = |phase, awaits| {
+            let row = Row { awaits, ..row(phase, &[("1", 1, 1), ("2", 1, 0)]) };
+            let story = story(b"order-1", 3, &row, &RULES, &inputs()).expect("it is known");
+            (story.awaits, story.expected_total, story.missing_total, story.items.len())
+        };
+        let list = |to_come| Awaits::Growing(Growing { total: 2 + to_come, to_come });
+        assert_eq!(told(Phase::Open, Awaits::Items), (AwaitsStory::Items, 2, 1, 2));
+        assert_eq!(told(Phase::Open, Awaits::Count(5)), (AwaitsStory::Count, 5, 4, 2));
+        assert_eq!(told(Phase::Open, list(3)), (AwaitsStory::OpenList, 5, 4, 2));
+        assert_eq!(told(Phase::Open, list(0)), (AwaitsStory::Items, 2, 1, 2));
+        assert_eq!(told(Phase::Completed, list(0)), (AwaitsStory::Items, 0, 0, 0));
     }
 
     #[test]
