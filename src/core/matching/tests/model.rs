@@ -3,10 +3,12 @@
 //!
 //! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here except plain names.
 
+mod kept;
 mod lines;
 
 use std::collections::BTreeMap;
 
+pub use self::kept::Keeps;
 use crate::{
     matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Part, Rules},
     record::Timestamp,
@@ -70,13 +72,6 @@ pub struct Known {
     /// How much of a count is missing.
     pub left: Option<u32>,
     pub kept: Keeps,
-}
-
-/// What is kept of the expectation, and of items.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keeps {
-    pub expected: String,
-    pub items: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,24 +264,6 @@ impl Model {
         let (missing, observed) = (self.missing(), self.observations());
         let (failed, left, kept) = (self.failures(), self.left(), self.kept());
         Known { missing, observed, failed, left, kept }
-    }
-
-    /// Returns what was said last of the expectation and of each item, unless it was taken back.
-    pub fn kept(&self) -> Keeps {
-        let mut keeps = Keeps::default();
-        for fact in &self.facts {
-            match fact {
-                Fact::Expected(_, kept, _) => keeps.expected.clone_from(kept),
-                Fact::Observed(item, _, outcome, kept, _) => {
-                    keeps.items.remove(item);
-                    if *outcome != ItemOutcome::Withdrawn && !kept.is_empty() {
-                        keeps.items.insert(item.clone(), kept.clone());
-                    }
-                }
-                _ => {}
-            }
-        }
-        keeps
     }
 
     pub fn state(&self) -> State {
