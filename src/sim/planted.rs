@@ -95,8 +95,8 @@ macro_rules! other_producer {
 
 use {hand_on, other_broker, other_producer};
 
-/// Number of schedules within which a planted fault must show.
-const SEEDS: u64 = 300;
+/// Number of schedules within which a planted fault must show: half of those that the tests play.
+const SEEDS: u64 = 500;
 
 /// Returns the first failure that the simulator finds, and checks that the fault is its cause.
 fn found<W: Wiring>(wiring: &W) -> String {
