@@ -249,7 +249,11 @@ function told(story, owner) {
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];
   const items = story.items.length
-    ? h("ul", { class: "checks" }, story.items.map((item) => check(item, story.awaits === "count")))
+    ? h(
+        "ul",
+        { class: "checks" },
+        story.items.map((item) => check(item, story.awaits === "count")),
+      )
     : h(
         "p",
         { class: "quiet" },
