@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn a_mistake_in_the_object_is_named_by_its_path() {
-        let error = cluster("  kafka: {bootstrapServers: 'b:1'}\n  expected: {topic: o}\n");
+        let error = cluster("  kafka: {bootstrapServers: 'b:1'}\n  expected: {items: $.items}\n");
         let error = error.expect_err("much is missing").to_string();
-        assert!(error.contains("spec.expected"), "{error}");
+        assert!(error.contains("spec.expected.topic"), "{error}");
     }
 }
