@@ -36,7 +36,7 @@ mod fields;
 mod known;
 mod value;
 
-pub use self::fields::{Constant, Fields, standard_fields};
+pub use self::fields::{Constant, Fields, LISTED_TOTAL, standard_fields};
 use self::known::Known;
 use super::Reason;
 use crate::record::{Carried, Header, Headers, Offset, Output, Sink};

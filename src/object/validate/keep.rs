@@ -10,7 +10,7 @@ use crate::bounds::{CONSTANTS_BYTES_MAX, CONSTANTS_MAX, FIELD_NAME_MAX, KEEP_MAX
 use crate::problem::Problems;
 use crate::resource::{Constants, CountingSpec, FactsSpec, ReconciliationSpec};
 use rollcall_core::codec::input::Keep;
-use rollcall_core::codec::output::{Constant, Facts, standard_fields};
+use rollcall_core::codec::output::{Constant, Facts, LISTED_TOTAL, standard_fields};
 use rollcall_core::record::Sink;
 
 /// The field of a listed item that names it.
@@ -107,6 +107,14 @@ pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &m
             "spec.expected.keep",
             "has no meaning beside spec.expected.item: a key has many such records",
             "remove it",
+        );
+    }
+    // Other objects may have it as their key field: none of their records has it twice.
+    if spec.expected.item.is_some() && spec.completed.key_field == LISTED_TOTAL {
+        problems.add(
+            "spec.completed.keyField",
+            format!("\"{LISTED_TOTAL}\" is a field of overdue records whose list goes on"),
+            "choose another name",
         );
     }
     let mut clashes = BTreeMap::new();

@@ -12,6 +12,9 @@ use crate::{
     record::Sink,
 };
 
+/// The field of overdue records of lists that come record by record and go on.
+pub const LISTED_TOTAL: &str = "listedTotal";
+
 /// A field with the same value in all records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constant {
@@ -39,6 +42,7 @@ pub fn standard_fields(sink: Sink, facts: Facts) -> &'static [&'static str] {
             "reason",
             "since",
             "expectedTotal",
+            LISTED_TOTAL,
             "missingTotal",
             "missing",
             "unexpectedTotal",

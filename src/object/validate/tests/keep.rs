@@ -193,3 +193,18 @@ fn items_that_are_not_listed_at_once_are_not_listed_in_completions() {
     assert!(lines[1].starts_with(kept), "{lines:?}");
     assert_eq!((count.len(), lines.len()), (1, 2), "{count:?} {lines:?}");
 }
+
+#[test]
+fn the_key_has_no_field_that_an_open_list_has() {
+    let named = ORDERS.replacen("keyField: orderId", "keyField: listedTotal", 1);
+    assert!(crate::parse(&named).is_ok(), "only records of open lists have such a field");
+    let lines = named
+        .replacen("items: $.items[*].id", "item: $.line\n    total: $.total", 1)
+        .replacen("    keep: {customer: $.customer.id, address: $.shipTo, all: $}\n", "", 1)
+        .replacen("    itemsField: items\n", "", 1);
+    let found = problems(&lines);
+    let message = "spec.completed.keyField: \"listedTotal\" is a field of overdue records";
+    assert!(found.len() == 1 && found[0].starts_with(message), "{found:?}");
+    let kept = orders_with("address: $.shipTo", "listedTotal: $.shipTo");
+    assert!(kept[0].starts_with("spec.expected.keep.listedTotal: "), "{kept:?}");
+}
