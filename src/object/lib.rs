@@ -48,6 +48,7 @@ pub use settings::{
     Completed, Deadlines, Expected, Keys, Limits, Observed, Settings, TopicCreation, Tracing,
 };
 pub use shape::remedy_for_unknown;
+pub use unknown::name_of;
 pub use validated::Validated;
 
 /// Reads and validates the object in a file; `-` stands for standard input.

@@ -62,7 +62,7 @@ fn remove_below<'a>(
 }
 
 /// Returns a key as a name: YAML also has keys that are numbers or booleans.
-fn name_of(key: &Value) -> String {
+pub fn name_of(key: &Value) -> String {
     match key {
         Value::String(name) => name.clone(),
         Value::Number(number) => number.to_string(),

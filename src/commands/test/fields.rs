@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rollcall_object::remedy_for_unknown;
+use rollcall_object::{name_of, remedy_for_unknown};
 use serde_json::{Number, Value as Json};
 use serde_yaml::{Mapping, Value};
 
@@ -157,16 +157,6 @@ pub fn json(value: &Value, path: &str, problems: &mut Problems<'_>) -> Option<Js
             return None;
         }
     })
-}
-
-/// Returns a key as a name: YAML also has keys that are numbers or booleans.
-fn name_of(key: &Value) -> String {
-    match key {
-        Value::String(name) => name.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(value) => value.to_string(),
-        _ => "a key that is no text".to_owned(),
-    }
 }
 
 /// Returns a value on one line.
