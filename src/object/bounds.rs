@@ -73,6 +73,8 @@ pub const TEXTS_MAX: u32 = 100;
 pub const TEXT_BYTES_MAX: u32 = 255;
 /// Longest name of a header in a condition.
 pub const HEADER_NAME_MAX: u32 = 255;
+/// Maximum length of a time zone's name, in bytes.
+pub const ZONE_BYTES_MAX: u32 = 64;
 /// Most fixed items.
 pub const FIXED_ITEMS_MAX: u32 = 1_000;
 /// Most values that are kept of a record.

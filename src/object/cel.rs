@@ -127,6 +127,17 @@ fn counting_rules() -> Value {
 }
 
 /// Rules cannot see `fields`, whose values may be anything.
+const READS_NOTHING: (&str, &str) =
+    ("has(self.at) || (!has(self.zone) && !has(self.unit))", "zone and unit need at");
+
+pub(super) fn overdue_rules() -> Value {
+    rules(&[READS_NOTHING])
+}
+
+pub(super) fn expire_rules() -> Value {
+    rules(&[READS_NOTHING, ("has(self.after) || has(self.at)", "write after or at")])
+}
+
 pub(super) fn completed_rules() -> Value {
     rules(&[(
         "!has(self.itemsField) || self.itemsField != self.keyField",

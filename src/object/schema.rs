@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(kind("spec.kafka.properties.any"), Some(Kind::Text));
         assert_eq!(kind("spec.replicas"), Some(Kind::Integer));
         assert_eq!(kind("spec.paused"), Some(Kind::Boolean));
-        let overdue = vec!["after".to_owned(), "topic".to_owned()];
+        let overdue = ["after", "at", "topic", "unit", "zone"].map(str::to_owned).to_vec();
         assert_eq!(kind("spec.overdue"), Some(Kind::Fields(overdue)));
         let counting = vec!["distinct".to_owned(), "quantity".to_owned()];
         assert_eq!(kind("spec.counting"), Some(Kind::Choice(counting)));

@@ -275,7 +275,7 @@ mod tests {
             (
                 "overdue: 72h",
                 "spec.overdue: is the text \"72h\" where an object with fields is needed\n    \
-                 write fields below it, one a line and indented: after, topic",
+                 write fields below it, one a line and indented: after, at, topic, unit, zone",
             ),
             (
                 "memoryBudget: [1]",

@@ -5,12 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::tz::TimeZone;
 use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
         input::{
-            End, Entry, ExpectedPaths, Item, Items, Keep, Limits as InputLimits, ObservedPaths,
-            OutcomeAt,
+            DeadlineAt, DeadlinePaths, End, Entry, ExpectedPaths, Item, Items, Keep,
+            Limits as InputLimits, ObservedPaths, OutcomeAt, Unit,
         },
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
@@ -35,6 +36,14 @@ pub struct Kinds {
     pub expects: Expects,
     /// Observations have ids, if quantities are counted.
     pub ids: Ids,
+    pub deadlines: NamedDeadlines,
+}
+
+/// Whether expectations may name deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedDeadlines {
+    None,
+    Read,
 }
 
 /// Whether observations are told apart by ids.
@@ -45,7 +54,8 @@ pub enum Ids {
 }
 
 impl Kinds {
-    pub const PLAIN: Self = Self { expects: Expects::Items, ids: Ids::None };
+    pub const PLAIN: Self =
+        Self { expects: Expects::Items, ids: Ids::None, deadlines: NamedDeadlines::None };
 }
 
 /// Returns a plan with `observed` observed topics in addition to the expected one.
@@ -81,7 +91,8 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
         outcome: rules.failed.map(|_| outcomes()),
     };
     let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);
-    let expected = Entry { keep: keeps(&rules), ..expected.into() };
+    let deadlines = deadlines(kinds.deadlines);
+    let expected = Entry { keep: keeps(&rules), deadlines, ..expected.into() };
     let keep = if rules.counting == Counting::Distinct { keeps(&rules) } else { Vec::new() };
     let arrival = Entry { keep, ..arrival.into() };
     let mut inputs = vec![input(expected)];
@@ -111,6 +122,18 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
         tombstones_kept: Duration::from_secs(60),
         on_step: None,
         span_seed: None,
+    }
+}
+
+/// Where the expectations of the workload name deadlines.
+fn deadlines(named: NamedDeadlines) -> DeadlinePaths {
+    let at = |path| {
+        let path = Path::parse(path).expect("the path is well formed");
+        Some(DeadlineAt { path, unit: Unit::Millis, zone: TimeZone::UTC })
+    };
+    match named {
+        NamedDeadlines::None => DeadlinePaths::default(),
+        NamedDeadlines::Read => DeadlinePaths { overdue: at("$.due"), expire: at("$.until") },
     }
 }
 

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Random,
     partitions::Partitions,
-    plan::{Expects, Ids, Kinds, outputs, plan_of},
+    plan::{Expects, Ids, Kinds, NamedDeadlines, outputs, plan_of},
 };
 use rollcall_core::{
     codec::output::Stamp,
@@ -200,7 +200,9 @@ impl Setting {
 fn kinds(random: &mut Random) -> Kinds {
     let expects = *random.pick(&[Expects::Items, Expects::Count, Expects::Items]);
     let ids = *random.pick(&[Ids::None, Ids::Read]);
-    Kinds { expects: if random.chance(200) { Expects::Lines } else { expects }, ids }
+    let expects = if random.chance(200) { Expects::Lines } else { expects };
+    let deadlines = *random.pick(&[NamedDeadlines::None, NamedDeadlines::Read]);
+    Kinds { expects, ids, deadlines }
 }
 
 fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {

@@ -173,8 +173,9 @@ fn sure_key(
 fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arrival {
     let mut arrival = if input == 0 {
         let items: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(&ITEMS)).collect();
-        let note = *random.aside().pick(&NOTES);
-        expectation(shard, key, &items, note)
+        let mut aside = random.aside();
+        let note = *aside.pick(&NOTES);
+        expectation(shard, key, &items, &format!("{note}{}", deadlines(&mut aside)))
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
         let mut aside = random.aside();
@@ -190,6 +191,17 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
         _ => {}
     }
     arrival
+}
+
+/// Returns members that only some plans read: deadlines, mostly none, and some unreadable.
+fn deadlines(random: &mut Random) -> String {
+    let at = |random: &mut Random, name: &str, max_ms| match random.below(8) {
+        0 => format!(",\"{name}\":\"soon\""),
+        1 => format!(",\"{name}\":null"),
+        2..4 => format!(",\"{name}\":{}", START_MS + random.between(0, max_ms)),
+        _ => String::new(),
+    };
+    at(random, "due", 40_000) + &at(random, "until", 90_000)
 }
 
 /// A character that occurs in every malformed header, and in no other.

@@ -4,6 +4,7 @@ mod bulk_transfer;
 mod counts;
 mod daily_files;
 mod order_demo;
+mod promised_delivery;
 
 use std::collections::BTreeMap;
 

@@ -72,8 +72,9 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         Decoded::Event { entry, event, kept } => {
             let key = args.key.as_deref().unwrap_or_default();
             let keeps = Kept::as_object(kept).map(|kept| format!("\n  it keeps {kept}"));
-            let (place, meaning) = (entries[entry].0, meaning(settings, key, event));
-            Ok(format!("{place} takes it: {meaning}{}", keeps.unwrap_or_default()))
+            let (place, deadlines) = (entries[entry].0, deadlines(&event));
+            let meaning = meaning(settings, key, event);
+            Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
@@ -93,6 +94,17 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     }
 }
 
+/// Returns the deadlines that an expectation names, each on a line.
+fn deadlines(event: &Event<'_>) -> String {
+    let Event::Expectation(Expectation { deadlines, .. }) = event else { return String::new() };
+    let named = [("is overdue", deadlines.overdue), ("expires", deadlines.expire)];
+    let line = |(what, at): (&str, Option<i64>)| {
+        let at = jiff::Timestamp::from_millisecond(at?).ok()?;
+        Some(format!("\n  it {what} at {at}"))
+    };
+    named.into_iter().filter_map(line).collect()
+}
+
 fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
     match event {
         Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
@@ -104,7 +116,7 @@ fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
             };
             format!("the key {key} needs {count} {counted}, whichever they are")
         }
-        Event::Expectation(Expectation { items, extent: Extent::Part(part) }) => {
+        Event::Expectation(Expectation { items, extent: Extent::Part(part), .. }) => {
             let item = items.iter().next().map_or("", |item| item.text);
             let rest = match part {
                 Part::Of(total) => format!("its list has {total}"),
@@ -160,6 +172,7 @@ mod tests {
     const OBJECT: &str = include_str!("../../../docs/recipes/order-validation.yaml");
 
     const FILES: &str = include_str!("../../../docs/recipes/file-trailer.yaml");
+    const PROMISED: &str = include_str!("../../../docs/recipes/promised-delivery.yaml");
     const KEEPING: &str = include_str!("../../../docs/recipes/order-fulfilment.yaml");
 
     fn said(topic: &str, key: &str, headers: &[&str], value: Option<&str>) -> String {
@@ -296,6 +309,20 @@ mod tests {
             said(r#"{"file":"f1","records":-1}"#),
             "it would become a dead letter: bad-count: the count at $.records is not an integer \
              from 0 to 4294967295"
+        );
+    }
+
+    #[test]
+    fn it_says_when_a_key_is_overdue_by_its_record() {
+        let said = |value: &str| said_of(PROMISED, "deliveries", "d1", &[], Some(value));
+        assert_eq!(
+            said(r#"{"id":"d1","parcels":["a"],"promisedAt":"2026-03-01T18:00"}"#),
+            "spec.expected takes it: the key d1 needs 1 item: a\n  \
+             it is overdue at 2026-03-01T17:00:00Z"
+        );
+        assert!(
+            said(r#"{"id":"d1","parcels":["a"],"promisedAt":"tomorrow"}"#)
+                .starts_with("it would become a dead letter: bad-deadline: ")
         );
     }
 

@@ -11,6 +11,8 @@
 
 mod capture;
 mod collect;
+mod conditions;
+mod deadline;
 mod decimal;
 mod entry;
 mod grammar;
@@ -31,6 +33,7 @@ use crate::matching::{Counting, Event, ITEM_BYTES_MAX};
 use crate::record::Headers;
 
 pub use self::collect::Scratch;
+pub use self::deadline::{DeadlineAt, DeadlinePaths, Unit};
 pub use self::entry::{
     Condition, End, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths,
     Subject, Test,
@@ -94,6 +97,16 @@ pub enum Role {
     Id,
     Condition,
     Keep,
+    /// When a key becomes overdue.
+    Overdue,
+    /// When a key expires.
+    Expire,
+}
+
+impl Role {
+    fn is_deadline(self) -> bool {
+        matches!(self, Self::Overdue | Self::Expire)
+    }
 }
 
 impl fmt::Display for Role {
@@ -109,6 +122,8 @@ impl fmt::Display for Role {
             Self::Id => "id",
             Self::Condition => "condition's",
             Self::Keep => "keep",
+            Self::Overdue => "overdue",
+            Self::Expire => "expire",
         })
     }
 }

@@ -42,6 +42,8 @@ pub enum Reason {
     BadQuantity { path: Arc<str> },
     /// The count is not an integer of at least 0 (S25).
     BadCount { path: Arc<str> },
+    /// The deadline is no time between the years 2000 and 9999 (S18, S21).
+    BadDeadline { path: Arc<str> },
     /// The total of a list is not an integer of at least 1 (S26).
     BadTotal { path: Arc<str> },
     /// A list would become shorter than a record before has said (S26).
@@ -59,7 +61,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 22] = [
+pub const REASONS: [&str; 23] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -82,6 +84,7 @@ pub const REASONS: [&str; 22] = [
     "bad-total",
     "total-shrinks",
     "beyond-total",
+    "bad-deadline",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -126,6 +129,7 @@ impl Reason {
             Self::BadTotal { .. } => 19,
             Self::TotalShrinks => 20,
             Self::BeyondTotal => 21,
+            Self::BadDeadline { .. } => 22,
         }
     }
 
@@ -211,6 +215,7 @@ impl fmt::Display for Reason {
             Self::BadCount { path } => {
                 write!(f, "the count at {path} is not an integer from 0 to {}", u32::MAX)
             }
+            Self::BadDeadline { path } => bad_deadline(f, path),
             Self::BadTotal { .. } | Self::TotalShrinks | Self::BeyondTotal => self.of_list(f),
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
@@ -265,6 +270,14 @@ impl fmt::Display for Found {
     }
 }
 
+fn bad_deadline(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
+    write!(
+        f,
+        "the deadline at {path} is no time between the years 2000 and 9999: write RFC 3339, a date \
+         with a time in the object's zone, or an integer in its unit"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,9 +315,10 @@ mod tests {
             Reason::AlreadyFailed,
             Reason::BadCount { path: path.clone() },
             Reason::IdTooLong { path: path.clone(), bytes: 256 },
-            Reason::BadTotal { path },
+            Reason::BadTotal { path: path.clone() },
             Reason::TotalShrinks,
             Reason::BeyondTotal,
+            Reason::BadDeadline { path },
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

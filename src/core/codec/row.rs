@@ -27,6 +27,10 @@
 //!     completed or failed row
 //!     total     varint
 //!     to come   varint
+//!   4 deadlines of the expectation's own, open rows with an expectation only; before those of 3
+//!     which u8  bit 0 overdue, bit 1 expire, at least one
+//!     overdue   zigzag varint, milliseconds, if there is one
+//!     expire    likewise
 //!   3 ids: the observations so far had ids, open rows only
 //!     length    varint
 //!     ids       as many bytes, at least one, encoded like items
@@ -44,7 +48,12 @@
 //! it refuses version 3. A program that does not know a feature refuses the row, so features are
 //! added without a new version.
 
-use crate::matching::{Awaits, EXPECTED_INPUT, Growing, Ids, Kept, Marks, Origin, Phase, Row};
+mod varint;
+
+use self::varint::{VARINT_BYTES_MAX, Written, unzigzag, varint, zigzag};
+use crate::matching::{
+    Awaits, Deadlines, EXPECTED_INPUT, Growing, Ids, Kept, Marks, Origin, Phase, Row,
+};
 
 /// The latest version, of rows that have features.
 pub const VERSION: u8 = 3;
@@ -69,9 +78,11 @@ const COUNTS: u64 = 2;
 const GROWING: u64 = 4;
 /// An open row with the ids of its observations.
 const IDS: u64 = 8;
+/// Deadlines that the expectation names itself.
+const DEADLINES: u64 = 1 << 4;
 /// Values of the key's records that outputs carry.
 const KEPT: u64 = 1 << 5;
-const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | GROWING | IDS | KEPT;
+const KNOWN_FEATURES: u64 = OUTCOMES | COUNTS | GROWING | IDS | DEADLINES | KEPT;
 
 /// Why bytes are not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -103,7 +114,7 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
     let expectation_bit = if expectation.is_some() { EXPECTATION_BIT } else { 0 };
     let changed_by_bit = if changed_by.is_some() { CHANGED_BY_BIT } else { 0 };
     // Everything before the items is written in one copy.
-    let mut head = Written { bytes: [0; HEAD_BYTES_MAX], length: 0 };
+    let mut head = Written::<HEAD_BYTES_MAX>::default();
     let features = features(row);
     // A failed row is a completed one with outcomes: two bits are no room for another phase.
     let phase = if row.phase == Phase::Failed { Phase::Completed } else { row.phase };
@@ -139,11 +150,16 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
             head.push_varint(u64::from(to_come));
         }
     }
+    if features & DEADLINES != 0 {
+        let Deadlines { overdue, expire } = row.deadlines;
+        head.push(u8::from(overdue.is_some()) | (u8::from(expire.is_some()) << 1));
+        overdue.into_iter().chain(expire).for_each(|at| head.push_varint(zigzag(at)));
+    }
     if features & IDS != 0 {
         head.push_varint(row.ids.size() as u64);
     }
-    out.reserve(head.length + row.ids.size() + row.items.as_bytes().len());
-    out.extend_from_slice(&head.bytes[..head.length]);
+    out.reserve(head.as_bytes().len() + row.ids.size() + row.items.as_bytes().len());
+    out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(row.ids.as_bytes());
     if features & KEPT != 0 {
         push_kept(&row.kept, out);
@@ -154,9 +170,9 @@ pub fn encode(row: &Row, out: &mut Vec<u8>) {
 fn push_kept(kept: &Kept, out: &mut Vec<u8>) {
     out.reserve(kept.size() + 2 * VARINT_BYTES_MAX);
     for part in [kept.expected().as_bytes(), kept.items_as_bytes()] {
-        let mut length = Written { bytes: [0; HEAD_BYTES_MAX], length: 0 };
+        let mut length = Written::<HEAD_BYTES_MAX>::default();
         length.push_varint(part.len() as u64);
-        out.extend_from_slice(&length.bytes[..length.length]);
+        out.extend_from_slice(length.as_bytes());
         out.extend_from_slice(part);
     }
 }
@@ -174,7 +190,8 @@ fn features(row: &Row) -> u64 {
     };
     let ids = if row.ids.is_empty() { 0 } else { IDS };
     let kept = if row.kept.is_nothing() { 0 } else { KEPT };
-    ids | awaits | kept | if outcomes { OUTCOMES } else { 0 }
+    let deadlines = if row.deadlines == Deadlines::NONE { 0 } else { DEADLINES };
+    ids | awaits | deadlines | kept | if outcomes { OUTCOMES } else { 0 }
 }
 
 /// Decodes a row.
@@ -339,62 +356,29 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
         }
         row.awaits = Awaits::Count(u32::try_from(varint(&mut rest)?).ok()?);
     }
+    if features & DEADLINES != 0 {
+        if !row.expected || phase != Phase::Open {
+            return None;
+        }
+        row.deadlines = take_deadlines(&mut rest)?;
+    }
     Some((row, rest))
 }
 
+fn take_deadlines(rest: &mut &[u8]) -> Option<Deadlines> {
+    let (which, tail) = rest.split_first()?;
+    *rest = tail;
+    let mut take = || varint(rest).map(unzigzag);
+    Some(match which {
+        1 => Deadlines { overdue: Some(take()?), expire: None },
+        2 => Deadlines { overdue: None, expire: Some(take()?) },
+        3 => Deadlines { overdue: Some(take()?), expire: Some(take()?) },
+        _ => return None,
+    })
+}
+
 /// Maximum number of bytes before the items.
-const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 9 * VARINT_BYTES_MAX + 1;
-const VARINT_BYTES_MAX: usize = 10;
-
-struct Written {
-    bytes: [u8; HEAD_BYTES_MAX],
-    length: usize,
-}
-
-impl Written {
-    fn push(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
-    }
-
-    fn push_all<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
-        self.length += N;
-    }
-
-    fn push_varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.push(value.to_le_bytes()[0] | 0x80);
-            value >>= 7;
-        }
-        self.push(value.to_le_bytes()[0]);
-    }
-}
-
-/// Takes a varint off the front, or `None` when it is truncated, too large or overlong.
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0_u64;
-    for (index, &byte) in rest.iter().enumerate().take(VARINT_BYTES_MAX) {
-        if index == VARINT_BYTES_MAX - 1 && byte > 1 {
-            return None;
-        }
-        value |= u64::from(byte & 0x7f) << (7 * index);
-        if byte < 0x80 {
-            *rest = &rest[index + 1..];
-            return (byte != 0 || index == 0).then_some(value);
-        }
-    }
-    None
-}
-
-/// Maps numbers near zero to small ones, whatever their sign.
-fn zigzag(value: i64) -> u64 {
-    (value.wrapping_shl(1) ^ (value >> 63)).cast_unsigned()
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
-}
+const HEAD_BYTES_MAX: usize = 2 + 2 * VARINT_BYTES_MAX + 8 + 11 * VARINT_BYTES_MAX + 2;
 
 #[cfg(test)]
 mod tests;

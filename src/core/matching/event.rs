@@ -1,6 +1,6 @@
 //! Events that can happen to a key.
 
-use super::Items;
+use super::{Deadlines, Items};
 
 /// What an observation reports about its item; the last word counts while the key is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -37,6 +37,7 @@ pub struct Expectation<'a> {
     /// The `need` of each item is how often it is needed; its `have` is 0.
     pub items: &'a Items,
     pub extent: Extent,
+    pub deadlines: Deadlines,
 }
 
 /// How much of what a key needs the items of an expectation are.
@@ -64,6 +65,6 @@ pub enum Part {
 impl<'a> Expectation<'a> {
     /// Returns the expectation of exactly these items.
     pub fn of(items: &'a Items) -> Self {
-        Self { items, extent: Extent::Whole }
+        Self { items, extent: Extent::Whole, deadlines: Deadlines::NONE }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Awaits, Emitted, Growing, Item, Mark, OverdueReason, Phase, Row, Step};
+use super::{Awaits, Deadlines, Emitted, Growing, Item, Mark, OverdueReason, Phase, Row, Step};
 
 pub const ABSENT_ROW_IS_EMPTY: &str = "an absent row holds nothing";
 pub const FINISHED_ROW_HOLDS_NO_ITEMS: &str =
@@ -51,7 +51,8 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
     }
     if row.is_finished() {
         let remembers = row.phase != Phase::Cancelled && matches!(row.awaits, Awaits::Growing(_));
-        let nothing = (row.missing, row.failed) == (0, 0) && row.ids.is_empty();
+        let nothing = (row.missing, row.failed, row.deadlines) == (0, 0, Deadlines::NONE)
+            && row.ids.is_empty();
         let forgets = row.awaits == Awaits::Items && row.items.is_empty();
         let empty = nothing && (remembers || forgets);
         holds(empty, FINISHED_ROW_HOLDS_NO_ITEMS)?;
@@ -63,7 +64,8 @@ pub fn check_outline(row: &Row) -> Result<(), &'static str> {
         let nothing = row.expected_at == 0
             && counts == 0
             && row.fingerprint == 0
-            && row.awaits == Awaits::Items;
+            && row.awaits == Awaits::Items
+            && row.deadlines == Deadlines::NONE;
         holds(nothing && !row.overdue, UNEXPECTED_ROW_NEEDS_NOTHING)?;
         holds(row.kept.expected().is_empty(), UNEXPECTED_ROW_KEEPS_NO_EXPECTATION)?;
     }

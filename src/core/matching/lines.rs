@@ -1,7 +1,9 @@
 //! Lists that come record by record, one item each (S26).
 
 use super::step::{changed_expectation, settle, unchanged};
-use super::{Awaits, Growing, Item, Items, Mark, Outcome, Part, Phase, Row, Rules, Step};
+use super::{
+    Awaits, Deadlines, Growing, Item, Items, Mark, Outcome, Part, Phase, Row, Rules, Step,
+};
 use crate::record::Timestamp;
 
 impl Part {
@@ -18,7 +20,7 @@ pub(super) fn list(
     rules: &Rules,
     row: Row,
     (text, need): (&str, u32),
-    part: Part,
+    (part, deadlines): (Part, Deadlines),
     at: Timestamp,
 ) -> Step {
     let listed = match row.awaits {
@@ -59,6 +61,7 @@ pub(super) fn list(
     next.items.put(slot, item);
     next.heard(known, item);
     next.expected_at = if next.expected { next.expected_at } else { at };
+    next.set_deadlines(deadlines);
     next.changed_at = if is_again { at } else { next.changed_at.max(at) };
     (next.phase, next.expected, next.fingerprint) = (Phase::Open, true, 0);
     settle(rules, next, outcome, at)

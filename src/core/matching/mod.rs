@@ -5,6 +5,7 @@
 //! passed in as a value. The rules are numbered as in `docs/semantics.md`.
 
 mod awaits;
+mod deadlines;
 mod event;
 mod ids;
 pub mod invariants;
@@ -22,6 +23,7 @@ mod tests;
 mod times;
 
 pub use awaits::{Awaits, Growing};
+pub use deadlines::Deadlines;
 pub use event::{Event, Expectation, Extent, ItemOutcome, Part};
 pub use ids::Ids;
 pub use items::{ITEM_BYTES_MAX, Item, Items, LARGE_ITEMS_BYTES, Mark, Marks};

@@ -1,6 +1,6 @@
 //! Everything known about one key.
 
-use super::{Awaits, Counting, Ids, Items, Kept, Origin, Rules};
+use super::{Awaits, Counting, Deadlines, Ids, Items, Kept, Origin, Rules};
 use crate::record::Timestamp;
 
 /// The state of a key.
@@ -40,6 +40,8 @@ pub struct Row {
     pub overdue: bool,
     /// When the first expectation arrived, by its record's timestamp.
     pub expected_at: Timestamp,
+    /// Deadlines that the expectation of an open row names.
+    pub deadlines: Deadlines,
     /// While open, the time of the last change; when finished, the time it finished.
     pub changed_at: Timestamp,
     /// What completes an open row with an expectation; see [`Awaits::open_in`].
@@ -100,12 +102,11 @@ impl Row {
                 Some(self.changed_at.saturating_add(rules.memory_ms))
             }
             Phase::Open if self.expected => {
-                let overdue = rules.overdue_after_ms.filter(|_| !self.overdue);
-                let first = match (overdue, rules.expire_after_ms) {
-                    (Some(overdue), Some(expire)) => Some(overdue.min(expire)),
-                    (overdue, expire) => overdue.or(expire),
-                };
-                first.map(|after| self.expected_at.saturating_add(after))
+                let overdue = self.overdue_at(rules).filter(|_| !self.overdue);
+                match (overdue, self.expires_at(rules)) {
+                    (Some(overdue), Some(expires)) => Some(overdue.min(expires)),
+                    (overdue, expires) => overdue.or(expires),
+                }
             }
             Phase::Open => {
                 rules.orphans_after_ms.map(|after| self.changed_at.saturating_add(after))

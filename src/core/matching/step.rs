@@ -1,8 +1,8 @@
 //! The function that decides what an event does to its key.
 
 use super::{
-    Awaits, Event, Expectation, Extent, FailedWhen, Ids, ItemOutcome, Items, Kept, Outcome, Phase,
-    Row, Rules, lines, list,
+    Awaits, Deadlines, Event, Expectation, Extent, FailedWhen, Ids, ItemOutcome, Items, Kept,
+    Outcome, Phase, Row, Rules, lines, list,
 };
 use crate::record::Timestamp;
 
@@ -111,7 +111,8 @@ fn expect(
         Extent::Count(count) => (count == 0, Row::fingerprint_of_count(count)),
         Extent::Part(part) => {
             let item = expectation.items.iter().next().expect("the record lists one item");
-            return lines::list(rules, row, (item.text, item.need), part, at);
+            let listed = (item.text, item.need);
+            return lines::list(rules, row, listed, (part, expectation.deadlines), at);
         }
     };
     if is_empty && !rules.allow_empty {
@@ -124,7 +125,9 @@ fn expect(
         Phase::Completed | Phase::Failed => {
             return unchanged(row, Outcome::DuplicateExpectation);
         }
-        Phase::Open if same && row.kept.expected() == kept => {
+        Phase::Open
+            if same && row.deadlines == expectation.deadlines && row.kept.expected() == kept =>
+        {
             return unchanged(row, Outcome::DuplicateExpectation);
         }
         Phase::Absent | Phase::Open | Phase::Cancelled => changed_expectation(&row),
@@ -165,11 +168,12 @@ fn with_expectation(
         Extent::Count(count) => Awaits::Count(count),
     };
     let (missing, failed) = awaits.open_in(&merged);
-    Row {
+    let mut row = Row {
         phase: Phase::Open,
         expected: true,
         overdue: base.overdue,
         expected_at: if base.expected { base.expected_at } else { at },
+        deadlines: base.deadlines,
         changed_at: base.changed_at.max(at),
         awaits,
         missing,
@@ -180,7 +184,9 @@ fn with_expectation(
         items: merged,
         kept: base.kept.with_expected(kept),
         ids: base.ids.clone(),
-    }
+    };
+    row.set_deadlines(expectation.deadlines);
+    row
 }
 
 fn observe(
@@ -267,6 +273,7 @@ fn finish(row: &mut Row, phase: Phase, at: Timestamp) -> (Items, Kept) {
         _ => row.awaits = Awaits::Items,
     }
     (row.missing, row.failed, row.ids) = (0, 0, Ids::default());
+    row.deadlines = Deadlines::NONE;
     (items, kept)
 }
 
@@ -299,8 +306,8 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
         };
         return changed(Row::default(), Outcome::Orphaned, Some(emitted));
     }
-    let expires_first = match (rules.overdue_after_ms, rules.expire_after_ms) {
-        (Some(overdue), Some(expire)) => row.overdue || expire < overdue,
+    let expires_first = match (row.overdue_at(rules), row.expires_at(rules)) {
+        (Some(overdue), Some(expires)) => row.overdue || expires < overdue,
         (overdue, _) => overdue.is_none() || row.overdue,
     };
     let since = row.expected_at;

@@ -33,7 +33,7 @@ pub use operation::{
 };
 pub use records::{
     CancelledSpec, CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec,
-    FactsSpec, FailedSpec, FailedWhenSpec, ObservedSpec, OrphansSpec, OverdueSpec,
+    FactsSpec, FailedSpec, FailedWhenSpec, ObservedSpec, OrphansSpec, OverdueSpec, UnitSpec,
 };
 pub use selection::{
     ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec,

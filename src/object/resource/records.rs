@@ -205,6 +205,7 @@ pub struct CancelledSpec {
 /// Reports keys that are not complete in time.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::overdue_rules()))]
 pub struct OverdueSpec {
     /// Topic of the reports: overdue, orphaned and expired keys. Left out, it is the object's
     /// name followed by `-overdue`.
@@ -212,10 +213,25 @@ pub struct OverdueSpec {
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: Option<String>,
     /// How long after its expectation an incomplete key is reported; it stays open and can still
-    /// complete. Left out, keys never become overdue. Between 1s and 3650d.
+    /// complete. Left out, keys without a deadline of their own never
+    /// become overdue. Between 1s and 3650d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
     pub after: Option<String>,
+    /// JSON path of a deadline that the expectation names, which then counts instead of `after`: a
+    /// string in RFC 3339 (`2026-03-01T12:00:00+01:00`), a date with a time in `zone`, or an
+    /// integer in `unit` since 1970. If there is nothing or null, `after` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub at: Option<String>,
+    /// Time zone of dates with a time that say no offset, by its name in the IANA database, such as
+    /// `Europe/Berlin`. Left out, it is UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::ZONE_BYTES_MAX))]
+    pub zone: Option<String>,
+    /// Unit of integers: `s` for seconds or `ms` for milliseconds. Left out, it is `ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitSpec>,
 }
 
 /// Forgets keys that were observed but never expected.
@@ -236,13 +252,41 @@ impl Default for OrphansSpec {
 }
 
 /// Cancels expected keys that are still incomplete after a hard limit.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::expire_rules()))]
 pub struct ExpireSpec {
-    /// How long after its expectation an incomplete key is cancelled and reported. Between 1s and
-    /// 3650d, and longer than `overdue.after`.
+    /// How long after its expectation an incomplete key is cancelled and reported. Left out, keys
+    /// without a deadline of their own never expire. Between 1s and 3650d, and longer than
+    /// `overdue.after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = duration::PATTERN, "maxLength" = 32))]
-    pub after: String,
+    pub after: Option<String>,
+    /// JSON path of a deadline that the expectation names, which then counts instead of `after`: a
+    /// string in RFC 3339 (`2026-03-01T12:00:00+01:00`), a date with a time in `zone`, or an
+    /// integer in `unit` since 1970. If there is nothing or null, `after` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub at: Option<String>,
+    /// Time zone of dates with a time that say no offset, by its name in the IANA database, such as
+    /// `Europe/Berlin`. Left out, it is UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::ZONE_BYTES_MAX))]
+    pub zone: Option<String>,
+    /// Unit of integers: `s` for seconds or `ms` for milliseconds. Left out, it is `ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitSpec>,
+}
+
+/// The unit of an integer that is a time.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnitSpec {
+    /// Seconds.
+    #[serde(rename = "s")]
+    Seconds,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Millis,
 }
 
 /// What happens to records that cannot be used.

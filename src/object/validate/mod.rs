@@ -5,6 +5,7 @@
 
 mod conditions;
 mod connection;
+mod deadlines;
 mod keep;
 mod oauth;
 mod outcomes;
@@ -21,7 +22,7 @@ use super::resource::{
     CountingSpec, FailedWhenSpec, ObservedSpec, PartitionerSpec, ReconciliationSpec,
 };
 use super::settings::{
-    Completed, Deadlines, FailedKeys, Limits, Observed, Settings, TopicCreation, changelog_topic,
+    Completed, FailedKeys, Limits, Observed, Settings, TopicCreation, changelog_topic,
 };
 use super::{Problem, Reconciliation, names};
 use rollcall_core::codec::Partitioner;
@@ -53,7 +54,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     };
     let mut settings = Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
-        expected: paths::expected(&spec.expected, counting, problems),
+        expected: paths::expected(spec, counting, problems),
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
         overdue_topic: topic(spec.overdue.topic.as_ref(), &name, "overdue"),
@@ -63,7 +64,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
             .as_ref()
             .map(|cancelled| topic(cancelled.topic.as_ref(), &name, "cancelled")),
         dead_letter_topic: topic(spec.dead_letter.topic.as_ref(), &name, "dead-letter"),
-        deadlines: deadlines(spec, problems),
+        deadlines: deadlines::deadlines(spec, problems),
         counting,
         commit_interval: scalar::duration(
             "spec.commitInterval",
@@ -178,32 +179,6 @@ fn failed(spec: &ReconciliationSpec, name: &str, problems: &mut Problems) -> Opt
     };
     let fields = keep::constants("spec.failed.fields", &failed.fields, problems);
     Some(FailedKeys { topic: topic(failed.topic.as_ref(), name, "failed"), when, fields })
-}
-
-fn deadlines(spec: &ReconciliationSpec, problems: &mut Problems) -> Deadlines {
-    let mut deadline =
-        |path: &str, after: &str| scalar::duration(path, after, bounds::DEADLINE, problems);
-    let overdue_after =
-        spec.overdue.after.as_ref().and_then(|after| deadline("spec.overdue.after", after));
-    let orphans_after = deadline("spec.orphans.after", &spec.orphans.after);
-    let expire_after =
-        spec.expire.as_ref().and_then(|expire| deadline("spec.expire.after", &expire.after));
-    if let (Some(overdue), Some(expire)) = (overdue_after, expire_after)
-        && expire <= overdue
-    {
-        problems.add(
-            "spec.expire.after",
-            "is not longer than spec.overdue.after, so no key would ever be overdue",
-            "make it longer, or remove spec.overdue.after",
-        );
-    }
-    let memory = scalar::duration("spec.memory", &spec.memory, bounds::MEMORY, problems);
-    Deadlines {
-        overdue_after,
-        orphans_after: orphans_after.unwrap_or_default(),
-        expire_after,
-        memory: memory.unwrap_or_default(),
-    }
 }
 
 fn topics(spec: &ReconciliationSpec, problems: &mut Problems) -> TopicCreation {

@@ -5,24 +5,27 @@
 
 use super::super::bounds::{FIXED_ITEMS_MAX, PATH_BYTES_MAX, TEXT_BYTES_MAX, TEXTS_MAX};
 use super::super::problem::Problems;
-use super::super::resource::{ExpectedSpec, ItemSpec, ItemsSpec, LastSpec, ObservedSpec};
+use super::super::resource::{
+    ExpectedSpec, ItemSpec, ItemsSpec, LastSpec, ObservedSpec, ReconciliationSpec,
+};
 use super::super::settings::{Expected, Observed};
 use super::conditions::conditions;
 use super::keep::keep;
-use super::outcomes;
+use super::{deadlines, outcomes};
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
-    Decoder, End, Entry, ExpectedPaths, InputError, Item, Items, Limits, ObservedPaths, Paths, Role,
+    DeadlinePaths, Decoder, End, Entry, ExpectedPaths, InputError, Item, Items, Limits,
+    ObservedPaths, Paths, Role,
 };
 use rollcall_core::matching::Counting;
 
 /// Returns the expected topic with its paths.
 pub(super) fn expected(
-    spec: &ExpectedSpec,
+    object: &ReconciliationSpec,
     counting: Counting,
     problems: &mut Problems,
 ) -> Expected {
-    let place = "spec.expected";
+    let (spec, place) = (&object.expected, "spec.expected");
     let field = |name: &str| format!("{place}.{name}");
     let conditions = conditions(place, &spec.conditions, problems);
     let key = spec.key.as_ref().and_then(|key| singular(field("key"), key, problems));
@@ -33,7 +36,8 @@ pub(super) fn expected(
     let items = items.unwrap_or(Items::Fixed(Vec::new()));
     let paths = Paths::Expected(ExpectedPaths { key, items, quantity });
     let keep = keep(place, &spec.keep, problems);
-    let entry = Entry { conditions, keep, paths };
+    let deadlines = deadlines::paths(object, problems);
+    let entry = Entry { conditions, keep, deadlines, paths };
     if are_read {
         let items = if spec.item.is_some() { "item" } else { "items" };
         compile(&entry, counting, place, items, problems);
@@ -68,7 +72,8 @@ pub(super) fn observed(
     let item = item.unwrap_or(Item::Fixed(String::new()));
     let paths = Paths::Observed(ObservedPaths { key, item, quantity, id, outcome });
     let keep = keep(place, &spec.keep, problems);
-    let entry = Entry { conditions, keep, paths };
+    let deadlines = DeadlinePaths::default();
+    let entry = Entry { conditions, keep, deadlines, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
@@ -246,6 +251,8 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Id => format!("{place}.id"),
         Role::Condition => format!("{place}.where"),
         Role::Keep => format!("{place}.keep"),
+        Role::Overdue => "spec.overdue.at".to_owned(),
+        Role::Expire => "spec.expire.at".to_owned(),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),

@@ -1,5 +1,6 @@
 //! What is refused, word for word, and what is accepted.
 
+mod deadlines;
 mod entries;
 mod keep;
 mod oauth;

@@ -12,7 +12,7 @@ use rollcall_core::{
         input::{Decoded, Input as Record, Scratch},
         output::{Source, Time},
     },
-    matching::{Event, Expectation, Extent, ItemOutcome, Items, Origin},
+    matching::{Deadlines, Event, Expectation, Extent, ItemOutcome, Items, Origin},
     record::{
         Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
@@ -38,7 +38,7 @@ pub struct Fact {
 
 #[derive(Debug, Clone)]
 pub enum Says {
-    Expectation(Items, Extent),
+    Expectation(Items, Extent, Deadlines),
     Cancellation,
     Observation {
         item: String,
@@ -55,8 +55,8 @@ pub enum Says {
 impl Says {
     fn of(event: Event<'_>) -> Self {
         match event {
-            Event::Expectation(Expectation { items, extent }) => {
-                Self::Expectation(items.clone(), extent)
+            Event::Expectation(Expectation { items, extent, deadlines }) => {
+                Self::Expectation(items.clone(), extent, deadlines)
             }
             Event::Cancellation => Self::Cancellation,
             Event::Observation { item, quantity, outcome, id } => {
@@ -129,8 +129,9 @@ impl Fact {
     /// Returns the record as an event of the core, `None` if it never gets there.
     pub fn event(&self) -> Option<Event<'_>> {
         match &self.says {
-            Says::Expectation(items, extent) => {
-                Some(Event::Expectation(Expectation { items, extent: *extent }))
+            Says::Expectation(items, extent, deadlines) => {
+                let (extent, deadlines) = (*extent, *deadlines);
+                Some(Event::Expectation(Expectation { items, extent, deadlines }))
             }
             Says::Cancellation => Some(Event::Cancellation),
             Says::Observation { item, quantity, outcome, id } => {

@@ -115,11 +115,10 @@ fn totals(row: &Row) -> (u64, u64) {
 
 fn deadline(row: &Row, rules: &Rules) -> Option<Deadline> {
     let at = row.due(rules)?;
-    let overdue_at = rules.overdue_after_ms.map(|after| row.expected_at.saturating_add(after));
     let then = match row.phase {
         Phase::Completed | Phase::Cancelled | Phase::Failed => Then::Forgotten,
         Phase::Open if !row.expected => Then::Orphan,
-        _ if !row.overdue && overdue_at == Some(at) => Then::Overdue,
+        _ if !row.overdue && row.overdue_at(rules) == Some(at) => Then::Overdue,
         _ => Then::Expired,
     };
     Some(Deadline { at: time(at), then })

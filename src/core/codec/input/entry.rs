@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::deadline::DeadlinePaths;
 use crate::codec::Path;
 
 /// One entry of an input topic. A record belongs to the first entry whose conditions all hold.
@@ -11,6 +12,8 @@ pub struct Entry {
     pub conditions: Vec<Condition>,
     /// What is kept of the records.
     pub keep: Vec<Keep>,
+    /// The deadlines that the records name; only those of expectations do.
+    pub deadlines: DeadlinePaths,
     pub paths: Paths,
 }
 
@@ -30,17 +33,24 @@ pub enum Paths {
     Observed(ObservedPaths),
 }
 
+impl Entry {
+    fn of(paths: Paths) -> Self {
+        let (conditions, keep) = (Vec::new(), Vec::new());
+        Self { conditions, keep, deadlines: DeadlinePaths::default(), paths }
+    }
+}
+
 impl From<ExpectedPaths> for Entry {
     /// Takes every record of its topic.
     fn from(paths: ExpectedPaths) -> Self {
-        Self { conditions: Vec::new(), keep: Vec::new(), paths: Paths::Expected(paths) }
+        Self::of(Paths::Expected(paths))
     }
 }
 
 impl From<ObservedPaths> for Entry {
     /// Takes every record of its topic.
     fn from(paths: ObservedPaths) -> Self {
-        Self { conditions: Vec::new(), keep: Vec::new(), paths: Paths::Observed(paths) }
+        Self::of(Paths::Observed(paths))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::capture::Failure;
 use super::collect::Scratch;
+use super::conditions::value_holds;
 use super::entry::{End, Test};
-use super::meaning::value_holds;
 use super::plan::{Planner, Slot, require_singular};
 use super::walk::Walked;
 use super::{InputError, Role};

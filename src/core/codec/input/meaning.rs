@@ -2,10 +2,10 @@
 
 use super::capture::{Captured, Failure};
 use super::collect::{Scratch, TextRange};
-use super::decimal::{DIGITS_MAX, decimal};
+use super::conditions::{header_holds, value_holds};
+use super::deadline::DeadlineSlots;
 use super::entry::{
-    self, Condition, Entry, ExpectedPaths, Found, Item, Items, ObservedPaths, OutcomeAt, Paths,
-    Test,
+    self, Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Test,
 };
 use super::keep::Keeps;
 use super::line::EndAt;
@@ -13,7 +13,7 @@ use super::plan::{Planner, Slot, require_agreement, require_beside, require_sing
 use super::walk::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
-use crate::codec::reason::{self, Reason};
+use crate::codec::reason::Reason;
 use crate::matching::{self, Counting, Event, Expectation, Extent, ITEM_BYTES_MAX, ItemOutcome};
 use crate::record::Headers;
 
@@ -23,6 +23,7 @@ pub(super) struct Meaning {
     conditions: Vec<(Subject, Test)>,
     key: Option<Slot>,
     keeps: Keeps,
+    deadlines: DeadlineSlots,
     says: Says,
 }
 
@@ -82,7 +83,8 @@ impl Meaning {
         };
         let key = key.as_ref().map(|key| planner.value(Role::Key, key));
         let keeps = Keeps::compile(entry, planner)?;
-        Ok(Self { conditions, key, keeps, says })
+        let deadlines = DeadlineSlots::compile(&entry.deadlines, planner)?;
+        Ok(Self { conditions, key, keeps, deadlines, says })
     }
 
     pub fn is_expectation(&self) -> bool {
@@ -104,7 +106,8 @@ impl Meaning {
                 is_fixed && quantity.is_none() && id.is_none() && outcome.is_none()
             }
         };
-        self.key.is_some() || !self.keeps.is_empty() || !is_constant
+        let names_more = !self.keeps.is_empty() || !self.deadlines.is_empty();
+        self.key.is_some() || names_more || !is_constant
     }
 
     /// Returns whether the entry skips some of its records by what they say.
@@ -159,6 +162,7 @@ impl Meaning {
         let items_max = decoder.limits.items_max;
         let explain = |failure: Failure<'_>| failure.reason(&[], items_max);
         self.check_key(key, walked, scratch).map_err(explain)?;
+        let deadlines = self.deadlines.read(walked, scratch).map_err(explain)?;
         self.keeps.collect(walked, scratch);
         match &self.says {
             Says::Listed(end) => {
@@ -176,7 +180,7 @@ impl Meaning {
                     return Err(Reason::BadQuantity { path: list.path.clone() });
                 }
                 let items = scratch.items();
-                Ok((Event::Expectation(Expectation { items, extent }), scratch.kept()))
+                Ok((Event::Expectation(Expectation { items, extent, deadlines }), scratch.kept()))
             }
             Says::Counted(slot) => {
                 let count = walked.count(*slot).map_err(explain)?;
@@ -185,9 +189,12 @@ impl Meaning {
                 }
                 scratch.expect_nothing();
                 let (items, extent) = (scratch.items(), Extent::Count(count));
-                Ok((Event::Expectation(Expectation { items, extent }), scratch.kept()))
+                Ok((Event::Expectation(Expectation { items, extent, deadlines }), scratch.kept()))
             }
-            Says::Needed(items) => Ok((Event::Expectation(Expectation::of(items)), scratch.kept())),
+            Says::Needed(items) => {
+                let expectation = Expectation { deadlines, ..Expectation::of(items) };
+                Ok((Event::Expectation(expectation), scratch.kept()))
+            }
             Says::Observed { item, quantity, id, outcome } => {
                 let outcome = match outcome {
                     Some(outcomes) => outcomes.find(walked, scratch).map_err(explain)?,
@@ -242,36 +249,6 @@ impl Outcomes {
             |(_, texts): &&(ItemOutcome, Test)| value_holds(self.slot, texts, walked, scratch);
         Ok(self.texts.iter().find(says).map(|(outcome, _)| *outcome))
     }
-}
-
-pub(super) fn value_holds(slot: Slot, test: &Test, walked: &Walked<'_>, scratch: &Scratch) -> bool {
-    match walked.at(slot) {
-        Captured::Text(range) => test.holds(Found::Text(scratch.text_at(range))),
-        Captured::Integer(magnitude, sign) => {
-            test.holds(Found::Text(decimal(magnitude, sign, &mut [0; DIGITS_MAX])))
-        }
-        Captured::Boolean(value) => test.holds(Found::Text(if value { "true" } else { "false" })),
-        Captured::Missing(_) | Captured::Astray(..) | Captured::Other(reason::Found::Null) => {
-            test.holds(Found::Nothing)
-        }
-        Captured::Other(_) | Captured::Raw(_) => test.holds(Found::Other),
-    }
-}
-
-fn header_holds(name: &str, test: &Test, headers: Option<&dyn Headers>) -> bool {
-    let mut holds = test.holds(Found::Nothing);
-    if let Some(headers) = headers {
-        headers.each(&mut |other, value| {
-            if other == name {
-                holds = test.holds(match value.map(std::str::from_utf8) {
-                    None => Found::Nothing,
-                    Some(Ok(text)) => Found::Text(text),
-                    Some(Err(_)) => Found::Other,
-                });
-            }
-        });
-    }
-    holds
 }
 
 fn expected(

@@ -1,6 +1,7 @@
 //! Tests of decoding: records of the order example and others.
 
 mod counts;
+mod deadlines;
 mod entries;
 mod expected;
 mod ids;

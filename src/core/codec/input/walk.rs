@@ -219,6 +219,8 @@ impl<'a> State<'_, 'a> {
         let slots = &self.walked.plan.slots;
         let failure = if node.slots.iter().any(|slot| slots[*slot].1 == Role::Quantity) {
             Failure::BadQuantity(&node.path)
+        } else if node.slots.iter().any(|slot| slots[*slot].1.is_deadline()) {
+            Failure::BadDeadline(&node.path)
         } else {
             Failure::Wrong(&node.path, found, node.needs())
         };

@@ -10,6 +10,8 @@ use crate::record::Timestamp;
 const GOLDEN: &str = include_str!("../golden/rows-v3.txt");
 /// Rows that keep values of their records.
 const GOLDEN_KEPT: &str = include_str!("../golden/rows-v3-kept.txt");
+/// Rows whose expectations name deadlines.
+const GOLDEN_DEADLINES: &str = include_str!("../golden/rows-v3-deadlines.txt");
 const GOLDEN_WITHOUT_FEATURES: &str = include_str!("../golden/rows-v2.txt");
 const GOLDEN_WITHOUT_ORIGINS: &str = include_str!("../golden/rows-v1.txt");
 
@@ -170,6 +172,23 @@ fn golden_rows_that_keep() -> Vec<(&'static str, Row)> {
     ]
 }
 
+/// Returns rows with deadlines of their own, as version 3 encodes them.
+fn golden_rows_with_deadlines() -> Vec<(&'static str, Row)> {
+    let expected = &golden_rows_without_features()[6].1;
+    let by = |row: &Row, overdue, expire| Row {
+        deadlines: Deadlines { overdue, expire },
+        ..row.clone()
+    };
+    let at = expected.changed_at;
+    let with_ids = &golden_rows()[7].1;
+    vec![
+        ("overdue", by(expected, Some(at + 86_400_000), None)),
+        ("expire", by(expected, None, Some(at + 86_400_000))),
+        ("both", by(expected, Some(at), Some(at + 1))),
+        ("with-ids", by(with_ids, Some(at + 86_400_000), None)),
+    ]
+}
+
 fn bytes_of(row: &Row) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(row, &mut bytes);
@@ -206,6 +225,11 @@ fn the_bytes_of_a_version_never_change() {
 #[test]
 fn the_bytes_of_rows_that_keep_something_never_change() {
     assert_written(&golden_rows_that_keep(), GOLDEN_KEPT);
+}
+
+#[test]
+fn the_bytes_of_rows_with_deadlines_of_their_own_never_change() {
+    assert_written(&golden_rows_with_deadlines(), GOLDEN_DEADLINES);
 }
 
 #[test]
@@ -277,7 +301,7 @@ fn a_feature_that_is_not_known_is_refused_like_a_newer_version() {
 
 #[test]
 fn what_is_no_row_is_malformed() {
-    let malformed: [&[u8]; 37] = [
+    let malformed: [&[u8]; 40] = [
         b"",
         b"\x01",
         b"\x02\x00\x00",             // absent
@@ -313,6 +337,9 @@ fn what_is_no_row_is_malformed() {
         b"\x03\x01\x20\x00\x01a\x01\x00",          // half an item
         b"\x03\x01\x20\x00\x00\x06\x01a\x00\x00\x00\x00", // an item of which nothing is kept
         b"\x03\x03\x20\x00\x01a\x00",              // a cancelled row that keeps something
+        b"\x03\x01\x10\x00\x01\x00",               // a deadline that nothing expects
+        b"\x03\x05\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00", // no deadline
+        b"\x03\x05\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x03\x02", // half of two
         b"\x03\x02\x01\x00\x01\x08a",              // a mark in a finished row
         b"\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", // a varint over 64 bits
     ];

@@ -1,7 +1,7 @@
 //! At least one test for each rule that time triggers, S18–S21.
 
 use super::story::{EXPIRE_AFTER, MEMORY, ORPHANS_AFTER, OVERDUE_AFTER, Story, rules};
-use crate::matching::{Emitted, Outcome, OverdueReason, Phase, Row, Rules};
+use crate::matching::{Deadlines, Emitted, Outcome, OverdueReason, Phase, Row, Rules};
 
 #[test]
 fn s18_what_is_missing_is_reported_once_and_the_key_stays_open() {
@@ -95,4 +95,53 @@ fn deadlines_that_were_passed_together_fire_one_after_the_other() {
     assert_eq!(story.tick(5_000), Outcome::Expired);
     assert_eq!(story.tick(5_000), Outcome::Nothing);
     assert_eq!(story.tick(5_000 + MEMORY), Outcome::Forgotten);
+}
+
+fn overdue(at: i64) -> Deadlines {
+    Deadlines { overdue: Some(at), expire: None }
+}
+
+#[test]
+fn s18_a_deadline_of_the_expectation_counts_instead_of_the_time_since_its_arrival() {
+    let mut story = Story::new();
+    story.expect_by(&["1"], overdue(10 + 3 * OVERDUE_AFTER));
+    assert_eq!(story.tick(10 + OVERDUE_AFTER), Outcome::Nothing);
+    assert_eq!(story.tick(10 + 3 * OVERDUE_AFTER), Outcome::Overdue);
+    let mut past = Story::new();
+    past.expect_by(&["1"], overdue(3));
+    assert_eq!(past.tick(10), Outcome::Overdue, "what lies in the past fires at once");
+}
+
+#[test]
+fn s18_another_deadline_amends_a_key_and_reports_it_again() {
+    let mut story = Story::new();
+    story.expect_by(&["1"], overdue(20));
+    assert_eq!(story.expect_by(&["1"], overdue(20)), Outcome::DuplicateExpectation);
+    assert_eq!(story.tick(20), Outcome::Overdue);
+    assert_eq!(story.expect_by(&["1"], overdue(40)), Outcome::Amended);
+    assert_eq!(story.tick(39), Outcome::Nothing);
+    assert_eq!(story.tick(40), Outcome::Overdue);
+    assert_eq!(story.expect_by(&["1"], overdue(90)), Outcome::Amended);
+    story.at(80).observe("1");
+    let last = story.emitted.last().expect("it completed");
+    assert!(matches!(last, Emitted::Completion { late: false, .. }), "in time after all: {last:?}");
+    assert_eq!(story.expect_by(&["1"], overdue(95)), Outcome::DuplicateExpectation);
+}
+
+#[test]
+fn s18_without_a_deadline_of_its_own_an_amendment_goes_back_to_the_time_since_arrival() {
+    let mut story = Story::new();
+    story.expect_by(&["1", "2"], overdue(10 + 3 * OVERDUE_AFTER));
+    assert_eq!(story.expect(&["1", "2"]), Outcome::Amended);
+    assert_eq!(story.tick(10 + OVERDUE_AFTER), Outcome::Overdue);
+}
+
+#[test]
+fn s21_a_key_expires_when_its_expectation_says() {
+    let mut story = Story::new();
+    story.expect_by(&["1"], Deadlines { overdue: None, expire: Some(30) });
+    assert_eq!(story.tick(29), Outcome::Nothing);
+    assert_eq!(story.tick(30), Outcome::Expired);
+    assert_eq!(story.phase(), Phase::Cancelled);
+    assert_eq!(story.row.deadlines, Deadlines::NONE);
 }

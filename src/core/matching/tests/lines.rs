@@ -9,7 +9,7 @@ use crate::matching::{
 fn list(story: &mut Story, item: &str, need: u32, part: Part) -> Outcome {
     let items: Items = [(item, need, 0)].into_iter().collect();
     let extent = Extent::Part(part);
-    story.event(Event::Expectation(Expectation { items: &items, extent }))
+    story.event(Event::Expectation(Expectation { extent, ..Expectation::of(&items) }))
 }
 
 fn line(story: &mut Story, item: &str, total: u32) -> Outcome {

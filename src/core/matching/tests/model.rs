@@ -3,6 +3,7 @@
 //!
 //! Ban: nothing of `step.rs`, `row.rs` or `items.rs` is used here except plain names.
 
+mod deadlines;
 mod kept;
 mod lines;
 
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 pub use self::kept::Keeps;
 use crate::{
-    matching::{Counting, FailedWhen, ItemOutcome, OverdueReason, Part, Rules},
+    matching::{Counting, Deadlines, FailedWhen, ItemOutcome, OverdueReason, Part, Rules},
     record::Timestamp,
 };
 
@@ -84,7 +85,7 @@ pub struct Report {
 /// One event that had an effect on the key.
 #[derive(Debug, Clone)]
 enum Fact {
-    Expected(Needs, String, Timestamp),
+    Expected(Needs, String, Deadlines, Timestamp),
     Observed(String, u32, ItemOutcome, String, Timestamp),
     /// An observation with this id was heard.
     Heard(String),
@@ -112,10 +113,15 @@ pub enum State {
 
 impl Model {
     /// Answers a record of which `kept` is kept.
-    pub fn hear(&mut self, rules: &Rules, (said, kept): (&Said, &str), at: Timestamp) -> Answer {
+    pub fn hear(
+        &mut self,
+        rules: &Rules,
+        (said, kept, deadlines): (&Said, &str, Deadlines),
+        at: Timestamp,
+    ) -> Answer {
         self.fails = rules.failed;
         match said {
-            Said::Expected(needs) => self.expected(rules, (needs, kept), at),
+            Said::Expected(needs) => self.expected(rules, (needs, kept, deadlines), at),
             Said::Cancelled => match self.state() {
                 State::NoRow | State::Open => {
                     let reported = rules.reports_cancelled && self.expectation().is_some();
@@ -142,21 +148,28 @@ impl Model {
         }
     }
 
-    fn expected(&mut self, rules: &Rules, (needs, kept): (&Needs, &str), at: Timestamp) -> Answer {
+    fn expected(
+        &mut self,
+        rules: &Rules,
+        (needs, kept, deadlines): (&Needs, &str, Deadlines),
+        at: Timestamp,
+    ) -> Answer {
         let is_empty = match needs {
             Needs::List(items) => items.is_empty(),
             Needs::Count(count) => *count == 0,
-            Needs::Line(item, need, part) => return self.listed(item, *need, *part, at),
+            Needs::Line(item, need, part) => {
+                return self.listed((item, *need), (*part, deadlines), at);
+            }
         };
         if is_empty && !rules.allow_empty {
             return plain("no-items"); // S7
         }
         let identical = self.expectation().as_ref() == Some(needs);
-        let same = identical && self.kept().expected == kept;
-        let fact = Fact::Expected(needs.clone(), kept.to_owned(), at);
+        let names_same = self.deadlines() == deadlines && self.kept().expected == kept;
+        let fact = Fact::Expected(needs.clone(), kept.to_owned(), deadlines, at);
         match self.state() {
             // S2, S4
-            State::Open if same => plain("duplicate-expectation"),
+            State::Open if identical && names_same => plain("duplicate-expectation"),
             State::Completed | State::Failed if identical => plain("duplicate-expectation"),
             State::Completed => plain("already-completed"), // S5
             State::Failed => plain("already-failed"),       // S5
@@ -241,8 +254,7 @@ impl Model {
             self.facts.clear();
             return reported("orphaned", report); // S19
         };
-        let overdue = passed(expected_at, rules.overdue_after_ms).filter(|_| !self.was_reported());
-        let expired = passed(expected_at, rules.expire_after_ms);
+        let (overdue, expired) = self.due(rules, expected_at, now);
         if overdue.is_some_and(|overdue| expired.is_none_or(|expired| overdue <= expired)) {
             let report = self.report(OverdueReason::Overdue, expected_at);
             self.facts.push(Fact::Reported);
@@ -308,7 +320,7 @@ impl Model {
     /// Returns when an expectation first arrived.
     pub fn expected_at(&self) -> Option<Timestamp> {
         self.facts.iter().find_map(|fact| match fact {
-            Fact::Expected(_, _, at) => Some(*at),
+            Fact::Expected(.., at) => Some(*at),
             _ => None,
         })
     }
@@ -316,17 +328,13 @@ impl Model {
     /// Returns the time of the latest change: timestamps may go backwards, the row's does not.
     pub fn changed_at(&self) -> Timestamp {
         let times = self.facts.iter().filter_map(|fact| match fact {
-            Fact::Expected(_, _, at)
+            Fact::Expected(.., at)
             | Fact::Observed(.., at)
             | Fact::Cancelled(at)
             | Fact::Expired(at) => Some(*at),
             Fact::Reported | Fact::Heard(_) => None,
         });
         times.max().expect("only a known key has a last change")
-    }
-
-    pub fn was_reported(&self) -> bool {
-        self.facts.iter().any(|fact| matches!(fact, Fact::Reported))
     }
 
     pub fn observations(&self) -> Counts {

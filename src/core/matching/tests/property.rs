@@ -10,8 +10,8 @@ use super::model::{
 use crate::{
     codec::row,
     matching::{
-        Awaits, Counting, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome, Items,
-        Kept, Outcome, Part, Phase, Row, Rules, Step, invariants, step_keeping,
+        Awaits, Counting, Deadlines, Emitted, Event, Expectation, Extent, FailedWhen, ItemOutcome,
+        Items, Kept, Outcome, Part, Phase, Row, Rules, Step, invariants, step_keeping,
     },
     record::Timestamp,
 };
@@ -121,22 +121,41 @@ fn kept(rules: &Rules, said: &Said, at: Timestamp) -> String {
     if keeps && at % 4 > 0 { format!("\"a\":{}", at % 7) } else { String::new() }
 }
 
+/// Returns the deadlines that an expectation names: in one of three cases none.
+fn deadlines(said: &Said, at: Timestamp) -> Deadlines {
+    let (overdue, expire) = match (said, at % 6) {
+        (Said::Expected(_), 2) => (Some(at / 2), None),
+        (Said::Expected(_), 3) => (Some(at + 30), None),
+        (Said::Expected(_), 4) => (None, Some(at + 60)),
+        (Said::Expected(_), 5) => (Some(at + 50), Some(at + 20)),
+        _ => (None, None),
+    };
+    Deadlines { overdue, expire }
+}
+
 fn hear(rules: &Rules, row: Row, said: &Said, at: Timestamp) -> Step {
+    let deadlines = deadlines(said, at);
     let kept = kept(rules, said, at);
     let step = |rules, row, event, at| step_keeping(rules, row, (event, &kept), at);
     match said {
         Said::Expected(Needs::Count(count)) => {
             let (items, extent) = (&Items::default(), Extent::Count(*count));
-            step(rules, row, Event::Expectation(Expectation { items, extent }), at)
+            step(rules, row, Event::Expectation(Expectation { items, extent, deadlines }), at)
         }
         Said::Expected(Needs::Line(item, need, part)) => {
             let items: Items = [(item.as_str(), *need, 0)].into_iter().collect();
             let extent = Extent::Part(*part);
-            step(rules, row, Event::Expectation(Expectation { items: &items, extent }), at)
+            let expectation = Expectation { items: &items, extent, deadlines };
+            step(rules, row, Event::Expectation(expectation), at)
         }
         Said::Expected(Needs::List(needs)) => {
             let items: Items = needs.iter().map(|(text, need)| (text.as_str(), *need, 0)).collect();
-            step(rules, row, Event::Expectation(Expectation::of(&items)), at)
+            step(
+                rules,
+                row,
+                Event::Expectation(Expectation { deadlines, ..Expectation::of(&items) }),
+                at,
+            )
         }
         Said::Cancelled => step(rules, row, Event::Cancellation, at),
         Said::Observed(item, quantity, outcome, id) => {
@@ -237,7 +256,7 @@ proptest! {
             let step = hear(&rules, row.clone(), said, *at);
             prop_assert_eq!(invariants::check_step(&row, &step), Ok(()));
             let kept = kept(&rules, said, *at);
-            let of_model = model.hear(&rules, (said, &kept), *at);
+            let of_model = model.hear(&rules, (said, &kept, deadlines(said, *at)), *at);
             let mut answer = answer(&step);
             if let Some(completion) = answer.completion.as_mut().filter(|_| comes_by_lines) {
                 completion.list.sort();

@@ -2,8 +2,8 @@
 
 use crate::{
     matching::{
-        Counting, Emitted, Event, Expectation, Extent, ItemOutcome, Items, Kept, Outcome,
-        OverdueReason, Phase, Row, Rules, Step, invariants, step_keeping,
+        Counting, Deadlines, Emitted, Event, Expectation, Extent, ItemOutcome, Items, Kept,
+        Outcome, OverdueReason, Phase, Row, Rules, Step, invariants, step_keeping,
     },
     record::Timestamp,
 };
@@ -86,6 +86,12 @@ impl Story {
         self.event(Event::Expectation(Expectation::of(&needs(items))))
     }
 
+    /// Expects items by deadlines that the expectation names.
+    pub fn expect_by(&mut self, items: &[&str], deadlines: Deadlines) -> Outcome {
+        let items = needs(items);
+        self.event(Event::Expectation(Expectation { deadlines, ..Expectation::of(&items) }))
+    }
+
     pub fn expect_keeping(&mut self, items: &[&str], kept: &str) -> Outcome {
         self.event_keeping(Event::Expectation(Expectation::of(&needs(items))), kept)
     }
@@ -98,7 +104,7 @@ impl Story {
     /// Expects this many items, whichever.
     pub fn expect_count(&mut self, count: u32) -> Outcome {
         let (items, extent) = (&Items::default(), Extent::Count(count));
-        self.event(Event::Expectation(Expectation { items, extent }))
+        self.event(Event::Expectation(Expectation { items, extent, deadlines: Deadlines::NONE }))
     }
 
     pub fn observe(&mut self, item: &str) -> Outcome {

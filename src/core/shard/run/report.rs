@@ -40,7 +40,7 @@ impl Satisfied {
             Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
                 (row.awaits, row.expected) = (Awaits::Count(*count), true);
             }
-            Event::Expectation(Expectation { items, extent: Extent::Part(_) }) => {
+            Event::Expectation(Expectation { items, extent: Extent::Part(_), .. }) => {
                 for item in items.iter() {
                     row.items.set(item.text, item.need, row.items.get(item.text).have);
                 }

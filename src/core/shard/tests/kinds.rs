@@ -1,11 +1,11 @@
-//! Tests of keys that wait for something other than the items of a list: they are counted and
-//! reported like the others.
+//! Tests of keys that wait for something other than the items of a list, or until a time of their
+//! own: they are counted and reported like the others.
 
-use super::plan::{Expects, Ids, Kinds, plan_of};
+use super::plan::{Expects, Ids, Kinds, NamedDeadlines, plan_of};
 use super::*;
 
 fn waiting(rules: Rules, expects: Expects, ids: Ids) -> Running<Memory> {
-    let kinds = Kinds { expects, ids };
+    let kinds = Kinds { expects, ids, ..Kinds::PLAIN };
     open_plan(plan_of(rules, 1, kinds), &Kafka(vec![None, None]), &Memory::default())
 }
 
@@ -80,4 +80,31 @@ fn a_key_whose_list_comes_record_by_record_is_open_until_the_list_is_closed() {
     shard.process(&[record(ORDERS, 3, 8, "a", &line("3", 2))]).expect("processed");
     let sinks: Vec<Sink> = commit(&mut shard, 9).outputs.iter().map(|output| output.sink).collect();
     assert_eq!(sinks, [Sink::DeadLetter]);
+}
+
+#[test]
+fn a_key_is_reported_when_its_expectation_says() {
+    let kinds = Kinds { deadlines: NamedDeadlines::Read, ..Kinds::PLAIN };
+    let plan = plan_of(RULES, 1, kinds);
+    let mut shard = open_plan(plan, &Kafka(vec![None, None]), &Memory::default());
+    let now = 1_700_000_000_000;
+    let order = |key: &str, due: &dyn std::fmt::Display| {
+        let order = ORDER.replace("\"a\"", &format!("\"{key}\""));
+        order.replacen('{', &format!("{{\"due\":{due},"), 1)
+    };
+    let both = |shard: &mut Running<Memory>, offset, at, key: &str, order: &str| {
+        shard.process(&[record(ORDERS, offset, at, key, order)]).expect("processed");
+        shard.process(&[record(MANUFACTURED, offset, at, "a", MADE)]).expect("processed");
+        shard.tick(at).expect("ticked");
+        // So early that nothing is spilled: this store has no index of deadlines.
+        let outputs = commit(shard, 1).outputs;
+        outputs.iter().map(|output| output.sink).collect::<Vec<_>>()
+    };
+    // By the time since its arrival, a would be overdue after b.
+    assert_eq!(both(&mut shard, 0, now, "a", &order("a", &(now + 3_000))), []);
+    assert_eq!(both(&mut shard, 1, now + 2_999, "b", &order("b", &(now + 90_000))), []);
+    assert_eq!(both(&mut shard, 2, now + 4_500, "c", &order("c", &"null")), [Sink::Overdue]);
+    assert_eq!(both(&mut shard, 3, now + 16_000, "d", &order("d", &"null")), [Sink::Overdue]);
+    let refused = both(&mut shard, 4, now + 16_001, "e", &order("e", &"\"soon\""));
+    assert_eq!(refused, [Sink::DeadLetter]);
 }

@@ -17,7 +17,7 @@ fn count(counting: Counting, records: &str) -> Result<u32, Reason> {
     let value = format!(r#"{{"file":"o-1","trailer":{{"records":{records}}}}}"#);
     let (trailers, mut scratch) = (trailers(counting), Scratch::default());
     match decode(&trailers, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
-        Event::Expectation(Expectation { items, extent: Extent::Count(count) }) => {
+        Event::Expectation(Expectation { items, extent: Extent::Count(count), .. }) => {
             assert!(items.is_empty());
             Ok(count)
         }

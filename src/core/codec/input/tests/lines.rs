@@ -20,7 +20,7 @@ fn line(input: &Decoder, fields: &str) -> Result<Line, Reason> {
     let value = format!(r#"{{"id":"o-1",{fields}}}"#);
     let mut scratch = Scratch::default();
     match decode(input, Some(b"o-1"), Some(value.as_bytes()), &mut scratch)? {
-        Event::Expectation(Expectation { items, extent: Extent::Part(part) }) => {
+        Event::Expectation(Expectation { items, extent: Extent::Part(part), .. }) => {
             let [(item, need)] = &needs(items)[..] else { panic!("not one item: {items:?}") };
             Ok((item.clone(), *need, part))
         }

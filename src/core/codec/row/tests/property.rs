@@ -50,10 +50,12 @@ fn any_row() -> impl Strategy<Value = Row> {
     let ids = proptest::collection::btree_set("\\PC{1,5}|x{255}", 0..4);
     let items = (items, ids);
     let keeps = ("\\PC{0,3}", vec(("[ab]{0,2}", "[xü]{0,2}"), 0..3));
-    let numbers = (time(), time(), missing, any::<u64>());
+    let named = (option::of(time()), option::of(time()));
+    let named = option::of(named.prop_map(|(overdue, expire)| Deadlines { overdue, expire }));
+    let numbers = (time(), time(), missing, any::<u64>(), named);
     (phase, flags, numbers, items, origins, keeps).prop_map(
         |(phase, flags, numbers, items, origins, keeps)| {
-            let (expected_at, changed_at, (missing, count), fingerprint) = numbers;
+            let (expected_at, changed_at, (missing, count), fingerprint, named) = numbers;
             let (expected, overdue) = flags;
             let (items, ids) = items;
             let (expectation_offset, by) = origins;
@@ -66,6 +68,8 @@ fn any_row() -> impl Strategy<Value = Row> {
                 kept = kept.with_expected(&keeps.0);
                 keeps.1.iter().for_each(|(item, members)| kept.put_item(item, members));
             }
+            let is_awaited = expected && phase == Phase::Open;
+            let deadlines = named.filter(|_| is_awaited).unwrap_or_default();
             let has_failed = expected && phase == Phase::Open && all.has_marks();
             // Only open rows wait for a count.
             let awaits = match count {
@@ -82,6 +86,7 @@ fn any_row() -> impl Strategy<Value = Row> {
                 overdue,
                 expected_at: if expected { expected_at } else { 0 },
                 changed_at,
+                deadlines,
                 missing: if expected && phase == Phase::Open { missing } else { 0 },
                 fingerprint: if expected { fingerprint } else { 0 },
                 failed: if has_failed { all.failed() } else { 0 },

@@ -18,7 +18,7 @@ impl Model {
         let mut keeps = Keeps::default();
         for fact in &self.facts {
             match fact {
-                Fact::Expected(_, kept, _) => keeps.expected.clone_from(kept),
+                Fact::Expected(_, kept, ..) => keeps.expected.clone_from(kept),
                 Fact::Observed(item, _, outcome, kept, _) => {
                     keeps.items.remove(item);
                     if *outcome != ItemOutcome::Withdrawn && !kept.is_empty() {

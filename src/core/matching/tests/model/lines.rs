@@ -1,7 +1,10 @@
 //! Counts and lists that come record by record, in the model.
 
 use super::{Answer, Counts, Fact, Model, Needs, State, plain};
-use crate::{matching::Part, record::Timestamp};
+use crate::{
+    matching::{Deadlines, Part},
+    record::Timestamp,
+};
 
 /// The list that records have made so far.
 #[derive(Debug, Clone, Default)]
@@ -36,12 +39,18 @@ impl Model {
         !self.facts.iter().any(is_line) || self.list().is_closed
     }
 
-    pub fn listed(&mut self, item: &str, need: u32, part: Part, at: Timestamp) -> Answer {
+    pub fn listed(
+        &mut self,
+        (item, need): (&str, u32),
+        (part, deadlines): (Part, Deadlines),
+        at: Timestamp,
+    ) -> Answer {
         let list = self.list();
         let known = list.items.get(item);
         let total = if let Part::Of(total) = part { total } else { 0 };
         let repeats = known == Some(&need) && total <= list.total;
-        let fact = Fact::Expected(Needs::Line(item.to_owned(), need, part), String::new(), at);
+        let fact =
+            Fact::Expected(Needs::Line(item.to_owned(), need, part), String::new(), deadlines, at);
         match self.state() {
             State::Completed | State::Failed if repeats => plain("duplicate-expectation"), // S4
             State::Completed => plain("already-completed"),                                // S5
