@@ -2,6 +2,7 @@
 //! decides, and the simulator what it survives.
 
 mod commits;
+mod entries;
 mod kinds;
 mod large;
 #[path = "../../sim/plan.rs"]
