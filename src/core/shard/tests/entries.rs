@@ -1,6 +1,6 @@
 //! Tests of topics whose records belong to several entries of the object, or to none.
 
-use super::plan::{Kinds, Where, plan_of};
+use super::plan::{EVENT_HEADER, Kinds, Where, plan_of};
 use super::*;
 
 fn selecting(selects: Where, store: &Memory) -> Running<Memory> {
@@ -8,10 +8,38 @@ fn selecting(selects: Where, store: &Memory) -> Running<Memory> {
     open_plan(plan_of(RULES, 1, kinds), &Kafka(vec![None, None]), store)
 }
 
+fn event(value: &str) -> Vec<Header> {
+    vec![(EVENT_HEADER.to_owned(), Some(value.as_bytes().to_vec()))]
+}
+
 /// Returns what a transaction has written: the kinds of its outputs, and how many rows.
 fn written(shard: &mut Running<Memory>) -> (Vec<Sink>, usize) {
     let Transaction { outputs, changes, .. } = commit(shard, 10);
     (outputs.iter().map(|output| output.sink).collect(), changes.len())
+}
+
+#[test]
+fn a_record_that_headers_skip_moves_the_offset_and_costs_no_lookup() {
+    let store = Memory::default();
+    let mut shard = selecting(Where::Header, &store);
+    let (heartbeat, scan) = (event("heartbeat"), event("scan"));
+    // Its value is not read, and it may have any key.
+    let mut skipped = record(ORDERS, 0, 1, "a", "{");
+    skipped.headers = Some(&heartbeat);
+    shard.process(&[skipped]).expect("processed");
+    assert_eq!((shard.ledger.running.lookups, shard.ledger.running.skipped[ORDERS]), (0, 1));
+    assert_eq!(written(&mut shard), (vec![], 0));
+    assert_eq!(shard.next_offsets()[ORDERS], 1);
+    let mut taken = record(MANUFACTURED, 0, 1, "a", r#"{"orderId":"a"}"#);
+    taken.headers = Some(&scan);
+    shard.process(&[skipped_again(&skipped), taken]).expect("processed");
+    assert_eq!(shard.ledger.running.lookups, 1);
+    assert_eq!(written(&mut shard), (vec![], 1));
+}
+
+/// Returns the next record of the same kind.
+fn skipped_again<'a>(record: &Record<'a>) -> Record<'a> {
+    Record { offset: record.offset + 1, key: None, ..*record }
 }
 
 #[test]
