@@ -7,6 +7,7 @@ mod kinds;
 mod large;
 #[path = "../../sim/plan.rs"]
 mod plan;
+mod refusals;
 mod reports;
 mod trace;
 
