@@ -65,7 +65,7 @@ enum There {
 }
 
 fn header(name: &str, headers: &[Header]) -> There {
-    let last = headers.iter().filter(|(other, _)| other == name).last();
+    let last = headers.iter().rfind(|(other, _)| other == name);
     match last.and_then(|(_, value)| value.as_deref()) {
         None => There::Not,
         Some(bytes) => match std::str::from_utf8(bytes) {
