@@ -19,6 +19,7 @@ use rollcall_core::codec::row::RowError;
 use rollcall_core::text::escape::printable;
 use rollcall_core::text::plain::sentence;
 use rollcall_core::{record::ShardId, shard};
+use rollcall_service::state_api::NamedDeadlines;
 use rollcall_store::{Identity, OpenError, Snapshot};
 
 /// Show what is known about a key, or what a worker's state directory holds: rows, sizes, positions
@@ -158,6 +159,14 @@ fn time(at_ms: i64) -> String {
 fn heading(key: &str) -> Cow<'_, str> {
     let is_bare = key.trim() == key && !key.is_empty();
     if is_bare { printable(key) } else { Cow::Owned(format!("\"{}\"", printable(key))) }
+}
+
+/// Returns the deadlines that an expectation names itself, if it does.
+fn named(deadlines: &NamedDeadlines) -> Option<String> {
+    let told = |at: &Option<String>, then: &str| at.as_ref().map(|at| format!("{then} at {at}"));
+    let all = [told(&deadlines.overdue, "overdue"), told(&deadlines.expired, "expires")];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 /// Returns an item with what is kept of its observation.

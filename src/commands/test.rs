@@ -13,6 +13,7 @@ mod problem;
 mod read;
 mod record;
 mod report;
+mod state;
 mod subject;
 mod time;
 mod trial;

@@ -186,6 +186,10 @@ pub(super) fn expected_rules() -> Value {
             "an item needs either total or last, and nothing else has them",
         ),
         (
+            "!has(self.item) || !has(self.allowEmpty) || !self.allowEmpty",
+            "allowEmpty has no effect beside item: each record lists one",
+        ),
+        (
             "!has(self.count) || !has(self.quantity)",
             "a count is that of all units and has no quantity",
         ),

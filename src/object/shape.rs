@@ -26,16 +26,38 @@ pub(super) fn read(mut document: Value, problems: &mut Problems) -> Option<Recon
         let remedy = remedy_for_unknown(&field.name, &field.known, places);
         problems.add(field.path, "is an unknown field", remedy);
     }
+    let object = readable(&mut document, &definition, problems);
+    if object.is_none() {
+        check_needs(&document, problems);
+    }
+    object
+}
+
+/// Reports an expectation that does not say what a key needs, which the definition cannot require:
+/// validation would report it, but only once everything else can be read.
+fn check_needs(document: &Value, problems: &mut Problems) {
+    let expected = document.get("spec").and_then(|spec| spec.get("expected"));
+    let Some(expected) = expected.filter(|expected| expected.is_mapping()) else { return };
+    if ["items", "count", "item"].iter().all(|way| expected.get(way).is_none()) {
+        problems.add("spec.expected.items", "is missing", suggest::NEEDS);
+    }
+}
+
+fn readable(
+    document: &mut Value,
+    definition: &Definition,
+    problems: &mut Problems,
+) -> Option<Reconciliation> {
     let mut is_readable = true;
     loop {
-        let (path, message) = match deserialize(&document) {
+        let (path, message) = match deserialize(document) {
             Ok(object) => return Some(object).filter(|_| is_readable),
             Err(error) => (error.path().clone(), error.into_inner().to_string()),
         };
         is_readable = false;
-        let wrong = Wrong { path: &path, message: &message, definition: &definition };
-        let needs_text = wrong.report(&mut document, problems);
-        match at(&mut document, path.iter()) {
+        let wrong = Wrong { path: &path, message: &message, definition };
+        let needs_text = wrong.report(document, problems);
+        match at(document, path.iter()) {
             Some(value) if needs_text && (value.is_number() || value.is_bool()) => {
                 *value = text_of(value).into();
             }
@@ -302,6 +324,21 @@ mod tests {
         assert!(found[0].ends_with("write \"5\", with the quotes") || found[0].contains("true"));
         let missing = found.iter().filter(|problem| problem.contains("is missing")).count();
         assert_eq!((found.len(), missing), (5, 3), "the two, and what is missing: {found:?}");
+    }
+
+    #[test]
+    fn what_a_key_needs_is_missing_together_with_everything_else() {
+        let found = problems(
+            "  expected: { key: $.id }\n  observed: [{ topic: b, item: $.b }]\n  replicas: no\n",
+        );
+        let path = |problem: &String| problem.split(": ").next().map(str::to_owned);
+        let paths: Vec<_> = found.iter().filter_map(path).collect();
+        assert!(paths.contains(&"spec.expected.items".to_owned()), "{found:?}");
+        assert!(found.len() > 1, "{found:?}");
+        let found = problems("  expected: { topic: a, count: $.n }\n  completed: { topic: c }\n");
+        assert!(found.iter().all(|problem| !problem.contains("expected.items")), "{found:?}");
+        let found = problems("  expected: orders\n");
+        assert!(found.iter().all(|problem| !problem.contains("expected.items")), "{found:?}");
     }
 
     #[test]

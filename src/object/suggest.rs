@@ -82,6 +82,11 @@ pub fn instant(text: &str) -> String {
     )
 }
 
+/// What to write if an object does not say what a key needs.
+pub(super) const NEEDS: &str = "write items: with the JSON path of what a key needs, such as \
+     $.items[*].id, count: with the path of how many that are, or item: and total: if each record \
+     lists one";
+
 #[cfg(test)]
 mod tests {
     use super::*;

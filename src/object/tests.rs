@@ -174,6 +174,11 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
             "failed and the failed values of an outcome belong together",
         ),
         ("memory: 7d", "memory: 7d\n  failed: {}", "failed and the failed values"),
+        (
+            "items: $.items[*].id",
+            "item: $.line\n    total: $.lines\n    allowEmpty: true",
+            "allowEmpty has no effect beside item",
+        ),
         ("memory: 7d", "memory: 7d\n  cancelled: { topic: orders }", "topics must differ"),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),

@@ -10,8 +10,8 @@ use rollcall_core::{
     codec::{
         Decoder, Outputs, Path,
         input::{
-            DeadlineAt, DeadlinePaths, End, Entry, ExpectedPaths, Item, Items, Keep,
-            Limits as InputLimits, ObservedPaths, OutcomeAt, Unit,
+            Condition, DeadlineAt, DeadlinePaths, End, Entry, ExpectedPaths, Item, Items, Keep,
+            Limits as InputLimits, ObservedPaths, OutcomeAt, Subject, Test, Unit,
         },
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
@@ -28,6 +28,26 @@ pub enum Expects {
     Count,
     /// One of them, and how many there will be.
     Lines,
+    /// Nothing: every key needs [`FIXED`].
+    Fixed,
+}
+
+/// The items that the object itself names.
+pub const FIXED: [&str; 4] = ["1", "2", "three", "4"];
+/// The header that conditions look at.
+pub const EVENT_HEADER: &str = "event-type";
+
+/// Which records of a topic are of which kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// All of them are of one kind.
+    Everywhere,
+    /// A header decides, so that other records are skipped without reading them.
+    Header,
+    /// A member decides.
+    Path,
+    /// Both do, in different entries.
+    Both,
 }
 
 /// What the records of the inputs say, besides what the rules ask for.
@@ -37,6 +57,7 @@ pub struct Kinds {
     /// Observations have ids, if quantities are counted.
     pub ids: Ids,
     pub deadlines: NamedDeadlines,
+    pub selects: Where,
 }
 
 /// Whether expectations may name deadlines.
@@ -54,8 +75,12 @@ pub enum Ids {
 }
 
 impl Kinds {
-    pub const PLAIN: Self =
-        Self { expects: Expects::Items, ids: Ids::None, deadlines: NamedDeadlines::None };
+    pub const PLAIN: Self = Self {
+        expects: Expects::Items,
+        ids: Ids::None,
+        deadlines: NamedDeadlines::None,
+        selects: Where::Everywhere,
+    };
 }
 
 /// Returns a plan with `observed` observed topics in addition to the expected one.
@@ -65,38 +90,9 @@ pub fn plan(rules: Rules, observed: usize) -> Plan {
 
 /// Returns the same plan for other kinds of records.
 pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
-    let path = |text| Path::parse(text).expect("the path is well formed");
-    let (counting, quantity) = match rules.counting {
-        Counting::Distinct => (Counting::Distinct, None),
-        Counting::Quantity => (Counting::Quantity, Some(path("$.quantity"))),
-    };
-    let input_limits = InputLimits::default();
-    let expected = ExpectedPaths {
-        key: Some(path("$.id")),
-        items: match kinds.expects {
-            Expects::Items => Items::At(path("$.items[*].id")),
-            Expects::Count => Items::Count(path("$.count")),
-            Expects::Lines => Items::OneByOne(path("$.line"), End::Total(path("$.count"))),
-        },
-        quantity: None,
-    };
-    let arrival = ObservedPaths {
-        key: Some(path("$.orderId")),
-        item: Item::At(path("$.productId")),
-        quantity,
-        id: match (rules.counting, kinds.ids) {
-            (Counting::Quantity, Ids::Read) => Some(path("$.id")),
-            _ => None,
-        },
-        outcome: rules.failed.map(|_| outcomes()),
-    };
-    let input = |entry: Entry| Decoder::new(&[entry], counting, input_limits);
-    let deadlines = deadlines(kinds.deadlines);
-    let expected = Entry { keep: keeps(&rules), deadlines, ..expected.into() };
-    let keep = if rules.counting == Counting::Distinct { keeps(&rules) } else { Vec::new() };
-    let arrival = Entry { keep, ..arrival.into() };
-    let mut inputs = vec![input(expected)];
-    inputs.resize_with(1 + observed, || input(arrival.clone()));
+    let (counting, limits) = (rules.counting, InputLimits::default());
+    let decoder = |entries: Vec<Entry>| Decoder::new(&entries, counting, limits);
+    let inputs = entries(&rules, observed, kinds).into_iter().map(decoder);
     Plan {
         name: "simulated".to_owned(),
         identity: Identity {
@@ -110,11 +106,11 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
         offsets_renewed_every: Duration::from_secs(3_600),
         deadlines: format!("{rules:?}"),
         topics: (0..=observed).map(|input| format!("input-{input}")).collect(),
-        inputs: inputs.into_iter().map(|input| input.expect("the paths fit")).collect(),
+        inputs: inputs.map(|input| input.expect("the paths fit")).collect(),
         outputs: outputs(Stamp::Commit, &rules),
         rules,
         times: Times::ANY,
-        key_bytes_max: input_limits.key_bytes_max,
+        key_bytes_max: limits.key_bytes_max,
         // Each simulated process gets a separate one.
         placement: Arc::new(Placement::unchecked()),
         start_from: StartFrom::Earliest,
@@ -125,12 +121,80 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
     }
 }
 
+/// Returns the entries of each input topic.
+pub fn entries(rules: &Rules, observed: usize, kinds: Kinds) -> Vec<Vec<Entry>> {
+    let expected = expected(rules, kinds);
+    let arrival = |item| arrival(rules, kinds.ids, item);
+    let (any, fixed) = (arrival(Item::At(path("$.productId"))), arrival(Item::Fixed("4".into())));
+    let event = |test| Condition { of: Subject::Header(EVENT_HEADER.to_owned()), test };
+    let kind = |test| Condition { of: Subject::Path(path("$.kind")), test };
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let only = |entry: &Entry, conditions: &[Condition]| Entry {
+        conditions: conditions.to_vec(),
+        ..entry.clone()
+    };
+    let no_heartbeat = event(Test::NotIn(texts(&["heartbeat"])));
+    let is_scan = event(Test::In(texts(&["scan"])));
+    let is_order = kind(Test::In(texts(&["order", "1", "true"])));
+    let no_draft = kind(Test::NotIn(texts(&["draft"])));
+    let (lead, other) = match kinds.selects {
+        Where::Everywhere => (vec![expected], vec![any]),
+        Where::Header => (
+            vec![only(&expected, &[no_heartbeat])],
+            vec![only(&fixed, &[is_scan]), only(&any, &[event(Test::Exists(false))])],
+        ),
+        Where::Path => (
+            vec![only(&expected, &[is_order]), only(&any, std::slice::from_ref(&no_draft))],
+            vec![only(&fixed, &[kind(Test::In(texts(&["scan"])))]), only(&any, &[no_draft])],
+        ),
+        Where::Both => (
+            vec![
+                only(&expected, &[no_heartbeat.clone(), is_order]),
+                only(&fixed, &[is_scan.clone(), kind(Test::Exists(true))]),
+            ],
+            vec![only(&fixed, &[is_scan]), only(&any, &[kind(Test::Exists(true)), no_heartbeat])],
+        ),
+    };
+    let mut topics = vec![lead];
+    topics.resize(1 + observed, other);
+    topics
+}
+
+fn path(text: &str) -> Path {
+    Path::parse(text).expect("the path is well formed")
+}
+
+fn expected(rules: &Rules, kinds: Kinds) -> Entry {
+    let paths = ExpectedPaths {
+        // Nothing else need be read of a record that stands for fixed items.
+        key: (kinds.expects != Expects::Fixed).then(|| path("$.id")),
+        items: match kinds.expects {
+            Expects::Items => Items::At(path("$.items[*].id")),
+            Expects::Count => Items::Count(path("$.count")),
+            Expects::Lines => Items::OneByOne(path("$.line"), End::Total(path("$.count"))),
+            Expects::Fixed => Items::Fixed(FIXED.map(str::to_owned).to_vec()),
+        },
+        quantity: None,
+    };
+    Entry { keep: keeps(rules), deadlines: deadlines(kinds.deadlines), ..paths.into() }
+}
+
+fn arrival(rules: &Rules, ids: Ids, item: Item) -> Entry {
+    let counts_units = rules.counting == Counting::Quantity;
+    let paths = ObservedPaths {
+        key: Some(path("$.orderId")),
+        item,
+        quantity: counts_units.then(|| path("$.quantity")),
+        id: (counts_units && ids == Ids::Read).then(|| path("$.id")),
+        outcome: rules.failed.map(|_| outcomes()),
+    };
+    let keep = if counts_units { Vec::new() } else { keeps(rules) };
+    Entry { keep, ..paths.into() }
+}
+
 /// Where the expectations of the workload name deadlines.
 fn deadlines(named: NamedDeadlines) -> DeadlinePaths {
-    let at = |path| {
-        let path = Path::parse(path).expect("the path is well formed");
-        Some(DeadlineAt { path, unit: Unit::Millis, zone: TimeZone::UTC })
-    };
+    let at = |text| Some(DeadlineAt { path: path(text), unit: Unit::Millis, zone: TimeZone::UTC });
     match named {
         NamedDeadlines::None => DeadlinePaths::default(),
         NamedDeadlines::Read => DeadlinePaths { overdue: at("$.due"), expire: at("$.until") },
@@ -141,7 +205,7 @@ fn deadlines(named: NamedDeadlines) -> DeadlinePaths {
 fn outcomes() -> OutcomeAt {
     let one = |text: &str| vec![text.to_owned()];
     OutcomeAt {
-        path: Path::parse("$.result").expect("the path is well formed"),
+        path: path("$.result"),
         arrived: one("PASS"),
         failed: one("FAIL"),
         withdrawn: one("REVOKED"),
@@ -150,8 +214,7 @@ fn outcomes() -> OutcomeAt {
 
 /// What is kept of the records of the workload, for rules by which completions list their items.
 fn keeps(rules: &Rules) -> Vec<Keep> {
-    let path = Path::parse("$.note").expect("the path is well formed");
-    let keep = Keep { name: "note".to_owned(), path };
+    let keep = Keep { name: "note".to_owned(), path: path("$.note") };
     rules.list_bytes_max.map(|_| keep).into_iter().collect()
 }
 

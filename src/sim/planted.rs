@@ -1,5 +1,6 @@
 //! Faults planted in the processes: a simulator that does not find them proves nothing.
 
+mod entries;
 mod lanes;
 mod owner;
 mod running;

@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Random,
     partitions::Partitions,
-    plan::{Expects, Ids, Kinds, NamedDeadlines, outputs, plan_of},
+    plan::{Expects, Ids, Kinds, NamedDeadlines, Where, entries, outputs, plan_of},
 };
 use rollcall_core::{
-    codec::output::Stamp,
+    codec::{input::Entry, output::Stamp},
     matching::{Counting, FailedWhen, Rules, Times},
     record::{ShardId, Timestamp, millis},
     shard::{Limits, OnTruncation, Partitioning, Plan},
@@ -101,6 +101,8 @@ pub struct Setting {
     pub ending: Ending,
     pub plan: Arc<Plan>,
     pub kinds: Kinds,
+    /// The entries of each input, from which the plan's decoders are made.
+    pub entries: Vec<Vec<Entry>>,
     pub limits: Limits,
     pub faults: Faults,
     /// The probability that a process which can continue does so, in 1,000 turns.
@@ -163,6 +165,7 @@ impl Setting {
             records: if tells { 300 } else { 30 + random.below(120) },
             deadlines,
             ending,
+            entries: entries(&plan.rules, observed, kinds),
             plan: Arc::new(plan),
             kinds,
             limits: limits(random),
@@ -202,7 +205,14 @@ fn kinds(random: &mut Random) -> Kinds {
     let ids = *random.pick(&[Ids::None, Ids::Read]);
     let expects = if random.chance(200) { Expects::Lines } else { expects };
     let deadlines = *random.pick(&[NamedDeadlines::None, NamedDeadlines::Read]);
-    Kinds { expects, ids, deadlines }
+    let selects = match random.below(7) {
+        0..4 => Where::Everywhere,
+        4 => Where::Header,
+        5 => Where::Path,
+        _ => Where::Both,
+    };
+    let expects = if random.below(8) == 0 { Expects::Fixed } else { expects };
+    Kinds { expects, ids, deadlines, selects }
 }
 
 fn rules(random: &mut Random, deadlines: Deadlines) -> Rules {

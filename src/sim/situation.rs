@@ -63,6 +63,10 @@ pub enum Situation {
     Stopped,
     /// Offsets were dropped by the brokers.
     OffsetsExpired,
+    /// A record belonged to no entry of its topic.
+    Skipped,
+    /// A record belonged to another entry of its topic than the first.
+    LaterEntry,
     /// A record became a dead letter because its key belongs to another partition.
     WrongPartition,
     /// A shard committed the inputs' partitioner, as learnt from the records.
@@ -93,7 +97,7 @@ pub enum Situation {
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 52] = [
+pub const SITUATIONS: [(Situation, &str); 54] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -132,6 +136,8 @@ pub const SITUATIONS: [(Situation, &str); 52] = [
     (Situation::Forgotten, "forgotten"),
     (Situation::Stopped, "stopped"),
     (Situation::OffsetsExpired, "offsets expired"),
+    (Situation::Skipped, "skipped"),
+    (Situation::LaterEntry, "later entry"),
     (Situation::WrongPartition, "wrong partition"),
     (Situation::PartitionerLearnt, "partitioner learnt"),
     (Situation::PartitionersDiffered, "partitioners differed"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Random, Setting,
     kafka::{Message, Place, Topic},
-    plan::Expects,
+    plan::{EVENT_HEADER, Expects, Kinds, Where},
     setting::{Deadlines, START_MS},
 };
 use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
@@ -24,6 +24,22 @@ const NOTES: [&str; 6] = [
     r#","note":1e400"#,
 ];
 
+/// Members that say what kind of record it is; only plans with conditions read it.
+const KINDS: [&str; 10] = [
+    "",
+    r#","kind":"order""#,
+    r#","kind":"order""#,
+    r#","kind":1"#,
+    r#","kind":true"#,
+    r#","kind":"scan""#,
+    r#","kind":"draft""#,
+    r#","kind":null"#,
+    r#","kind":1.5"#,
+    r#","kind":{}"#,
+];
+/// The kind that makes a record without an event header one that is not skipped.
+const TAKEN: &str = KINDS[1];
+
 const ITEMS: [&str; 4] = ["1", "2", "\"three\"", "4"];
 
 /// How many different ids the observations of a key have: some occur again.
@@ -41,6 +57,16 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// Adds a member to the value, if that is an object.
+    fn with(mut self, member: &str) -> Self {
+        if let Some(value) = self.value.as_mut().filter(|value| value.ends_with(b"}")) {
+            value.truncate(value.len() - 1);
+            value.extend_from_slice(member.as_bytes());
+            value.push(b'}');
+        }
+        self
+    }
+
     pub fn at(self, timestamp_ms: Timestamp) -> (Place, Message) {
         let Self { place, key, value, headers } = self;
         (place, Message { key, value, timestamp_ms, headers })
@@ -69,7 +95,7 @@ impl Workload {
                 // Rows that take everything.
                 let notes =
                     if setting.plan.rules.row_bytes_max > 1_000 { &NOTES } else { &[""][..] };
-                let kind = (inputs, setting.kinds.expects, notes);
+                let kind = (inputs, setting.kinds, notes);
                 sure_key(random, &mut left, shard, kind, &key);
                 sure.entry(shard).or_default().insert(key.into_bytes());
             }
@@ -84,13 +110,13 @@ impl Workload {
                 setting.partitions.key_in(shard, &stem)
             };
             let input = random.below(setting.inputs());
-            left.push(any(random, shard, input, &key));
+            left.push(any(random, setting.kinds.selects, (shard, input), &key));
         }
         for last in (1..left.len()).rev() {
             left.swap(last, random.below(last + 1));
         }
         for arrival in &mut left {
-            arrival.headers = headers(random);
+            arrival.headers.extend(headers(random));
         }
         Self { left, sure }
     }
@@ -117,8 +143,8 @@ impl Workload {
     /// Returns a valid record.
     pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
         match input {
-            0 => expectation(shard, key, &ITEMS[..2], ""),
-            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED, 0), ""),
+            0 => expectation(shard, key, &ITEMS[..2], TAKEN),
+            _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED, 0), TAKEN),
         }
     }
 
@@ -132,7 +158,7 @@ impl Workload {
             let Ok(text) = std::str::from_utf8(&key) else { continue };
             for input in 1..setting.inputs() {
                 let probe = ("\"probe\"", 1, ARRIVED, PROBE_ID + input);
-                probes.push(observation(shard, input, text, probe, ""));
+                probes.push(observation(shard, input, text, probe, TAKEN));
             }
         }
         probes
@@ -143,45 +169,63 @@ fn sure_key(
     random: &mut Random,
     into: &mut Vec<Arrival>,
     shard: ShardId,
-    (inputs, expects, notes): (usize, Expects, &[&str]),
+    (inputs, kinds, notes): (usize, Kinds, &[&str]),
     key: &str,
 ) {
+    let Kinds { expects, selects, .. } = kinds;
+    let mut into = |arrival: Arrival| into.push(arrival.with(taken(selects)));
     let note = *random.aside().pick(notes);
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
-    into.push(expectation(shard, key, items, note));
+    // They are the fixed ones, too.
+    let items = if expects == Expects::Fixed { &ITEMS } else { items };
+    into(expectation(shard, key, items, note));
     if expects == Expects::Lines {
         // Each record lists its first item.
         for first in 1..items.len() {
             let mut items = items.to_vec();
             items.rotate_left(first);
-            into.push(expectation(shard, key, &items, note));
+            into(expectation(shard, key, &items, note));
         }
     }
     for (id, item) in items.iter().enumerate() {
         let input = 1 + random.below(inputs - 1);
         let note = *random.aside().pick(notes);
-        into.push(observation(shard, input, key, (item, 1, ARRIVED, id), note));
+        into(observation(shard, input, key, (item, 1, ARRIVED, id), note));
         if random.chance(200) {
-            into.push(observation(shard, input, key, (item, 1, ARRIVED, id), ""));
+            into(observation(shard, input, key, (item, 1, ARRIVED, id), ""));
         }
     }
     if random.chance(200) {
-        into.push(expectation(shard, key, items, note));
+        into(expectation(shard, key, items, note));
     }
 }
 
-fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arrival {
+/// Returns the member with which a record is not skipped.
+fn taken(selects: Where) -> &'static str {
+    if selects == Where::Everywhere { "" } else { TAKEN }
+}
+
+fn any(
+    random: &mut Random,
+    selects: Where,
+    (shard, input): (ShardId, InputIndex),
+    key: &str,
+) -> Arrival {
+    let mut aside;
     let mut arrival = if input == 0 {
         let items: Vec<&str> = (0..random.below(4)).map(|_| *random.pick(&ITEMS)).collect();
-        let mut aside = random.aside();
+        aside = random.aside();
         let note = *aside.pick(&NOTES);
         expectation(shard, key, &items, &format!("{note}{}", deadlines(&mut aside)))
     } else {
         let (item, quantity) = (*random.pick(&ITEMS), 1 + random.below(2));
-        let mut aside = random.aside();
+        aside = random.aside();
         let (result, id, note) = (*aside.pick(&RESULTS), aside.below(IDS), *aside.pick(&NOTES));
         observation(shard, input, key, (item, quantity, result, id), note)
     };
+    if selects != Where::Everywhere {
+        arrival = marked(&mut aside, arrival, key);
+    }
     match random.below(24) {
         0..2 => arrival.value = None,
         2 => arrival.key = None,
@@ -191,6 +235,27 @@ fn any(random: &mut Random, shard: ShardId, input: InputIndex, key: &str) -> Arr
         _ => {}
     }
     arrival
+}
+
+/// Makes a record one of several kinds. Those of the expected topic may become observations.
+fn marked(aside: &mut Random, mut arrival: Arrival, key: &str) -> Arrival {
+    let Place { topic, shard } = arrival.place;
+    if topic == Topic::Input(0) && aside.chance(300) {
+        let item = (*aside.pick(&ITEMS), 1, *aside.pick(&RESULTS), aside.below(IDS));
+        arrival = observation(shard, 0, key, item, "");
+    }
+    let event = |value: Option<&[u8]>| (EVENT_HEADER.to_owned(), value.map(<[u8]>::to_vec));
+    arrival.headers = match aside.below(10) {
+        0..2 => vec![event(Some(b"scan"))],
+        2 => vec![event(Some(b"heartbeat"))],
+        // The last one counts.
+        3 => vec![event(Some(b"heartbeat")), event(Some(b"scan"))],
+        4 => vec![event(Some(b"scan")), event(None)],
+        5 => vec![event(Some(&[0xff]))],
+        _ => Vec::new(),
+    };
+    let kind = *aside.pick(&KINDS);
+    arrival.with(kind)
 }
 
 /// Returns members that only some plans read: deadlines, mostly none, and some unreadable.

@@ -55,21 +55,38 @@ export class Shop {
   processes = new Map();
   addresses = new Map();
 
+  /** Starts Kafka, the workers of the demo, and a console. */
   async open() {
+    await this.begin();
+    const spec = readFileSync(join(root, "manifests/local/shipping.yaml"), "utf8");
+    this.file = this.#object("shipping", spec.replace("logRecords: true", "logRecords: false"));
+    for (const name of ["shipping-0", "shipping-1"]) await this.worker(name);
+    this.address = await this.console();
+  }
+
+  /** Starts only Kafka and the browser. */
+  async begin() {
     this.kafka = {
       PORT: String(await freePort()),
       DIR: join(this.dir, "kafka"),
       HEAP: "-Xms128m -Xmx512m",
     };
     await this.#kafka("start");
-    const spec = readFileSync(join(root, "manifests/local/shipping.yaml"), "utf8")
-      .replace(/bootstrapServers:.*/, `bootstrapServers: localhost:${this.kafka.PORT}`)
-      .replace("logRecords: true", "logRecords: false");
-    this.file = join(this.dir, "shipping.yaml");
-    writeFileSync(this.file, spec);
-    for (const name of ["shipping-0", "shipping-1"]) await this.worker(name);
-    this.address = await this.console();
     this.browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+  }
+
+  /** Starts a worker and a console of another object, and returns the console's address. */
+  async other(name, spec, ...words) {
+    const file = this.#object(name, spec);
+    await this.worker(`${name}-0`, file);
+    return this.#console(file, [`${name}-0`], words);
+  }
+
+  #object(name, spec) {
+    const file = join(this.dir, `${name}.yaml`);
+    const servers = `bootstrapServers: localhost:${this.kafka.PORT}`;
+    writeFileSync(file, spec.replace(/bootstrapServers:.*/, servers));
+    return file;
   }
 
   async close() {
@@ -101,13 +118,13 @@ export class Shop {
     return address;
   }
 
-  worker(name) {
+  worker(name, file = this.file) {
     return this.#serve(
       name,
       [
         "worker",
         "-f",
-        this.file,
+        file,
         "--state-dir",
         join(this.dir, name),
         "--lanes",
@@ -120,12 +137,13 @@ export class Shop {
   }
 
   console(...words) {
-    const servers = ["shipping-0", "shipping-1"].flatMap((name) => [
-      "--server",
-      this.addresses.get(name),
-    ]);
-    const name = `console ${words.join(" ")}`;
-    return this.#serve(name, ["console", "-f", this.file, ...servers, ...words], "/healthz");
+    return this.#console(this.file, ["shipping-0", "shipping-1"], words);
+  }
+
+  #console(file, workers, words) {
+    const servers = workers.flatMap((name) => ["--server", this.addresses.get(name)]);
+    const name = `console ${file} ${words.join(" ")}`;
+    return this.#serve(name, ["console", "-f", file, ...servers, ...words], "/healthz");
   }
 
   /** Kills a worker as a crash would. */
@@ -153,7 +171,7 @@ export class Shop {
     return run(program, ["manufactured", "-f", this.file, order, String(product)]);
   }
 
-  /** Sends a record unchanged. */
+  /** Sends a record unchanged; `<null>` stands for none. */
   async record(topic, key, value) {
     const done = this.#kafka(
       "run",
@@ -166,6 +184,8 @@ export class Shop {
       "parse.key=true",
       "--reader-property",
       "key.separator=|",
+      "--reader-property",
+      "null.marker=<null>",
     );
     done.child.stdin.end(`${key}|${value}\n`);
     await done;

@@ -68,6 +68,9 @@ fn text(story: &KeyStory) -> String {
         };
         line("deadline", &format!("{}: {then}", deadline.at));
     }
+    if let Some(named) = super::named(&story.named_deadlines) {
+        line("by record", &named);
+    }
     if let Some(kept) = &story.kept {
         line("kept", kept);
     }
@@ -92,7 +95,7 @@ fn text(story: &KeyStory) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_service::state_api::{Deadline, ItemStory};
+    use rollcall_service::state_api::{Deadline, ItemStory, NamedDeadlines};
 
     #[test]
     fn a_key_forges_no_lines_and_does_not_talk_to_the_terminal() {
@@ -115,6 +118,7 @@ mod tests {
             changed_by: None,
             kept: None,
             deadline: None,
+            named_deadlines: NamedDeadlines::default(),
             expected_total: 0,
             missing_total: 0,
             awaits: AwaitsStory::Items,
@@ -152,6 +156,7 @@ mod tests {
                 offset: 41,
             }),
             kept: Some("{\"customer\":\"c\\n7\"}".to_owned()),
+            named_deadlines: NamedDeadlines { overdue: Some(deadline.at.clone()), expired: None },
             deadline: Some(deadline),
             expected_total: 3,
             missing_total: 1,
@@ -168,6 +173,7 @@ order-1
   expected  2026-01-01T00:00:00.000Z, by orders partition 3 offset 17
   changed   2026-01-01T00:00:05.000Z, by manufactured partition 3 offset 41
   deadline  2026-01-04T00:00:00.000Z: it is reported as overdue
+  by record overdue at 2026-01-04T00:00:00.000Z
   kept      {\"customer\":\"c\\n7\"}
 
 NEEDED  HAVE  MISSING  ITEM

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::table::Table;
 use super::{Directory, Error, heading, time, with_kept};
 use rollcall_core::codec::row;
-use rollcall_core::matching::{Awaits, EXPECTED_INPUT, Kept, Origin, Phase, Row};
+use rollcall_core::matching::{Awaits, Deadlines, EXPECTED_INPUT, Kept, Origin, Phase, Row};
 use rollcall_core::record::ShardId;
 use rollcall_core::text::escape::printable;
+use rollcall_service::state_api::NamedDeadlines;
 use rollcall_store::Snapshot;
 
 /// What is known about one key.
@@ -31,6 +32,9 @@ pub(super) struct Story {
     changed_by: Option<Record>,
     /// Whether the overdue record was sent.
     overdue: bool,
+    /// Deadlines that the expectation names itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    named_deadlines: Option<NamedDeadlines>,
     /// Where its list is not complete yet: how many items are to come, at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_come: Option<u32>,
@@ -115,6 +119,10 @@ impl Story {
             changed_at: time(row.changed_at),
             changed_by: row.changed_by.map(|Origin { input, offset }| Record { input, offset }),
             overdue: row.overdue,
+            named_deadlines: (row.deadlines != Deadlines::NONE).then(|| NamedDeadlines {
+                overdue: row.deadlines.overdue.map(time),
+                expired: row.deadlines.expire.map(time),
+            }),
             to_come: match row.awaits {
                 Awaits::Growing(list) if row.phase == Phase::Open && list.to_come > 0 => {
                     Some(list.to_come)
@@ -147,6 +155,9 @@ impl fmt::Display for Story {
         writeln!(f, "  expected  {expected}")?;
         writeln!(f, "  changed   {changed}")?;
         writeln!(f, "  overdue   {}", if self.overdue { "reported" } else { "no" })?;
+        if let Some(named) = self.named_deadlines.as_ref().and_then(super::named) {
+            writeln!(f, "  by record {named}")?;
+        }
         if let Some(Count { needed, missing }) = &self.count {
             writeln!(f, "  waits for {missing} more of {needed}, whichever they are")?;
         }

@@ -10,7 +10,7 @@ use super::report::{self, Oldest, Rows};
 use super::{Args, Error, answer, as_json, story};
 use rollcall_core::codec::row;
 use rollcall_core::{
-    matching::{Items, Phase, Row},
+    matching::{Deadlines, Items, Phase, Row},
     record::Timestamp,
 };
 use rollcall_core::{
@@ -166,6 +166,22 @@ fn a_key_is_told_with_what_is_kept_of_its_records() {
     assert_eq!(json["kept"], "{\"customer\":\"c-7\"}");
     assert_eq!(json["items"][1]["kept"], "{\"at\":1e9}");
     assert_eq!(json["items"][0].get("kept"), None);
+}
+
+#[test]
+fn a_key_is_told_with_the_deadlines_that_its_record_names() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let stores = open(dir.path());
+    let store = stores.shard(ShardId(3)).expect("opened");
+    let deadlines = Deadlines { overdue: Some(NOON + 1_000), expire: Some(NOON + 2_000) };
+    write(&store, &[("a", half_made()), ("k", Row { deadlines, ..half_made() })]);
+    let told = |key| story::of(dir.path(), key).expect("it is there");
+    let text = told("k").to_string();
+    let named = "overdue at 2023-05-08T21:37:39.571Z, expires at 2023-05-08T21:37:40.571Z";
+    assert!(text.contains(&format!("\n  by record {named}\n")), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&as_json(&told("k"))).expect("it is JSON");
+    assert_eq!(json["namedDeadlines"]["expired"], "2023-05-08T21:37:40.571Z");
+    assert!(!told("a").to_string().contains("by record"));
 }
 
 #[derive(clap::Parser)]

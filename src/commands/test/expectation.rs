@@ -1,18 +1,20 @@
 //! What a case expects: `out`, `overdue`, `deadLetters` and `state`.
 
-use std::collections::BTreeMap;
-
-use rollcall_core::{record::Sink, text::near::nearest};
+use rollcall_core::{
+    record::{Sink, Timestamp},
+    text::near::nearest,
+};
 use serde_json::{Map, Value as Json};
 use serde_yaml::Value;
 
 use super::{
     base64,
     case::{Expected, Records},
-    fields::{Fields, json, kind},
+    fields::{Fields, kind},
     pairs::Scope,
     problem::Problems,
     record::base64_of,
+    state,
     subject::Subject,
 };
 
@@ -24,11 +26,6 @@ const OUTPUT: [&str; 4] = ["topic", "key", "value", "headers"];
 const OVERDUE: [&str; 3] = ["key", "value", "headers"];
 const DEAD_LETTER: [&str; 7] =
     ["topic", "key", "value", "valueBase64", "reason", "detail", "headers"];
-/// What may be said of an open key.
-const OPEN_KEY: [&str; 6] = ["state", "missing", "failed", "arrived", "unexpected", "items"];
-const OPEN_KEY_EXAMPLE: &str = "what is known of the key, such as {missing: [fraud]}; only keys \
-                                that are open are in state, finished ones are in out";
-
 /// The kinds of lists of records.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
@@ -41,6 +38,7 @@ enum Section {
 pub fn read(
     fields: &Fields<'_>,
     subject: &Subject,
+    start_ms: Option<Timestamp>,
     problems: &mut Problems<'_>,
 ) -> Option<Expected> {
     if SECTIONS.iter().all(|section| fields.get(section).is_none()) {
@@ -57,7 +55,7 @@ pub fn read(
     let overdue = records(Section::Overdue, "overdue");
     let dead_letters = records(Section::DeadLetters, "deadLetters");
     let state = match fields.get("state") {
-        Some(value) => state(value, &fields.path("state"), problems).map(Some),
+        Some(value) => state::read(value, &fields.path("state"), start_ms, problems).map(Some),
         None => Some(None),
     };
     let (out, overdue, dead_letters) = (out?.unwrap_or_default(), overdue?, dead_letters?);
@@ -224,36 +222,4 @@ fn refuse(
     let meant = near.map_or(String::new(), |near| format!("did you mean {near}? "));
     let remedy = format!("{meant}write one of: {}", known.join(", "));
     problems.add(&fields.path("topic"), format!("{topic} is no {what}"), remedy);
-}
-
-/// Reads the keys that are open in the end. Lists of items are sorted, and their texts are texts.
-fn state(value: &Value, path: &str, problems: &mut Problems<'_>) -> Option<BTreeMap<String, Json>> {
-    let Value::Mapping(mapping) = value else {
-        let message = format!("is {} where keys are needed", kind(value));
-        let remedy = "write each key that is open, such as {o1: {missing: [fraud]}}; {} says that \
-                      none is";
-        problems.add(path, message, remedy);
-        return None;
-    };
-    let mut keys = BTreeMap::new();
-    for (key, value) in mapping {
-        let Json::String(key) = text_of(json(key, path, problems)?) else {
-            problems.add(path, "has a key that is no text", "write it in quotes");
-            return None;
-        };
-        let path = format!("{path}.{key}");
-        let fields = Fields::of(value, path.as_str(), &OPEN_KEY, OPEN_KEY_EXAMPLE, problems);
-        let mut known = fields.and_then(|_| json(value, &path, problems))?;
-        for list in known.as_object_mut()?.values_mut().filter_map(Json::as_array_mut) {
-            list.iter_mut().for_each(|item| *item = text_of(item.take()));
-            list.sort_by_key(ToString::to_string);
-        }
-        keys.insert(key, known);
-    }
-    Some(keys)
-}
-
-/// Returns a number as text: items and keys are compared as text.
-fn text_of(value: Json) -> Json {
-    if value.is_number() { value.to_string().into() } else { value }
 }

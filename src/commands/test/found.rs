@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::{
-    matching::{Item, Row},
-    record::Sink,
+    matching::{Item, Kept, Row, Rules},
+    record::{Sink, Timestamp},
 };
 use rollcall_sim::harness::{Findings, Produced};
 use serde_json::{Map, Value, json};
 
-use super::{base64, subject::Subject};
+use super::{base64, subject::Subject, time};
 
 /// What a run has led to.
 pub struct Found {
@@ -22,11 +22,11 @@ pub struct Found {
 }
 
 impl Found {
-    pub fn new(findings: &Findings, subject: &Subject) -> Self {
+    pub fn new(findings: &Findings, subject: &Subject, rules: &Rules) -> Self {
         let output = |produced: &Produced| (produced.sink, output(produced, subject));
         let refused = findings.outputs.iter().filter(|output| output.sink == Sink::DeadLetter);
         let open = |(key, row): &(Vec<u8>, Row)| {
-            (String::from_utf8_lossy(key).into_owned(), open_key(row))
+            (String::from_utf8_lossy(key).into_owned(), open_key(row, rules))
         };
         Self {
             outputs: findings.outputs.iter().map(output).collect(),
@@ -84,9 +84,11 @@ fn headers(produced: &Produced) -> Map<String, Value> {
 }
 
 /// Returns what is known of an open key; the lists of items are sorted.
-fn open_key(row: &Row) -> Value {
-    let is_arrived = |item: &Item<'_>| item.have > 0 && (item.need > 0 || !row.expected);
-    let is_unexpected = |item: &Item<'_>| item.need == 0 && item.is_known();
+fn open_key(row: &Row, rules: &Rules) -> Value {
+    // Of a count, any item is what was expected.
+    let is_expected = |item: &Item<'_>| item.need > 0 || row.awaits.any_item();
+    let is_arrived = |item: &Item<'_>| item.have > 0 && (is_expected(item) || !row.expected);
+    let is_unexpected = |item: &Item<'_>| !is_expected(item) && item.is_known();
     let list = |is: &dyn Fn(&Item<'_>) -> bool| -> Vec<String> {
         let mut names: Vec<_> =
             row.items.iter().filter(is).map(|item| item.text.to_owned()).collect();
@@ -99,19 +101,32 @@ fn open_key(row: &Row) -> Value {
             "observed": item.have,
             "missing": item.missing(),
             "failed": item.has_failed(),
+            "kept": kept(row.kept.of_item(item.text)),
         });
         (item.text.to_owned(), known)
     };
+    let deadline = |at: Option<Timestamp>| at.filter(|_| row.expected).map(time::format);
     json!({
         "state": match (row.expected, row.overdue) {
             (false, _) => "unexpected",
             (true, true) => "overdue",
             (true, false) => "open",
         },
+        "expectedTotal": row.awaits.expected_total(&row.items),
+        "missingTotal": row.awaits.missing_total(&row.items),
+        "overdueAt": deadline(row.overdue_at(rules)),
+        "expiresAt": deadline(row.expires_at(rules)),
+        "kept": kept(row.kept.expected()),
         "missing": list(&|item| item.missing() > 0),
         "failed": list(&|item| item.has_failed()),
         "arrived": list(&is_arrived),
         "unexpected": list(&|item| row.expected && is_unexpected(item)),
         "items": row.items.iter().map(item).collect::<Map<_, _>>(),
     })
+}
+
+/// Returns what outputs carry of a record: as JSON, or as text if its numbers are too large.
+fn kept(members: &str) -> Value {
+    let Some(object) = Kept::as_object(members) else { return Value::Null };
+    serde_json::from_str(&object).unwrap_or(Value::String(object))
 }

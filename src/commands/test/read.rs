@@ -153,7 +153,7 @@ fn case(
     let records = records(&fields, problems);
     let start_ms = start(&fields, problems);
     let partitions = partitions(&fields, records.as_deref(), problems);
-    let expected = expectation::read(&fields, subject, problems);
+    let expected = expectation::read(&fields, subject, start_ms, problems);
     let (start_ms, partitions) = (start_ms?, partitions?);
     let mut reader = record::Reader { subject, partitions, start_ms, now_ms: start_ms };
     let read = records?.into_iter().map(|(path, value)| reader.read(value, &path, problems));

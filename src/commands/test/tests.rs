@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod recipes;
+mod state;
 
 use super::{
     read, report,

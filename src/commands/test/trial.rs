@@ -113,7 +113,8 @@ impl Trial<'_> {
                 return Err(Failure { way, notes, lines });
             }
         };
-        let lines = judge(&self.case.expected, &Found::new(&findings, self.subject));
+        let found = Found::new(&findings, self.subject, &self.case.script.plan.rules);
+        let lines = judge(&self.case.expected, &found);
         if lines.is_empty() {
             return Ok(findings);
         }

@@ -188,11 +188,14 @@ function sentence(story) {
         ];
       }
       const any = story.awaits === "count" ? ", whichever they are" : "";
+      const counts = (item) => item.failed && (item.needed > 0 || any);
+      const failed = story.items.filter(counts).length;
       return [
         `${count(have)} of ${count(story.expectedTotal)} items`,
-        story.missingTotal === 1
+        (story.missingTotal === 1
           ? `It waits for one more item${any}.`
-          : `It waits for ${count(story.missingTotal)} more items${any}.`,
+          : `It waits for ${count(story.missingTotal)} more items${any}.`) +
+          (failed > 0 ? ` ${failed === 1 ? "One has" : `${count(failed)} have`} failed.` : ""),
       ];
     }
   }
@@ -228,6 +231,8 @@ function told(story, owner) {
   const fill = h("span", { class: "fill" });
   const arrived = open ? 1 - story.missingTotal / story.expectedTotal : 1;
   fill.style.width = `${Math.round(arrived * 100)}%`;
+  const named = story.namedDeadlines ?? {};
+  const byRecord = (at) => h("span", {}, clock(at), " · by its record");
   const fact = (name, value) => (value ? [h("dt", {}, name), h("dd", {}, value)] : []);
   const facts = [
     fact("State", tag(story.state)),
@@ -245,6 +250,8 @@ function told(story, owner) {
       "Next",
       story.deadline && h("span", {}, `${THEN[story.deadline.then]} `, when(story.deadline.at)),
     ),
+    named.overdue && fact("Overdue at", byRecord(named.overdue)),
+    named.expired && fact("Expires at", byRecord(named.expired)),
     fact("Kept", story.kept && h("code", { class: "kept" }, visible(story.kept))),
     fact("Shard", owner ? `${story.shard}, on ${owner}` : String(story.shard)),
   ];
@@ -259,7 +266,9 @@ function told(story, owner) {
         { class: "quiet" },
         open
           ? "Nothing has arrived yet."
-          : "Its items are forgotten: a finished key is kept only to recognise replays.",
+          : story.state === "failed"
+            ? "Its items are forgotten: the failed record says which of them failed."
+            : "Its items are forgotten: a finished key is kept only to recognise replays.",
       );
   const rest = story.itemsTotal - story.items.length;
   return h(
@@ -273,7 +282,7 @@ function told(story, owner) {
         {
           class: "progress-big",
           "data-tone":
-            story.state === "overdue" ? "bad" : story.state === "completed" ? "good" : "accent",
+            { overdue: "bad", failed: "bad", completed: "good" }[story.state] ?? "accent",
         },
         h("strong", {}, title),
         open && h("div", { class: "bar" }, fill),

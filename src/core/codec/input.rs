@@ -157,6 +157,8 @@ pub struct Decoder {
     entries: Vec<Meaning>,
     /// What is looked for in a value, for all entries together.
     plan: Plan,
+    /// Every entry has a condition on a header: so headers alone may skip a record.
+    selects_by_headers: bool,
     counting: Counting,
     limits: Limits,
 }
@@ -168,11 +170,18 @@ impl Decoder {
     /// When the paths of an entry cannot be used together.
     pub fn new(entries: &[Entry], counting: Counting, limits: Limits) -> Result<Self, InputError> {
         let mut planner = Planner::new();
+        let selects_by_headers = entries.iter().all(Entry::selects_by_headers);
         let entries = entries
             .iter()
             .map(|entry| Meaning::compile(entry, counting, &mut planner))
             .collect::<Result<_, _>>()?;
-        Ok(Self { entries, plan: planner.plan(), counting, limits })
+        Ok(Self { entries, plan: planner.plan(), selects_by_headers, counting, limits })
+    }
+
+    /// Returns whether a record's headers are enough to know that it is skipped. Nothing has to be
+    /// looked up for it then.
+    pub fn is_skipped_by_headers(&self, headers: Option<&dyn Headers>) -> bool {
+        self.selects_by_headers && !self.entries.iter().any(|entry| entry.headers_hold(headers))
     }
 
     /// Decodes a record; the event borrows from `scratch` and from this.

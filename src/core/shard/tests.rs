@@ -2,10 +2,12 @@
 //! decides, and the simulator what it survives.
 
 mod commits;
+mod entries;
 mod kinds;
 mod large;
 #[path = "../../sim/plan.rs"]
 mod plan;
+mod refusals;
 mod reports;
 mod trace;
 

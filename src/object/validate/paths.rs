@@ -9,6 +9,7 @@ use super::super::resource::{
     ExpectedSpec, ItemSpec, ItemsSpec, LastSpec, ObservedSpec, ReconciliationSpec,
 };
 use super::super::settings::{Expected, Observed};
+use super::super::suggest;
 use super::conditions::conditions;
 use super::keep::keep;
 use super::{deadlines, outcomes};
@@ -30,6 +31,10 @@ pub(super) fn expected(
     let conditions = conditions(place, &spec.conditions, problems);
     let key = spec.key.as_ref().and_then(|key| singular(field("key"), key, problems));
     let items = items(spec, problems);
+    if spec.item.is_some() && spec.allow_empty {
+        let message = "has no effect beside item: each record lists one";
+        problems.add(field("allowEmpty"), message, "remove it");
+    }
     let quantity = spec.quantity.as_ref();
     let quantity = quantity.and_then(|quantity| parse(field("quantity"), quantity, problems));
     let are_read = items.is_some();
@@ -120,10 +125,7 @@ fn items(spec: &ExpectedSpec, problems: &mut Problems) -> Option<Items> {
             Some(Items::OneByOne(item?, end?))
         }
         _ => {
-            let remedy = "write items: with the JSON path of what a key needs, such as \
-                          $.items[*].id, count: with the path of how many that are, or item: and \
-                          total: if each record lists one";
-            problems.add(format!("{place}.items"), "is missing", remedy);
+            problems.add(format!("{place}.items"), "is missing", suggest::NEEDS);
             None
         }
     }

@@ -61,6 +61,9 @@ pub struct KeyStory {
     pub changed_by: Option<InputRecord>,
     /// What happens next if nothing arrives; `None` if nothing does.
     pub deadline: Option<Deadline>,
+    /// The deadlines that the expectation names itself; left out if it names none.
+    #[serde(default, skip_serializing_if = "NamedDeadlines::is_none")]
+    pub named_deadlines: NamedDeadlines,
     /// How many different items are expected, and how many of them are still missing; of a count,
     /// how much.
     pub expected_total: u64,
@@ -108,6 +111,24 @@ pub struct InputRecord {
 pub struct Deadline {
     pub at: String,
     pub then: Then,
+}
+
+/// Deadlines that an expectation names itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedDeadlines {
+    /// When the key is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<String>,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<String>,
+}
+
+impl NamedDeadlines {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a deadline does.

@@ -11,7 +11,7 @@ mod status;
 
 pub use key::{
     AwaitsStory, CensusFacts, Deadline, InputRecord, ItemStory, KeyEntry, KeyPage, KeyQuery,
-    KeyState, KeyStory, MissingItem, MissingPage, Then,
+    KeyState, KeyStory, MissingItem, MissingPage, NamedDeadlines, Then,
 };
 pub use problem::Problem;
 pub use recent::{RecentKind, RecentPage, RecentRecord};

@@ -242,15 +242,7 @@ impl Shard {
         drop(kafka);
         let records: Vec<Record<'_>> = fetched
             .iter()
-            .map(|(input, offset, message)| Record {
-                input: *input,
-                offset: *offset,
-                timestamp_ms: message.timestamp_ms,
-                key: message.key.as_deref(),
-                value: message.value.as_deref(),
-                headers: Some(&message.headers),
-                read_at_ms,
-            })
+            .map(|(input, offset, message)| message.record(*input, *offset, read_at_ms))
             .collect();
         let done = self.running.process(&records)?;
         if done < records.len() {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::{Decision, TransactionId};
 use rollcall_core::{
-    record::{Header, Offset, Output, Timestamp},
-    shard::Bounds,
+    record::{Header, InputIndex, Offset, Output, Timestamp},
+    shard::{Bounds, Record},
 };
 
 /// A record as a reader receives it.
@@ -18,6 +18,19 @@ pub struct Message {
 }
 
 impl Message {
+    /// Returns the message as a record of an input that was read at this time.
+    pub fn record(&self, input: InputIndex, offset: Offset, read_at_ms: Timestamp) -> Record<'_> {
+        Record {
+            input,
+            offset,
+            timestamp_ms: self.timestamp_ms,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: Some(&self.headers),
+            read_at_ms,
+        }
+    }
+
     /// Returns the source timestamp that an output carries in a header.
     pub fn source_timestamp(&self) -> Option<Timestamp> {
         let (_, value) =

@@ -2,19 +2,22 @@
 
 use std::fmt;
 
-use super::super::{
-    kafka::{Message, Place, Topic},
-    workload::MALFORMED,
+use super::{
+    super::{
+        kafka::{Message, Place, Topic},
+        workload::MALFORMED,
+    },
+    entries::{Belongs, belongs},
 };
 use rollcall_core::{
     codec::{
-        Reason,
-        input::{Decoded, Input as Record, Scratch},
+        Decoder, Reason,
+        input::{Decoded, Entry, Input as Record, Limits, Scratch},
         output::{Source, Time},
     },
     matching::{Deadlines, Event, Expectation, Extent, ItemOutcome, Items, Origin},
     record::{
-        Carried, Header, Headers, InputIndex, Offset, Output, ShardId, Timestamp,
+        Carried, Header, InputIndex, Offset, Output, ShardId, Timestamp,
         trace::{TraceParent, span_id},
     },
     shard::Plan,
@@ -24,6 +27,7 @@ use rollcall_core::{
 #[derive(Clone)]
 pub struct Fact {
     pub says: Says,
+    pub belongs: Belongs,
     /// What is kept of it.
     pub kept: String,
     /// Possible times, of which one counts for it.
@@ -89,9 +93,9 @@ impl fmt::Debug for Fact {
     }
 }
 
-/// Decodes an input record, for which one of these times counts.
+/// Decodes a record of an input with these entries, for which one of these times counts.
 pub fn facts(
-    plan: &Plan,
+    (plan, entries): (&Plan, &[Entry]),
     place: Place,
     offset: Offset,
     message: &Message,
@@ -109,20 +113,32 @@ pub fn facts(
         headers: message.headers.clone(),
         place: (place.shard, input),
     };
-    let mut scratch = Scratch::default();
-    let headers: Option<&dyn Headers> = Some(&message.headers);
     let (key, value) = (message.key.as_deref(), message.value.as_deref());
-    let mut keeps = String::new();
-    let says = match plan.inputs[input].decode(Record { key, value, headers }, &mut scratch) {
-        Ok(Decoded::Skipped) => Says::Nothing,
-        Ok(Decoded::Event { event, kept, .. }) => {
-            kept.clone_into(&mut keeps);
-            Says::of(event)
+    let record = Record { key, value, headers: Some(&message.headers) };
+    let belongs = belongs(entries, message);
+    let (says, kept) = match belongs {
+        Belongs::Nowhere => (Says::Nothing, String::new()),
+        // The topic's decoder has to read it, too; it knows what is wrong.
+        Belongs::Unreadable => said(&plan.inputs[input], record),
+        Belongs::To(entry) => {
+            // As if it were the only one.
+            let alone = Entry { conditions: Vec::new(), ..entries[entry].clone() };
+            let limits = Limits { key_bytes_max: plan.key_bytes_max, ..Limits::default() };
+            let decoder = Decoder::new(&[alone], plan.rules.counting, limits);
+            said(&decoder.expect("it is part of the topic's"), record)
         }
-        Err(reason) => Says::Refused(reason),
     };
     let source_ms = message.timestamp_ms;
-    Fact { says, kept: keeps, counts_ms, source_ms, misplaced: None, source }
+    Fact { says, belongs, kept, counts_ms, source_ms, misplaced: None, source }
+}
+
+/// Returns what a record says, and what is kept of it.
+fn said(decoder: &Decoder, record: Record<'_>) -> (Says, String) {
+    match decoder.decode(record, &mut Scratch::default()) {
+        Ok(Decoded::Skipped) => (Says::Nothing, String::new()),
+        Ok(Decoded::Event { event, kept, .. }) => (Says::of(event), kept.to_owned()),
+        Err(reason) => (Says::Refused(reason), String::new()),
+    }
 }
 
 impl Fact {

@@ -7,6 +7,7 @@
 
 mod commit;
 mod counts;
+mod entries;
 mod explain;
 mod facts;
 mod placing;
@@ -125,6 +126,7 @@ impl Oracle {
         let known_before = known.learnt;
         let (mut events, tick_until_ms) =
             known.events(setting, cluster, commit, &self.read_at_ms)?;
+        entries::count(&events, &mut self.seen);
         let keys: BTreeSet<Key> = events
             .keys()
             .chain(outputs.keys())
@@ -319,7 +321,8 @@ impl Shard {
                 };
                 let key = message.key.as_deref().unwrap_or_default();
                 let misplaced = setting.partitions.misplaced(shard, key);
-                let fact = facts(&setting.plan, place, at, message, counts_ms);
+                let entries = &setting.entries[input];
+                let fact = facts((&setting.plan, entries), place, at, message, counts_ms);
                 let fact = fact.placed(misplaced, placing);
                 let of_key = events.entry(message.key.clone()).or_default();
                 of_key.resize_with(setting.inputs(), Vec::new);

@@ -49,7 +49,8 @@ impl Shard {
 impl Fact {
     /// Returns the fact for a record that is misplaced for this reason, if any.
     pub(super) fn placed(mut self, misplaced: Option<Reason>, placing: Placing) -> Self {
-        if matches!(self.says, Says::Refused(_)) {
+        // A skipped record may be anywhere.
+        if matches!(self.says, Says::Refused(_) | Says::Nothing) {
             return self;
         }
         match (misplaced, placing) {

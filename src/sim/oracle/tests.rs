@@ -77,7 +77,9 @@ fn as_message(output: &Output) -> Message {
 
 /// Returns the content of a record for which its own timestamp counts.
 fn fact(plan: &Plan, place: Place, offset: Offset, record: &Message) -> Fact {
-    facts(plan, place, offset, record, vec![record.timestamp_ms])
+    let entries = crate::plan::entries(&plan.rules, 1, crate::plan::Kinds::PLAIN);
+    let Topic::Input(input) = place.topic else { panic!("no input") };
+    facts((plan, &entries[input]), place, offset, record, vec![record.timestamp_ms])
 }
 
 #[test]

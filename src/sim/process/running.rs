@@ -71,15 +71,7 @@ impl Open {
         let read_at_ms = client.stage.world().wall_ms(client.process);
         let mut records: Vec<Record<'_>> = fetched
             .iter()
-            .map(|(input, offset, message)| Record {
-                input: *input,
-                offset: *offset,
-                timestamp_ms: message.timestamp_ms,
-                key: message.key.as_deref(),
-                value: message.value.as_deref(),
-                headers: Some(&message.headers),
-                read_at_ms,
-            })
+            .map(|(input, offset, message)| message.record(*input, *offset, read_at_ms))
             .collect();
         wiring.order(&mut records);
         if self.cycle.is_committing() && !records.is_empty() {

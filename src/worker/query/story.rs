@@ -7,7 +7,8 @@ use rollcall_core::{
     record::Timestamp,
 };
 use rollcall_service::state_api::{
-    AwaitsStory, Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, Then,
+    AwaitsStory, Deadline, InputRecord, ItemStory, KeyEntry, KeyState, KeyStory, NamedDeadlines,
+    Then,
 };
 
 /// Most items that are shown for one key, and in a list.
@@ -74,6 +75,10 @@ pub fn story(
         changed_at: time(row.changed_at),
         changed_by: row.changed_by.and_then(record),
         deadline: deadline(row, rules),
+        named_deadlines: NamedDeadlines {
+            overdue: row.deadlines.overdue.map(time),
+            expired: row.deadlines.expire.map(time),
+        },
         expected_total,
         missing_total,
         awaits: match row.awaits {
@@ -139,7 +144,7 @@ pub fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollcall_core::matching::{Counting, Growing};
+    use rollcall_core::matching::{Counting, Deadlines, Growing};
 
     const RULES: Rules = Rules {
         counting: Counting::Distinct,
@@ -229,6 +234,21 @@ mod tests {
         assert_eq!(then(&open), Some(Then::Orphan));
         assert_eq!(then(&row(Phase::Completed, &[])), Some(Then::Forgotten));
         assert_eq!(then(&Row::default()), None);
+    }
+
+    #[test]
+    fn the_story_tells_the_deadlines_that_the_record_names() {
+        let named = |overdue, expire| {
+            let deadlines = Deadlines { overdue, expire };
+            let row = Row { deadlines, ..row(Phase::Open, &[("1", 1, 0)]) };
+            let story = story(b"order-1", 3, &row, &RULES, &inputs()).expect("it is known");
+            let at = story.deadline.map(|deadline| deadline.at);
+            (story.named_deadlines.overdue, story.named_deadlines.expired, at)
+        };
+        let at = |seconds: u32| Some(format!("1970-01-01T00:00:0{seconds}.000Z"));
+        assert_eq!(named(None, None), (None, None, at(1)));
+        assert_eq!(named(Some(3_000), None), (at(3), None, at(3)));
+        assert_eq!(named(Some(3_000), Some(2_000)), (at(3), at(2), at(2)));
     }
 
     #[test]

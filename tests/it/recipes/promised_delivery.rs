@@ -64,4 +64,5 @@ fn a_delivery_is_late_when_the_time_has_passed_that_it_was_promised_for() {
     let (_, story) = worker.get("/v1/key?key=in-time").expect("an answer");
     let story: Value = serde_json::from_str(&story).expect("it is JSON");
     assert_eq!(story["deadline"], json!({"at": "2100-01-05T17:00:00.000Z", "then": "overdue"}));
+    assert_eq!(story["namedDeadlines"], json!({"overdue": "2100-01-05T17:00:00.000Z"}));
 }

@@ -38,6 +38,11 @@ impl Entry {
         let (conditions, keep) = (Vec::new(), Vec::new());
         Self { conditions, keep, deadlines: DeadlinePaths::default(), paths }
     }
+
+    /// Returns whether some condition is about a header.
+    pub(super) fn selects_by_headers(&self) -> bool {
+        self.conditions.iter().any(|condition| matches!(condition.of, Subject::Header(_)))
+    }
 }
 
 impl From<ExpectedPaths> for Entry {

@@ -180,7 +180,12 @@ impl<S: Store> Running<S> {
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
         let records = &records[..records.len().min(most)];
         let mut slots = std::mem::take(&mut self.slots);
-        let loaded = self.load(records.iter().map(|record| record.key), &mut slots);
+        let plan = Arc::clone(&self.plan);
+        // Nothing is looked up for records that are certainly skipped.
+        let is_skipped =
+            |record: &Record<'_>| plan.inputs[record.input].is_skipped_by_headers(record.headers);
+        let keys = records.iter().map(|record| record.key.filter(|_| !is_skipped(record)));
+        let loaded = self.load(keys, &mut slots);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut processed = loaded.map(|()| 0);
         for (record, &slot) in records.iter().zip(&slots) {

@@ -138,6 +138,7 @@ fn a_list_that_comes_record_by_record_says_when_it_is_closed() {
     assert_eq!(problems_with(items, &item(last)), [""; 0]);
     for (written, problem) in [
         (item("allowEmpty: false"), "spec.expected.total: is missing beside item"),
+        (item("total: $.lines\n    allowEmpty: true"), "spec.expected.allowEmpty: has no effect"),
         (item(&format!("total: $.lines\n    {last}")), "spec.expected.last: stands beside total"),
         (item("total: $.lines\n    items: $.a"), "spec.expected.item: stands beside items"),
         (item("total: $.lines\n    count: $.a"), "spec.expected.item: stands beside count"),

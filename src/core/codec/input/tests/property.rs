@@ -1,5 +1,7 @@
 //! Random documents, decoded by paths and, for comparison, parsed as whole values.
 
+mod choice;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
