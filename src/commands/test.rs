@@ -1,6 +1,5 @@
 //! `rollcall test`: runs the cases of an object without a broker, on the simulator's Kafka.
 
-mod base64;
 mod case;
 mod compare;
 mod expectation;

@@ -3,6 +3,7 @@
 mod lanes;
 mod owner;
 mod running;
+mod schemas;
 
 use std::sync::Arc;
 

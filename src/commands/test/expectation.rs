@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_core::{record::Sink, text::near::nearest};
+use rollcall_core::{codec::base64, record::Sink, text::near::nearest};
 use serde_json::{Map, Value as Json};
 use serde_yaml::Value;
 
 use super::{
-    base64,
     case::{Expected, Records},
     fields::{Fields, json, kind},
     pairs::Scope,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use rollcall_core::{
+    codec::base64,
     record::{Header, ShardId, Timestamp},
     text::near::nearest,
 };
@@ -10,7 +11,6 @@ use rollcall_sim::harness::Arrival;
 use serde_yaml::Value;
 
 use super::{
-    base64,
     fields::{Fields, json, kind},
     problem::Problems,
     subject::Subject,

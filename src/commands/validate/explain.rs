@@ -76,6 +76,9 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
             let meaning = meaning(settings, key, event);
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
+        Decoded::Waits(_) => {
+            Err("its schema is in the registry, which is not asked here".to_owned())
+        }
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
             let unmet = decoder.unmet(record).map_err(refused)?;

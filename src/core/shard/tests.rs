@@ -7,6 +7,7 @@ mod large;
 #[path = "../../sim/plan.rs"]
 mod plan;
 mod reports;
+mod schemas;
 mod trace;
 
 use std::{
