@@ -59,7 +59,10 @@ pub fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
-    let subject = Subject { settings };
+    let subject = match Subject::new(settings) {
+        Ok(subject) => subject,
+        Err(error) => return failed(&error),
+    };
     let files = match load(&cases, &subject) {
         Ok(files) => files,
         Err(code) => return code,

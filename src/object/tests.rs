@@ -175,6 +175,26 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
         ),
         ("memory: 7d", "memory: 7d\n  failed: {}", "failed and the failed values"),
         ("memory: 7d", "memory: 7d\n  cancelled: { topic: orders }", "topics must differ"),
+        (
+            "topic: orders",
+            "topic: orders\n    format: avro\n    avro: {}",
+            "give schema or schemaFile",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], usernameEnv: A }",
+            "one source of the user name",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], tokenEnv: A, secretRef: { name: s } }",
+            "give one of secretRef",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], caFile: a, caSecretRef: { name: s } }",
+            "caSecretRef or caFile",
+        ),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
         (

@@ -6,10 +6,12 @@
 mod conditions;
 mod connection;
 mod deadlines;
+mod format;
 mod keep;
 mod oauth;
 mod outcomes;
 mod paths;
+mod registry;
 mod scalar;
 mod together;
 mod tracing;
@@ -54,6 +56,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     };
     let mut settings = Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
+        registry: spec.registry.as_ref().map(|spec| registry::registry(spec, problems)),
         expected: paths::expected(spec, counting, problems),
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
@@ -108,6 +111,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     check_key_field(&settings, problems);
     keep::check(spec, &settings, problems);
     conditions::check_order(spec, problems);
+    format::check(spec, problems);
     outcomes::check(spec, problems);
     check_topics(spec, &settings, problems);
     // Rows refer to inputs by number, so listing them in another order must not change the numbers.
