@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::*;
 
+mod formats;
+
 const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
 #[test]
@@ -175,26 +177,6 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
         ),
         ("memory: 7d", "memory: 7d\n  failed: {}", "failed and the failed values"),
         ("memory: 7d", "memory: 7d\n  cancelled: { topic: orders }", "topics must differ"),
-        (
-            "topic: orders",
-            "topic: orders\n    format: avro\n    avro: {}",
-            "give schema or schemaFile",
-        ),
-        (
-            "memory: 7d",
-            "memory: 7d\n  registry: { urls: ['http://r'], usernameEnv: A }",
-            "one source of the user name",
-        ),
-        (
-            "memory: 7d",
-            "memory: 7d\n  registry: { urls: ['http://r'], tokenEnv: A, secretRef: { name: s } }",
-            "give one of secretRef",
-        ),
-        (
-            "memory: 7d",
-            "memory: 7d\n  registry: { urls: ['http://r'], caFile: a, caSecretRef: { name: s } }",
-            "caSecretRef or caFile",
-        ),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
         (

@@ -29,11 +29,11 @@ pub enum Reason {
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was not written by a JSON serializer (S16).
     WrongEncoding(Encoding),
-    /// Neither the value nor a header begins with the id of a schema (S31).
+    /// Neither the value nor a header begins with the id of a schema (S34).
     NoSchemaId { found: Option<u8> },
-    /// The registry does not have the schema (S31).
+    /// The registry does not have the schema (S34).
     UnknownSchema { id: SchemaId },
-    /// The value cannot be read by its schema (S31); without an id, by the one that is configured.
+    /// The value cannot be read by its schema (S34); without an id, by the one that is configured.
     NotTheSchema { id: Option<SchemaId>, problem: Problem },
     /// The record is not in the partition that its key belongs to (S28).
     WrongPartition { partition: u32, belongs: u32, partitioner: Partitioner },

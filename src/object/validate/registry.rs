@@ -14,7 +14,8 @@ use crate::{SecretField, bounds};
 
 const PATH: &str = "spec.registry";
 
-pub(super) fn registry(spec: &RegistrySpec, problems: &mut Problems) -> Registry {
+pub(super) fn registry(spec: Option<&RegistrySpec>, problems: &mut Problems) -> Option<Registry> {
+    let spec = spec?;
     let path = format!("{PATH}.urls");
     if spec.urls.is_empty() {
         problems.add(&path, "is empty", "name at least one URL, such as https://registry:8081");
@@ -34,11 +35,11 @@ pub(super) fn registry(spec: &RegistrySpec, problems: &mut Problems) -> Registry
             "give caSecretRef in Kubernetes, caFile elsewhere",
         );
     }
-    Registry {
+    Some(Registry {
         urls,
         login: login(spec, problems),
         ca_file: ca.or_else(|| spec.ca_file.as_ref().map(PathBuf::from)),
-    }
+    })
 }
 
 fn login(spec: &RegistrySpec, problems: &mut Problems) -> Option<RegistryLogin> {
