@@ -18,7 +18,7 @@ const WRITERS: u32 = 1_000;
 pub fn step(world: &mut World, last: usize) {
     world.step += 1;
     if let Some(registry) = &world.setting.registry {
-        registry.at(world.step, world.is_calm);
+        registry.at((!world.is_calm).then_some(world.step));
     }
     pass_time(world);
     write_markers(world);

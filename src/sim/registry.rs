@@ -70,10 +70,10 @@ impl Registry {
         self.schemas.lock().expect("nothing panics under this lock")
     }
 
-    /// Makes the registry answer, or not, from this step on.
-    pub fn at(&self, step: u64, is_calm: bool) {
-        let is_in = |(from, to): &(u64, u64)| (*from..*to).contains(&step);
-        self.contents().is_down = !is_calm && self.outages.iter().any(is_in);
+    /// Makes the registry answer, or not, from this step on; `None` once there are no more faults.
+    pub fn at(&self, step: Option<u64>) {
+        let is_in = |(from, to): &(u64, u64)| step.is_some_and(|step| (*from..*to).contains(&step));
+        self.contents().is_down = self.outages.iter().any(is_in);
     }
 
     /// Puts the value of a record into Avro, with a schema of its own, if its input is. What cannot

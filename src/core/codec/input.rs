@@ -27,7 +27,7 @@ mod walked;
 
 use std::fmt;
 
-use self::format::{Unread, split};
+use self::format::{Resolved, Unread, split};
 use self::meaning::Meaning;
 use self::plan::{Plan, Planner};
 use self::walk::{walk, walk_avro};
@@ -252,7 +252,7 @@ impl Decoder {
             Format::Json => value,
             Format::JsonSchema => split(value, headers)?.1,
             Format::Avro(source) => {
-                let (schema, id, bytes) = source.resolve(value, headers, scratch)?;
+                let Resolved { schema, id, bytes } = source.resolve(value, headers, scratch)?;
                 let walked = walk_avro(plan, &schema, bytes, limits, scratch);
                 let not_the_schema =
                     |unfit| Reason::NotTheSchema { id, problem: Problem::Value(unfit) };

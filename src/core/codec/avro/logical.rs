@@ -114,11 +114,10 @@ fn push_uuid(bytes: [u8; 16], text: &mut String) {
 
 /// Appends a big-endian two's-complement number with `scale` digits after the point.
 fn push_decimal(bytes: &[u8], scale: usize, text: &mut String) {
-    let is_negative = bytes.first().is_some_and(|first| *first >= 0x80);
-    if is_negative {
+    if is_negative(bytes) {
         text.push('-');
     }
-    let digits = digits_of(bytes, is_negative);
+    let digits = digits_of(bytes);
     let digits = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = digits.split_at(digits.len() - scale);
     text.push_str(whole);
@@ -128,8 +127,13 @@ fn push_decimal(bytes: &[u8], scale: usize, text: &mut String) {
     }
 }
 
+fn is_negative(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first >= 0x80)
+}
+
 /// Returns the digits of the magnitude.
-fn digits_of(bytes: &[u8], is_negative: bool) -> String {
+fn digits_of(bytes: &[u8]) -> String {
+    let is_negative = is_negative(bytes);
     if bytes.len() <= 16 {
         let mut all = [if is_negative { 0xff } else { 0 }; 16];
         all[16 - bytes.len()..].copy_from_slice(bytes);

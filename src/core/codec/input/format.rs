@@ -79,19 +79,29 @@ fn prefix(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
     }
 }
 
+/// A value with its schema.
+pub(super) struct Resolved<'a> {
+    pub schema: Arc<Schema>,
+    /// What it was named by, if it was.
+    pub id: Option<SchemaId>,
+    pub bytes: &'a [u8],
+}
+
 impl Source {
-    /// Returns the schema of a value, its id if it has one, and the bytes that it is about.
+    /// Returns a value with its schema.
     pub(super) fn resolve<'a>(
         &self,
         value: &'a [u8],
         headers: Option<&dyn Headers>,
         scratch: &mut Scratch,
-    ) -> Result<(Arc<Schema>, Option<SchemaId>, &'a [u8]), Unread> {
+    ) -> Result<Resolved<'a>, Unread> {
         let schemas = match self {
-            Self::Given(schema) => return Ok((Arc::clone(schema), None, value)),
+            Self::Given(schema) => {
+                return Ok(Resolved { schema: Arc::clone(schema), id: None, bytes: value });
+            }
             Self::Named(schemas) => schemas,
         };
-        let (id, rest) = split(value, headers)?;
+        let (id, bytes) = split(value, headers)?;
         let schema = scratch.schemas.find(schemas, id).map_err(|lookup| match lookup {
             Lookup::Unusable(why) => Unread::Useless(Reason::NotTheSchema {
                 id: Some(id),
@@ -101,7 +111,7 @@ impl Source {
             Lookup::Pending | Lookup::Known(_) => Unread::Waits(None),
             Lookup::Unavailable(why) => Unread::Waits(Some(why)),
         })?;
-        Ok((schema, Some(id), rest))
+        Ok(Resolved { schema, id: Some(id), bytes })
     }
 }
 

@@ -229,6 +229,7 @@ impl<C: ChangelogReader> Located<'_, C> {
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;
         let stored = store.checkpoint()?.is_some();
+        let filter = if stored { KeyFilter::of_filled_store } else { KeyFilter::of_empty_store };
         let inputs = self.start.next.len();
         let mut found = Counters::new(inputs);
         found.lost_records = self.start.lost_records;
@@ -238,7 +239,7 @@ impl<C: ChangelogReader> Located<'_, C> {
             plan: Arc::clone(self.opening.plan),
             store: Arc::new(store),
             cache: Cache::default(),
-            key_filter: self.key_filter(stored),
+            key_filter: filter(self.opening.limits.cache_bytes / KNOWN_SHARE),
             clock: Clock::new(inputs),
             hidden: vec![None; inputs],
             next: self.start.next.clone(),
@@ -288,15 +289,6 @@ impl<C: ChangelogReader> Located<'_, C> {
         (shard.rows, shard.ages) = self.counts().map_or_else(|| shard.count_rows(), Ok)?;
         shard.claim = Some(self.claim(&shard));
         Ok(shard)
-    }
-
-    fn key_filter(&self, stored: bool) -> KeyFilter {
-        let bytes_max = self.opening.limits.cache_bytes / KNOWN_SHARE;
-        if stored {
-            KeyFilter::of_filled_store(bytes_max)
-        } else {
-            KeyFilter::of_empty_store(bytes_max)
-        }
     }
 
     /// Returns what the new owner commits to name itself: the first input's offset as it is, or
