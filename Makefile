@@ -43,7 +43,7 @@ kafka-stop: ## Stops it
 simulate: ## Runs simulated schedules with crashes (SEEDS=10000 or FIRST..LAST; SEED=n replays one)
 	@scripts/simulate $(SEEDS)
 
-bench: ## Measures this build and writes docs/performance.md (SET=main, partitions or quick)
+bench: ## Measures this build and writes docs/performance.md (SET=main, partitions, fields or quick)
 	@scripts/bench $(SET)
 
 bench-compare: ## Measures it against Kafka Streams on the same broker (SET as above)

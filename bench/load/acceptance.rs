@@ -49,8 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         partitions: PARTITIONS,
     };
     // Some stay open for ever: with them there is state to lose.
-    let workload =
-        Workload { seed: 11, orders: *backlog, open: 2_000, items_max: 5, unfinished_percent: 5 };
+    let orders = *backlog;
+    let workload = Workload { orders, open: 2_000, unfinished_percent: 5, ..Workload::ENDLESS };
     let judge = Judge::start(bootstrap, shipping, PARTITIONS, workload)?;
 
     let records = feed::send_all(bootstrap, &inputs, workload)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use crate::Failure;
@@ -155,6 +155,12 @@ impl Sender {
         let completes = if record.completes { record.order as usize + 1 } else { 0 };
         let mut message =
             BaseRecord::with_opaque_to(topic, completes).key(&self.id[..]).payload(&self.value[..]);
+        if self.workload.headers {
+            message = message.headers(OwnedHeaders::new().insert(Header {
+                key: "event-type",
+                value: Some(if record.product.is_some() { "manufactured" } else { "created" }),
+            }));
+        }
         while let Err((error, back)) = self.producer.send(message) {
             if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
                 return Err(error.into());

@@ -37,8 +37,7 @@ pub(crate) fn run(
     parting: Parting,
     name: &str,
 ) -> Result<Measures, Failure> {
-    let workload =
-        Workload { seed: 7, orders: u32::MAX, open: 1000, items_max: 5, unfinished_percent: 0 };
+    let workload = Workload::ENDLESS;
     let topics = format!("{}-{name}-{}", bench.prefix, template.name);
     let inputs = Inputs::create(&bench.bootstrap, &topics, PARTITIONS)?;
     let job = bench.job(template, &inputs, name)?;

@@ -25,8 +25,7 @@ pub(crate) fn run(
     measured: Duration,
     name: &str,
 ) -> Result<Measures, Failure> {
-    let workload =
-        Workload { seed: 11, orders: u32::MAX, open: 1000, items_max: 5, unfinished_percent: 0 };
+    let workload = Workload::ENDLESS;
     let inputs = Inputs::create(&bench.bootstrap, &bench.group(template, name), partitions)?;
     let job = bench.job(template, &inputs, name)?;
     let judge = Judge::start(&bench.bootstrap, &job.shipping, partitions, workload)?;

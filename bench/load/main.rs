@@ -61,7 +61,8 @@ struct RunArguments {
     #[arg(long, default_value = "localhost:9092")]
     bootstrap: String,
     /// NAME=COMMAND of a system under test; {bootstrap} {group} {orders} {manufactured} {shipping}
-    /// {instance} {state} {spec} {port} are filled in. May be given several times.
+    /// {instance} {state} {spec} {port} are filled in; {spec:NAME} is an object of bench/ that also
+    /// uses what NAME says. May be given several times.
     #[arg(long = "system", required = true)]
     systems: Vec<Template>,
     /// How often everything is repeated; the systems take turns.
@@ -114,6 +115,9 @@ enum Scenario {
     /// As throughput-100k, just after a restart of the broker.
     #[value(name = "throughput-cold")]
     ThroughputCold,
+    /// As throughput-100k, where each record says in a header what it is.
+    #[value(name = "throughput-headers")]
+    ThroughputHeaders,
     /// A crash with a large state, then the loss of that state.
     State,
     /// A graceful stop of one of two instances.
@@ -148,6 +152,7 @@ impl Scenario {
             | Self::Throughput600k
             | Self::Throughput1m
             | Self::ThroughputCold
+            | Self::ThroughputHeaders
             | Self::State
             | Self::Graceful
             | Self::Failover
@@ -163,8 +168,8 @@ impl Scenario {
             // should be open.
             orders: (records / 4).max(open + open / 4),
             open: open as usize,
-            items_max: 5,
-            unfinished_percent: 0,
+            headers: self == Self::ThroughputHeaders,
+            ..Workload::ENDLESS
         };
         match self {
             Self::Throughput1k => Some(of(1_000)),
@@ -172,7 +177,8 @@ impl Scenario {
             | Self::Throughput16
             | Self::Throughput64
             | Self::Throughput256
-            | Self::ThroughputCold => Some(of(100_000)),
+            | Self::ThroughputCold
+            | Self::ThroughputHeaders => Some(of(100_000)),
             Self::Throughput600k => Some(of(600_000)),
             Self::Throughput1m => Some(of(1_000_000)),
             Self::State

@@ -18,6 +18,7 @@ const LATENCY: &[Column] = &[
 const BACKLOGS: &[Row] = &[
     ("4", "throughput-100k"),
     ("4, cold broker", "throughput-cold"),
+    ("4, headers", "throughput-headers"),
     ("16", "throughput-16"),
     ("64", "throughput-64"),
     ("256", "throughput-256"),

@@ -35,8 +35,9 @@ pub(crate) fn run(
     name: &str,
 ) -> Result<Measures, Failure> {
     // Three records a key on average, and half of the orders still open at the end.
-    let workload =
-        Workload { seed: 5, orders: keys, open: 100_000, items_max: 4, unfinished_percent: 50 };
+    let (orders, open) = (keys, 100_000);
+    let half = Workload { unfinished_percent: 50, ..Workload::ENDLESS };
+    let workload = Workload { seed: 5, orders, open, items_max: 4, ..half };
     // Not shared with other runs, since each adds the records sent during its measurement.
     let topics = format!("{}-{name}-{}", bench.prefix, template.name);
     let sent = feed::load_backlog(&bench.bootstrap, &topics, PARTITIONS, workload)?;

@@ -13,8 +13,14 @@ use crate::ready::Ready;
 use crate::topics::Inputs;
 
 const EXIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// The object that describes the job to Rollcall; a command with `{spec}` gets a copy.
-const SPEC: &str = include_str!("../shipping.yaml");
+/// The objects that describe the job to Rollcall, by the placeholder in whose place a command gets
+/// the path of a copy: the plain one, and those that also use what their name says.
+const SPECS: [(&str, &str); 4] = [
+    ("{spec}", include_str!("../shipping.yaml")),
+    ("{spec:where-header}", include_str!("../shipping-where-header.yaml")),
+    ("{spec:where-path}", include_str!("../shipping-where-path.yaml")),
+    ("{spec:keep}", include_str!("../shipping-keep.yaml")),
+];
 
 /// How to start a system: `NAME=COMMAND ARGUMENT…`, with `{placeholders}` for what varies.
 #[derive(Debug, Clone)]
@@ -53,6 +59,9 @@ impl Job {
     }
 
     fn fill_in(&self, text: &str, instance: &str, port: u16) -> String {
+        let text = SPECS.iter().fold(text.to_owned(), |text, (placeholder, _)| {
+            text.replace(placeholder, &self.spec(placeholder).display().to_string())
+        });
         text.replace("{bootstrap}", &self.bootstrap)
             .replace("{group}", &self.group)
             .replace("{orders}", &self.inputs.orders)
@@ -60,12 +69,12 @@ impl Job {
             .replace("{shipping}", &self.shipping)
             .replace("{instance}", instance)
             .replace("{state}", &self.state_dir(instance).display().to_string())
-            .replace("{spec}", &self.spec().display().to_string())
             .replace("{port}", &port.to_string())
     }
 
-    fn spec(&self) -> PathBuf {
-        self.scratch.join(format!("{}.yaml", self.group))
+    fn spec(&self, placeholder: &str) -> PathBuf {
+        let name = placeholder.trim_matches(['{', '}']).replace(':', "-");
+        self.scratch.join(format!("{}-{name}.yaml", self.group))
     }
 }
 
@@ -80,7 +89,9 @@ pub(crate) struct System {
 impl System {
     /// Starts an instance. Its output is appended to a log in the scratch directory.
     pub(crate) fn start(template: &Template, job: &Job, instance: &str) -> Result<Self, Failure> {
-        fs::write(job.spec(), job.fill_in(SPEC, instance, 0))?;
+        for (placeholder, spec) in SPECS {
+            fs::write(job.spec(placeholder), job.fill_in(spec, instance, 0))?;
+        }
         let port = free_port()?;
         let words = template.words.iter().map(|word| job.fill_in(word, instance, port));
         let words: Vec<String> = words.collect();

@@ -29,6 +29,8 @@ pub(crate) struct Workload {
     pub items_max: u64,
     /// Percentage of orders whose last record is withheld, so that they stay open.
     pub unfinished_percent: u64,
+    /// Each record says in a header what it is.
+    pub headers: bool,
 }
 
 /// One record of the stream.
@@ -52,6 +54,16 @@ struct Plan {
 }
 
 impl Workload {
+    /// Orders of one to five items that all finish, without end.
+    pub(crate) const ENDLESS: Self = Self {
+        seed: 7,
+        orders: u32::MAX,
+        open: 1000,
+        items_max: 5,
+        unfinished_percent: 0,
+        headers: false,
+    };
+
     /// Returns whether the order gets all of its records.
     pub(crate) fn finishes(&self, order: u32) -> bool {
         !self.plan(order).unfinished
@@ -238,7 +250,7 @@ mod tests {
     use super::*;
 
     const SMALL: Workload =
-        Workload { seed: 9, orders: 2000, open: 300, items_max: 4, unfinished_percent: 50 };
+        Workload { seed: 9, orders: 2000, open: 300, unfinished_percent: 50, ..Workload::ENDLESS };
 
     #[test]
     fn the_number_of_an_order_can_be_read_back_from_its_id() {

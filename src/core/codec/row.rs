@@ -209,20 +209,18 @@ pub fn decode(bytes: &[u8]) -> Result<Row, RowError> {
 /// # Errors
 /// When `bytes` are not a row, or one of a later version; `row` must not be used then.
 pub fn decode_into(bytes: &[u8], row: &mut Row) -> Result<(), RowError> {
-    let (items, mut kept) = (std::mem::take(&mut row.items), std::mem::take(&mut row.kept));
-    let Head { row: outline, features, mut rest } = head(bytes)?;
+    let Head { features, mut rest } = head(bytes, row)?;
     let has = |feature: u64| features & feature != 0;
-    if has(IDS | KEPT) && outline.phase != Phase::Open {
+    if has(IDS | KEPT) && row.phase != Phase::Open {
         return Err(RowError::Malformed);
     }
     let ids = if has(IDS) { take_ids(&mut rest) } else { Some(Ids::default()) };
-    let ids = ids.ok_or(RowError::Malformed)?;
+    row.ids = ids.ok_or(RowError::Malformed)?;
     if !has(KEPT) {
-        kept = Kept::NOTHING;
-    } else if take_kept(&mut rest, &mut kept).is_none() {
+        row.kept = Kept::NOTHING;
+    } else if take_kept(&mut rest, &mut row.kept).is_none() {
         return Err(RowError::Malformed);
     }
-    *row = Row { items, ids, kept, ..outline };
     let needed = if row.phase == Phase::Open { features } else { 0 };
     match row.items.assign(rest) {
         // Each row has exactly one encoding.
@@ -245,7 +243,9 @@ fn take_ids(rest: &mut &[u8]) -> Option<Ids> {
 /// # Errors
 /// As [`decode`], except that damage among the items goes unnoticed.
 pub fn outline(bytes: &[u8]) -> Result<Row, RowError> {
-    head(bytes).map(|head| head.row)
+    let mut row = Row::default();
+    head(bytes, &mut row)?;
+    Ok(row)
 }
 
 /// Returns whether `bytes` encode a finished row, of any version; bytes that are not a row do not.
@@ -267,15 +267,15 @@ fn take_kept(rest: &mut &[u8], kept: &mut Kept) -> Option<()> {
     kept.assign(std::str::from_utf8(expected).ok()?, items)
 }
 
-/// A row without its items.
+/// What is not a field of the row.
 struct Head<'a> {
-    row: Row,
     features: u64,
     /// What follows.
     rest: &'a [u8],
 }
 
-fn head(bytes: &[u8]) -> Result<Head<'_>, RowError> {
+/// Decodes everything but items, ids and what is kept into `row`, and leaves those as they are.
+fn head<'a>(bytes: &'a [u8], row: &mut Row) -> Result<Head<'a>, RowError> {
     let (version, rest) = bytes.split_first().ok_or(RowError::Malformed)?;
     let state_bits = match *version {
         VERSION | WITHOUT_FEATURES => STATE_BITS | ORIGIN_BITS,
@@ -294,34 +294,28 @@ fn head(bytes: &[u8]) -> Result<Head<'_>, RowError> {
     if state & !state_bits != 0 {
         return Err(RowError::Malformed);
     }
-    let (row, rest) = fields(*state, features, rest).ok_or(RowError::Malformed)?;
-    Ok(Head { row, features, rest })
+    let rest = fields(row, *state, features, rest).ok_or(RowError::Malformed)?;
+    Ok(Head { features, rest })
 }
 
-fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
-    let has_outcomes = features & OUTCOMES != 0;
-    let has_count = features & COUNTS != 0;
-    let phase = match (state & PHASE_BITS, has_outcomes) {
+fn fields<'a>(row: &mut Row, state: u8, features: u64, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+    row.clear_outline();
+    row.phase = match (state & PHASE_BITS, features & OUTCOMES != 0) {
         (1, _) => Phase::Open,
         (2, false) => Phase::Completed,
         (2, true) => Phase::Failed,
         (3, false) => Phase::Cancelled,
         _ => return None,
     };
-    let changed_at = unzigzag(varint(&mut rest)?);
-    let mut row = Row {
-        phase,
-        expected: state & EXPECTED_BIT != 0,
-        overdue: state & OVERDUE_BIT != 0,
-        changed_at,
-        ..Row::default()
-    };
+    row.expected = state & EXPECTED_BIT != 0;
+    row.overdue = state & OVERDUE_BIT != 0;
+    row.changed_at = unzigzag(varint(&mut rest)?);
     if row.expected {
-        row.expected_at = changed_at.wrapping_sub(unzigzag(varint(&mut rest)?));
+        row.expected_at = row.changed_at.wrapping_sub(unzigzag(varint(&mut rest)?));
         let (fingerprint, tail) = rest.split_first_chunk()?;
         row.fingerprint = u64::from_le_bytes(*fingerprint);
         rest = tail;
-        if phase == Phase::Open {
+        if row.phase == Phase::Open {
             row.missing = u32::try_from(varint(&mut rest)?).ok()?;
         }
     }
@@ -340,29 +334,39 @@ fn fields(state: u8, features: u64, mut rest: &[u8]) -> Option<(Row, &[u8])> {
         }
         row.changed_by = Some(by);
     }
-    if has_outcomes && row.expected && phase == Phase::Open {
-        row.failed = u32::try_from(varint(&mut rest)?).ok()?;
+    if features != 0 {
+        take_features(row, features, &mut rest)?;
     }
-    if features & GROWING != 0 {
-        if !row.expected || phase == Phase::Cancelled || has_count {
+    Some(rest)
+}
+
+/// Decodes the features that a row has apart from ids and what it keeps.
+fn take_features(row: &mut Row, features: u64, rest: &mut &[u8]) -> Option<()> {
+    let is_waiting = row.expected && row.phase == Phase::Open;
+    let has = |feature: u64| features & feature != 0;
+    if has(OUTCOMES) && is_waiting {
+        row.failed = u32::try_from(varint(rest)?).ok()?;
+    }
+    if has(GROWING) {
+        if !row.expected || row.phase == Phase::Cancelled || has(COUNTS) {
             return None;
         }
-        let mut count = || u32::try_from(varint(&mut rest)?).ok();
+        let mut count = || u32::try_from(varint(rest)?).ok();
         row.awaits = Awaits::Growing(Growing { total: count()?, to_come: count()? });
     }
-    if has_count {
-        if !row.expected || phase != Phase::Open {
+    if has(COUNTS) {
+        if !is_waiting {
             return None;
         }
-        row.awaits = Awaits::Count(u32::try_from(varint(&mut rest)?).ok()?);
+        row.awaits = Awaits::Count(u32::try_from(varint(rest)?).ok()?);
     }
-    if features & DEADLINES != 0 {
-        if !row.expected || phase != Phase::Open {
+    if has(DEADLINES) {
+        if !is_waiting {
             return None;
         }
-        row.deadlines = take_deadlines(&mut rest)?;
+        row.deadlines = take_deadlines(rest)?;
     }
-    Some((row, rest))
+    Some(())
 }
 
 fn take_deadlines(rest: &mut &[u8]) -> Option<Deadlines> {

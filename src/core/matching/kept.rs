@@ -35,7 +35,14 @@ impl Kept {
 
     /// Returns what is kept of `item`: members of an object, without braces.
     pub fn of_item(&self, item: &str) -> &str {
-        self.items().find(|(of, _)| *of == item).map_or("", |(_, members)| members)
+        let mut rest = self.items_as_bytes();
+        while let Some((entry, tail)) = Entry::split(rest) {
+            if entry.item == item.as_bytes() {
+                return entry.text().map_or("", |(_, members)| members);
+            }
+            rest = tail;
+        }
+        ""
     }
 
     /// Returns members as the text of an object; `None` if there are none.
@@ -49,7 +56,7 @@ impl Kept {
         std::iter::from_fn(move || {
             let (entry, tail) = Entry::split(rest)?;
             rest = tail;
-            Some((entry.item, entry.members))
+            entry.text()
         })
     }
 
@@ -71,13 +78,16 @@ impl Kept {
     /// Returns this with `expected` as what is kept of the expectation.
     pub(crate) fn with_expected(&self, expected: &str) -> Self {
         let mut kept = self.clone();
-        if kept.expected() != expected {
-            let members = kept.0.get_or_insert_default();
-            members.expected.clear();
-            members.expected.push_str(expected);
-            kept.normalize();
-        }
+        kept.set_expected(expected);
         kept
+    }
+
+    /// Replaces what is kept of the expectation.
+    pub(super) fn set_expected(&mut self, expected: &str) {
+        if self.expected() != expected {
+            expected.clone_into(&mut self.0.get_or_insert_default().expected);
+            self.normalize();
+        }
     }
 
     /// Replaces what is kept of `item`, which is at most 255 bytes long.
@@ -93,6 +103,7 @@ impl Kept {
             return;
         }
         let Members { items, .. } = &mut **self.0.get_or_insert_default();
+        items.reserve(Self::entry_bytes(item, members));
         items.push(u8::try_from(item.len()).expect("decoders reject longer items"));
         items.extend_from_slice(item.as_bytes());
         let length = u32::try_from(members.len()).expect("a row is smaller than 4 GiB");
@@ -105,7 +116,7 @@ impl Kept {
         let mut at = 0;
         while let Some((entry, tail)) = Entry::split(&members.items[at..]) {
             let end = members.items.len() - tail.len();
-            if entry.item == item {
+            if entry.item == item.as_bytes() {
                 members.items.drain(at..end);
                 break;
             }
@@ -120,6 +131,7 @@ impl Kept {
         let mut rest = items;
         while !rest.is_empty() {
             let (entry, tail) = Entry::split(rest)?;
+            entry.text()?;
             rest = (!entry.members.is_empty()).then_some(tail)?;
         }
         let members = self.0.get_or_insert_default();
@@ -142,8 +154,8 @@ impl Kept {
 
 /// What is kept of one item.
 struct Entry<'a> {
-    item: &'a str,
-    members: &'a str,
+    item: &'a [u8],
+    members: &'a [u8],
 }
 
 impl<'a> Entry<'a> {
@@ -154,8 +166,13 @@ impl<'a> Entry<'a> {
         let (length, rest) = rest.split_first_chunk::<4>()?;
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let (members, rest) = rest.split_at_checked(length)?;
+        Some((Self { item, members }, rest))
+    }
+
+    /// Returns the item and what is kept of it; `None` if they are no text.
+    fn text(&self) -> Option<(&'a str, &'a str)> {
         let text = |bytes| std::str::from_utf8(bytes).ok();
-        Some((Self { item: text(item)?, members: text(members)? }, rest))
+        Some((text(self.item)?, text(self.members)?))
     }
 }
 

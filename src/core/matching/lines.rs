@@ -2,7 +2,7 @@
 
 use super::step::{changed_expectation, settle, unchanged};
 use super::{
-    Awaits, Deadlines, Growing, Item, Items, Mark, Outcome, Part, Phase, Row, Rules, Step,
+    Awaits, Deadlines, Effect, Growing, Item, Items, Mark, Outcome, Part, Phase, Row, Rules,
 };
 use crate::record::Timestamp;
 
@@ -18,53 +18,52 @@ impl Part {
 /// Returns the effect of a record that lists `text`, of which the key needs `need`.
 pub(super) fn list(
     rules: &Rules,
-    row: Row,
+    row: &mut Row,
     (text, need): (&str, u32),
     (part, deadlines): (Part, Deadlines),
     at: Timestamp,
-) -> Step {
+) -> Effect {
     let listed = match row.awaits {
         Awaits::Growing(list) if row.expected => Some((list, row.items.get(text).need)),
         _ => None,
     };
     if let Some(outcome) = refusal(row.phase, listed, need, part) {
-        return unchanged(row, outcome);
+        return unchanged(outcome);
     }
     let is_again = row.phase == Phase::Cancelled;
     let reserved = if is_again { 0 } else { row.reserved_bytes(rules.counting) };
     let is_new = is_again || row.items.slot(text).is_new();
     let more = if is_new { Items::reserved_bytes_of(text, rules.counting) } else { 0 };
     if reserved + more > rules.row_bytes_max {
-        return unchanged(row, Outcome::RowTooLarge);
+        return unchanged(Outcome::RowTooLarge);
     }
     let outcome = match listed {
         _ if is_again => Outcome::Reopened,
         Some((_, 0)) => Outcome::Listed,
         Some(_) => Outcome::Amended,
-        None => changed_expectation(&row),
+        None => changed_expectation(row),
     };
-    let mut next = match listed {
-        _ if is_again => Row::default(),
-        Some(_) => row,
+    if is_again {
+        *row = Row::default();
+    } else if listed.is_none() {
         // What another kind of expectation needed, if there was one, is needed no more.
-        None => {
-            let items = Items::default().with_observed(&row.items);
-            Row { items, missing: 0, failed: 0, kept: row.kept.with_expected(""), ..row }
-        }
-    };
-    next.awaits = Awaits::Growing(grown(&next.items, listed, part));
-    let slot = next.items.slot(text);
+        row.items = Items::default().with_observed(&row.items);
+        (row.missing, row.failed) = (0, 0);
+        row.kept.set_expected("");
+    }
+    row.awaits = Awaits::Growing(grown(&row.items, listed, part));
+    let slot = row.items.slot(text);
     let known = slot.item(text);
     // An expected item that was withdrawn is simply missing.
     let mark = if known.mark == Mark::Withdrawn { Mark::None } else { known.mark };
     let item = Item { need, mark, ..known };
-    next.items.put(slot, item);
-    next.heard(known, item);
-    next.expected_at = if next.expected { next.expected_at } else { at };
-    next.set_deadlines(deadlines);
-    next.changed_at = if is_again { at } else { next.changed_at.max(at) };
-    (next.phase, next.expected, next.fingerprint) = (Phase::Open, true, 0);
-    settle(rules, next, outcome, at)
+    row.items.put(slot, item);
+    row.heard(known, item);
+    row.expected_at = if row.expected { row.expected_at } else { at };
+    row.set_deadlines(deadlines);
+    row.changed_at = if is_again { at } else { row.changed_at.max(at) };
+    (row.phase, row.expected, row.fingerprint) = (Phase::Open, true, 0);
+    settle(rules, row, outcome, at)
 }
 
 /// Returns why a record adds nothing to what was `listed` so far: the list, and how often it needs

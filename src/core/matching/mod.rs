@@ -34,5 +34,5 @@ pub use origin::{EXPECTED_INPUT, Origin};
 pub use outcome::{OUTCOMES, Outcome};
 pub use row::{Phase, Row};
 pub use rules::{Counting, FailedWhen, Rules};
-pub use step::{Emitted, OverdueReason, Step, step, step_keeping};
+pub use step::{Effect, Emitted, OverdueReason, Step, apply, step, step_keeping};
 pub use times::Times;

@@ -1,5 +1,7 @@
 //! Everything known about one key.
 
+use std::mem::take;
+
 use super::{Awaits, Counting, Deadlines, Ids, Items, Kept, Origin, Rules};
 use crate::record::Timestamp;
 
@@ -68,6 +70,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Makes everything but items, ids and what is kept that of an absent row.
+    pub fn clear_outline(&mut self) {
+        let (items, kept, ids) = (take(&mut self.items), take(&mut self.kept), take(&mut self.ids));
+        *self = Self { items, kept, ids, ..Self::default() };
+    }
+
     pub fn is_finished(&self) -> bool {
         matches!(self.phase, Phase::Completed | Phase::Cancelled | Phase::Failed)
     }

@@ -64,6 +64,15 @@ pub struct Step {
     pub emitted: Option<Emitted>,
 }
 
+/// What an event has done besides changing its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    pub outcome: Outcome,
+    /// The row is another one than before and must be written.
+    pub changed: bool,
+    pub emitted: Option<Emitted>,
+}
+
 /// Returns the effect of `event`, of whose record nothing is kept, at time `at` on `row`.
 ///
 /// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
@@ -71,16 +80,27 @@ pub fn step(rules: &Rules, row: Row, event: Event<'_>, at: Timestamp) -> Step {
     step_keeping(rules, row, (event, ""), at)
 }
 
-/// Returns the effect of an event at time `at` on `row`, which keeps `kept` of the event's record:
-/// members of a JSON object, see [`Kept`].
-///
-/// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
+/// Returns the effect of an event at time `at` on `row`, see [`apply`].
 pub fn step_keeping(
     rules: &Rules,
-    row: Row,
+    mut row: Row,
     (event, kept): (Event<'_>, &str),
     at: Timestamp,
 ) -> Step {
+    let Effect { outcome, changed, emitted } = apply(rules, &mut row, (event, kept), at);
+    Step { row, outcome, changed, emitted }
+}
+
+/// Applies an event at time `at` to `row`, which keeps `kept` of the event's record: members of a
+/// JSON object, see [`Kept`]. In place, because moving a row around takes longer than deciding.
+///
+/// `at` is the record's timestamp, or for [`Event::Tick`] the shard time.
+pub fn apply(
+    rules: &Rules,
+    row: &mut Row,
+    (event, kept): (Event<'_>, &str),
+    at: Timestamp,
+) -> Effect {
     match event {
         Event::Observation { item, quantity, outcome, id } => {
             observe(rules, row, (item, id, kept), (quantity, outcome), at)
@@ -91,20 +111,20 @@ pub fn step_keeping(
     }
 }
 
-pub(super) fn unchanged(row: Row, outcome: Outcome) -> Step {
-    Step { row, outcome, changed: false, emitted: None }
+pub(super) fn unchanged(outcome: Outcome) -> Effect {
+    Effect { outcome, changed: false, emitted: None }
 }
 
-fn changed(row: Row, outcome: Outcome, emitted: Option<Emitted>) -> Step {
-    Step { row, outcome, changed: true, emitted }
+fn changed(outcome: Outcome, emitted: Option<Emitted>) -> Effect {
+    Effect { outcome, changed: true, emitted }
 }
 
 fn expect(
     rules: &Rules,
-    row: Row,
+    row: &mut Row,
     (expectation, kept): (Expectation<'_>, &str),
     at: Timestamp,
-) -> Step {
+) -> Effect {
     let items = expectation.items;
     let (is_empty, fingerprint) = match expectation.extent {
         Extent::Whole => (items.is_empty(), Row::fingerprint_of(items)),
@@ -116,25 +136,23 @@ fn expect(
         }
     };
     if is_empty && !rules.allow_empty {
-        return unchanged(row, Outcome::NoItems);
+        return unchanged(Outcome::NoItems);
     }
     let same = row.expected && row.fingerprint == fingerprint;
     let outcome = match row.phase {
-        Phase::Completed if !same => return unchanged(row, Outcome::AlreadyCompleted),
-        Phase::Failed if !same => return unchanged(row, Outcome::AlreadyFailed),
-        Phase::Completed | Phase::Failed => {
-            return unchanged(row, Outcome::DuplicateExpectation);
-        }
+        Phase::Completed if !same => return unchanged(Outcome::AlreadyCompleted),
+        Phase::Failed if !same => return unchanged(Outcome::AlreadyFailed),
+        Phase::Completed | Phase::Failed => return unchanged(Outcome::DuplicateExpectation),
         Phase::Open
             if same && row.deadlines == expectation.deadlines && row.kept.expected() == kept =>
         {
-            return unchanged(row, Outcome::DuplicateExpectation);
+            return unchanged(Outcome::DuplicateExpectation);
         }
-        Phase::Absent | Phase::Open | Phase::Cancelled => changed_expectation(&row),
+        Phase::Absent | Phase::Open | Phase::Cancelled => changed_expectation(row),
     };
     let next = match row.phase {
         Phase::Cancelled => with_expectation(&Row::default(), (expectation, kept), fingerprint, at),
-        _ => with_expectation(&row, (expectation, kept), fingerprint, at),
+        _ => with_expectation(row, (expectation, kept), fingerprint, at),
     };
     let list_bytes_max = rules
         .list_bytes_max
@@ -142,9 +160,10 @@ fn expect(
     if next.reserved_bytes(rules.counting) > rules.row_bytes_max
         || list_bytes_max.is_some_and(|max| list::bytes(items, rules.counting) > max)
     {
-        return unchanged(row, Outcome::RowTooLarge);
+        return unchanged(Outcome::RowTooLarge);
     }
-    settle(rules, next, outcome, at)
+    *row = next;
+    settle(rules, row, outcome, at)
 }
 
 /// Returns what a new expectation of a row that is not completed or failed is.
@@ -191,21 +210,21 @@ fn with_expectation(
 
 fn observe(
     rules: &Rules,
-    mut row: Row,
+    row: &mut Row,
     (text, id, kept): (&str, Option<&str>, &str),
     (quantity, outcome): (u32, ItemOutcome),
     at: Timestamp,
-) -> Step {
+) -> Effect {
     if row.is_finished() {
-        return unchanged(row, Outcome::LateObservation);
+        return unchanged(Outcome::LateObservation);
     }
     if id.is_some_and(|id| row.ids.contains(id)) {
-        return unchanged(row, Outcome::DuplicateObservation);
+        return unchanged(Outcome::DuplicateObservation);
     }
     let slot = row.items.slot(text);
     let known = slot.item(text);
     let Some(item) = known.after(rules.counting, quantity, outcome) else {
-        return unchanged(row, Outcome::DuplicateObservation);
+        return unchanged(Outcome::DuplicateObservation);
     };
     // What is withdrawn is as if nothing had been said of it.
     let kept = if item.is_known() { kept } else { "" };
@@ -215,7 +234,7 @@ fn observe(
         let old = if known.is_known() { row.kept.of_item(text) } else { "" };
         let bytes = row.reserved_bytes(rules.counting) + more;
         if bytes - Kept::entry_bytes(text, old) > rules.row_bytes_max {
-            return unchanged(row, Outcome::RowTooLarge);
+            return unchanged(Outcome::RowTooLarge);
         }
     }
     if let Some(id) = id {
@@ -241,7 +260,7 @@ fn observe(
 }
 
 /// Finishes the row if what is known of its items decides it.
-pub(super) fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestamp) -> Step {
+pub(super) fn settle(rules: &Rules, row: &mut Row, outcome: Outcome, at: Timestamp) -> Effect {
     let fails = match rules.failed {
         _ if row.failed == 0 => false,
         Some(FailedWhen::First) => true,
@@ -250,16 +269,16 @@ pub(super) fn settle(rules: &Rules, mut row: Row, outcome: Outcome, at: Timestam
     };
     if fails {
         let (late, awaits) = (row.overdue, row.awaits);
-        let (items, kept) = finish(&mut row, Phase::Failed, at);
+        let (items, kept) = finish(row, Phase::Failed, at);
         let emitted = Emitted::Failed { late, items, awaits, kept };
-        return changed(row, outcome, Some(emitted));
+        return changed(outcome, Some(emitted));
     }
     if !row.expected || row.missing > 0 || row.failed > 0 || !row.awaits.is_closed() {
-        return changed(row, outcome, None);
+        return changed(outcome, None);
     }
     let (late, expected_at) = (row.overdue, row.expected_at);
-    let (items, kept) = finish(&mut row, Phase::Completed, at);
-    changed(row, outcome, Some(Emitted::Completion { late, expected_at, items, kept }))
+    let (items, kept) = finish(row, Phase::Completed, at);
+    changed(outcome, Some(Emitted::Completion { late, expected_at, items, kept }))
 }
 
 /// Finishes the row, and returns what was known of its items and kept of its records. A list that
@@ -277,34 +296,31 @@ fn finish(row: &mut Row, phase: Phase, at: Timestamp) -> (Items, Kept) {
     (items, kept)
 }
 
-fn cancel(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
+fn cancel(rules: &Rules, row: &mut Row, at: Timestamp) -> Effect {
     if row.is_finished() {
-        return unchanged(row, Outcome::LateCancellation);
+        return unchanged(Outcome::LateCancellation);
     }
     let is_reported = rules.reports_cancelled && row.expected;
     let awaits = row.awaits;
-    let (items, kept) = finish(&mut row, Phase::Cancelled, at);
+    let (items, kept) = finish(row, Phase::Cancelled, at);
     let emitted = is_reported.then_some(Emitted::Cancelled { items, awaits, kept });
-    changed(row, Outcome::Cancelled, emitted)
+    changed(Outcome::Cancelled, emitted)
 }
 
 /// Fires the earliest deadline that is due; the next tick fires the one after it.
-fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
+fn tick(rules: &Rules, row: &mut Row, at: Timestamp) -> Effect {
     if row.due(rules).is_none_or(|due| due > at) {
-        return unchanged(row, Outcome::Nothing);
+        return unchanged(Outcome::Nothing);
     }
     if row.is_finished() {
-        return changed(Row::default(), Outcome::Forgotten, None);
+        *row = Row::default();
+        return changed(Outcome::Forgotten, None);
     }
     if !row.expected {
-        let emitted = Emitted::Overdue {
-            reason: OverdueReason::Orphan,
-            since: row.changed_at,
-            items: row.items,
-            awaits: row.awaits,
-            kept: row.kept,
-        };
-        return changed(Row::default(), Outcome::Orphaned, Some(emitted));
+        let Row { changed_at: since, items, awaits, kept, .. } = std::mem::take(row);
+        let reason = OverdueReason::Orphan;
+        let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
+        return changed(Outcome::Orphaned, Some(emitted));
     }
     let expires_first = match (row.overdue_at(rules), row.expires_at(rules)) {
         (Some(overdue), Some(expires)) => row.overdue || expires < overdue,
@@ -313,13 +329,13 @@ fn tick(rules: &Rules, mut row: Row, at: Timestamp) -> Step {
     let since = row.expected_at;
     if expires_first {
         let (reason, awaits) = (OverdueReason::Expired, row.awaits);
-        let (items, kept) = finish(&mut row, Phase::Cancelled, at);
+        let (items, kept) = finish(row, Phase::Cancelled, at);
         let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
-        return changed(row, Outcome::Expired, Some(emitted));
+        return changed(Outcome::Expired, Some(emitted));
     }
     row.overdue = true;
     let (items, awaits, kept) = (row.items.clone(), row.awaits, row.kept.clone());
     let reason = OverdueReason::Overdue;
     let emitted = Emitted::Overdue { reason, since, items, awaits, kept };
-    changed(row, Outcome::Overdue, Some(emitted))
+    changed(Outcome::Overdue, Some(emitted))
 }

@@ -50,7 +50,10 @@ impl Headers for MessageHeaders {
                 (CStr::from_ptr(name), value)
             };
             // Names are UTF-8 by Kafka's protocol.
-            show(&name.to_string_lossy(), value);
+            match name.to_str() {
+                Ok(name) => show(name, value),
+                Err(_) => show(&name.to_string_lossy(), value),
+            }
         }
     }
 }

@@ -118,10 +118,12 @@ impl Group {
         Some(Assigned { member, generation: self.generation, shards })
     }
 
-    /// Records that `member` no longer works on `shards`.
+    /// Records that `member` no longer works on `shards`. What a generation has given back to it
+    /// in the meantime it still holds: as with a real coordinator, a member gives up what it was
+    /// told to, and then gets what is its own by now.
     pub fn gave_up(&mut self, member: MemberId, shards: &BTreeSet<ShardId>) {
-        if let Some(member) = self.members.get_mut(&member) {
-            member.held.retain(|shard| !shards.contains(shard));
+        if let Some(Member { assigned, held, .. }) = self.members.get_mut(&member) {
+            held.retain(|shard| !shards.contains(shard) || assigned.contains(shard));
         }
     }
 

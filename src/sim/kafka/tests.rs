@@ -216,6 +216,19 @@ fn a_shard_goes_to_no_one_until_its_holder_has_given_it_up() {
 }
 
 #[test]
+fn a_shard_that_was_given_back_before_it_was_given_up_stays_with_its_holder() {
+    let mut cluster = Cluster::default();
+    let (old, new) = (member(&mut cluster, 0), member(&mut cluster, 1));
+    give(&mut cluster, old);
+    give(&mut cluster, new);
+    give(&mut cluster, old);
+    cluster.group.gave_up(old, &BTreeSet::from([SHARD]));
+    give(&mut cluster, new);
+    assert_eq!(cluster.group.assigned(new).unwrap().shards, BTreeSet::new());
+    assert_eq!(cluster.group.holder(SHARD), Some(old));
+}
+
+#[test]
 fn a_shard_of_a_member_whose_session_has_ended_is_free_at_once() {
     let mut cluster = Cluster::default();
     let (old, new) = (member(&mut cluster, 0), member(&mut cluster, 1));

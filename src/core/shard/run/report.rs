@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::matching::{
-    Awaits, Emitted, Event, Expectation, Extent, ItemOutcome, Outcome, Row, Step,
+    Awaits, Effect, Emitted, Event, Expectation, Extent, ItemOutcome, Outcome, Row,
 };
 
 /// Receives the report of every step, before anything of it is committed.
@@ -74,13 +74,19 @@ impl Satisfied {
 }
 
 impl<'a> StepReport<'a> {
-    pub(in crate::shard) fn new(key: &'a [u8], satisfied: Option<Satisfied>, step: &Step) -> Self {
+    /// Returns the report of a step with this effect, after which the key has `row`.
+    pub(in crate::shard) fn new(
+        key: &'a [u8],
+        satisfied: Option<Satisfied>,
+        effect: &Effect,
+        row: &Row,
+    ) -> Self {
         Self {
             key,
-            outcome: step.outcome,
-            completes: matches!(step.emitted, Some(Emitted::Completion { .. })),
+            outcome: effect.outcome,
+            completes: matches!(effect.emitted, Some(Emitted::Completion { .. })),
             satisfied,
-            items: step.row.items.iter().count(),
+            items: row.items.iter().count(),
         }
     }
 }

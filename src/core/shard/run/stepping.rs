@@ -17,9 +17,7 @@ use crate::{
         input::{Decoded, Input, Scratch},
         output::{Source, Time},
     },
-    matching::{
-        Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, Step, invariants, step_keeping,
-    },
+    matching::{Effect, Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, apply, invariants},
     record::trace::{self, TraceContext},
 };
 
@@ -120,49 +118,46 @@ impl<S: Store> Running<S> {
         time: Time,
         origin: Option<Origin>,
     ) -> Result<Outcome> {
-        let (row, past) = match self.large.take(slot) {
-            Some((row, past)) => (row, past),
-            None => {
-                let mut row = std::mem::take(&mut self.row);
-                self.cache.read(slot, &mut row).map_err(|error| unreadable(self.id, error))?;
-                (row, Past::default())
-            }
-        };
-        let (before, since) = (RowCounts::of(&row), Ages::since(&row));
-        let satisfied = self.plan.on_step.as_ref().map(|_| Satisfied::after(&row, &event));
-        let step = step_keeping(&self.plan.rules, row, (event, kept), time.at_ms);
-        if let (Some(on_step), Some(satisfied)) = (&self.plan.on_step, satisfied) {
-            on_step(&StepReport::new(self.cache.key(slot), satisfied, &step));
+        // The row is changed where it is: moving it around would take longer than deciding.
+        let mut past = Past::default();
+        if let Some(large) = self.large.take(slot) {
+            (self.row, past) = large;
+        } else {
+            let read = self.cache.read(slot, &mut self.row);
+            read.map_err(|error| unreadable(self.id, error))?;
         }
-        let Step { mut row, outcome, changed, emitted } = step;
+        let (before, since) = (RowCounts::of(&self.row), Ages::since(&self.row));
+        let satisfied = self.plan.on_step.as_ref().map(|_| Satisfied::after(&self.row, &event));
+        let effect = apply(&self.plan.rules, &mut self.row, (event, kept), time.at_ms);
+        if let (Some(on_step), Some(satisfied)) = (&self.plan.on_step, satisfied) {
+            on_step(&StepReport::new(self.cache.key(slot), satisfied, &effect, &self.row));
+        }
+        let Effect { outcome, changed, emitted } = effect;
         self.ledger.running.outcome(outcome);
         if changed {
             // Processing all of a large row at every step would have a cost quadratic in its items.
-            let is_large = row.size() >= LARGE_ITEMS_BYTES;
+            let is_large = self.row.size() >= LARGE_ITEMS_BYTES;
             let of_row = if is_large { invariants::check_outline } else { invariants::check };
-            of_row(&row).map_err(|statement| {
+            of_row(&self.row).map_err(|statement| {
                 Invariant::R3.violated(format!("shard {}, a row: not {statement:?}", self.id))
             })?;
             if let Some(origin) = origin {
-                row.touched_by(outcome, origin);
+                self.row.touched_by(outcome, origin);
             }
-            self.recounted(before, RowCounts::of(&row))?;
-            if !self.ages.moved(since, Ages::since(&row)) {
+            self.recounted(before, RowCounts::of(&self.row))?;
+            if !self.ages.moved(since, Ages::since(&self.row)) {
                 return Err(miscounted(self.id, &format!("no key waits since {since:?}")));
             }
         }
         // Deadlines fire between batches and read the cache.
-        if origin.is_some() && row.size() > self.limits.large_items_bytes {
+        if origin.is_some() && self.row.size() > self.limits.large_items_bytes {
             let past = Past { changed: past.changed || changed, uses: past.uses + 1 };
             let counting = self.plan.rules.counting;
             let index = (past.uses >= self.limits.indexed_uses).then_some(counting);
-            self.large.keep(slot, row, past, index, &mut self.cache);
-        } else {
-            if changed {
-                row.unindex();
-                self.cache.write(slot, &row);
-            }
-            self.row = row;
+            self.large.keep(slot, std::mem::take(&mut self.row), past, index, &mut self.cache);
+        } else if changed {
+            self.row.unindex();
+            self.cache.write(slot, &self.row);
         }
         if let Some(emitted) = emitted {
             self.emit(slot, &emitted, time);
