@@ -1,6 +1,5 @@
 //! `rollcall test`: runs the cases of an object without a broker, on the simulator's Kafka.
 
-mod base64;
 mod case;
 mod compare;
 mod expectation;
@@ -61,7 +60,10 @@ pub fn run(args: Args) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return failed(&error),
     };
-    let subject = Subject { settings };
+    let subject = match Subject::new(settings) {
+        Ok(subject) => subject,
+        Err(error) => return failed(&error),
+    };
     let files = match load(&cases, &subject) {
         Ok(files) => files,
         Err(code) => return code,

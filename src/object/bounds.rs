@@ -63,6 +63,10 @@ pub const OBSERVED_MAX: u32 = 16;
 pub const PROPERTIES_MAX: u32 = 100;
 /// Most entries of `kafka.sasl.oauth.extensions`.
 pub const EXTENSIONS_MAX: u32 = 20;
+/// Most entries of `registry.urls`.
+pub const REGISTRY_URLS_MAX: u32 = 8;
+/// Longest schema in the object, in bytes.
+pub const SCHEMA_BYTES_MAX: u32 = 65_536;
 /// Longest JSON path, in bytes.
 pub const PATH_BYTES_MAX: u32 = 1024;
 /// Most conditions of a `where`.

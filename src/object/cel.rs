@@ -270,6 +270,29 @@ pub(super) fn oauth_rules() -> Value {
     ])
 }
 
+pub(super) fn avro_rules() -> Value {
+    rules(&[("has(self.schema) != has(self.schemaFile)", "give schema or schemaFile")])
+}
+
+pub(super) fn registry_rules() -> Value {
+    rules(&[
+        (
+            "has(self.usernameEnv) || has(self.usernameFile) ? \
+             has(self.usernameEnv) != has(self.usernameFile) && \
+             has(self.passwordEnv) != has(self.passwordFile) : \
+             !has(self.passwordEnv) && !has(self.passwordFile)",
+            "give one source of the user name and one of the password, or neither",
+        ),
+        (
+            "[has(self.secretRef), has(self.usernameEnv), has(self.usernameFile), \
+             has(self.tokenSecretRef), has(self.tokenEnv), has(self.tokenFile)]\
+             .filter(is, is).size() <= 1",
+            "give one of secretRef, tokenSecretRef, a user name with a password, and a token",
+        ),
+        ("!has(self.caSecretRef) || !has(self.caFile)", "give caSecretRef or caFile, not both"),
+    ])
+}
+
 fn rules(rules: &[(&str, &str)]) -> Value {
     rules.iter().map(|(rule, message)| json!({ "rule": rule, "message": message })).collect()
 }

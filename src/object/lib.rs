@@ -24,6 +24,7 @@ mod problem;
 mod properties;
 mod read;
 pub mod reference;
+mod registry;
 pub mod resource;
 mod schema;
 pub mod secret;
@@ -42,6 +43,7 @@ pub use error::Error;
 pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
 pub use locate::line;
 pub use problem::Problem;
+pub use registry::{FormatError, InputFormat, Registry, RegistryLogin, SchemaAt};
 pub use resource::{Reconciliation, ReconciliationSpec};
 pub use secret_field::{Reader, SecretField, SecretReference};
 pub use settings::{

@@ -14,6 +14,9 @@ pub enum SecretField {
     KafkaLogin,
     OauthClient,
     OauthCa,
+    RegistryLogin,
+    RegistryToken,
+    RegistryCa,
     TracingHeaders,
     ConsoleToken,
 }
@@ -38,12 +41,15 @@ pub struct SecretReference<'a> {
 
 impl SecretField {
     /// In the order in which they are mounted, read and fingerprinted.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::KafkaCa,
         Self::KafkaCertificate,
         Self::KafkaLogin,
         Self::OauthClient,
         Self::OauthCa,
+        Self::RegistryLogin,
+        Self::RegistryToken,
+        Self::RegistryCa,
         Self::TracingHeaders,
         Self::ConsoleToken,
     ];
@@ -56,6 +62,9 @@ impl SecretField {
             Self::KafkaLogin => "spec.kafka.sasl.secretRef",
             Self::OauthClient => "spec.kafka.sasl.oauth.secretRef",
             Self::OauthCa => "spec.kafka.sasl.oauth.caSecretRef",
+            Self::RegistryLogin => "spec.registry.secretRef",
+            Self::RegistryToken => "spec.registry.tokenSecretRef",
+            Self::RegistryCa => "spec.registry.caSecretRef",
             Self::TracingHeaders => "spec.tracing.headersSecretRef",
             Self::ConsoleToken => "spec.console.tokenSecretRef",
         }
@@ -70,6 +79,9 @@ impl SecretField {
             Self::KafkaLogin => "kafka-sasl",
             Self::OauthClient => "kafka-oauth",
             Self::OauthCa => "kafka-oauth-ca",
+            Self::RegistryLogin => "registry-login",
+            Self::RegistryToken => "registry-token",
+            Self::RegistryCa => "registry-ca",
             Self::TracingHeaders => "otlp-headers",
             Self::ConsoleToken => "console-token",
         }
@@ -112,6 +124,18 @@ impl SecretField {
             }
             Self::OauthCa => {
                 let ca = oauth?.ca_secret_ref.as_ref()?;
+                (&ca.name, vec![&ca.key[..]])
+            }
+            Self::RegistryLogin => {
+                let login = spec.registry.as_ref()?.secret_ref.as_ref()?;
+                (&login.name, vec![&login.username_key[..], &login.password_key])
+            }
+            Self::RegistryToken => {
+                let token = spec.registry.as_ref()?.token_secret_ref.as_ref()?;
+                (&token.name, vec![&token.key[..]])
+            }
+            Self::RegistryCa => {
+                let ca = spec.registry.as_ref()?.ca_secret_ref.as_ref()?;
                 (&ca.name, vec![&ca.key[..]])
             }
             Self::TracingHeaders => {

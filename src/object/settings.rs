@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use super::Kafka;
+use super::registry::{InputFormat, Registry};
 use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use rollcall_core::codec::Decoder;
-use rollcall_core::codec::input::{self, Entry};
+use rollcall_core::codec::input::{self, Entry, Format};
 use rollcall_core::codec::output::Constant;
 use rollcall_core::{
     matching::{Counting, FailedWhen, Rules, Times},
@@ -27,6 +28,8 @@ pub struct Settings {
     /// The object's name.
     pub name: String,
     pub kafka: Kafka,
+    /// Where the schemas of records are that name them.
+    pub registry: Option<Registry>,
     pub expected: Expected,
     /// At least one, in the order of their topics, and for each topic in that of the object.
     pub observed: Vec<Observed>,
@@ -66,6 +69,7 @@ pub struct Expected {
     /// Where it is in the object.
     pub place: String,
     pub topic: String,
+    pub format: InputFormat,
     pub entry: Entry,
     /// An expectation without items completes at once.
     pub allow_empty: bool,
@@ -77,6 +81,7 @@ pub struct Observed {
     /// Where it is in the object, such as `spec.observed[0]`.
     pub place: String,
     pub topic: String,
+    pub format: InputFormat,
     pub entry: Entry,
 }
 
@@ -228,8 +233,8 @@ impl Settings {
         expected.into_iter().chain(observed).collect()
     }
 
-    /// Returns the decoder of an input topic's records.
-    pub fn decoder(&self, topic: &str) -> Decoder {
+    /// Returns the decoder of an input topic's records, whose values are in `format`.
+    pub fn decoder(&self, topic: &str, format: Format) -> Decoder {
         let limits = input::Limits {
             key_bytes_max: self.limits.key_bytes_max,
             items_max: self.limits.items_per_expectation_max,
@@ -237,7 +242,7 @@ impl Settings {
         let entries = self.entries(topic).into_iter().map(|(_, entry)| entry.clone());
         let entries: Vec<Entry> = entries.collect();
         let decoder = Decoder::new(&entries, self.counting, limits);
-        decoder.expect("validation has compiled the same entries")
+        decoder.expect("validation has compiled the same entries").reading(format)
     }
 
     /// Returns the topic of a kind of output; `None` if the object has none.

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::*;
 
+mod formats;
+
 const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
 
 #[test]

@@ -17,6 +17,9 @@ const WRITERS: u32 = 1_000;
 /// Advances the world before the next turn. `last` is the process that had the last one.
 pub fn step(world: &mut World, last: usize) {
     world.step += 1;
+    if let Some(registry) = &world.setting.registry {
+        registry.at((!world.is_calm).then_some(world.step));
+    }
     pass_time(world);
     write_markers(world);
     arrive(world);

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod avro;
 mod campaign;
 mod client;
 mod disk;
@@ -28,6 +29,7 @@ mod plan;
 mod process;
 mod producer;
 mod random;
+mod registry;
 mod schedule;
 mod setting;
 mod situation;

@@ -104,6 +104,9 @@ impl Setting {
         let placement = Arc::new(self.partitions.placement(self.plan.topics.clone()));
         let mut plan = Plan { placement, ..Plan::clone(&self.plan) };
         plan.identity.partitions = Some(self.partitions.count);
+        if let Some(registry) = &self.registry {
+            registry.read_by(&mut plan, &registry.port_of_process());
+        }
         Arc::new(plan)
     }
 }

@@ -4,6 +4,7 @@ mod entries;
 mod lanes;
 mod owner;
 mod running;
+mod schemas;
 
 use std::sync::Arc;
 

@@ -24,6 +24,7 @@ use super::{
     client::{Authority, transactional_id_of},
     disk::Disk,
     kafka::MemberId,
+    registry::REGISTRY_DOWN,
 };
 use rollcall_core::{
     owner::{Cause, Left, Next, Now, Opened, Release, Shards, Stay},
@@ -333,6 +334,9 @@ impl<'w, W: Wiring> Process<'w, W> {
             Error::Misconfigured(why) => world.cannot_run(client.process, shard, why),
             Error::Violated { .. } => world.fail(format!("{error}")),
             Error::Fenced(_) => world.seen.count(Situation::Fenced),
+            Error::Interrupted(why) if why == REGISTRY_DOWN => {
+                world.seen.count(Situation::RegistryDown);
+            }
             Error::Interrupted(_) => world.seen.count(Situation::Interrupted),
             Error::Outdated(_) | Error::Aborted(_) | Error::Oversized(_) | Error::Corrupt(_) => {}
         }

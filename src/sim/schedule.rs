@@ -201,7 +201,7 @@ fn differ(stage: &Stage, mut world: MutexGuard<'_, World>) {
                     1 => partitions.foreign_key_in(shard, &stem),
                     _ => partitions.key_in(shard, &stem),
                 };
-                arrivals.push(Workload::plain(shard, input, &key));
+                arrivals.push(Workload::plain(&world.setting, shard, input, &key));
             }
         }
     }

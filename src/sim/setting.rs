@@ -7,6 +7,7 @@ use super::{
     Random,
     partitions::Partitions,
     plan::{Expects, Ids, Kinds, NamedDeadlines, Where, entries, outputs, plan_of},
+    registry::Registry,
 };
 use rollcall_core::{
     codec::{input::Entry, output::Stamp},
@@ -103,6 +104,8 @@ pub struct Setting {
     pub kinds: Kinds,
     /// The entries of each input, from which the plan's decoders are made.
     pub entries: Vec<Vec<Entry>>,
+    /// Where the schemas of inputs in Avro are; `None` if all are JSON.
+    pub registry: Option<Registry>,
     pub limits: Limits,
     pub faults: Faults,
     /// The probability that a process which can continue does so, in 1,000 turns.
@@ -148,6 +151,11 @@ impl Setting {
         let rules = rules(random, deadlines);
         let observed = 1 + random.below(2);
         let mut plan = plan_of(rules, observed, kinds);
+        let mut aside = random.aside();
+        let registry = aside.chance(333).then(|| Registry::draw(&mut aside, 1 + observed));
+        if let Some(registry) = &registry {
+            registry.read_by(&mut plan, &registry.port_of_judge());
+        }
         plan.outputs = outputs(*random.pick(&[Stamp::Commit, Stamp::Source]), &plan.rules);
         plan.times = TIMES;
         plan.span_seed = random.chance(500).then_some(7);
@@ -168,6 +176,7 @@ impl Setting {
             entries: entries(&plan.rules, observed, kinds),
             plan: Arc::new(plan),
             kinds,
+            registry,
             limits: limits(random),
             faults: faults(random),
             stay: *random.pick(&[0, 500, 800, 950]),

@@ -94,10 +94,14 @@ pub enum Situation {
     Downgraded,
     /// A process stopped for good, whatever it was doing.
     Gone,
+    /// The next record of a shard waited for its schema.
+    SchemaAwaited,
+    /// A shard was closed because the schema registry did not answer.
+    RegistryDown,
 }
 
 /// Every situation with its name.
-pub const SITUATIONS: [(Situation, &str); 54] = [
+pub const SITUATIONS: [(Situation, &str); 56] = [
     (Situation::Killed, "killed"),
     (Situation::StoodStill, "stood still"),
     (Situation::SessionEnded, "session ended"),
@@ -152,6 +156,8 @@ pub const SITUATIONS: [(Situation, &str); 54] = [
     (Situation::Upgraded, "upgraded"),
     (Situation::Downgraded, "downgraded"),
     (Situation::Gone, "gone"),
+    (Situation::SchemaAwaited, "schema awaited"),
+    (Situation::RegistryDown, "registry down"),
 ];
 
 /// How often each of [`SITUATIONS`] occurred.

@@ -118,6 +118,7 @@ impl Workload {
         for arrival in &mut left {
             arrival.headers.extend(headers(random));
         }
+        setting.encode(&mut left, &mut random.aside());
         Self { left, sure }
     }
 
@@ -141,11 +142,14 @@ impl Workload {
     }
 
     /// Returns a valid record.
-    pub fn plain(shard: ShardId, input: InputIndex, key: &str) -> Arrival {
-        match input {
+    pub fn plain(setting: &Setting, shard: ShardId, input: InputIndex, key: &str) -> Arrival {
+        let mut arrival = [match input {
             0 => expectation(shard, key, &ITEMS[..2], TAKEN),
             _ => observation(shard, input, key, (ITEMS[0], 1, ARRIVED, 0), TAKEN),
-        }
+        }];
+        setting.encode(&mut arrival, &mut Random::new(0));
+        let [arrival] = arrival;
+        arrival
     }
 
     /// Returns a record for every key that shows what the shard knows about it.
@@ -161,7 +165,17 @@ impl Workload {
                 probes.push(observation(shard, input, text, probe, TAKEN));
             }
         }
+        setting.encode(&mut probes, &mut Random::new(0));
         probes
+    }
+}
+
+impl Setting {
+    /// Puts the values of records into the format of their input.
+    fn encode(&self, arrivals: &mut [Arrival], random: &mut Random) {
+        if let Some(registry) = &self.registry {
+            arrivals.iter_mut().for_each(|arrival| registry.encode(arrival, random));
+        }
     }
 }
 

@@ -45,6 +45,8 @@ const TICK_INTERVAL: Duration = Duration::from_millis(100);
 const SCANNED_MAX: usize = 10_000;
 /// How long a lane without records sleeps while waiting for commands.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// How long a lane sleeps whose next records wait for their schemas.
+const SCHEMA_WAIT: Duration = Duration::from_millis(5);
 
 /// What all lanes share.
 #[derive(Clone)]
@@ -235,6 +237,10 @@ impl Lane {
         }
         for (shard, error) in failed {
             self.drop_shard(shard, error, Cause::Other);
+        }
+        let waits = |id: &ShardId| self.shards.get(id).is_some_and(|it| it.running.is_waiting());
+        if !self.held.is_empty() && self.held.iter().all(waits) {
+            std::thread::sleep(SCHEMA_WAIT);
         }
     }
 

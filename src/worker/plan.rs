@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use rollcall_core::{
     codec::{
-        Outputs,
+        Decoder, Outputs,
+        input::Format,
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
     record::Sink,
@@ -65,7 +66,9 @@ fn carried(settings: &Settings) -> Carried {
 }
 
 /// Compiles the reconciliation for its shards.
-pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
+///
+/// `formats` are those of the inputs, in their order.
+pub fn plan(settings: &Settings, topics: &Topics, formats: Vec<Format>) -> Plan {
     let mut rules = settings.rules();
     rules.row_bytes_max = rules.row_bytes_max.min(topics.largest_row());
     rules.list_bytes_max = rules.list_bytes_max.map(|_| topics.list_bytes_max);
@@ -94,7 +97,7 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         identity: identity(settings, topics.partitions),
         rules,
         times: settings.times(),
-        inputs: settings.inputs().into_iter().map(|topic| settings.decoder(topic)).collect(),
+        inputs: decoders(settings, formats),
         topics: topics.inputs.clone(),
         outputs: outputs.expect("validation has checked the key field"),
         key_bytes_max: settings.limits.key_bytes_max,
@@ -113,6 +116,11 @@ pub fn plan(settings: &Settings, topics: &Topics) -> Plan {
         on_step: settings.log_records.then(|| Arc::new(step_log::log) as OnStep),
         span_seed: None,
     }
+}
+
+fn decoders(settings: &Settings, formats: Vec<Format>) -> Vec<Decoder> {
+    let inputs = settings.inputs().into_iter().zip(formats);
+    inputs.map(|(topic, format)| settings.decoder(topic, format)).collect()
 }
 
 /// Returns the identity of the shards' owner.

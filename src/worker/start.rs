@@ -35,6 +35,7 @@ use super::{
     view::View,
 };
 use rollcall_core::{
+    codec::{input::Format, schemas::Schemas},
     record::trace::span_seed,
     shard::{Error, Plan, Result},
 };
@@ -42,6 +43,7 @@ use rollcall_kafka::{
     self, Connection, Current, DataConsumer, KafkaBroker, Membership, TopicError, Topics,
 };
 use rollcall_object::Settings;
+use rollcall_registry::Registry;
 use rollcall_service::telemetry::{Endpoint, Exporter, Tracer};
 use rollcall_store::{Budget, Identity, Stores};
 
@@ -78,6 +80,7 @@ impl Work {
         let connection = Arc::new(connection);
         let found = find_topics(&settings, &connection, &options, view, &stop);
         let Some(topics) = runtime.block_on(found)? else { return Ok(()) };
+        let formats = formats(&settings, view, &runtime)?;
         tracing::info!(
             reconciliation = settings.name,
             group = connection.group,
@@ -103,7 +106,8 @@ impl Work {
         let inputs = settings.inputs().into_iter().map(str::to_owned).collect();
         let watching = refused::watch(Arc::clone(view), Arc::clone(&reader.recent), inputs);
         let watching = runtime.spawn(watching);
-        let result = start(&settings, &options, &connection, topics, &reader, &stop, tracer)
+        let inputs = (topics, formats);
+        let result = start(&settings, &options, &connection, inputs, &reader, &stop, tracer)
             .and_then(Threads::join);
         watching.abort();
         if let Some(exporter) = exporter {
@@ -188,7 +192,7 @@ fn start(
     settings: &Settings,
     options: &Options,
     connection: &Arc<Connection>,
-    topics: Topics,
+    (topics, formats): (Topics, Vec<Format>),
     reader: &StateReader,
     stop: &Arc<Stop>,
     tracer: Option<Tracer>,
@@ -203,7 +207,7 @@ fn start(
     let brokers = Arc::clone(&connection.brokers);
     view.totals.started(topics.partitions, Arc::clone(&stores), budget, brokers);
     let seed = tracer.as_ref().map(|_| span_seed(&connection.group));
-    let plan = Arc::new(Plan { span_seed: seed, ..plan::plan(settings, &topics) });
+    let plan = Arc::new(Plan { span_seed: seed, ..plan::plan(settings, &topics, formats) });
     view.placed_by(&plan.placement);
     let topics = Arc::new(topics);
     let current = Arc::new(Current::default());
@@ -251,6 +255,18 @@ fn start(
         Member { join, clients, view, stop, on_misfit }.serve()
     })?;
     Ok(Threads { membership, supervisor, spillers, events })
+}
+
+/// Returns how the inputs are read, with the schema registry if one is needed.
+fn formats(settings: &Settings, view: &View, runtime: &runtime::Handle) -> Result<Vec<Format>> {
+    let registry = settings.registry.clone().filter(|_| settings.asks_registry());
+    let registry = registry.map(|named| Arc::new(Registry::new(named, runtime.clone())));
+    if let Some(registry) = &registry {
+        view.totals.asks(Arc::clone(registry));
+    }
+    let schemas = registry.map(|registry| registry as Arc<dyn Schemas>);
+    let formats = settings.formats(schemas.as_ref());
+    formats.map_err(|error| Error::Misconfigured(error.to_string()))
 }
 
 /// Logs how many shards the system leaves room for, before any is tried.

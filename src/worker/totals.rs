@@ -15,6 +15,7 @@ use rollcall_core::{
     shard::{Error, Invariant, Progress},
 };
 use rollcall_kafka::{BrokerFigures, Brokers, Loss};
+use rollcall_registry::{self as registry, Registry};
 use rollcall_service::telemetry;
 use rollcall_store::{Budget, Counts, Figures, RocksStore, Stores, Volume};
 
@@ -72,6 +73,7 @@ pub struct Totals {
     disk: OnceLock<(Arc<Stores>, Budget)>,
     spans: OnceLock<Arc<telemetry::Figures>>,
     room: OnceLock<Room>,
+    registry: OnceLock<Arc<Registry>>,
     /// The stores of the shards on the lanes; they are dropped with their shards.
     stores: Mutex<BTreeMap<ShardId, Weak<RocksStore>>>,
 }
@@ -111,6 +113,16 @@ impl Totals {
         let _ = self.partitions.set(partitions);
         let _ = self.disk.set((stores, budget));
         let _ = self.brokers.set(brokers);
+    }
+
+    /// Sets the schema registry that is asked.
+    pub fn asks(&self, registry: Arc<Registry>) {
+        let _ = self.registry.set(registry);
+    }
+
+    /// Returns what the schema registry was asked for.
+    pub fn registry(&self) -> registry::Counts {
+        self.registry.get().map(|registry| registry.counts()).unwrap_or_default()
     }
 
     /// Sets what the system leaves room for.

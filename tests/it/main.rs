@@ -15,6 +15,7 @@ mod crashes;
 mod cut_off;
 #[path = "../shared/eventually.rs"]
 mod eventually;
+mod formats;
 mod full;
 #[path = "../shared/http.rs"]
 mod http;

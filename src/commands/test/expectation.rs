@@ -1,6 +1,7 @@
 //! What a case expects: `out`, `overdue`, `deadLetters` and `state`.
 
 use rollcall_core::{
+    codec::base64,
     record::{Sink, Timestamp},
     text::near::nearest,
 };
@@ -8,7 +9,6 @@ use serde_json::{Map, Value as Json};
 use serde_yaml::Value;
 
 use super::{
-    base64,
     case::{Expected, Records},
     fields::{Fields, kind},
     pairs::Scope,

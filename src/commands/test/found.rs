@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::{
+    codec::base64,
     matching::{Item, Kept, Row, Rules},
     record::{Sink, Timestamp},
 };
 use rollcall_sim::harness::{Findings, Produced};
 use serde_json::{Map, Value, json};
 
-use super::{base64, subject::Subject, time};
+use super::{subject::Subject, time};
 
 /// What a run has led to.
 pub struct Found {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use rollcall_core::{
+    codec::base64,
     record::{Header, ShardId, Timestamp},
     text::near::nearest,
 };
@@ -10,7 +11,6 @@ use rollcall_sim::harness::Arrival;
 use serde_yaml::Value;
 
 use super::{
-    base64,
     fields::{Fields, json, kind},
     problem::Problems,
     subject::Subject,
@@ -49,6 +49,12 @@ impl Reader<'_> {
         });
         let value = bytes(&fields, "value", "valueBase64", problems, |fields, problems| {
             let value = fields.json("value", problems)?;
+            let is_json = input.is_none_or(|input| self.subject.is_json(input));
+            if !is_json && !value.is_null() {
+                let message = "is JSON, and the values of the topic are in another format";
+                problems.add(&fields.path("value"), message, "write it as valueBase64");
+                return None;
+            }
             Some(Bytes((!value.is_null()).then(|| value.to_string().into_bytes())))
         });
         let headers = headers(&fields, problems);

@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rollcall_core::{
-    codec::Partitioner,
+    codec::{Partitioner, input::Format},
     record::{InputIndex, Sink},
     shard::{Partitioning, Plan},
 };
 use rollcall_kafka::Topics;
-use rollcall_object::Settings;
+use rollcall_object::{FormatError, Settings};
 
 /// What a record may take in bytes unless a topic says something else; as in Kafka.
 const MESSAGE_BYTES_MAX: usize = 1_048_588;
@@ -20,12 +20,29 @@ const OFFSETS_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The object that is tested.
 pub struct Subject {
     pub settings: Settings,
+    /// How the values of each input are read.
+    formats: Vec<Format>,
 }
 
 impl Subject {
+    /// Returns the object that is tested; reads the files with schemas that it names.
+    ///
+    /// # Errors
+    /// When there is no schema, or one is in a registry.
+    pub fn new(settings: Settings) -> Result<Self, FormatError> {
+        let formats = settings.formats(None)?;
+        Ok(Self { settings, formats })
+    }
+
+    /// Returns whether the values of an input are plain JSON.
+    pub fn is_json(&self, input: InputIndex) -> bool {
+        matches!(self.formats[input], Format::Json)
+    }
+
     /// Returns the plan of a worker, on topics with so many partitions and Kafka's own limits.
     pub fn plan(&self, partitions: NonZeroU32) -> Plan {
-        let plan = rollcall_worker::plan(&self.settings, &self.topics(partitions));
+        let topics = self.topics(partitions);
+        let plan = rollcall_worker::plan(&self.settings, &topics, self.formats.clone());
         // The steps would be printed once for every run.
         Plan { on_step: None, ..plan }
     }

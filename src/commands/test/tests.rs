@@ -15,7 +15,8 @@ const BOUNDS: Bounds = Bounds { orders: 200, crashes: 500 };
 
 fn subject(object: &str) -> Subject {
     let settings = rollcall_object::parse(object);
-    Subject { settings: settings.unwrap_or_else(|problems| panic!("{problems:?}")) }
+    let settings = settings.unwrap_or_else(|problems| panic!("{problems:?}"));
+    Subject::new(settings).expect("no schema is elsewhere")
 }
 
 /// Runs cases that are well formed.
@@ -242,4 +243,40 @@ fn a_shard_that_stops_fails_the_case_with_its_reason() {
     let said = failure(OBJECT, &cases);
     assert!(said.contains("\na shard stops: "), "{said}");
     assert!(said.contains("partitioner"), "{said}");
+}
+
+/// Two values in Avro: the order `a` with item 1, and its arrival.
+#[test]
+fn values_in_avro_are_given_as_base64() {
+    let object = include_str!("../../../manifests/local/shipping.yaml");
+    let orders = r#"{"type":"record","name":"O","fields":[{"name":"id","type":"string"},
+        {"name":"items","type":{"type":"array","items":{"type":"record","name":"I","fields":[
+        {"name":"id","type":"string"}]}}}]}"#;
+    let made = r#"{"type":"record","name":"M","fields":[{"name":"orderId","type":"string"},
+        {"name":"productId","type":"string"}]}"#;
+    let avro = |topic: &str, schema: &str| {
+        let schema = schema.replace('\n', " ");
+        (
+            format!("topic: {topic}\n"),
+            format!("topic: {topic}\n    format: avro\n    avro: {{ schema: '{schema}' }}\n"),
+        )
+    };
+    let mut object = object.to_owned();
+    for (from, to) in [avro("orders", orders), avro("manufactured", made)] {
+        assert!(object.contains(&from), "{from}");
+        object = object.replacen(&from, &to, 1);
+    }
+    let cases = "- name: an order is complete
+  in:
+  - {topic: orders, key: a, valueBase64: AmECAjEA}
+  - {topic: manufactured, key: a, valueBase64: AmECMQ==}
+  out:
+  - {topic: shipping, key: a, value: {orderId: a}}
+";
+    assert_eq!(failure(&object, cases), "");
+    let cases = cases.replace("valueBase64: AmECMQ==", "value: {orderId: a}");
+    let (_, problems) = read::parse(&cases, &subject(&object));
+    let said: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("is JSON, and the values of the topic are in another"), "{said:?}");
 }

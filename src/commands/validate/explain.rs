@@ -59,7 +59,10 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         None => (header.clone(), None),
     });
     let headers: Vec<Header> = headers.collect();
-    let decoder = settings.decoder(topic);
+    let formats = settings.formats(None).map_err(|error| error.to_string())?;
+    let format = settings.inputs().into_iter().zip(formats).find(|(input, _)| *input == topic);
+    let format = format.map(|(_, format)| format).unwrap_or_default();
+    let decoder = settings.decoder(topic, format);
     let record = Input {
         key: args.key.as_ref().map(String::as_bytes),
         value: value.map(Vec::as_slice),
@@ -76,6 +79,7 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
             let meaning = meaning(settings, key, event);
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
+        Decoded::Waits(_) => unreachable!("no schema is in a registry"),
         Decoded::Skipped => {
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
             let unmet = decoder.unmet(record).map_err(refused)?;

@@ -60,8 +60,8 @@ impl fmt::Display for Encoding {
             Self::Registry { schema_id } => write!(
                 f,
                 "the value begins as the serializers of a schema registry do, with a zero byte \
-                 and schema id {schema_id}: this version reads JSON text only, so write this \
-                 topic without the registry's serializer"
+                 and schema id {schema_id}: set the input's format to what the serializer writes, \
+                 avro or jsonSchema, with the registry"
             ),
             Self::Utf16 => write!(f, "the value is UTF-16 or UTF-32 text: write UTF-8"),
             Self::Gzip => compressed(f, "gzip"),

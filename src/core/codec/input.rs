@@ -15,20 +15,25 @@ mod conditions;
 mod deadline;
 mod decimal;
 mod entry;
+mod format;
 mod grammar;
 mod keep;
 mod line;
 mod meaning;
 mod plan;
+mod transcode;
 mod walk;
+mod walked;
 
 use std::fmt;
 
+use self::format::{Resolved, Unread, split};
 use self::meaning::Meaning;
 use self::plan::{Plan, Planner};
-use self::walk::{Walked, walk};
+use self::walk::{walk, walk_avro};
+use self::walked::Walked;
 use super::encoding::Encoding;
-use super::reason::{Part, Reason};
+use super::reason::{Part, Problem, Reason};
 use crate::matching::{Counting, Event, ITEM_BYTES_MAX};
 use crate::record::Headers;
 
@@ -38,6 +43,7 @@ pub use self::entry::{
     Condition, End, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths,
     Subject, Test,
 };
+pub use self::format::{Format, SCHEMA_ID_HEADER, Source};
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +155,9 @@ pub enum Decoded<'s> {
         /// What is kept of the record: members of a JSON object, without braces.
         kept: &'s str,
     },
+    /// Not known yet: its schema is not there. With the reason if that may take long; otherwise the
+    /// schema is about to come.
+    Waits(Option<&'s str>),
 }
 
 /// A compiled decoder for the records of one input topic.
@@ -161,6 +170,7 @@ pub struct Decoder {
     selects_by_headers: bool,
     counting: Counting,
     limits: Limits,
+    format: Format,
 }
 
 impl Decoder {
@@ -175,7 +185,19 @@ impl Decoder {
             .iter()
             .map(|entry| Meaning::compile(entry, counting, &mut planner))
             .collect::<Result<_, _>>()?;
-        Ok(Self { entries, plan: planner.plan(), selects_by_headers, counting, limits })
+        let (plan, format) = (planner.plan(), Format::Json);
+        Ok(Self { entries, plan, selects_by_headers, counting, limits, format })
+    }
+
+    /// Makes this the decoder of values in another format than JSON.
+    #[must_use]
+    pub fn reading(self, format: Format) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Returns the format of the values.
+    pub fn format(&self) -> &Format {
+        &self.format
     }
 
     /// Returns whether a record's headers are enough to know that it is skipped. Nothing has to be
@@ -207,9 +229,14 @@ impl Decoder {
         let walked = if is_decided && !self.entries[first].reads_value() {
             Walked::nothing(&self.plan)
         } else {
-            text_of(value)
-                .and_then(|text| walk(&self.plan, text, self.limits, scratch))
-                .map_err(|reason| explained(reason, value))?
+            match self.walk(value, record.headers, scratch) {
+                Ok(walked) => walked,
+                Err(Unread::Useless(reason)) => return Err(reason),
+                Err(Unread::Waits(outage)) => {
+                    scratch.outage = outage;
+                    return Ok(Decoded::Waits(scratch.outage.as_deref()));
+                }
+            }
         };
         let holds = |entry: &Meaning| fits(&entry) && entry.paths_hold(&walked, scratch);
         let entry = if is_decided {
@@ -228,17 +255,43 @@ impl Decoder {
         Ok(Decoded::Event { entry, event, kept })
     }
 
-    /// Returns the conditions of each entry that do not hold for a record, by their indices.
+    /// Finds in a value what the entries look for.
+    fn walk(
+        &self,
+        value: &[u8],
+        headers: Option<&dyn Headers>,
+        scratch: &mut Scratch,
+    ) -> Result<Walked<'_>, Unread> {
+        let (plan, limits) = (&self.plan, self.limits);
+        let json = match &self.format {
+            Format::Json => value,
+            Format::JsonSchema => split(value, headers)?.1,
+            Format::Avro(source) => {
+                let Resolved { schema, id, bytes } = source.resolve(value, headers, scratch)?;
+                let walked = walk_avro(plan, &schema, bytes, limits, scratch);
+                let not_the_schema =
+                    |unfit| Reason::NotTheSchema { id, problem: Problem::Value(unfit) };
+                return Ok(walked.map_err(not_the_schema)?);
+            }
+        };
+        let walked = text_of(json).and_then(|text| walk(plan, text, limits, scratch));
+        Ok(walked.map_err(|reason| explained(reason, json))?)
+    }
+
+    /// Returns the conditions of each entry that do not hold for a record, by their indices; none
+    /// as long as the schema of the record is not there.
     ///
     /// # Errors
-    /// When conditions depend on the value, and it is no JSON.
+    /// When conditions depend on the value, and it cannot be read.
     pub fn unmet(&self, record: Input<'_>) -> Result<Vec<Vec<usize>>, Reason> {
         let scratch = &mut Scratch::default();
         let reads_value = self.entries.iter().any(|entry| !entry.is_decided_by_headers());
         let walked = match record.value.filter(|_| reads_value) {
-            Some(value) => text_of(value)
-                .and_then(|text| walk(&self.plan, text, self.limits, scratch))
-                .map_err(|reason| explained(reason, value))?,
+            Some(value) => match self.walk(value, record.headers, scratch) {
+                Ok(walked) => walked,
+                Err(Unread::Useless(reason)) => return Err(reason),
+                Err(Unread::Waits(_)) => return Ok(Vec::new()),
+            },
             None => Walked::nothing(&self.plan),
         };
         let unmet = |entry: &Meaning| entry.unmet(record.headers, &walked, scratch);

@@ -4,6 +4,8 @@
 //! stored rows never changes within a version. Ban: no Kafka, no store, no clock; `matching`
 //! decides what a record does to its key.
 
+pub mod avro;
+pub mod base64;
 mod encoding;
 pub mod input;
 pub mod output;
@@ -11,6 +13,7 @@ mod partition;
 pub mod path;
 mod reason;
 pub mod row;
+pub mod schemas;
 
 pub use encoding::Encoding;
 pub use input::Decoder;

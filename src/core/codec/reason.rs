@@ -1,8 +1,13 @@
 //! Why a record went to the dead-letter topic.
 
+mod schema;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use schema::Problem;
+
+use super::schemas::SchemaId;
 use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
@@ -24,6 +29,12 @@ pub enum Reason {
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was not written by a JSON serializer (S16).
     WrongEncoding(Encoding),
+    /// Neither the value nor a header begins with the id of a schema (S34).
+    NoSchemaId { found: Option<u8> },
+    /// The registry does not have the schema (S34).
+    UnknownSchema { id: SchemaId },
+    /// The value cannot be read by its schema (S34); without an id, by the one that is configured.
+    NotTheSchema { id: Option<SchemaId>, problem: Problem },
     /// The record is not in the partition that its key belongs to (S28).
     WrongPartition { partition: u32, belongs: u32, partitioner: Partitioner },
     /// The value is not one JSON document (S16); positions count from 1.
@@ -61,7 +72,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 23] = [
+pub const REASONS: [&str; 26] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -85,6 +96,9 @@ pub const REASONS: [&str; 23] = [
     "total-shrinks",
     "beyond-total",
     "bad-deadline",
+    "no-schema-id",
+    "unknown-schema",
+    "not-the-schema",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
@@ -130,6 +144,9 @@ impl Reason {
             Self::TotalShrinks => 20,
             Self::BeyondTotal => 21,
             Self::BadDeadline { .. } => 22,
+            Self::NoSchemaId { .. } => 23,
+            Self::UnknownSchema { .. } => 24,
+            Self::NotTheSchema { .. } => 25,
         }
     }
 
@@ -171,15 +188,7 @@ impl fmt::Display for Reason {
                 write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
-            Self::NotUtf8 { part: Part::Key, valid_bytes } => write!(
-                f,
-                "the key is not text from byte {valid_bytes} on: a binary serializer (of \
-                 integers, of UUIDs, of a schema registry) or another encoding than UTF-8 has \
-                 written it; write keys as UTF-8 text"
-            ),
-            Self::NotUtf8 { part: Part::Value, valid_bytes } => {
-                write!(f, "the value is not UTF-8 text from byte {valid_bytes} on")
-            }
+            Self::NotUtf8 { part, valid_bytes } => not_utf8(f, *part, *valid_bytes),
             Self::WrongEncoding(encoding) => encoding.fmt(f),
             Self::WrongPartition { partition, belongs, partitioner } => write!(
                 f,
@@ -216,6 +225,9 @@ impl fmt::Display for Reason {
                 write!(f, "the count at {path} is not an integer from 0 to {}", u32::MAX)
             }
             Self::BadDeadline { path } => bad_deadline(f, path),
+            Self::NoSchemaId { .. } | Self::UnknownSchema { .. } | Self::NotTheSchema { .. } => {
+                schema::fmt(self, f)
+            }
             Self::BadTotal { .. } | Self::TotalShrinks | Self::BeyondTotal => self.of_list(f),
             Self::AlreadyCompleted => {
                 write!(f, "the key was completed and its expectation can no longer change")
@@ -270,6 +282,18 @@ impl fmt::Display for Found {
     }
 }
 
+fn not_utf8(f: &mut fmt::Formatter<'_>, part: Part, valid_bytes: usize) -> fmt::Result {
+    match part {
+        Part::Key => write!(
+            f,
+            "the key is not text from byte {valid_bytes} on: a binary serializer (of integers, of \
+             UUIDs, of a schema registry) or another encoding than UTF-8 has written it; write \
+             keys as UTF-8 text"
+        ),
+        Part::Value => write!(f, "the value is not UTF-8 text from byte {valid_bytes} on"),
+    }
+}
+
 fn bad_deadline(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
     write!(
         f,
@@ -319,6 +343,9 @@ mod tests {
             Reason::TotalShrinks,
             Reason::BeyondTotal,
             Reason::BadDeadline { path },
+            Reason::NoSchemaId { found: Some(b'{') },
+            Reason::UnknownSchema { id: SchemaId::Number(7) },
+            Reason::NotTheSchema { id: None, problem: Problem::Schema("it is Protobuf".into()) },
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

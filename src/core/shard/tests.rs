@@ -9,6 +9,7 @@ mod large;
 mod plan;
 mod refusals;
 mod reports;
+mod schemas;
 mod trace;
 
 use std::{

@@ -6,10 +6,12 @@
 
 mod connection;
 mod constants;
+mod format;
 mod kubernetes;
 mod oauth;
 mod operation;
 mod records;
+mod registry;
 mod selection;
 mod status;
 mod tracing;
@@ -25,6 +27,7 @@ pub use connection::{
     SaslSpec, TlsSpec,
 };
 pub use constants::Constants;
+pub use format::{AvroSpec, FormatSpec};
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{
@@ -35,6 +38,7 @@ pub use records::{
     CancelledSpec, CompletedSpec, CountingSpec, DeadLetterSpec, ExpectedSpec, ExpireSpec,
     FactsSpec, FailedSpec, FailedWhenSpec, ObservedSpec, OrphansSpec, OverdueSpec, UnitSpec,
 };
+pub use registry::RegistrySpec;
 pub use selection::{
     ConditionSpec, FixedItem, FixedItems, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec,
 };
@@ -121,6 +125,10 @@ use super::{bounds, cel};
 pub struct ReconciliationSpec {
     /// How to reach the Kafka cluster.
     pub kafka: KafkaSpec,
+    /// How to reach the schema registry, if values name their schemas there; see
+    /// `expected.format`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistrySpec>,
     /// The records that say which items a key needs.
     pub expected: ExpectedSpec,
     /// The records that say which items have arrived. At least 1 entry, at most 16. Adding,

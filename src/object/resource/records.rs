@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::constants::{Constants, constants_schema};
+use super::format::{AvroSpec, FormatSpec};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
 };
@@ -22,6 +23,16 @@ pub struct ExpectedSpec {
     /// for another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// How the values of the topic are written: `json`, `avro`, or `jsonSchema`, which is JSON
+    /// behind the id of its schema. Paths mean the same in each; what an `avro` value holds is in
+    /// [formats.md](formats.md). Records of another format become dead letters, so change it with
+    /// the producers, once what they wrote before is processed.
+    #[serde(default, skip_serializing_if = "FormatSpec::is_json")]
+    pub format: FormatSpec,
+    /// The schema of all values of the topic, if they do not name their schema in a registry. Only
+    /// with `format: avro`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avro: Option<AvroSpec>,
     /// Which records of the topic are expectations: those for which all conditions hold. Left out,
     /// all of them are, and nothing else may be read from the topic. A null value cancels its key
     /// whatever the conditions on paths say.
@@ -82,6 +93,14 @@ pub struct ObservedSpec {
     /// `where`.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// How the values of the topic are written: `json`, `avro`, or `jsonSchema`, as in `expected`;
+    /// the same for all entries of a topic.
+    #[serde(default, skip_serializing_if = "FormatSpec::is_json")]
+    pub format: FormatSpec,
+    /// The schema of all values of the topic, if they do not name their schema in a registry. Only
+    /// with `format: avro`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avro: Option<AvroSpec>,
     /// Which records of the topic belong to this entry: those for which all conditions hold. Left
     /// out, all of them do. A record that belongs to no entry of its topic is skipped and counted.
     #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]

@@ -6,10 +6,12 @@
 mod conditions;
 mod connection;
 mod deadlines;
+mod format;
 mod keep;
 mod oauth;
 mod outcomes;
 mod paths;
+mod registry;
 mod scalar;
 mod together;
 mod tracing;
@@ -54,6 +56,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     };
     let mut settings = Settings {
         kafka: connection::kafka(&spec.kafka, &name, problems),
+        registry: registry::registry(spec.registry.as_ref(), problems),
         expected: paths::expected(spec, counting, problems),
         observed: observed(&spec.observed, counting, problems),
         completed: completed(spec, problems),
@@ -86,9 +89,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
         partitioning: partitioning(spec.partitioner),
         topics: topics(spec, problems),
         limits: limits(spec, problems),
-        memory_budget_bytes: spec.memory_budget.as_ref().and_then(|budget| {
-            scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
-        }),
+        memory_budget_bytes: memory_budget(spec, problems),
         log_records: spec.log_records,
         tracing: tracing::tracing(spec.tracing.as_ref(), problems),
         paused: spec.paused,
@@ -108,6 +109,7 @@ fn settings(object: &Reconciliation, problems: &mut Problems) -> Settings {
     check_key_field(&settings, problems);
     keep::check(spec, &settings, problems);
     conditions::check_order(spec, problems);
+    format::check(spec, problems);
     outcomes::check(spec, problems);
     check_topics(spec, &settings, problems);
     // Rows refer to inputs by number, so listing them in another order must not change the numbers.
@@ -123,6 +125,11 @@ fn partitioning(partitioner: PartitionerSpec) -> Partitioning {
         PartitionerSpec::Fnv1a => Partitioning::Named(Partitioner::Fnv1a),
         PartitionerSpec::Unchecked => Partitioning::Unchecked,
     }
+}
+
+fn memory_budget(spec: &ReconciliationSpec, problems: &mut Problems) -> Option<u64> {
+    let budget = spec.memory_budget.as_ref()?;
+    scalar::bytes("spec.memoryBudget", budget, bounds::MEMORY_BUDGET, problems)
 }
 
 fn topic(given: Option<&String>, name: &str, suffix: &str) -> String {

@@ -12,7 +12,7 @@ use super::super::settings::{Expected, Observed};
 use super::super::suggest;
 use super::conditions::conditions;
 use super::keep::keep;
-use super::{deadlines, outcomes};
+use super::{deadlines, format, outcomes};
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::{
     DeadlinePaths, Decoder, End, Entry, ExpectedPaths, InputError, Item, Items, Limits,
@@ -48,7 +48,8 @@ pub(super) fn expected(
         compile(&entry, counting, place, items, problems);
     }
     let (place, topic) = (place.to_owned(), spec.topic.clone());
-    Expected { place, topic, entry, allow_empty: spec.allow_empty }
+    let format = format::format(&place, spec.format, spec.avro.as_ref(), problems);
+    Expected { place, topic, format, entry, allow_empty: spec.allow_empty }
 }
 
 /// Returns an observed topic, which is at `place` in the object, with its paths.
@@ -82,7 +83,8 @@ pub(super) fn observed(
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
-    Observed { place: place.to_owned(), topic: spec.topic.clone(), entry }
+    let format = format::format(place, spec.format, spec.avro.as_ref(), problems);
+    Observed { place: place.to_owned(), topic: spec.topic.clone(), format, entry }
 }
 
 /// Returns what a key needs, which the object says in one way.

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod entries;
+mod formats;
 mod keep;
 mod oauth;
 mod paths;
@@ -167,8 +168,8 @@ fn every_mistake_is_told_at_once() {
              are: completed, expected, kafka, observed, cancelled, commitBudget, commitInterval, \
              console, counting, deadLetter, deletionPolicy, expire, failed, limits, logRecords, \
              memory, memoryBudget, networkPolicy, onTruncation, orphans, outputTimestamp, \
-             overdue, partitioner, paused, pod, replicas, resources, startFrom, storage, topics, \
-             tracing",
+             overdue, partitioner, paused, pod, registry, replicas, resources, startFrom, storage, \
+             topics, tracing",
             "metadata.name: \"Shipping\" cannot name a Reconciliation\n    use at most 52 \
              characters of a-z, 0-9 and -, beginning with a letter and not ending with -, such as \
              shipping",

@@ -36,8 +36,8 @@ struct Marked {
     kind: Option<Value>,
 }
 
-/// Returns the first entry whose conditions all hold.
-pub fn belongs(entries: &[Entry], message: &Message) -> Belongs {
+/// Returns the first entry whose conditions all hold; `json` is the value as JSON, if it is some.
+pub fn belongs(entries: &[Entry], message: &Message, json: Option<&[u8]>) -> Belongs {
     for (index, entry) in entries.iter().enumerate() {
         let holds = |is_path: bool, found: &dyn Fn(&Subject) -> Found| {
             let conditions = entry.conditions.iter();
@@ -49,7 +49,7 @@ pub fn belongs(entries: &[Entry], message: &Message) -> Belongs {
             continue;
         }
         let asks = entry.conditions.iter().any(|of| matches!(of.of, Subject::Path(_)));
-        let value = match &message.value {
+        let value = match json {
             // A tombstone of the expected topic cancels its key.
             None if matches!(entry.paths, Paths::Expected(_)) => return Belongs::To(index),
             None => Marked::default(),

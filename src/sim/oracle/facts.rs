@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     super::{
         kafka::{Message, Place, Topic},
+        registry::Registry,
         workload::MALFORMED,
     },
     entries::{Belongs, belongs},
@@ -95,7 +96,7 @@ impl fmt::Debug for Fact {
 
 /// Decodes a record of an input with these entries, for which one of these times counts.
 pub fn facts(
-    (plan, entries): (&Plan, &[Entry]),
+    (plan, entries, registry): (&Plan, &[Entry], Option<&Registry>),
     place: Place,
     offset: Offset,
     message: &Message,
@@ -115,7 +116,8 @@ pub fn facts(
     };
     let (key, value) = (message.key.as_deref(), message.value.as_deref());
     let record = Record { key, value, headers: Some(&message.headers) };
-    let belongs = belongs(entries, message);
+    let json = value.map(|value| registry.map_or(value.into(), |of| of.json_of(value)));
+    let belongs = belongs(entries, message, json.as_deref());
     let (says, kept) = match belongs {
         Belongs::Nowhere => (Says::Nothing, String::new()),
         // The topic's decoder has to read it, too; it knows what is wrong.
@@ -125,7 +127,8 @@ pub fn facts(
             let alone = Entry { conditions: Vec::new(), ..entries[entry].clone() };
             let limits = Limits { key_bytes_max: plan.key_bytes_max, ..Limits::default() };
             let decoder = Decoder::new(&[alone], plan.rules.counting, limits);
-            said(&decoder.expect("it is part of the topic's"), record)
+            let decoder = decoder.expect("it is part of the topic's");
+            said(&decoder.reading(plan.inputs[input].format().clone()), record)
         }
     };
     let source_ms = message.timestamp_ms;
@@ -137,6 +140,7 @@ fn said(decoder: &Decoder, record: Record<'_>) -> (Says, String) {
     match decoder.decode(record, &mut Scratch::default()) {
         Ok(Decoded::Skipped) => (Says::Nothing, String::new()),
         Ok(Decoded::Event { event, kept, .. }) => (Says::of(event), kept.to_owned()),
+        Ok(Decoded::Waits(_)) => unreachable!("the plan that is judged by has all schemas"),
         Err(reason) => (Says::Refused(reason), String::new()),
     }
 }

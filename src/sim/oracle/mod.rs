@@ -321,8 +321,8 @@ impl Shard {
                 };
                 let key = message.key.as_deref().unwrap_or_default();
                 let misplaced = setting.partitions.misplaced(shard, key);
-                let entries = &setting.entries[input];
-                let fact = facts((&setting.plan, entries), place, at, message, counts_ms);
+                let of = (&*setting.plan, &*setting.entries[input], setting.registry.as_ref());
+                let fact = facts(of, place, at, message, counts_ms);
                 let fact = fact.placed(misplaced, placing);
                 let of_key = events.entry(message.key.clone()).or_default();
                 of_key.resize_with(setting.inputs(), Vec::new);

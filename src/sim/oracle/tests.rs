@@ -79,7 +79,7 @@ fn as_message(output: &Output) -> Message {
 fn fact(plan: &Plan, place: Place, offset: Offset, record: &Message) -> Fact {
     let entries = crate::plan::entries(&plan.rules, 1, crate::plan::Kinds::PLAIN);
     let Topic::Input(input) = place.topic else { panic!("no input") };
-    facts((plan, &entries[input]), place, offset, record, vec![record.timestamp_ms])
+    facts((plan, &entries[input], None), place, offset, record, vec![record.timestamp_ms])
 }
 
 #[test]

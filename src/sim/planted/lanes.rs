@@ -167,6 +167,10 @@ impl Producer for LyingProducer {
                 End::Unknown(Some(ends)) => ends.clone(),
                 _ => return Err(failed),
             };
+            // As far as the lane is concerned, nothing has happened to the producer.
+            if self.inner.renew().is_err() {
+                return Err(failed);
+            }
             (self.lie)(failed).map(|()| ends)
         })
     }

@@ -80,6 +80,9 @@ impl Open {
         client.stage.world().note_read(self.running.id(), &records);
         let done = self.running.process(&records)?;
         if done < records.len() {
+            if self.running.is_waiting() {
+                client.stage.world().seen.count(Situation::SchemaAwaited);
+            }
             // The rest is fetched again after the overlay has been taken.
             self.cursor.copy_from_slice(self.running.next_offsets());
             return Ok(Found::Work);

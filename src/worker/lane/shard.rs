@@ -62,7 +62,7 @@ impl Shard {
     }
 
     /// Processes the records that are not done yet; `false` if some are left for later, because the
-    /// running overlay is as large as a transaction may be.
+    /// running overlay is as large as a transaction may be, or because a schema is not there yet.
     ///
     /// # Errors
     /// When rows cannot be read.
@@ -95,6 +95,8 @@ impl Shard {
             || !self.cycle.processes()
             || self.running.is_claiming()
             || self.running.fills_transaction()
+            // What it has is committed before it fails for want of a schema.
+            || self.running.is_waiting()
     }
 
     /// Returns how much the shard has to commit; `None` if it takes no part in a transaction now.

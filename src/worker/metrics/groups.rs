@@ -19,7 +19,7 @@ use rollcall_kafka::BrokerFigures;
 use rollcall_service::{
     metrics::{
         Families, Metric,
-        catalogue::{business, client, commits, input, restore, sharding, store, tracing},
+        catalogue::{business, client, commits, input, restore, schemas, sharding, store, tracing},
     },
     telemetry::Figures,
 };
@@ -269,6 +269,17 @@ pub(super) fn client(families: &mut Families, scene: &Scene<'_>) {
     tell(&client::RETRIES, |broker| broker.retries);
     tell(&client::TIMEOUTS, |broker| broker.timeouts);
     tell(&client::ERRORS, |broker| broker.errors);
+}
+
+/// Metrics of the schema registry.
+pub(super) fn schemas(families: &mut Families, scene: &Scene<'_>) {
+    let counts = scene.view.totals.registry();
+    let mut requests = families.family(&schemas::REQUESTS);
+    requests.sample(&["found"], counts.found);
+    requests.sample(&["unknown"], counts.unknown);
+    requests.sample(&["failed"], counts.failed);
+    families.single(&schemas::CACHED, counts.cached);
+    families.single(&schemas::AWAITED, counts.awaited);
 }
 
 /// Metrics of spans.

@@ -103,6 +103,7 @@ impl Collector for Metrics {
         groups::commits(&mut families, &scene);
         groups::store(&mut families, &scene);
         groups::client(&mut families, &scene);
+        groups::schemas(&mut families, &scene);
         groups::tracing(&mut families, &scene);
         families.finish()
     }

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+use super::format::RecentSchemas;
 use super::keep;
 use crate::matching::{Counting, Items};
 
@@ -24,6 +25,9 @@ pub struct Scratch {
     indices: Vec<usize>,
     /// The same indices at the first failure in the list of items.
     pub(super) failed_at: Vec<usize>,
+    pub(super) schemas: RecentSchemas,
+    /// Why the schema of the last record is not there yet, if that may take long.
+    pub(super) outage: Option<std::sync::Arc<str>>,
     first: HashTable<usize>,
     hasher: RandomState,
 }

@@ -5,7 +5,7 @@ use super::collect::Scratch;
 use super::decimal::{DIGITS_MAX, decimal};
 use super::entry::{Found, Test};
 use super::plan::Slot;
-use super::walk::Walked;
+use super::walked::Walked;
 use crate::codec::reason;
 use crate::record::Headers;
 

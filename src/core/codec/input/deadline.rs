@@ -6,7 +6,7 @@ use super::capture::{Captured, Failure};
 use super::collect::Scratch;
 use super::decimal::Sign;
 use super::plan::{Planner, Slot, require_singular};
-use super::walk::Walked;
+use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;
 use crate::codec::reason::Found;

@@ -7,7 +7,7 @@ use super::capture::Captured;
 use super::collect::Scratch;
 use super::entry::{Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, Paths};
 use super::plan::{Planner, Slot, require_singular, require_within};
-use super::walk::Walked;
+use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;
 

@@ -5,7 +5,7 @@ use super::collect::Scratch;
 use super::conditions::value_holds;
 use super::entry::{End, Test};
 use super::plan::{Planner, Slot, require_singular};
-use super::walk::Walked;
+use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;
 use crate::matching::Part;

@@ -10,7 +10,7 @@ use super::entry::{
 use super::keep::Keeps;
 use super::line::EndAt;
 use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
-use super::walk::Walked;
+use super::walked::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
 use crate::codec::reason::Reason;

@@ -4,6 +4,7 @@ mod counts;
 mod deadlines;
 mod entries;
 mod expected;
+mod formats;
 mod ids;
 mod keep;
 mod lines;

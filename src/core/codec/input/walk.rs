@@ -1,4 +1,5 @@
-//! One pass over a JSON document, guided by the tree of paths.
+//! One pass over a document, guided by the tree of paths: a visitor that the readers of all formats
+//! drive alike.
 //!
 //! A mismatch is recorded and the pass goes on: only at the end is it known whether the document is
 //! JSON at all, and a later member of the same name may be correct. Every visit of a place decides
@@ -6,89 +7,24 @@
 //! the pass, when it is known to which entry the record belongs; only the elements of the list are
 //! read on the way, because there are many.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::marker::PhantomData;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
-use serde_json::value::RawValue;
-use smallvec::SmallVec;
 
 use super::capture::{Captured, Failure};
-use super::collect::{Scratch, TextRange};
-use super::decimal::{DIGITS_MAX, Sign, decimal};
+use super::collect::Scratch;
+use super::decimal::Sign;
 use super::grammar::{Name, is_in_string, is_json, malformed};
-use super::plan::{Kind, List, Node, Plan, Slot};
+use super::plan::{Kind, List, Node, Plan};
+use super::transcode::{Json, JsonText, Text, Transcoded};
+use super::walked::Walked;
 use super::{Limits, Role};
+use crate::codec::avro::{self, Schema, Unfit};
 use crate::codec::reason::{Found, Reason};
-use crate::matching::ITEM_BYTES_MAX;
-
-/// What a pass over a document has found; the list of items is in the scratch.
-pub(super) struct Walked<'a> {
-    plan: &'a Plan,
-    slots: SmallVec<[Captured<'a>; 4]>,
-    /// The first failure in the list.
-    list: Result<(), Failure<'a>>,
-}
-
-impl<'a> Walked<'a> {
-    /// Returns what was found in a document of which nothing was read.
-    pub fn nothing(plan: &'a Plan) -> Self {
-        let slots = SmallVec::from_elem(Captured::Missing(&plan.root), plan.slots.len());
-        Self { plan, slots, list: Ok(()) }
-    }
-
-    pub fn at(&self, slot: Slot) -> Captured<'a> {
-        self.slots[slot]
-    }
-
-    pub fn list(&self) -> Result<(), Failure<'a>> {
-        self.list
-    }
-
-    pub fn path(&self, slot: Slot) -> &'a Arc<str> {
-        &self.plan.slots[slot].0
-    }
-
-    /// Returns the text of an integer or a string.
-    pub fn text(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
-        match self.slots[slot] {
-            Captured::Text(range) => Ok(range),
-            Captured::Integer(magnitude, sign) => {
-                Ok(scratch.keep(decimal(magnitude, sign, &mut [0; DIGITS_MAX])))
-            }
-            other => Err(other.failure(self.path(slot)).expect("it is no text")),
-        }
-    }
-
-    pub fn item(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
-        let item = self.text(slot, scratch)?;
-        if item.len() > ITEM_BYTES_MAX {
-            return Err(Failure::ItemTooLong(self.path(slot), item.len()));
-        }
-        Ok(item)
-    }
-
-    pub fn count(&self, slot: Slot) -> Result<u32, Failure<'a>> {
-        self.slots[slot].count(self.path(slot))
-    }
-
-    /// Returns an id. An empty one tells nothing apart, so it counts as missing.
-    pub fn id(&self, slot: Slot, scratch: &mut Scratch) -> Result<TextRange, Failure<'a>> {
-        let id = self.text(slot, scratch)?;
-        match id.len() {
-            0 => Err(Failure::Missing(self.path(slot))),
-            bytes if bytes > ITEM_BYTES_MAX => Err(Failure::IdTooLong(self.path(slot), bytes)),
-            _ => Ok(id),
-        }
-    }
-
-    /// Returns a quantity, which is 1 if nothing says how many.
-    pub fn quantity(&self, slot: Option<Slot>) -> Result<u32, Failure<'a>> {
-        slot.map_or(Ok(1), |slot| self.slots[slot].quantity(self.path(slot)))
-    }
-}
 
 /// Walks the document `text`, and leaves the items of the list in `scratch`.
 pub(super) fn walk<'a>(
@@ -97,17 +33,10 @@ pub(super) fn walk<'a>(
     limits: Limits,
     scratch: &mut Scratch,
 ) -> Result<Walked<'a>, Reason> {
-    let mut state = State {
-        items_max: limits.items_max,
-        walked: Walked::nothing(plan),
-        scratch,
-        at: &plan.root,
-        odd_names: false,
-        inside: None,
-    };
+    let mut state = State::new(plan, limits, scratch);
     let mut document = serde_json::Deserializer::from_str(text);
     let read = if is_looked_into(&plan.root, text) {
-        Visit { node: &plan.root, state: &mut state }.deserialize(&mut document)
+        Visit::<Json>::of(&plan.root, &mut state).deserialize(&mut document)
     } else {
         IgnoredAny::deserialize(&mut document).map(|_| ())
     };
@@ -117,14 +46,30 @@ pub(super) fn walk<'a>(
         // may be invalid JSON.
         is_json(text).map_err(|error| malformed(&error))?;
     }
-    if let Some(list) = plan.list.as_ref().filter(|list| list.is_document) {
-        state.end_element(list);
+    Ok(state.end(|| Ok(text)).unwrap_or_else(|never: Infallible| match never {}))
+}
+
+/// Walks the value `bytes` of an Avro schema likewise.
+pub(super) fn walk_avro<'a>(
+    plan: &'a Plan,
+    schema: &Schema,
+    bytes: &[u8],
+    limits: Limits,
+    scratch: &mut Scratch,
+) -> Result<Walked<'a>, Unfit> {
+    let mut state = State::new(plan, limits, scratch);
+    let mut document = avro::Document::new(schema, bytes);
+    if plan.root.is_looked_into() {
+        Visit::<Transcoded>::of(&plan.root, &mut state).deserialize(&mut document)?;
+    } else {
+        IgnoredAny::deserialize(&mut document)?;
     }
-    if !plan.whole.is_empty() {
-        let range = state.scratch.keep_value(text);
-        plan.whole.iter().for_each(|slot| state.walked.slots[*slot] = Captured::Raw(range));
-    }
-    Ok(state.walked)
+    document.end()?;
+    state.end(|| {
+        let mut text = String::new();
+        JsonText(&mut text).deserialize(&mut avro::Document::new(schema, bytes))?;
+        Ok(text)
+    })
 }
 
 /// Returns whether anything that matters can be inside of `json`, which is at `node`.
@@ -144,7 +89,34 @@ struct State<'s, 'a> {
     inside: Option<bool>,
 }
 
-impl<'a> State<'_, 'a> {
+impl<'s, 'a> State<'s, 'a> {
+    fn new(plan: &'a Plan, limits: Limits, scratch: &'s mut Scratch) -> Self {
+        Self {
+            items_max: limits.items_max,
+            walked: Walked::nothing(plan),
+            scratch,
+            at: &plan.root,
+            odd_names: false,
+            inside: None,
+        }
+    }
+
+    /// Ends the walk; `whole` returns the JSON text of the document.
+    fn end<T: AsRef<str>, E>(
+        mut self,
+        whole: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Walked<'a>, E> {
+        let plan = self.walked.plan;
+        if let Some(list) = plan.list.as_ref().filter(|list| list.is_document) {
+            self.end_element(list);
+        }
+        if !plan.whole.is_empty() {
+            let range = self.scratch.keep_value(whole()?.as_ref());
+            plan.whole.iter().for_each(|slot| self.walked.slots[*slot] = Captured::Raw(range));
+        }
+        Ok(self.walked)
+    }
+
     fn capture(&mut self, node: &'a Node, captured: Captured<'a>) {
         for slot in &node.slots {
             self.walked.slots[*slot] = captured;
@@ -229,33 +201,39 @@ impl<'a> State<'_, 'a> {
 }
 
 /// The value at one place of the tree.
-struct Visit<'v, 's, 'a> {
+struct Visit<'v, 's, 'a, T> {
     node: &'a Node,
     state: &'v mut State<'s, 'a>,
+    text: PhantomData<T>,
 }
 
-impl<'de> DeserializeSeed<'de> for Visit<'_, '_, '_> {
+impl<'v, 's, 'a, T: Text> Visit<'v, 's, 'a, T> {
+    fn of(node: &'a Node, state: &'v mut State<'s, 'a>) -> Self {
+        Self { node, state, text: PhantomData }
+    }
+}
+
+impl<'de, T: Text> DeserializeSeed<'de> for Visit<'_, '_, '_, T> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         if self.node.is_raw {
-            let json = <&RawValue>::deserialize(deserializer)?.get();
-            return self.keep(json).map_err(D::Error::custom);
+            return T::of(deserializer, |json| self.keep(json));
         }
         self.state.at = self.node;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
+impl<'de, T: Text> Visitor<'de> for Visit<'_, '_, '_, T> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        f.write_str("a value")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        let Self { node, state } = self;
+        let Self { node, state, .. } = self;
         if !node.slots.is_empty() {
             let range = state.scratch.keep(text);
             state.capture(node, Captured::Text(range));
@@ -293,7 +271,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { node, state } = self;
+        let Self { node, state, .. } = self;
         if node.only != Some(Kind::Object) {
             state.capture(node, Captured::Other(Found::Object));
             state.mismatch(node, Found::Object);
@@ -316,7 +294,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
                 state.scratch.truncate(list_before.0);
                 state.walked.list = list_before.1;
             }
-            map.next_value_seed(Visit { node: member, state: &mut *state })?;
+            map.next_value_seed(Visit::<T>::of(member, &mut *state))?;
         }
         if !has_list {
             members.iter().filter(|(_, member)| member.is_on_list()).for_each(|(_, member)| {
@@ -327,7 +305,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let Self { node, state } = self;
+        let Self { node, state, .. } = self;
         if node.only != Some(Kind::Each) {
             state.capture(node, Captured::Other(Found::Array));
             state.mismatch(node, Found::Array);
@@ -344,7 +322,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
                 }
                 continue;
             };
-            let visit = Visit { node: element, state: &mut *state };
+            let visit = Visit::<T>::of(element, &mut *state);
             if elements.next_element_seed(visit)?.is_none() {
                 break;
             }
@@ -369,10 +347,10 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
     }
 }
 
-impl<'a> Visit<'_, '_, 'a> {
+impl<'a, T: Text> Visit<'_, '_, 'a, T> {
     /// Keeps the value `json` as it came, and reads it again if more than that is looked for.
     fn keep(self, json: &str) -> serde_json::Result<()> {
-        let Self { node, state } = self;
+        let Self { node, state, .. } = self;
         state.lose(node, Captured::Missing(node));
         if !node.kept.is_empty() {
             let range = state.scratch.keep_value(json);
@@ -383,7 +361,7 @@ impl<'a> Visit<'_, '_, 'a> {
         }
         state.at = node;
         let again = serde_json::Deserializer::from_str(json)
-            .deserialize_any(Visit { node, state: &mut *state });
+            .deserialize_any(Visit::<Json>::of(node, &mut *state));
         again.inspect_err(|error| {
             state.inside.get_or_insert_with(|| is_in_string(json, error));
         })

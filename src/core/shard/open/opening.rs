@@ -229,7 +229,7 @@ impl<C: ChangelogReader> Located<'_, C> {
         let opened_at_ms = (self.opening.wall_ms)();
         let (from, known_end_ms) = self.opening.resume(&mut store, &topic_id, self.bounds)?;
         let stored = store.checkpoint()?.is_some();
-        let known_bytes_max = self.opening.limits.cache_bytes / KNOWN_SHARE;
+        let filter = if stored { KeyFilter::of_filled_store } else { KeyFilter::of_empty_store };
         let inputs = self.start.next.len();
         let mut found = Counters::new(inputs);
         found.lost_records = self.start.lost_records;
@@ -239,11 +239,7 @@ impl<C: ChangelogReader> Located<'_, C> {
             plan: Arc::clone(self.opening.plan),
             store: Arc::new(store),
             cache: Cache::default(),
-            key_filter: if stored {
-                KeyFilter::of_filled_store(known_bytes_max)
-            } else {
-                KeyFilter::of_empty_store(known_bytes_max)
-            },
+            key_filter: filter(self.opening.limits.cache_bytes / KNOWN_SHARE),
             clock: Clock::new(inputs),
             hidden: vec![None; inputs],
             next: self.start.next.clone(),
@@ -274,6 +270,7 @@ impl<C: ChangelogReader> Located<'_, C> {
             stored,
             scratch: Scratch::default(),
             slots: Vec::new(),
+            waits: false,
             row: Row::default(),
             large: LargeRows::default(),
         };

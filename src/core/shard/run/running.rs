@@ -7,6 +7,7 @@ use crate::shard::{
     Ages, Cache, CachedRows, Clock, CommittedOffset, Counters, Due, Error, Invariant, KeyFilter,
     Ledger, Limits, Plan, Record, Result, RowCounts, Store, Tenure, check,
     rows::{cache::SlotId, large::LargeRows},
+    run::stepping::Taken,
 };
 use crate::{
     codec::{self, input::Scratch},
@@ -83,6 +84,8 @@ pub struct Running<S> {
     pub(in crate::shard) stored: bool,
     pub(in crate::shard) scratch: Scratch,
     pub(in crate::shard) slots: Vec<SlotId>,
+    /// The next record's schema is not there yet.
+    pub(in crate::shard) waits: bool,
     /// Memory for the row that is being stepped.
     pub(in crate::shard) row: Row,
     /// Non-empty only while a batch is processed.
@@ -167,14 +170,17 @@ impl<S: Store> Running<S> {
     /// reconnected consumer may hand over again, are skipped.
     ///
     /// Returns how many of them are done: the others must be passed again after the running
-    /// overlay, which is then as large as a transaction may be, has been taken.
+    /// overlay, which is then as large as a transaction may be, has been taken; or, if the shard
+    /// [waits](Self::is_waiting), a little later.
     ///
     /// # Errors
-    /// When rows cannot be read or records are out of order; the shard must be dropped then.
+    /// When rows cannot be read or records are out of order, or when no registry has the schema of
+    /// the next record ready; the shard must be dropped then.
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<usize> {
         let shard = self.id;
         check!(R4, self.claim.is_none(), "shard {shard} processes records before its claim");
         self.batch_from.clone_from(&self.next);
+        self.waits = false;
         // At least one record: an empty overlay accepts any record, however large.
         let most =
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
@@ -193,7 +199,14 @@ impl<S: Store> Running<S> {
             if done > 0 && self.fills_transaction() {
                 break;
             }
-            processed = self.record(record, slot, &mut scratch).map(|()| done + 1);
+            processed = match self.record(record, slot, &mut scratch) {
+                Ok(Taken::In) => Ok(done + 1),
+                Ok(Taken::NotYet) => {
+                    self.waits = true;
+                    break;
+                }
+                Err(error) => Err(error),
+            };
         }
         self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
@@ -237,6 +250,11 @@ impl<S: Store> Running<S> {
             }
         }
         Ok(())
+    }
+
+    /// Returns whether the next record waits for its schema, which was asked for.
+    pub fn is_waiting(&self) -> bool {
+        self.waits
     }
 
     pub(in crate::shard) fn put_out(&mut self, output: Output) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::record::{Carried, InputIndex, Span};
 use crate::shard::{
-    Ages, Invariant, Misplaced, Record, Result, RowCounts, Running, Store, check,
+    Ages, Error, Invariant, Misplaced, Record, Result, RowCounts, Running, Store, check,
     rows::{cache::SlotId, large::Past},
     run::{
         report::{Satisfied, StepReport},
@@ -21,13 +21,21 @@ use crate::{
     record::trace::{self, TraceContext},
 };
 
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::shard) enum Taken {
+    In,
+    /// Its schema is not there yet.
+    NotYet,
+}
+
 impl<S: Store> Running<S> {
     pub(in crate::shard) fn record(
         &mut self,
         record: &Record<'_>,
         slot: SlotId,
         scratch: &mut Scratch,
-    ) -> Result<()> {
+    ) -> Result<Taken> {
         let (offset, input) = (record.offset, record.input);
         if offset < self.next[input] {
             let (shard, from) = (self.id, self.batch_from[input]);
@@ -38,15 +46,24 @@ impl<S: Store> Running<S> {
                  processed, after {}",
                 self.next[input] - 1
             );
-            return Ok(());
+            return Ok(Taken::In);
         }
         let plan = Arc::clone(&self.plan);
+        let Record { key, value, headers, .. } = *record;
+        let decoded = plan.inputs[input].decode(Input { key, value, headers }, scratch);
+        if let Ok(Decoded::Waits(outage)) = decoded {
+            return match outage {
+                // What came before is committed first.
+                Some(why) if !self.has_work() => Err(Error::Interrupted(why.to_owned())),
+                _ => Ok(Taken::NotYet),
+            };
+        }
         self.next[record.input] = record.offset + 1;
         self.moved = true;
         let time = self.time_of(record);
         self.ledger.running.records[record.input] += 1;
-        let Record { key, value, headers, .. } = *record;
-        match plan.inputs[record.input].decode(Input { key, value, headers }, scratch) {
+        match decoded {
+            Ok(Decoded::Waits(_)) => unreachable!("it is not taken in"),
             Ok(Decoded::Skipped) => self.ledger.running.skipped[input] += 1,
             Err(reason) => self.dead_letter(record, time, &reason),
             Ok(_) if slot == NO_SLOT => {
@@ -55,7 +72,7 @@ impl<S: Store> Running<S> {
             Ok(Decoded::Event { event, kept, .. }) => {
                 if let Some(reason) = self.misplaced(record)? {
                     self.dead_letter(record, time, &reason);
-                    return Ok(());
+                    return Ok(Taken::In);
                 }
                 let before = self.outputs.len();
                 let origin = Origin { input: input_number(record.input), offset: record.offset };
@@ -68,7 +85,7 @@ impl<S: Store> Running<S> {
                 }
             }
         }
-        Ok(())
+        Ok(Taken::In)
     }
 
     /// Returns the time of a record, and advances shard time if the record's timestamp can be used

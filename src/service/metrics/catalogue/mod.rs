@@ -10,6 +10,7 @@ pub mod input;
 pub mod operator;
 pub mod process;
 pub mod restore;
+pub mod schemas;
 pub mod sharding;
 pub mod store;
 pub mod tracing;
@@ -33,7 +34,7 @@ impl Group {
 }
 
 /// The metrics of a worker.
-pub static WORKER: [&Group; 9] = [
+pub static WORKER: [&Group; 10] = [
     &business::GROUP,
     &input::GROUP,
     &sharding::GROUP,
@@ -41,6 +42,7 @@ pub static WORKER: [&Group; 9] = [
     &commits::GROUP,
     &store::GROUP,
     &client::GROUP,
+    &schemas::GROUP,
     &tracing::GROUP,
     &process::GROUP,
 ];

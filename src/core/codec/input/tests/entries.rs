@@ -31,6 +31,7 @@ fn read(input: &Decoder, value: Option<&str>, headers: &[&str]) -> String {
             other => format!("{entry}: {item} {other:?}"),
         },
         Ok(Decoded::Event { entry, event, .. }) => format!("{entry}: {event:?}"),
+        Ok(Decoded::Waits(_)) => "waits".to_owned(),
         Err(reason) => reason.name().to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::codec::path::Segment;
 
 /// JSON texts that often contain what the paths select, sometimes twice, sometimes invalid.
-fn any_document() -> impl Strategy<Value = String> {
+pub fn any_document() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => prop_oneof![
             Just("1"),

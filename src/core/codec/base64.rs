@@ -1,4 +1,4 @@
-//! Base64, for bytes that YAML cannot write as text.
+//! Bytes as text, in base64 with padding (RFC 4648).
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

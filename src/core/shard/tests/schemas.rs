@@ -1,0 +1,86 @@
+//! Records whose schema is not there yet.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::codec::{
+    avro::Schema,
+    input::{Format, Source},
+    schemas::{Lookup, SchemaId, Schemas},
+};
+
+/// A registry that answers as it is told.
+#[derive(Debug, Clone)]
+struct Registry(Arc<Mutex<Lookup>>);
+
+impl Schemas for Registry {
+    fn find(&self, _: SchemaId) -> Lookup {
+        self.0.lock().expect("nothing panics under this lock").clone()
+    }
+}
+
+impl Registry {
+    fn answers(&self, lookup: Lookup) {
+        *self.0.lock().expect("nothing panics under this lock") = lookup;
+    }
+}
+
+/// The observation of item 1 of the key a.
+const MADE_IN_AVRO: &[u8] = b"\0\0\0\0\x07\x02a\x021";
+
+fn schema() -> Lookup {
+    let schema = r#"{"type":"record","name":"Made","fields":[
+        {"name":"orderId","type":"string"},{"name":"productId","type":"string"}]}"#;
+    Lookup::Known(Arc::new(Schema::parse(schema, &[]).expect("a schema")))
+}
+
+fn opened() -> (Running<Memory>, Registry) {
+    let registry = Registry(Arc::new(Mutex::new(Lookup::Pending)));
+    let mut plan = plan(RULES, 1);
+    let format = Format::Avro(Source::Named(Arc::new(registry.clone())));
+    plan.inputs[MANUFACTURED] = plan.inputs[MANUFACTURED].clone().reading(format);
+    (open_plan(plan, &Kafka(vec![None, None]), &Memory::default()), registry)
+}
+
+fn batch() -> [Record<'static>; 2] {
+    let made = record(MANUFACTURED, 0, 2, "a", "");
+    [record(ORDERS, 0, 1, "a", ORDER), Record { value: Some(MADE_IN_AVRO), ..made }]
+}
+
+#[test]
+fn a_record_waits_for_its_schema_and_nothing_of_it_is_done_before() {
+    let (mut shard, registry) = opened();
+    let batch = batch();
+    assert_eq!(shard.process(&batch).expect("processed"), 1);
+    assert!(shard.is_waiting());
+    assert_eq!((shard.next_offsets(), shard.rows().open), (&[1, 0][..], 1));
+    assert_eq!(shard.process(&batch[1..]).expect("processed"), 0);
+    registry.answers(schema());
+    assert_eq!(shard.process(&batch[1..]).expect("processed"), 1);
+    assert!(!shard.is_waiting());
+    let transaction = commit(&mut shard, 3);
+    assert!(transaction.outputs.is_empty(), "it is no dead letter");
+    let records = shard.counters().records.clone();
+    assert_eq!((shard.next_offsets(), records), (&[1, 1][..], vec![1, 1]));
+}
+
+#[test]
+fn a_shard_fails_for_want_of_a_schema_once_everything_before_it_is_committed() {
+    let (mut shard, registry) = opened();
+    registry.answers(Lookup::Unavailable("no answer".into()));
+    let batch = batch();
+    assert_eq!(shard.process(&batch).expect("the order is to be committed first"), 1);
+    commit(&mut shard, 3);
+    let failed = shard.process(&batch[1..]);
+    assert_eq!(failed, Err(Error::Interrupted("no answer".to_owned())));
+    assert_eq!(shard.next_offsets(), [1, 0]);
+}
+
+#[test]
+fn a_record_of_a_schema_that_does_not_exist_is_a_dead_letter() {
+    let (mut shard, registry) = opened();
+    registry.answers(Lookup::Unknown);
+    assert_eq!(shard.process(&batch()).expect("processed"), 2);
+    let sinks: Vec<_> = commit(&mut shard, 3).outputs.iter().map(|output| output.sink).collect();
+    assert_eq!(sinks, [Sink::DeadLetter]);
+}

@@ -1,0 +1,43 @@
+//! Rules about formats and the schema registry.
+
+use super::*;
+
+#[test]
+fn the_rules_of_the_definition_refuse_what_validation_refuses_of_formats() {
+    for (from, to, message) in [
+        (
+            "topic: orders",
+            "topic: orders\n    format: avro\n    avro: {}",
+            "give schema or schemaFile",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], usernameEnv: A }",
+            "one source of the user name",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], tokenEnv: A, secretRef: { name: s } }",
+            "give one of secretRef",
+        ),
+        (
+            "memory: 7d",
+            "memory: 7d\n  registry: { urls: ['http://r'], caFile: a, caSecretRef: { name: s } }",
+            "caSecretRef or caFile",
+        ),
+    ] {
+        let found = refusals_with(from, to, None);
+        assert_eq!(found.len(), 1, "{to}: {found:?}");
+        assert!(found[0].contains(message), "{to}: {found:?}");
+        assert!(parse(&DEMO.replacen(from, to, 1)).is_err(), "{to}");
+    }
+}
+
+#[test]
+fn the_format_of_an_input_and_the_registry_may_change() {
+    let avro = DEMO.replacen("topic: orders", "topic: orders\n    format: avro", 1);
+    let avro = avro.replacen("memory: 7d", "memory: 7d\n  registry: { urls: ['http://r'] }", 1);
+    assert!(parse(&avro).is_ok(), "{avro}");
+    assert_eq!(refusals(&avro, Some(DEMO)), [""; 0]);
+    assert_eq!(refusals(DEMO, Some(&avro)), [""; 0]);
+}
