@@ -162,8 +162,9 @@ fn values_in_avro_are_read_by_the_schemas_of_a_registry_which_may_be_away_for_a_
     writer.send(&manufactured, Some(b"b"), Some(&unknown));
     writer.flush();
     // A new process knows no schema.
-    let worker = object.worker("w-1");
+    let worker = Worker::start(&object, "w-1");
     awaits_a_schema(&worker);
+    worker.answers("/readyz", 503, WAIT_TIMEOUT);
     assert!(object.dead_letters().is_empty(), "nothing is decided while nobody can know");
     registry.start_again();
     object.settle();

@@ -30,7 +30,7 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("the value cannot be read by ")?;
             match id {
                 Some(id) => write!(f, "schema {id}: {problem}"),
-                None => write!(f, "the schema of avro.schemaFile: {problem}"),
+                None => write!(f, "the schema given in avro: {problem}"),
             }
         }
         _ => unreachable!("it is about something else"),

@@ -141,7 +141,7 @@ fn bytes_that_do_not_fit_the_schema_are_refused() {
     assert!(refused.starts_with("not-the-schema: the value cannot be read by schema 7: it ends"));
     let given = orders().clone().reading(Format::Avro(Source::Given(schema)));
     let refused = read(&given, cut, None);
-    assert!(refused.contains("by the schema of avro.schemaFile: it ends too early"), "{refused}");
+    assert!(refused.contains("by the schema given in avro: it ends too early"), "{refused}");
     let unusable = orders_by(|_| Lookup::Unusable("it is a schema of Protobuf".into()));
     let refused = read(&unusable, &[0, 0, 0, 0, 9], None);
     assert_eq!(
