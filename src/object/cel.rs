@@ -37,6 +37,14 @@ fn topic_rules() -> Value {
             entries,
         ),
         (
+            "self.observed.all(o, (o.topic != self.expected.topic || \
+             (has(o.envelope) == has(self.expected.envelope) && \
+             (!has(o.envelope) || o.envelope == self.expected.envelope))) && \
+             self.observed.all(p, p.topic != o.topic || (has(p.envelope) == has(o.envelope) && \
+             (!has(p.envelope) || p.envelope == o.envelope))))",
+            "the entries with the same topic need the same envelope",
+        ),
+        (
             "self.completed.topic != self.expected.topic && \
              !self.observed.exists(o, o.topic == self.completed.topic)",
             distinct,

@@ -182,6 +182,11 @@ impl<'a> Looker<'a> {
             }
             Ok(Decoded::Skipped) => {
                 let mut example = format!("partition {partition} offset {offset}{}", told(*key));
+                if self.decoder.is_about_nothing(input) {
+                    example += ", its envelope says that it is about no key";
+                    self.tally.skipped(example);
+                    return;
+                }
                 for (entry, unmet) in self.entries.iter().zip(self.unmet(input)) {
                     let _ = match unmet.first() {
                         Some(index) => write!(example, ", {entry}.where[{index}] does not hold"),

@@ -75,6 +75,12 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
         Decoded::Skipped => {
+            if decoder.is_about_nothing(record) {
+                return Ok(
+                    "its envelope says that it is about no key, so it is skipped and counted"
+                        .to_owned(),
+                );
+            }
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
             let unmet = decoder.unmet(record).map_err(refused)?;
             if let Some(at) = unmet.iter().position(Vec::is_empty) {
@@ -194,6 +200,25 @@ mod tests {
         }
         let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+
+    #[test]
+    fn it_says_what_a_record_is_in_its_envelope() {
+        let object = OBJECT.replace("topic: orders\n", "topic: orders\n    envelope: debezium\n");
+        let said = |value: Option<&str>| said_of(&object, "orders", "o1", &[], value);
+        let order = |op: &str, state: &str| {
+            let row = format!(r#"{{"id":"o1","state":"{state}"}}"#);
+            format!(r#"{{"before":{row},"after":{row},"op":"{op}"}}"#)
+        };
+        let needs = "spec.expected takes it: the key o1 needs 3 items: fraud, stock, details";
+        assert_eq!(said(Some(&order("r", "CREATED"))), needs);
+        let cancelled = "spec.expected takes it: the key o1 is cancelled";
+        assert_eq!(said(Some(&order("d", "CREATED"))), cancelled);
+        let skipped = "its envelope says that it is about no key, so it is skipped and counted";
+        assert_eq!((said(None), said(Some(&order("t", "")))), (skipped.into(), skipped.into()));
+        let bare = said(Some(r#"{"id":"o1","state":"CREATED"}"#));
+        let refused = "it would become a dead letter: not-the-envelope: the value is no change";
+        assert!(bare.starts_with(refused), "{bare}");
     }
 
     #[test]

@@ -9,14 +9,17 @@
 //! that no path names are skipped. Ban: nothing about the record's key is kept between records, so
 //! equal records decode to equal events.
 
+mod agreement;
 mod capture;
 mod collect;
 mod conditions;
 mod deadline;
 mod decimal;
 mod entry;
+mod envelope;
 mod grammar;
 mod keep;
+mod layout;
 mod line;
 mod meaning;
 mod plan;
@@ -24,8 +27,9 @@ mod walk;
 
 use std::fmt;
 
+use self::envelope::Wrapping;
 use self::meaning::Meaning;
-use self::plan::{Plan, Planner};
+use self::plan::Plan;
 use self::walk::{Walked, walk};
 use super::encoding::Encoding;
 use super::reason::{Part, Reason};
@@ -38,6 +42,7 @@ pub use self::entry::{
     Condition, End, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths,
     Subject, Test,
 };
+pub use self::envelope::{Envelope, NotWrapped};
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,10 @@ pub enum InputError {
     IdNotCounted,
     #[error("a quantity path has no effect beside a count; the count is that of all units")]
     QuantityOfCount,
+    #[error("the {role} path {path} leads into an envelope, and the topic has none")]
+    NoEnvelope { role: Role, path: String },
+    #[error("the entries of a topic have the same envelope, which is that of its records")]
+    EnvelopesDiffer,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
     FixedItemTooLong { item: String },
     #[error(
@@ -101,6 +110,8 @@ pub enum Role {
     Overdue,
     /// When a key expires.
     Expire,
+    /// What tells whether a record is wrapped as it should be.
+    Envelope,
 }
 
 impl Role {
@@ -124,6 +135,7 @@ impl fmt::Display for Role {
             Self::Keep => "keep",
             Self::Overdue => "overdue",
             Self::Expire => "expire",
+            Self::Envelope => "envelope",
         })
     }
 }
@@ -157,6 +169,8 @@ pub struct Decoder {
     entries: Vec<Meaning>,
     /// What is looked for in a value, for all entries together.
     plan: Plan,
+    /// How values are unwrapped, if they are wrapped.
+    wrapping: Option<Wrapping>,
     counting: Counting,
     limits: Limits,
 }
@@ -167,12 +181,8 @@ impl Decoder {
     /// # Errors
     /// When the paths of an entry cannot be used together.
     pub fn new(entries: &[Entry], counting: Counting, limits: Limits) -> Result<Self, InputError> {
-        let mut planner = Planner::new();
-        let entries = entries
-            .iter()
-            .map(|entry| Meaning::compile(entry, counting, &mut planner))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { entries, plan: planner.plan(), counting, limits })
+        let (entries, plan, wrapping) = envelope::compile(entries, counting)?;
+        Ok(Self { entries, plan, wrapping, counting, limits })
     }
 
     /// Decodes a record; the event borrows from `scratch` and from this.
@@ -188,6 +198,9 @@ impl Decoder {
         let Some(first) = self.entries.iter().position(|entry| fits(&entry)) else {
             return Ok(Decoded::Skipped);
         };
+        if let Some(wrapping) = &self.wrapping {
+            return self.decode_wrapped(wrapping, first, record, scratch);
+        }
         let Some(value) = record.value else {
             return self.decode_null(first, record);
         };
@@ -225,6 +238,9 @@ impl Decoder {
     /// When conditions depend on the value, and it is no JSON.
     pub fn unmet(&self, record: Input<'_>) -> Result<Vec<Vec<usize>>, Reason> {
         let scratch = &mut Scratch::default();
+        if let Some(wrapping) = &self.wrapping {
+            return self.unmet_wrapped(wrapping, record, scratch);
+        }
         let reads_value = self.entries.iter().any(|entry| !entry.is_decided_by_headers());
         let walked = match record.value.filter(|_| reads_value) {
             Some(value) => text_of(value)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::input::NotWrapped;
 use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
@@ -20,6 +21,10 @@ pub enum Reason {
     KeyTooLong { bytes: usize, bytes_max: usize },
     /// A null value on an observed topic (S15).
     Tombstone,
+    /// A change event that deletes what was observed (S36).
+    Deleted,
+    /// The record is not wrapped as its topic's records are said to be (S37).
+    NotTheEnvelope(NotWrapped),
     /// The key or the value is not UTF-8 text; also a key with control characters (S16).
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was not written by a JSON serializer (S16).
@@ -61,7 +66,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 23] = [
+pub const REASONS: [&str; 24] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -85,10 +90,17 @@ pub const REASONS: [&str; 23] = [
     "total-shrinks",
     "beyond-total",
     "bad-deadline",
+    "not-the-envelope",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
 pub const WRONG_PARTITION: usize = 15;
+
+impl From<NotWrapped> for Reason {
+    fn from(why: NotWrapped) -> Self {
+        Self::NotTheEnvelope(why)
+    }
+}
 
 impl Reason {
     /// Returns the reason for an outcome of the core, if it is a dead letter.
@@ -110,7 +122,7 @@ impl Reason {
             Self::NullKey | Self::EmptyKey => 0,
             Self::KeyMismatch { .. } => 1,
             Self::KeyTooLong { .. } => 2,
-            Self::Tombstone => 3,
+            Self::Tombstone | Self::Deleted => 3,
             Self::NotUtf8 { .. } => 4,
             Self::MalformedJson { .. } => 5,
             Self::MissingField { .. } => 6,
@@ -130,6 +142,7 @@ impl Reason {
             Self::TotalShrinks => 20,
             Self::BeyondTotal => 21,
             Self::BadDeadline { .. } => 22,
+            Self::NotTheEnvelope(_) => 23,
         }
     }
 
@@ -161,6 +174,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Writes what is wrong with a record that is wrapped, or should be.
+    fn of_wrapping(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => write!(
+                f,
+                "a record that deletes says nothing on an observed topic: write outcome with the \
+                 path $envelope.op to withdraw what was observed, or where, to skip it"
+            ),
+            Self::NotTheEnvelope(why) => write!(f, "{why}"),
+            _ => unreachable!("it is about something else"),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -171,6 +199,7 @@ impl fmt::Display for Reason {
                 write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
+            Self::Deleted | Self::NotTheEnvelope(_) => self.of_wrapping(f),
             Self::NotUtf8 { part: Part::Key, valid_bytes } => write!(
                 f,
                 "the key is not text from byte {valid_bytes} on: a binary serializer (of \
@@ -319,6 +348,7 @@ mod tests {
             Reason::TotalShrinks,
             Reason::BeyondTotal,
             Reason::BadDeadline { path },
+            Reason::NotTheEnvelope(NotWrapped::NoPayload),
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

@@ -13,6 +13,7 @@ mod records;
 mod selection;
 mod status;
 mod tracing;
+mod wrapping;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -40,6 +41,7 @@ pub use selection::{
 };
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
+pub use wrapping::EnvelopeSpec;
 
 use super::{bounds, cel};
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::EnvelopeSpec;
 use super::constants::{Constants, constants_schema};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
@@ -22,6 +23,13 @@ pub struct ExpectedSpec {
     /// for another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
+    /// or without `schema` and `payload`; paths begin at `after`, a deletion cancels its key, and
+    /// the null that follows it is skipped. `cloudevents`: a CloudEvent in structured or binary
+    /// mode; paths begin at `data`. `connect`: JSON of Kafka Connect with its schema; paths begin
+    /// at `payload`. The envelope is at `$envelope`, such as `$envelope.op` or `$envelope.type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeSpec>,
     /// Which records of the topic are expectations: those for which all conditions hold. Left out,
     /// all of them are, and nothing else may be read from the topic. A null value cancels its key
     /// whatever the conditions on paths say.
@@ -82,6 +90,14 @@ pub struct ObservedSpec {
     /// `where`.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
+    /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
+    /// or without `schema` and `payload`; paths begin at `after`, a deletion is refused unless
+    /// `outcome` is at `$envelope.op`, and the null that follows it is skipped. `cloudevents`: a
+    /// CloudEvent in structured or binary mode; paths begin at `data`. `connect`: JSON of Kafka
+    /// Connect with its schema; paths begin at `payload`. The envelope is at `$envelope`, such as
+    /// `$envelope.op` or `$envelope.type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeSpec>,
     /// Which records of the topic belong to this entry: those for which all conditions hold. Left
     /// out, all of them do. A record that belongs to no entry of its topic is skipped and counted.
     #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]

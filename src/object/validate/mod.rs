@@ -6,6 +6,7 @@
 mod conditions;
 mod connection;
 mod deadlines;
+mod envelope;
 mod keep;
 mod oauth;
 mod outcomes;

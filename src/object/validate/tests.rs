@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod entries;
+mod envelopes;
 mod keep;
 mod oauth;
 mod paths;

@@ -3,6 +3,7 @@
 mod counts;
 mod deadlines;
 mod entries;
+mod envelopes;
 mod expected;
 mod ids;
 mod keep;

@@ -27,7 +27,7 @@ use crate::matching::ITEM_BYTES_MAX;
 /// What a pass over a document has found; the list of items is in the scratch.
 pub(super) struct Walked<'a> {
     plan: &'a Plan,
-    slots: SmallVec<[Captured<'a>; 4]>,
+    pub slots: SmallVec<[Captured<'a>; 4]>,
     /// The first failure in the list.
     list: Result<(), Failure<'a>>,
 }
@@ -318,10 +318,8 @@ impl<'de> Visitor<'de> for Visit<'_, '_, '_> {
             }
             map.next_value_seed(Visit { node: member, state: &mut *state })?;
         }
-        if !has_list {
-            members.iter().filter(|(_, member)| member.is_on_list()).for_each(|(_, member)| {
-                state.fail_list(Failure::Missing(&member.path));
-            });
+        if !has_list && let Some((_, list)) = members.iter().rfind(|(_, it)| it.is_on_list()) {
+            state.fail_list(Failure::Missing(&list.path));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::codec::path::Segment;
+use crate::record::Header;
 
 /// JSON texts that often contain what the paths select, sometimes twice, sometimes invalid.
 fn any_document() -> impl Strategy<Value = String> {
@@ -169,6 +170,72 @@ proptest! {
             }
             (Err(found), Err(alone)) => prop_assert_eq!(found, alone),
             other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    /// What is wrapped decodes to what it decodes to alone.
+    #[test]
+    fn an_envelope_changes_nothing_of_what_is_in_it(document in any_document()) {
+        let of = Subject::Path(path("$.n"));
+        let conditions = vec![Condition { of, test: Test::Exists(true) }];
+        let keep = |at: &str| Keep { name: at.to_owned(), path: path(at) };
+        let listed = ExpectedPaths {
+            key: Some(path("$.id")),
+            items: at("$.items[*].id"),
+            quantity: None,
+        };
+        let (item, key) = (item_at("$.items[1].x"), None);
+        let arrived = ObservedPaths { key, item, quantity: None, id: None, outcome: None };
+        let entries = |envelope| [
+            Entry { envelope, conditions: conditions.clone(), ..listed.clone().into() },
+            Entry { envelope, keep: vec![keep("$.x"), keep("$")], ..arrived.clone().into() },
+        ];
+        let of = |envelope| {
+            Decoder::new(&entries(envelope), Counting::Distinct, Limits::default()).expect("a fit")
+        };
+        let is_object = document.starts_with('{');
+        let event: Vec<Header> =
+            vec![("content-type".into(), Some(b"application/cloudevents+json".to_vec()))];
+        let binary: Vec<Header> = vec![("ce_specversion".into(), Some(b"1.0".to_vec()))];
+        let bare = of(None);
+        for (envelope, text, headers) in [
+            (Envelope::Debezium, format!("{{\"after\":{document},\"op\":\"u\"}}"), &binary),
+            (
+                Envelope::Debezium,
+                format!("{{\"payload\":{{\"op\":\"c\",\"before\":{document},\
+                         \"after\":{document}}}}}"),
+                &binary,
+            ),
+            (Envelope::Connect, format!("{{\"schema\":null,\"payload\":{document}}}"), &binary),
+            (
+                Envelope::CloudEvents,
+                format!("{{\"data\":{document},\"specversion\":\"1.0\"}}"),
+                &event,
+            ),
+            (Envelope::CloudEvents, document.clone(), &binary),
+        ] {
+            let (mut one, mut other) = (Scratch::default(), Scratch::default());
+            let record = |value: &'_ str| -> (Vec<u8>, Vec<Header>) {
+                (value.as_bytes().to_vec(), headers.clone())
+            };
+            let ((value, headers), (inner, _)) = (record(&text), record(&document));
+            let wrapped = of(Some(envelope));
+            let input = |value| super::Input {
+                key: Some(b"o-1"),
+                value,
+                headers: Some(&headers as &dyn Headers),
+            };
+            let found = wrapped.decode(input(Some(&value)), &mut one);
+            let alone = bare.decode(input(Some(&inner)), &mut other);
+            match (&found, &alone) {
+                // A null is a tombstone of Connect's.
+                _ if envelope == Envelope::Connect && document == "null" => {}
+                (Err(found), Err(alone)) if !is_object => {
+                    // The place that is no object is the envelope's.
+                    prop_assert_eq!(found.name(), alone.name());
+                }
+                _ => prop_assert_eq!(&found, &alone, "{}", text),
+            }
         }
     }
 
