@@ -175,7 +175,7 @@ impl<'a> Looker<'a> {
                     self.tally.dead(dead(&reason));
                     return;
                 }
-                let text = String::from_utf8_lossy(key);
+                let text = self.decoder.key(Some(key)).unwrap_or_default();
                 let meaning = meaning::of(self.settings, &text, event);
                 let key = key.to_vec();
                 self.tally.taken(Taken { entry, partition, offset, key, meaning });

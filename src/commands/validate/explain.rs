@@ -68,10 +68,10 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     };
     match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
         Decoded::Event { entry, event, kept } => {
-            let key = args.key.as_deref().unwrap_or_default();
+            let key = decoder.key(record.key).map_err(refused)?;
             let keeps = Kept::as_object(kept).map(|kept| format!("\n  it keeps {kept}"));
             let (place, deadlines) = (entries[entry].0, meaning::deadlines(&event));
-            let meaning = meaning::of(settings, key, event);
+            let meaning = meaning::of(settings, &key, event);
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
         Decoded::Skipped => {

@@ -23,6 +23,7 @@ mod layout;
 mod line;
 mod meaning;
 mod plan;
+mod record_key;
 mod walk;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use std::fmt;
 use self::envelope::Wrapping;
 use self::meaning::Meaning;
 use self::plan::Plan;
+use self::record_key::KeyAt;
 use self::walk::{Walked, walk};
 use super::encoding::Encoding;
 use super::reason::{Part, Reason};
@@ -43,6 +45,7 @@ pub use self::entry::{
     Subject, Test,
 };
 pub use self::envelope::{Envelope, NotWrapped};
+pub use self::record_key::KeyFlaw;
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub enum InputError {
     QuantityOfCount,
     #[error("the {role} path {path} leads into an envelope, and the topic has none")]
     NoEnvelope { role: Role, path: String },
+    #[error("the entries of a topic have the same recordKey, which is that of its records")]
+    RecordKeysDiffer,
     #[error("the entries of a topic have the same envelope, which is that of its records")]
     EnvelopesDiffer,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
@@ -112,6 +117,8 @@ pub enum Role {
     Expire,
     /// What tells whether a record is wrapped as it should be.
     Envelope,
+    /// The key in record keys.
+    RecordKey,
 }
 
 impl Role {
@@ -136,6 +143,7 @@ impl fmt::Display for Role {
             Self::Overdue => "overdue",
             Self::Expire => "expire",
             Self::Envelope => "envelope",
+            Self::RecordKey => "record key's",
         })
     }
 }
@@ -171,6 +179,8 @@ pub struct Decoder {
     plan: Plan,
     /// How values are unwrapped, if they are wrapped.
     wrapping: Option<Wrapping>,
+    /// Where keys are in record keys, if they are parts of them.
+    key_at: Option<KeyAt>,
     counting: Counting,
     limits: Limits,
 }
@@ -181,8 +191,9 @@ impl Decoder {
     /// # Errors
     /// When the paths of an entry cannot be used together.
     pub fn new(entries: &[Entry], counting: Counting, limits: Limits) -> Result<Self, InputError> {
+        let key_at = record_key::compile(entries)?;
         let (entries, plan, wrapping) = envelope::compile(entries, counting)?;
-        Ok(Self { entries, plan, wrapping, counting, limits })
+        Ok(Self { entries, plan, wrapping, key_at, counting, limits })
     }
 
     /// Decodes a record; the event borrows from `scratch` and from this.
@@ -206,7 +217,7 @@ impl Decoder {
         };
         let is_decided = self.entries[first].is_decided_by_headers();
         let is_taken = is_decided && !self.entries[first].may_skip();
-        let key = if is_taken { Some(self.record_key(record.key)?) } else { None };
+        let key = if is_taken { Some(self.key(record.key)?) } else { None };
         scratch.clear();
         let walked = if is_decided && !self.entries[first].reads_value() {
             Walked::nothing(&self.plan)
@@ -227,8 +238,8 @@ impl Decoder {
         if self.entries[entry].skips(&walked, scratch) {
             return Ok(Decoded::Skipped);
         }
-        let key = key.map_or_else(|| self.record_key(record.key), Ok)?;
-        let (event, kept) = self.entries[entry].event(key, &walked, self, scratch)?;
+        let key = key.map_or_else(|| self.key(record.key), Ok)?;
+        let (event, kept) = self.entries[entry].event(&key, &walked, self, scratch)?;
         Ok(Decoded::Event { entry, event, kept })
     }
 
@@ -262,19 +273,19 @@ impl Decoder {
                 continue;
             }
             if meaning.is_expectation() {
-                self.record_key(record.key)?;
+                self.key(record.key)?;
                 return Ok(Decoded::Event { entry, event: Event::Cancellation, kept: "" });
             }
             if meaning.paths_hold(&walked, scratch) {
-                self.record_key(record.key)?;
+                self.key(record.key)?;
                 return Err(Reason::Tombstone);
             }
         }
         Ok(Decoded::Skipped)
     }
 
-    fn record_key<'k>(&self, key: Option<&'k [u8]>) -> Result<&'k str, Reason> {
-        let key = key.ok_or(Reason::NullKey)?;
+    /// Returns the text of a key, which has to be text of a usable length.
+    fn checked<'k>(&self, key: &'k [u8]) -> Result<&'k str, Reason> {
         if key.is_empty() {
             return Err(Reason::EmptyKey);
         }

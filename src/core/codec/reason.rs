@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::input::NotWrapped;
+use super::input::{KeyFlaw, NotWrapped};
 use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
 
@@ -25,6 +25,8 @@ pub enum Reason {
     Deleted,
     /// The record is not wrapped as its topic's records are said to be (S37).
     NotTheEnvelope(NotWrapped),
+    /// The record's key is not what the key is a part of (S38).
+    BadRecordKey(KeyFlaw),
     /// The key or the value is not UTF-8 text; also a key with control characters (S16).
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was not written by a JSON serializer (S16).
@@ -66,7 +68,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 24] = [
+pub const REASONS: [&str; 25] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -91,10 +93,17 @@ pub const REASONS: [&str; 24] = [
     "beyond-total",
     "bad-deadline",
     "not-the-envelope",
+    "bad-record-key",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
 pub const WRONG_PARTITION: usize = 15;
+
+impl From<KeyFlaw> for Reason {
+    fn from(flaw: KeyFlaw) -> Self {
+        Self::BadRecordKey(flaw)
+    }
+}
 
 impl From<NotWrapped> for Reason {
     fn from(why: NotWrapped) -> Self {
@@ -143,6 +152,7 @@ impl Reason {
             Self::BeyondTotal => 21,
             Self::BadDeadline { .. } => 22,
             Self::NotTheEnvelope(_) => 23,
+            Self::BadRecordKey(_) => 24,
         }
     }
 
@@ -175,7 +185,7 @@ impl Reason {
 }
 
 impl Reason {
-    /// Writes what is wrong with a record that is wrapped, or should be.
+    /// Writes what is wrong with a record that is wrapped or has a key that is, or should.
     fn of_wrapping(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deleted => write!(
@@ -184,6 +194,7 @@ impl Reason {
                  path $envelope.op to withdraw what was observed, or where, to skip it"
             ),
             Self::NotTheEnvelope(why) => write!(f, "{why}"),
+            Self::BadRecordKey(flaw) => write!(f, "{flaw}"),
             _ => unreachable!("it is about something else"),
         }
     }
@@ -199,7 +210,7 @@ impl fmt::Display for Reason {
                 write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
-            Self::Deleted | Self::NotTheEnvelope(_) => self.of_wrapping(f),
+            Self::Deleted | Self::NotTheEnvelope(_) | Self::BadRecordKey(_) => self.of_wrapping(f),
             Self::NotUtf8 { part: Part::Key, valid_bytes } => write!(
                 f,
                 "the key is not text from byte {valid_bytes} on: a binary serializer (of \
@@ -349,6 +360,7 @@ mod tests {
             Reason::BeyondTotal,
             Reason::BadDeadline { path },
             Reason::NotTheEnvelope(NotWrapped::NoPayload),
+            Reason::BadRecordKey(KeyFlaw::NotJson),
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

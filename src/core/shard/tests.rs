@@ -4,6 +4,7 @@
 mod commits;
 mod kinds;
 mod large;
+mod parts;
 #[path = "../../sim/plan.rs"]
 mod plan;
 mod reports;

@@ -41,7 +41,7 @@ pub use selection::{
 };
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
-pub use wrapping::EnvelopeSpec;
+pub use wrapping::{EnvelopeSpec, RecordKeySpec};
 
 use super::{bounds, cel};
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::EnvelopeSpec;
 use super::constants::{Constants, constants_schema};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
 };
+use super::{EnvelopeSpec, RecordKeySpec};
 use crate::{bounds, cel, duration, names};
 
 /// The records that say which items a key needs.
@@ -30,6 +30,11 @@ pub struct ExpectedSpec {
     /// at `payload`. The envelope is at `$envelope`, such as `$envelope.op` or `$envelope.type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeSpec>,
+    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
+    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
+    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic are expectations: those for which all conditions hold. Left out,
     /// all of them are, and nothing else may be read from the topic. A null value cancels its key
     /// whatever the conditions on paths say.
@@ -98,6 +103,11 @@ pub struct ObservedSpec {
     /// `$envelope.op` or `$envelope.type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeSpec>,
+    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
+    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
+    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic belong to this entry: those for which all conditions hold. Left
     /// out, all of them do. A record that belongs to no entry of its topic is skipped and counted.
     #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]

@@ -10,7 +10,7 @@ use super::super::resource::{
 };
 use super::super::settings::{Expected, Observed};
 use super::conditions::conditions;
-use super::envelope::envelope;
+use super::envelope::{envelope, record_key};
 use super::keep::keep;
 use super::{deadlines, outcomes};
 use rollcall_core::codec::Path;
@@ -39,7 +39,8 @@ pub(super) fn expected(
     let keep = keep(place, &spec.keep, problems);
     let deadlines = deadlines::paths(object, problems);
     let envelope = envelope(spec.envelope);
-    let entry = Entry { envelope, conditions, keep, deadlines, paths };
+    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         let items = if spec.item.is_some() { "item" } else { "items" };
         compile(&entry, counting, place, items, problems);
@@ -76,7 +77,8 @@ pub(super) fn observed(
     let keep = keep(place, &spec.keep, problems);
     let deadlines = DeadlinePaths::default();
     let envelope = envelope(spec.envelope);
-    let entry = Entry { envelope, conditions, keep, deadlines, paths };
+    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
@@ -257,6 +259,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Overdue => "spec.overdue.at".to_owned(),
         Role::Expire => "spec.expire.at".to_owned(),
         Role::Envelope => format!("{place}.envelope"),
+        Role::RecordKey => format!("{place}.recordKey.json"),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),
@@ -292,8 +295,8 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
                 "write {place}.envelope: debezium, cloudevents or connect, or begin the path with $"
             ),
         ),
-        // Reported with both places; a single entry has one envelope.
-        InputError::EnvelopesDiffer => {}
+        // Reported with both places; a single entry has one of each.
+        InputError::EnvelopesDiffer | InputError::RecordKeysDiffer => {}
         InputError::FixedItemTooLong { .. } => {
             problems.add(field(&Role::Item), error.to_string(), "shorten it");
         }

@@ -13,6 +13,9 @@ use crate::codec::Path;
 pub struct Entry {
     /// What the records of the topic are wrapped in, if anything: the same for all of its entries.
     pub envelope: Option<Envelope>,
+    /// Where the key is in record keys that are JSON, the same for all entries of the topic;
+    /// without it, the record key is the key.
+    pub record_key: Option<Path>,
     pub conditions: Vec<Condition>,
     /// What is kept of the records.
     pub keep: Vec<Keep>,
@@ -40,8 +43,8 @@ pub enum Paths {
 impl Entry {
     fn of(paths: Paths) -> Self {
         let (conditions, keep) = (Vec::new(), Vec::new());
-        let (envelope, deadlines) = (None, DeadlinePaths::default());
-        Self { envelope, conditions, keep, deadlines, paths }
+        let (envelope, record_key, deadlines) = (None, None, DeadlinePaths::default());
+        Self { envelope, record_key, conditions, keep, deadlines, paths }
     }
 }
 

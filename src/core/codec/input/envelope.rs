@@ -246,11 +246,11 @@ impl Decoder {
         if meaning.skips(&walked, scratch) {
             return Ok(Decoded::Skipped);
         }
-        let key = self.record_key(record.key)?;
-        if is_deleted && let Some(event) = meaning.deletion(key, &walked, scratch) {
+        let key = self.key(record.key)?;
+        if is_deleted && let Some(event) = meaning.deletion(&key, &walked, scratch) {
             return Ok(Decoded::Event { entry, event: event?, kept: "" });
         }
-        let (event, kept) = meaning.event(key, &walked, self, scratch)?;
+        let (event, kept) = meaning.event(&key, &walked, self, scratch)?;
         Ok(Decoded::Event { entry, event, kept })
     }
 

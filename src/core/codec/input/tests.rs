@@ -11,6 +11,7 @@ mod lines;
 mod observed;
 mod paths;
 mod property;
+mod record_keys;
 
 use std::sync::LazyLock;
 

@@ -9,7 +9,7 @@ use crate::shard::{
     rows::{cache::SlotId, large::LargeRows},
 };
 use crate::{
-    codec::{self, input::Scratch},
+    codec::{self, Decoder, input::Scratch},
     matching::Row,
     record::Timestamp,
 };
@@ -180,7 +180,10 @@ impl<S: Store> Running<S> {
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
         let records = &records[..records.len().min(most)];
         let mut slots = std::mem::take(&mut self.slots);
-        let loaded = self.load(records.iter().map(|record| record.key), &mut slots);
+        let loaded = match self.plan.inputs.iter().any(Decoder::reads_record_keys) {
+            false => self.load(records.iter().map(|record| record.key), &mut slots),
+            true => self.load_parts(records, &mut slots),
+        };
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut processed = loaded.map(|()| 0);
         for (record, &slot) in records.iter().zip(&slots) {
@@ -193,6 +196,14 @@ impl<S: Store> Running<S> {
         self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
         processed
+    }
+
+    /// Like [`Self::load`], where keys are parts of record keys.
+    fn load_parts(&mut self, records: &[Record<'_>], slots: &mut Vec<SlotId>) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let keys = records.iter().map(|record| plan.inputs[record.input].key(record.key).ok());
+        let keys: Vec<_> = keys.collect();
+        self.load(keys.iter().map(|key| key.as_ref().map(|key| key.as_bytes())), slots)
     }
 
     /// Finds the slots of all keys, reading those that are only in the store with one call.

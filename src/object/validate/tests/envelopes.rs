@@ -55,3 +55,33 @@ fn a_path_into_an_envelope_needs_one() {
     let found = problems(&object(", envelope: avro", "", ""));
     assert!(found.len() == 1 && found[0].contains("cloudevents"), "{found:?}");
 }
+
+#[test]
+fn all_inputs_have_the_same_record_keys_unless_partitions_are_not_checked() {
+    let (id, other) = (", recordKey: {json: $.id}", ", recordKey: {json: $.order}");
+    let settings = crate::parse(&object(id, id, id)).expect("a valid object");
+    assert_eq!(settings.keys_are(), rollcall_core::shard::KeysAre::Parts);
+    let record_key = settings.expected.entry.record_key.as_ref().map(ToString::to_string);
+    assert_eq!(record_key.as_deref(), Some("$.id"));
+    let found = problems(&object(id, other, other));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with(
+        "spec.observed[0].recordKey: is $.order, and spec.expected has $.id, so records of a key \
+         would not meet\n    have all producers write the same record keys"
+    ));
+    let unchecked = object(id, other, other) + "  partitioner: unchecked\n";
+    assert_eq!(problems(&unchecked), [""; 0]);
+    let found = problems(&(object(id, other, "") + "  partitioner: unchecked\n"));
+    assert!(found.len() == 1 && found[0].contains("for the same topic"), "{found:?}");
+    let found = problems(&object("", "", id));
+    assert!(found.len() == 1 && found[0].starts_with("spec.observed[1].recordKey"), "{found:?}");
+    for (key, place) in [
+        ("{json: \"$[*]\"}", "spec.expected.recordKey.json: "),
+        ("{json: $envelope.id}", "spec.expected.recordKey.json: "),
+        ("{}", "spec.expected.recordKey"),
+    ] {
+        let key = format!(", recordKey: {key}");
+        let found = problems(&(object(&key, "", "") + "  partitioner: unchecked\n"));
+        assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+    }
+}
