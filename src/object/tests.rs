@@ -174,6 +174,13 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
             "failed and the failed values of an outcome belong together",
         ),
         ("memory: 7d", "memory: 7d\n  failed: {}", "failed and the failed values"),
+        ("topic: orders", "topic: orders\n    recordKey: { json: $.id }", "the same recordKey"),
+        (
+            "item: $.productId",
+            "item: $.a\n    where: [{ path: $.a, in: [a] }]\n  - { topic: manufactured, item: $.id, \
+             envelope: connect }",
+            "need the same envelope",
+        ),
         ("memory: 7d", "memory: 7d\n  cancelled: { topic: orders }", "topics must differ"),
         (kafka, "bootstrapServers: k\n    tls: { certificateFile: a }", "belong together"),
         (kafka, "bootstrapServers: k\n    sasl: { mechanism: PLAIN }", "one source"),
@@ -240,6 +247,11 @@ fn what_state_belongs_to_cannot_change() {
             "observed topics cannot change",
         ),
         ("counting: distinct", "counting: quantity", "counting cannot change"),
+        (
+            "  expected: # which products an order needs\n",
+            "  partitioner: unchecked\n  expected:\n    recordKey: { json: $.id }\n",
+            "recordKey cannot change",
+        ),
         ("items: $.items[*].id", "count: $.total", "cannot become each other"),
         ("items: $.items[*].id", "item: $.line\n    total: $.lines", "cannot become each other"),
         (
