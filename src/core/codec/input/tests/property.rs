@@ -34,6 +34,27 @@ fn any_document() -> impl Strategy<Value = String> {
     })
 }
 
+/// A member of an envelope.
+fn any_member() -> impl Strategy<Value = (&'static str, String)> {
+    let op = prop_oneof![Just("\"c\""), Just("\"u\""), Just("\"d\""), Just("\"t\""), Just("7")];
+    let row = || any_document().prop_map(|value| format!("{{\"id\":1,\"items\":[{value}]}}"));
+    let change = (op.clone(), row(), row()).prop_map(|(op, before, after)| {
+        format!("{{\"op\":{op},\"before\":{before},\"after\":{after},\"source\":{after}}}")
+    });
+    let row = || prop_oneof![3 => row(), 1 => any_document()];
+    prop_oneof![
+        2 => op.prop_map(|op| ("op", op.to_owned())),
+        2 => row().prop_map(|row| ("after", row)),
+        2 => row().prop_map(|row| ("before", row)),
+        2 => row().prop_map(|row| ("data", row)),
+        2 => change.prop_map(|change| ("payload", change)),
+        1 => any_document().prop_map(|value| ("source", value)),
+        1 => any_document().prop_map(|value| ("payload", value)),
+        1 => Just(("specversion", "\"1.0\"".to_owned())),
+        1 => Just(("data_base64", "\"aGk=\"".to_owned())),
+    ]
+}
+
 /// Returns everything at `path`, or `None` when something on the way has the wrong type.
 fn select<'v>(at: &'v Value, path: &[Segment]) -> Option<Vec<&'v Value>> {
     let Some((first, rest)) = path.split_first() else {
@@ -236,6 +257,44 @@ proptest! {
                 }
                 _ => prop_assert_eq!(&found, &alone, "{}", text),
             }
+        }
+    }
+
+    /// Whatever is around a value, with members that occur twice, are missing or of another type, the
+    /// record is an event, skipped, or refused, and always the same.
+    #[test]
+    fn any_envelope_is_an_event_or_a_reason(members in vec(any_member(), 0..6)) {
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let outcome = OutcomeAt {
+            path: path("$envelope.op"),
+            arrived: vec!["c".to_owned()],
+            failed: vec!["u".to_owned()],
+            withdrawn: vec!["d".to_owned()],
+        };
+        let key = Some(path("$.id"));
+        let listed = ExpectedPaths { key: key.clone(), items: at("$.items[*].id"), quantity: None };
+        let (item, outcome) = (item_at("$.items[0].x"), Some(outcome));
+        let arrived = ObservedPaths { key, item, quantity: None, id: None, outcome };
+        let of = Subject::Path(path("$envelope.source.x"));
+        let conditions = vec![Condition { of, test: Test::Exists(true) }];
+        let keep = vec![Keep { name: "all".to_owned(), path: path("$") }];
+        let headers: Vec<Header> =
+            vec![("content-type".into(), Some(b"application/cloudevents+json".to_vec()))];
+        for envelope in [Envelope::Debezium, Envelope::Connect, Envelope::CloudEvents] {
+            let (envelope, keep) = (Some(envelope), keep.clone());
+            let entries = [
+                Entry { envelope, conditions: conditions.clone(), ..listed.clone().into() },
+                Entry { envelope, keep, ..arrived.clone().into() },
+            ];
+            let input = Decoder::new(&entries, Counting::Distinct, Limits::default());
+            let input = input.expect("paths that fit");
+            let (value, headers) = (Some(text.as_bytes()), Some(&headers as &dyn Headers));
+            let record = super::Input { key: Some(b"1"), value, headers };
+            let (mut one, mut other) = (Scratch::default(), Scratch::default());
+            prop_assert_eq!(input.decode(record, &mut one), input.decode(record, &mut other));
+            let _ = (input.unmet(record), input.is_about_nothing(record));
         }
     }
 
