@@ -1,6 +1,9 @@
 //! `rollcall validate`: reports every mistake in an object, or what would run.
 
+mod against_broker;
 mod explain;
+mod meaning;
+mod tally;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -18,11 +21,13 @@ pub struct Args {
     file: PathBuf,
     #[command(flatten)]
     record: explain::Record,
+    #[command(flatten)]
+    records: against_broker::LastRecords,
 }
 
 /// Prints what would run, or every mistake.
 pub fn run(args: Args) -> ExitCode {
-    let Args { file, record } = args;
+    let Args { file, record, records } = args;
     match rollcall_object::load(&file) {
         Ok(settings) if record.explain.is_some() => explain::run(&settings, &record),
         Ok(settings) => {
@@ -30,6 +35,10 @@ pub fn run(args: Args) -> ExitCode {
                 return failed(&error);
             }
             println!("{}", summary(&settings));
+            if records.against_broker {
+                println!();
+                return against_broker::run(&settings, &records);
+            }
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),

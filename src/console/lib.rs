@@ -61,7 +61,8 @@ pub async fn story(
     servers: &[String],
     key: &str,
 ) -> std::result::Result<KeyStory, Problem> {
-    let directory = worker_directory::WorkerDirectory::new(&settings.name, servers);
+    let directory =
+        worker_directory::WorkerDirectory::new(&settings.name, servers).with(settings.keys_are());
     directory.call().await;
     let silent = directory.worker_views().into_iter().filter(|worker| !worker.up);
     let silent: Vec<String> =
@@ -85,8 +86,10 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         None => Hosts::new(address, &options.allowed_hosts),
     };
     let connection = Connection::of(settings, "console")?;
-    let directory =
-        Arc::new(worker_directory::WorkerDirectory::new(&settings.name, &options.servers));
+    let directory = {
+        let directory = worker_directory::WorkerDirectory::new(&settings.name, &options.servers);
+        Arc::new(directory.with(settings.keys_are()))
+    };
     let records = records::TopicReader::new(settings, connection);
     let router = routes::router(settings, Arc::clone(&directory), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");

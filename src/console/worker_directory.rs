@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::{client, history::History};
 use rollcall_core::codec::Partitioner;
+use rollcall_core::shard::KeysAre;
 use rollcall_service::{
     http::client::plain,
     state_api::{ShardState, ShardStatus, WorkerState, WorkerStatus},
@@ -44,6 +45,7 @@ pub struct WorkerDirectory {
     workers: Mutex<BTreeMap<SocketAddr, Worker>>,
     unresolved: Mutex<BTreeMap<String, String>>,
     history: Mutex<History>,
+    keys_are: KeysAre,
 }
 
 /// A worker as last seen.
@@ -132,7 +134,13 @@ impl WorkerDirectory {
             workers: Mutex::default(),
             unresolved: Mutex::default(),
             history: Mutex::default(),
+            keys_are: KeysAre::RecordKeys,
         }
+    }
+
+    /// Returns the directory of workers with such keys.
+    pub fn with(self, keys_are: KeysAre) -> Self {
+        Self { keys_are, ..self }
     }
 
     /// Asks all workers again and again; never returns.
@@ -247,11 +255,12 @@ impl WorkerDirectory {
         running as u64 == u64::from(partitions.get())
     }
 
-    /// Returns how the inputs are partitioned, once a worker knows.
+    /// Returns how the inputs are partitioned by keys, once a worker knows; `None` where keys do
+    /// not show their partition.
     pub fn partitioner(&self) -> Option<Partitioner> {
         let workers = self.workers();
         let mut said = workers.values().filter_map(|worker| worker.up()?.partitioner.as_deref());
-        said.find_map(Partitioner::named)
+        said.find_map(Partitioner::named).filter(|_| self.keys_are == KeysAre::RecordKeys)
     }
 
     /// Returns all workers as the page shows them.

@@ -13,7 +13,7 @@ use super::{
     limits,
     topic_problem::TopicProblem,
 };
-use rollcall_core::shard::Result;
+use rollcall_core::shard::{Error, Result};
 use rollcall_core::text::near::nearest;
 
 /// What a topic is for.
@@ -88,13 +88,15 @@ impl Survey {
 /// Checks all topics. A missing topic is a problem unless it is to be created.
 ///
 /// # Errors
-/// [`Error::Interrupted`](rollcall_core::shard::Error::Interrupted) while no broker answers.
+/// [`Error::Interrupted`] while no broker answers, or one refuses us.
 pub async fn survey(connection: &Connection, wanted: &Wanted) -> Result<Survey> {
     check_clients(connection)?;
     let admin = Admin::connect(connection)?;
+    let judged = |error: Error| admin.judge(error.into()).error;
     // Only this call reports that no broker answers, and where.
-    admin.cluster_id()?;
-    Ok(View::take(&admin, connection, wanted).await?.survey(connection, wanted))
+    admin.cluster_id().map_err(judged)?;
+    let view = View::take(&admin, connection, wanted).await.map_err(judged)?;
+    Ok(view.survey(connection, wanted))
 }
 
 /// What the cluster reports about itself and a reconciliation's topics.

@@ -37,6 +37,20 @@ fn topic_rules() -> Value {
             entries,
         ),
         (
+            "self.observed.all(o, (o.topic != self.expected.topic || \
+             (has(o.envelope) == has(self.expected.envelope) && \
+             (!has(o.envelope) || o.envelope == self.expected.envelope))) && \
+             self.observed.all(p, p.topic != o.topic || (has(p.envelope) == has(o.envelope) && \
+             (!has(p.envelope) || p.envelope == o.envelope))))",
+            "the entries with the same topic need the same envelope",
+        ),
+        (
+            "self.partitioner == 'unchecked' || self.observed.all(o, \
+             has(o.recordKey) == has(self.expected.recordKey) && \
+             (!has(o.recordKey) || o.recordKey.json == self.expected.recordKey.json))",
+            "all inputs need the same recordKey, unless partitioner is unchecked",
+        ),
+        (
             "self.completed.topic != self.expected.topic && \
              !self.observed.exists(o, o.topic == self.completed.topic)",
             distinct,
@@ -192,6 +206,11 @@ pub(super) fn expected_rules() -> Value {
         (
             "!has(self.count) || !has(self.quantity)",
             "a count is that of all units and has no quantity",
+        ),
+        (
+            "has(self.recordKey) == has(oldSelf.recordKey) && \
+             (!has(self.recordKey) || self.recordKey.json == oldSelf.recordKey.json)",
+            "recordKey cannot change, since the state belongs to keys: make a new object",
         ),
         (
             "has(self.count) == has(oldSelf.count) && has(self.item) == has(oldSelf.item)",

@@ -12,11 +12,12 @@ use super::secret::Secret;
 use rollcall_core::codec::Decoder;
 use rollcall_core::codec::input::{self, Entry, Format};
 use rollcall_core::codec::output::Constant;
+use rollcall_core::record::Sink;
+use rollcall_core::shard::{KeysAre, Partitioning};
 use rollcall_core::{
     matching::{Counting, FailedWhen, Rules, Times},
     record::{Timestamp, millis},
 };
-use rollcall_core::{record::Sink, shard::Partitioning};
 
 /// The settings of one reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +189,16 @@ impl Settings {
     pub fn keeps(&self) -> bool {
         let observed = self.observed.iter().map(|observed| &observed.entry);
         observed.chain([&self.expected.entry]).any(|entry| !entry.keep.is_empty())
+    }
+
+    /// Returns whether keys are record keys or parts of them.
+    pub fn keys_are(&self) -> KeysAre {
+        let observed = self.observed.iter().map(|observed| &observed.entry);
+        let mut entries = observed.chain([&self.expected.entry]);
+        match entries.any(|entry| entry.record_key.is_some()) {
+            true => KeysAre::Parts,
+            false => KeysAre::RecordKeys,
+        }
     }
 
     /// Returns the range of usable record timestamps.

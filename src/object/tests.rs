@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::*;
 
+mod entries;
 mod formats;
 
 const DEMO: &str = include_str!("../../manifests/local/shipping.yaml");
@@ -208,32 +209,16 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses() {
             "caSecretRef or caFile",
         ),
     ] {
-        let found = refusals_with(from, to, None);
-        assert_eq!(found.len(), 1, "{to}: {found:?}");
-        assert!(found[0].contains(message), "{to}: {found:?}");
-        assert!(parse(&DEMO.replacen(from, to, 1)).is_err(), "{to}");
+        assert_refused(from, to, message);
     }
 }
 
-#[test]
-fn the_entries_of_the_same_topics_may_change() {
-    let shared = DEMO.replacen(
-        "  - topic: manufactured",
-        "  - topic: orders\n    where: [{ header: type, in: [paid] }]\n    \
-         item: { fixed: paid }\n  \
-         - topic: manufactured\n    where: [{ path: $.type, notIn: [draft] }]\n    \
-         item: $.id\n  - topic: manufactured",
-        1,
-    );
-    let shared = shared.replacen(
-        "topic: orders",
-        "topic: orders\n    where: [{ path: $.state, exists: true }]",
-        1,
-    );
-    assert!(parse(&shared).is_ok(), "{shared}");
-    assert_eq!(refusals(&shared, None), [""; 0]);
-    assert_eq!(refusals(&shared, Some(DEMO)), [""; 0]);
-    assert_eq!(refusals(DEMO, Some(&shared)), [""; 0]);
+/// Checks that both the definition and validation refuse the demo with another text.
+fn assert_refused(from: &str, to: &str, message: &str) {
+    let found = refusals_with(from, to, None);
+    assert_eq!(found.len(), 1, "{to}: {found:?}");
+    assert!(found[0].contains(message), "{to}: {found:?}");
+    assert!(parse(&DEMO.replacen(from, to, 1)).is_err(), "{to}");
 }
 
 #[test]
@@ -247,6 +232,11 @@ fn what_state_belongs_to_cannot_change() {
             "observed topics cannot change",
         ),
         ("counting: distinct", "counting: quantity", "counting cannot change"),
+        (
+            "  expected: # which products an order needs\n",
+            "  partitioner: unchecked\n  expected:\n    recordKey: { json: $.id }\n",
+            "recordKey cannot change",
+        ),
         ("items: $.items[*].id", "count: $.total", "cannot become each other"),
         ("items: $.items[*].id", "item: $.line\n    total: $.lines", "cannot become each other"),
         (

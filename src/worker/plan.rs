@@ -147,6 +147,7 @@ fn placement(settings: &Settings, topics: &Topics) -> Placement {
     let partitions = NonZeroU32::new(topics.partitions.unsigned_abs());
     let partitions = partitions.expect("a topic has a partition");
     Placement::new(settings.partitioning, topics.inputs.clone(), partitions)
+        .with(settings.keys_are())
 }
 
 /// The safety margin taken off the time that tombstones are kept, since the broker's clock differs

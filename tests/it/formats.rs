@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::against_broker::look;
 use super::eventually::eventually;
 use super::http::get;
 use super::kafka::{Broker, WAIT_TIMEOUT, free_port};
@@ -145,6 +146,8 @@ fn values_in_avro_are_read_by_the_schemas_of_a_registry_which_may_be_away_for_a_
         ],
     );
     assert_eq!(ids[0], ids[2], "one schema for all orders");
+    let (passes, says, complaint) = look(&object, &[]);
+    assert!(passes && says.contains("the key a needs 2 items: 1, 2"), "{says}{complaint}");
     let mut worker = object.worker("w-1").ready();
     object.settle();
     assert_eq!(object.shipped_ids(), ["a"]);
@@ -161,6 +164,8 @@ fn values_in_avro_are_read_by_the_schemas_of_a_registry_which_may_be_away_for_a_
     let writer = Writer::new(&broker);
     writer.send(&manufactured, Some(b"b"), Some(&unknown));
     writer.flush();
+    let (passes, _, complaint) = look(&object, &[]);
+    assert!(!passes && complaint.contains("were not decoded, since their schemas"), "{complaint}");
     // A new process knows no schema.
     let worker = Worker::start(&object, "w-1");
     awaits_a_schema(&worker);

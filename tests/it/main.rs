@@ -6,6 +6,7 @@
 
 #![allow(unreachable_pub, reason = "the modules of one program are its only users")]
 
+mod against_broker;
 mod bounds;
 mod broker_refusals;
 mod collector;

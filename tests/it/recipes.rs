@@ -3,6 +3,7 @@
 mod bulk_transfer;
 mod counts;
 mod daily_files;
+mod order_cdc;
 mod order_demo;
 mod promised_delivery;
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::against_broker::look;
 use super::kafka::{Broker, free_port};
 use super::reconciliation::Reconciliation;
 use super::state_api;
@@ -233,6 +234,14 @@ fn a_wrong_password_is_told_and_a_right_one_in_the_same_file_is_enough() {
     let worker = worker.ready();
     ship(&shop, "a");
     drop(worker);
+}
+
+#[test]
+fn a_wrong_password_is_told_by_a_look_at_the_records_too() {
+    let secured = Secured::shared();
+    let (passes, _, complaint) = look(&secured.with_password("look-wrong", "wrong"), &[]);
+    assert!(!passes && complaint.contains("refuse our credentials"), "{complaint}");
+    assert!(complaint.contains("spec.kafka.sasl"), "{complaint}");
 }
 
 #[test]

@@ -4,14 +4,12 @@
 use std::io::Read;
 use std::process::ExitCode;
 
+use super::meaning;
 use crate::commands::failed;
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
-use rollcall_core::matching::{Counting, Event, Expectation, Extent, ItemOutcome, Kept, Part};
+use rollcall_core::matching::Kept;
 use rollcall_core::record::Header;
 use rollcall_object::Settings;
-
-/// Most items of an expectation that are printed.
-const ITEMS_MAX: usize = 20;
 
 /// The record to explain.
 #[derive(Debug, clap::Args)]
@@ -73,14 +71,20 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     };
     match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
         Decoded::Event { entry, event, kept } => {
-            let key = args.key.as_deref().unwrap_or_default();
+            let key = decoder.key(record.key).map_err(refused)?;
             let keeps = Kept::as_object(kept).map(|kept| format!("\n  it keeps {kept}"));
-            let (place, deadlines) = (entries[entry].0, deadlines(&event));
-            let meaning = meaning(settings, key, event);
+            let (place, deadlines) = (entries[entry].0, meaning::deadlines(&event));
+            let meaning = meaning::of(settings, &key, event);
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
         Decoded::Waits(_) => unreachable!("no schema is in a registry"),
         Decoded::Skipped => {
+            if decoder.is_about_nothing(record) {
+                return Ok(
+                    "its envelope says that it is about no key, so it is skipped and counted"
+                        .to_owned(),
+                );
+            }
             let mut text = format!("no entry of {topic} takes it, so it is skipped and counted");
             let unmet = decoder.unmet(record).map_err(refused)?;
             if let Some(at) = unmet.iter().position(Vec::is_empty) {
@@ -96,77 +100,6 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
             Ok(text)
         }
     }
-}
-
-/// Returns the deadlines that an expectation names, each on a line.
-fn deadlines(event: &Event<'_>) -> String {
-    let Event::Expectation(Expectation { deadlines, .. }) = event else { return String::new() };
-    let named = [("is overdue", deadlines.overdue), ("expires", deadlines.expire)];
-    let line = |(what, at): (&str, Option<i64>)| {
-        let at = jiff::Timestamp::from_millisecond(at?).ok()?;
-        Some(format!("\n  it {what} at {at}"))
-    };
-    named.into_iter().filter_map(line).collect()
-}
-
-fn meaning(settings: &Settings, key: &str, event: Event<'_>) -> String {
-    match event {
-        Event::Expectation(Expectation { extent: Extent::Count(count), .. }) => {
-            let counted = match (settings.counting, count) {
-                (Counting::Distinct, 1) => "item",
-                (Counting::Distinct, _) => "items",
-                (Counting::Quantity, 1) => "unit",
-                (Counting::Quantity, _) => "units",
-            };
-            format!("the key {key} needs {count} {counted}, whichever they are")
-        }
-        Event::Expectation(Expectation { items, extent: Extent::Part(part), .. }) => {
-            let item = items.iter().next().map_or("", |item| item.text);
-            let rest = match part {
-                Part::Of(total) => format!("its list has {total}"),
-                Part::More => "its list goes on".to_owned(),
-                Part::Last => "that closes its list".to_owned(),
-            };
-            format!("the key {key} needs the item {item} among others; {rest}")
-        }
-        Event::Expectation(Expectation { items, .. }) => {
-            let mut names: Vec<String> = items
-                .iter()
-                .take(ITEMS_MAX)
-                .map(|item| match item.need {
-                    1 => item.text.to_owned(),
-                    need => format!("{} ({need} times)", item.text),
-                })
-                .collect();
-            let total = items.iter().count();
-            if total > names.len() {
-                names.push(format!("and {} more", total - names.len()));
-            }
-            match total {
-                0 => format!("the key {key} needs nothing"),
-                1 => format!("the key {key} needs 1 item: {}", names[0]),
-                _ => format!("the key {key} needs {total} items: {}", names.join(", ")),
-            }
-        }
-        Event::Cancellation => format!("the key {key} is cancelled"),
-        Event::Observation { item, quantity, outcome, id } => match (outcome, quantity) {
-            (ItemOutcome::Arrived, 1) => {
-                format!("the item {item} of the key {key} has arrived{}", by(id))
-            }
-            (ItemOutcome::Arrived, _) => {
-                format!("{quantity} of the item {item} of the key {key} have arrived{}", by(id))
-            }
-            (ItemOutcome::Failed, _) => format!("the item {item} of the key {key} has failed"),
-            (ItemOutcome::Withdrawn, _) => {
-                format!("what was said of the item {item} of the key {key} is withdrawn")
-            }
-        },
-        Event::Tick => unreachable!("a decoder makes no ticks"),
-    }
-}
-
-fn by(id: Option<&str>) -> String {
-    id.map(|id| format!(", by the id {id}")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -271,6 +204,25 @@ mod tests {
         }
         let refused = said("orders", "", &[], Some(r#"{"id":"o1","state":"CREATED"}"#));
         assert_eq!(refused, "it would become a dead letter: null-key: the record has no key");
+    }
+
+    #[test]
+    fn it_says_what_a_record_is_in_its_envelope() {
+        let object = OBJECT.replace("topic: orders\n", "topic: orders\n    envelope: debezium\n");
+        let said = |value: Option<&str>| said_of(&object, "orders", "o1", &[], value);
+        let order = |op: &str, state: &str| {
+            let row = format!(r#"{{"id":"o1","state":"{state}"}}"#);
+            format!(r#"{{"before":{row},"after":{row},"op":"{op}"}}"#)
+        };
+        let needs = "spec.expected takes it: the key o1 needs 3 items: fraud, stock, details";
+        assert_eq!(said(Some(&order("r", "CREATED"))), needs);
+        let cancelled = "spec.expected takes it: the key o1 is cancelled";
+        assert_eq!(said(Some(&order("d", "CREATED"))), cancelled);
+        let skipped = "its envelope says that it is about no key, so it is skipped and counted";
+        assert_eq!((said(None), said(Some(&order("t", "")))), (skipped.into(), skipped.into()));
+        let bare = said(Some(r#"{"id":"o1","state":"CREATED"}"#));
+        let refused = "it would become a dead letter: not-the-envelope: the value is no change";
+        assert!(bare.starts_with(refused), "{bare}");
     }
 
     #[test]

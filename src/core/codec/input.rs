@@ -9,27 +9,33 @@
 //! that no path names are skipped. Ban: nothing about the record's key is kept between records, so
 //! equal records decode to equal events.
 
+mod agreement;
 mod capture;
 mod collect;
 mod conditions;
 mod deadline;
 mod decimal;
 mod entry;
+mod envelope;
 mod format;
 mod grammar;
 mod keep;
+mod layout;
 mod line;
 mod meaning;
 mod plan;
+mod record_key;
 mod transcode;
 mod walk;
 mod walked;
 
 use std::fmt;
 
+use self::envelope::Wrapping;
 use self::format::{Resolved, Unread, split};
 use self::meaning::Meaning;
-use self::plan::{Plan, Planner};
+use self::plan::Plan;
+use self::record_key::KeyAt;
 use self::walk::{walk, walk_avro};
 use self::walked::Walked;
 use super::encoding::Encoding;
@@ -43,7 +49,9 @@ pub use self::entry::{
     Condition, End, Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, OutcomeAt, Paths,
     Subject, Test,
 };
+pub use self::envelope::{Envelope, NotWrapped};
 pub use self::format::{Format, SCHEMA_ID_HEADER, Source};
+pub use self::record_key::KeyFlaw;
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +89,12 @@ pub enum InputError {
     IdNotCounted,
     #[error("a quantity path has no effect beside a count; the count is that of all units")]
     QuantityOfCount,
+    #[error("the {role} path {path} leads into an envelope, and the topic has none")]
+    NoEnvelope { role: Role, path: String },
+    #[error("the entries of a topic have the same recordKey, which is that of its records")]
+    RecordKeysDiffer,
+    #[error("the entries of a topic have the same envelope, which is that of its records")]
+    EnvelopesDiffer,
     #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
     FixedItemTooLong { item: String },
     #[error(
@@ -107,6 +121,10 @@ pub enum Role {
     Overdue,
     /// When a key expires.
     Expire,
+    /// What tells whether a record is wrapped as it should be.
+    Envelope,
+    /// The key in record keys.
+    RecordKey,
 }
 
 impl Role {
@@ -130,6 +148,8 @@ impl fmt::Display for Role {
             Self::Keep => "keep",
             Self::Overdue => "overdue",
             Self::Expire => "expire",
+            Self::Envelope => "envelope",
+            Self::RecordKey => "record key's",
         })
     }
 }
@@ -168,6 +188,10 @@ pub struct Decoder {
     plan: Plan,
     /// Every entry has a condition on a header: so headers alone may skip a record.
     selects_by_headers: bool,
+    /// How values are unwrapped, if they are wrapped.
+    wrapping: Option<Wrapping>,
+    /// Where keys are in record keys, if they are parts of them.
+    key_at: Option<KeyAt>,
     counting: Counting,
     limits: Limits,
     format: Format,
@@ -179,14 +203,11 @@ impl Decoder {
     /// # Errors
     /// When the paths of an entry cannot be used together.
     pub fn new(entries: &[Entry], counting: Counting, limits: Limits) -> Result<Self, InputError> {
-        let mut planner = Planner::new();
+        let key_at = record_key::compile(entries)?;
         let selects_by_headers = entries.iter().all(Entry::selects_by_headers);
-        let entries = entries
-            .iter()
-            .map(|entry| Meaning::compile(entry, counting, &mut planner))
-            .collect::<Result<_, _>>()?;
-        let (plan, format) = (planner.plan(), Format::Json);
-        Ok(Self { entries, plan, selects_by_headers, counting, limits, format })
+        let (entries, plan, wrapping) = envelope::compile(entries, counting)?;
+        let format = Format::Json;
+        Ok(Self { entries, plan, selects_by_headers, wrapping, key_at, counting, limits, format })
     }
 
     /// Makes this the decoder of values in another format than JSON.
@@ -219,23 +240,22 @@ impl Decoder {
         let Some(first) = self.entries.iter().position(|entry| fits(&entry)) else {
             return Ok(Decoded::Skipped);
         };
+        if let Some(wrapping) = &self.wrapping {
+            return self.decode_wrapped(wrapping, first, record, scratch);
+        }
         let Some(value) = record.value else {
             return self.decode_null(first, record);
         };
         let is_decided = self.entries[first].is_decided_by_headers();
         let is_taken = is_decided && !self.entries[first].may_skip();
-        let key = if is_taken { Some(self.record_key(record.key)?) } else { None };
+        let key = if is_taken { Some(self.key(record.key)?) } else { None };
         scratch.clear();
         let walked = if is_decided && !self.entries[first].reads_value() {
             Walked::nothing(&self.plan)
         } else {
-            match self.walk(value, record.headers, scratch) {
+            match self.walk(&self.plan, (value, record.headers), scratch) {
                 Ok(walked) => walked,
-                Err(Unread::Useless(reason)) => return Err(reason),
-                Err(Unread::Waits(outage)) => {
-                    scratch.outage = outage;
-                    return Ok(Decoded::Waits(scratch.outage.as_deref()));
-                }
+                Err(unread) => return unread.decoded(scratch),
             }
         };
         let holds = |entry: &Meaning| fits(&entry) && entry.paths_hold(&walked, scratch);
@@ -250,19 +270,19 @@ impl Decoder {
         if self.entries[entry].skips(&walked, scratch) {
             return Ok(Decoded::Skipped);
         }
-        let key = key.map_or_else(|| self.record_key(record.key), Ok)?;
-        let (event, kept) = self.entries[entry].event(key, &walked, self, scratch)?;
+        let key = key.map_or_else(|| self.key(record.key), Ok)?;
+        let (event, kept) = self.entries[entry].event(&key, &walked, self, scratch)?;
         Ok(Decoded::Event { entry, event, kept })
     }
 
-    /// Finds in a value what the entries look for.
-    fn walk(
+    /// Finds in a value what a plan looks for.
+    fn walk<'a>(
         &self,
-        value: &[u8],
-        headers: Option<&dyn Headers>,
+        plan: &'a Plan,
+        (value, headers): (&[u8], Option<&dyn Headers>),
         scratch: &mut Scratch,
-    ) -> Result<Walked<'_>, Unread> {
-        let (plan, limits) = (&self.plan, self.limits);
+    ) -> Result<Walked<'a>, Unread> {
+        let limits = self.limits;
         let json = match &self.format {
             Format::Json => value,
             Format::JsonSchema => split(value, headers)?.1,
@@ -285,9 +305,12 @@ impl Decoder {
     /// When conditions depend on the value, and it cannot be read.
     pub fn unmet(&self, record: Input<'_>) -> Result<Vec<Vec<usize>>, Reason> {
         let scratch = &mut Scratch::default();
+        if let Some(wrapping) = &self.wrapping {
+            return self.unmet_wrapped(wrapping, record, scratch);
+        }
         let reads_value = self.entries.iter().any(|entry| !entry.is_decided_by_headers());
         let walked = match record.value.filter(|_| reads_value) {
-            Some(value) => match self.walk(value, record.headers, scratch) {
+            Some(value) => match self.walk(&self.plan, (value, record.headers), scratch) {
                 Ok(walked) => walked,
                 Err(Unread::Useless(reason)) => return Err(reason),
                 Err(Unread::Waits(_)) => return Ok(Vec::new()),
@@ -308,19 +331,19 @@ impl Decoder {
                 continue;
             }
             if meaning.is_expectation() {
-                self.record_key(record.key)?;
+                self.key(record.key)?;
                 return Ok(Decoded::Event { entry, event: Event::Cancellation, kept: "" });
             }
             if meaning.paths_hold(&walked, scratch) {
-                self.record_key(record.key)?;
+                self.key(record.key)?;
                 return Err(Reason::Tombstone);
             }
         }
         Ok(Decoded::Skipped)
     }
 
-    fn record_key<'k>(&self, key: Option<&'k [u8]>) -> Result<&'k str, Reason> {
-        let key = key.ok_or(Reason::NullKey)?;
+    /// Returns the text of a key, which has to be text of a usable length.
+    fn checked<'k>(&self, key: &'k [u8]) -> Result<&'k str, Reason> {
         if key.is_empty() {
             return Err(Reason::EmptyKey);
         }

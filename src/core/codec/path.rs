@@ -2,7 +2,7 @@
 //!
 //! Promise: what parses means what the RFC says, except that a wildcard selects the elements of an
 //! array and not the members of an object. Everything else is rejected with its column and a fix,
-//! never partly understood.
+//! never partly understood. `$envelope` instead of `$` begins at what a record is wrapped in.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,32 @@ pub const SEGMENTS_MAX: usize = 32;
 
 /// A path, such as `$.items[*].id`; by default `$`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Path(Vec<Segment>);
+pub struct Path {
+    root: Root,
+    segments: Vec<Segment>,
+}
+
+/// Where a path begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Root {
+    /// At the value, without what it is wrapped in.
+    #[default]
+    Value,
+    /// At what the value is wrapped in.
+    Envelope,
+}
+
+impl Root {
+    /// The name of the envelope, after the `$`.
+    const ENVELOPE: &str = "envelope";
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Value => "$",
+            Self::Envelope => "$envelope",
+        }
+    }
+}
 
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -82,22 +107,27 @@ impl Path {
             return Err(PathError { column: 1, problem: Problem::NoRoot });
         }
         let mut segments = Vec::new();
+        let root = parser.root();
         while let Some(segment) = parser.segment()? {
             if segments.len() == SEGMENTS_MAX {
                 return parser.fail(Problem::TooLong);
             }
             segments.push(segment);
         }
-        Ok(Self(segments))
+        Ok(Self { root, segments })
+    }
+
+    pub fn root(&self) -> Root {
+        self.root
     }
 
     pub fn segments(&self) -> &[Segment] {
-        &self.0
+        &self.segments
     }
 
     /// Returns whether the path selects at most one place.
     pub fn is_singular(&self) -> bool {
-        !self.0.contains(&Segment::Wildcard)
+        !self.segments.contains(&Segment::Wildcard)
     }
 }
 
@@ -111,27 +141,27 @@ impl FromStr for Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(&self.0, f)
+        write(self.root, &self.segments, f)
     }
 }
 
 /// Returns the text of the path made of `segments`.
-pub(super) fn text_of(segments: &[Segment]) -> String {
+pub(super) fn text_of(root: Root, segments: &[Segment]) -> String {
     let mut text = String::new();
-    write(segments, &mut text).expect("a String takes every text");
+    write(root, segments, &mut text).expect("a String takes every text");
     text
 }
 
 /// Returns the text of `path` with each `[*]`, from the left, replaced by one of `indices`.
 pub(super) fn with_indices(path: &str, indices: &[usize]) -> String {
-    let Ok(Path(mut segments)) = Path::parse(path) else { return path.to_owned() };
+    let Ok(Path { root, mut segments }) = Path::parse(path) else { return path.to_owned() };
     let wildcards = segments.iter_mut().filter(|segment| **segment == Segment::Wildcard);
     wildcards.zip(indices).for_each(|(segment, index)| *segment = Segment::Index(*index));
-    text_of(&segments)
+    text_of(root, &segments)
 }
 
-fn write(segments: &[Segment], out: &mut impl fmt::Write) -> fmt::Result {
-    out.write_char('$')?;
+fn write(root: Root, segments: &[Segment], out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_str(root.text())?;
     for segment in segments {
         match segment {
             Segment::Name(name) if is_shorthand(name) => write!(out, ".{name}")?,
@@ -175,6 +205,18 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
+    /// Reads what follows the `$`.
+    fn root(&mut self) -> Root {
+        let rest = self.text[self.at..].strip_prefix(Root::ENVELOPE);
+        match rest.map(|rest| rest.chars().next()) {
+            Some(None | Some('.' | '[')) => {
+                self.at += Root::ENVELOPE.len();
+                Root::Envelope
+            }
+            _ => Root::Value,
+        }
+    }
+
     fn segment(&mut self) -> Result<Option<Segment>, PathError> {
         let blank_at = self.at;
         self.skip_blanks();

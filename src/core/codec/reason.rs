@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 pub use schema::Problem;
 
+use super::input::{KeyFlaw, NotWrapped};
 use super::schemas::SchemaId;
 use super::{Encoding, Partitioner};
 use crate::matching::{ITEM_BYTES_MAX, Outcome};
@@ -25,6 +26,12 @@ pub enum Reason {
     KeyTooLong { bytes: usize, bytes_max: usize },
     /// A null value on an observed topic (S15).
     Tombstone,
+    /// A change event that deletes what was observed (S36).
+    Deleted,
+    /// The record is not wrapped as its topic's records are said to be (S37).
+    NotTheEnvelope(NotWrapped),
+    /// The record's key is not what the key is a part of (S38).
+    BadRecordKey(KeyFlaw),
     /// The key or the value is not UTF-8 text; also a key with control characters (S16).
     NotUtf8 { part: Part, valid_bytes: usize },
     /// The value was not written by a JSON serializer (S16).
@@ -72,7 +79,7 @@ pub enum Reason {
 }
 
 /// The name of every [`Reason`], as in headers and metrics.
-pub const REASONS: [&str; 26] = [
+pub const REASONS: [&str; 28] = [
     "null-key",
     "key-mismatch",
     "key-too-long",
@@ -99,10 +106,24 @@ pub const REASONS: [&str; 26] = [
     "no-schema-id",
     "unknown-schema",
     "not-the-schema",
+    "not-the-envelope",
+    "bad-record-key",
 ];
 
 /// The index of [`Reason::WrongPartition`] in [`REASONS`].
 pub const WRONG_PARTITION: usize = 15;
+
+impl From<KeyFlaw> for Reason {
+    fn from(flaw: KeyFlaw) -> Self {
+        Self::BadRecordKey(flaw)
+    }
+}
+
+impl From<NotWrapped> for Reason {
+    fn from(why: NotWrapped) -> Self {
+        Self::NotTheEnvelope(why)
+    }
+}
 
 impl Reason {
     /// Returns the reason for an outcome of the core, if it is a dead letter.
@@ -124,7 +145,7 @@ impl Reason {
             Self::NullKey | Self::EmptyKey => 0,
             Self::KeyMismatch { .. } => 1,
             Self::KeyTooLong { .. } => 2,
-            Self::Tombstone => 3,
+            Self::Tombstone | Self::Deleted => 3,
             Self::NotUtf8 { .. } => 4,
             Self::MalformedJson { .. } => 5,
             Self::MissingField { .. } => 6,
@@ -147,6 +168,8 @@ impl Reason {
             Self::NoSchemaId { .. } => 23,
             Self::UnknownSchema { .. } => 24,
             Self::NotTheSchema { .. } => 25,
+            Self::NotTheEnvelope(_) => 26,
+            Self::BadRecordKey(_) => 27,
         }
     }
 
@@ -178,6 +201,22 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Writes what is wrong with a record that is wrapped or has a key that is, or should.
+    fn of_wrapping(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => write!(
+                f,
+                "a record that deletes says nothing on an observed topic: write outcome with the \
+                 path $envelope.op to withdraw what was observed, or where, to skip it"
+            ),
+            Self::NotTheEnvelope(why) => write!(f, "{why}"),
+            Self::BadRecordKey(flaw) => write!(f, "{flaw}"),
+            _ => unreachable!("it is about something else"),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,6 +227,7 @@ impl fmt::Display for Reason {
                 write!(f, "the key has {bytes} bytes, at most {bytes_max} are allowed")
             }
             Self::Tombstone => write!(f, "a null value says nothing on an observed topic"),
+            Self::Deleted | Self::NotTheEnvelope(_) | Self::BadRecordKey(_) => self.of_wrapping(f),
             Self::NotUtf8 { part, valid_bytes } => not_utf8(f, *part, *valid_bytes),
             Self::WrongEncoding(encoding) => encoding.fmt(f),
             Self::WrongPartition { partition, belongs, partitioner } => write!(
@@ -346,6 +386,8 @@ mod tests {
             Reason::NoSchemaId { found: Some(b'{') },
             Reason::UnknownSchema { id: SchemaId::Number(7) },
             Reason::NotTheSchema { id: None, problem: Problem::Schema("it is Protobuf".into()) },
+            Reason::NotTheEnvelope(NotWrapped::NoPayload),
+            Reason::BadRecordKey(KeyFlaw::NotJson),
         ];
         let names: Vec<_> = all.iter().map(Reason::name).collect();
         assert_eq!(names, REASONS);

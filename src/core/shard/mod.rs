@@ -39,7 +39,7 @@ pub use rows::recount::Recount;
 pub use run::commit::{Commit, Committed};
 pub use run::counters::{Counters, Ledger};
 pub use run::parts::{Attempt, commit_parts};
-pub use run::placement::{Misplaced, Partitioning, Placement};
+pub use run::placement::{KeysAre, Misplaced, Partitioning, Placement};
 pub use run::query::{Portion, PortionCursor, decode_row, key_hash};
 pub use run::report::{OnStep, Satisfied, StepReport};
 pub use run::room::Size;

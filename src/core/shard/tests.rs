@@ -5,6 +5,7 @@ mod commits;
 mod entries;
 mod kinds;
 mod large;
+mod parts;
 #[path = "../../sim/plan.rs"]
 mod plan;
 mod refusals;

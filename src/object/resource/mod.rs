@@ -15,6 +15,7 @@ mod registry;
 mod selection;
 mod status;
 mod tracing;
+mod wrapping;
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -44,6 +45,7 @@ pub use selection::{
 };
 pub use status::{ReconciliationStatus, WorkerShards};
 pub use tracing::{HeadersSecretRef, TracingSpec};
+pub use wrapping::{EnvelopeSpec, RecordKeySpec};
 
 use super::{bounds, cel};
 

@@ -10,6 +10,7 @@ use super::format::{AvroSpec, FormatSpec};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
 };
+use super::{EnvelopeSpec, RecordKeySpec};
 use crate::{bounds, cel, duration, names};
 
 /// The records that say which items a key needs.
@@ -33,6 +34,18 @@ pub struct ExpectedSpec {
     /// with `format: avro`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avro: Option<AvroSpec>,
+    /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
+    /// or without `schema` and `payload`; paths begin at `after`, a deletion cancels its key, and
+    /// the null that follows it is skipped. `cloudevents`: a CloudEvent in structured or binary
+    /// mode; paths begin at `data`. `connect`: JSON of Kafka Connect with its schema; paths begin
+    /// at `payload`. The envelope is at `$envelope`, such as `$envelope.op` or `$envelope.type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeSpec>,
+    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
+    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
+    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic are expectations: those for which all conditions hold. Left out,
     /// all of them are, and nothing else may be read from the topic. A null value cancels its key
     /// whatever the conditions on paths say.
@@ -101,6 +114,19 @@ pub struct ObservedSpec {
     /// with `format: avro`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avro: Option<AvroSpec>,
+    /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
+    /// or without `schema` and `payload`; paths begin at `after`, a deletion is refused unless
+    /// `outcome` is at `$envelope.op`, and the null that follows it is skipped. `cloudevents`: a
+    /// CloudEvent in structured or binary mode; paths begin at `data`. `connect`: JSON of Kafka
+    /// Connect with its schema; paths begin at `payload`. The envelope is at `$envelope`, such as
+    /// `$envelope.op` or `$envelope.type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeSpec>,
+    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
+    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
+    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic belong to this entry: those for which all conditions hold. Left
     /// out, all of them do. A record that belongs to no entry of its topic is skipped and counted.
     #[serde(rename = "where", default, skip_serializing_if = "Vec::is_empty")]

@@ -41,3 +41,15 @@ fn the_format_of_an_input_and_the_registry_may_change() {
     assert_eq!(refusals(&avro, Some(DEMO)), [""; 0]);
     assert_eq!(refusals(DEMO, Some(&avro)), [""; 0]);
 }
+
+#[test]
+fn entries_that_would_read_a_topic_in_two_ways_or_never_meet_are_refused() {
+    let differ = "item: $.a\n    where: [{ path: $.a, in: [a] }]\n  \
+                  - { topic: manufactured, item: $.id, envelope: connect }";
+    for (from, to, message) in [
+        ("topic: orders", "topic: orders\n    recordKey: { json: $.id }", "the same recordKey"),
+        ("item: $.productId", differ, "need the same envelope"),
+    ] {
+        assert_refused(from, to, message);
+    }
+}

@@ -6,6 +6,7 @@
 mod conditions;
 mod connection;
 mod deadlines;
+mod envelope;
 mod format;
 mod keep;
 mod oauth;

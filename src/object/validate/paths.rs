@@ -11,6 +11,7 @@ use super::super::resource::{
 use super::super::settings::{Expected, Observed};
 use super::super::suggest;
 use super::conditions::conditions;
+use super::envelope::{envelope, record_key};
 use super::keep::keep;
 use super::{deadlines, format, outcomes};
 use rollcall_core::codec::Path;
@@ -42,7 +43,9 @@ pub(super) fn expected(
     let paths = Paths::Expected(ExpectedPaths { key, items, quantity });
     let keep = keep(place, &spec.keep, problems);
     let deadlines = deadlines::paths(object, problems);
-    let entry = Entry { conditions, keep, deadlines, paths };
+    let envelope = envelope(spec.envelope);
+    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         let items = if spec.item.is_some() { "item" } else { "items" };
         compile(&entry, counting, place, items, problems);
@@ -79,7 +82,9 @@ pub(super) fn observed(
     let paths = Paths::Observed(ObservedPaths { key, item, quantity, id, outcome });
     let keep = keep(place, &spec.keep, problems);
     let deadlines = DeadlinePaths::default();
-    let entry = Entry { conditions, keep, deadlines, paths };
+    let envelope = envelope(spec.envelope);
+    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
@@ -257,6 +262,8 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Keep => format!("{place}.keep"),
         Role::Overdue => "spec.overdue.at".to_owned(),
         Role::Expire => "spec.expire.at".to_owned(),
+        Role::Envelope => format!("{place}.envelope"),
+        Role::RecordKey => format!("{place}.recordKey.json"),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),
@@ -285,6 +292,15 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
             "has no effect beside a count, which is that of all units",
             "remove it",
         ),
+        InputError::NoEnvelope { role, path } => problems.add(
+            field(role),
+            format!("\"{path}\" leads into an envelope, and the topic has none"),
+            format!(
+                "write {place}.envelope: debezium, cloudevents or connect, or begin the path with $"
+            ),
+        ),
+        // Reported with both places; a single entry has one of each.
+        InputError::EnvelopesDiffer | InputError::RecordKeysDiffer => {}
         InputError::FixedItemTooLong { .. } => {
             problems.add(field(&Role::Item), error.to_string(), "shorten it");
         }

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod entries;
+mod envelopes;
 mod formats;
 mod keep;
 mod oauth;

@@ -1,5 +1,6 @@
 //! Fields that are valid on their own but not together.
 
+use super::envelope;
 use crate::bytes;
 use crate::problem::Problems;
 use crate::resource::ReconciliationSpec;
@@ -24,6 +25,7 @@ pub(super) fn check(spec: &ReconciliationSpec, settings: &Settings, problems: &m
     }
     rows(spec, settings, problems);
     client(spec, problems);
+    envelope::check(spec, problems);
 }
 
 /// The largest row must fit through the client into a segment of the changelog.

@@ -1,7 +1,8 @@
 //! Finds a key: first in the shard that it belongs to, then in all others of this worker.
 //!
 //! A key may be in another shard than it belongs to: while it is unknown how the inputs are
-//! partitioned, or since a time when that was unknown.
+//! partitioned, or since a time when that was unknown. Where keys are parts of record keys, they do
+//! not show to which shard they belong.
 
 use std::num::NonZeroU32;
 
@@ -20,7 +21,7 @@ impl StateReader {
             let detail = "the worker has not seen its topics yet: see /v1/status";
             Problem::new(503, "NotStarted", detail, None)
         })?;
-        let partitioner = self.view.placement().and_then(Placement::partitioner);
+        let partitioner = self.view.placement().and_then(Placement::key_partitioner);
         let belongs = partitioner.map(|partitioner| partitioner.partition(key, partitions));
         let (mut running, others) = self.shards();
         // A stable sort: the shard that the key belongs to comes first.

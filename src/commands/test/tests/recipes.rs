@@ -5,7 +5,7 @@ use super::{read, run_all, subject};
 /// An object, its cases, and changes of the object that make it a wrong one.
 type Planted = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const PLANTED: [Planted; 4] = [
+const PLANTED: [Planted; 5] = [
     (
         include_str!("../../../../docs/recipes/order-validation.yaml"),
         include_str!("../../../../docs/recipes/order-validation.cases.yaml"),
@@ -46,6 +46,18 @@ const PLANTED: [Planted; 4] = [
             ("in: [LOADED]", "in: [UPLOADING]"),
             ("after: 6h", "after: 7h"),
             ("orphans: {after: 7d}", "orphans: {after: 8d}"),
+        ],
+    ),
+    (
+        include_str!("../../../../docs/recipes/order-cdc.yaml"),
+        include_str!("../../../../docs/recipes/order-cdc.cases.yaml"),
+        &[
+            ("arrived: [c, u, r]", "arrived: [u, r]"),
+            ("withdrawn: [d]", "withdrawn: [x]"),
+            ("  cancelled: {topic: orders-cancelled}    # the row of the order was deleted\n", ""),
+            ("keep: {customer: $.customer}", "keep: {}"),
+            ("count: $.parcels", "count: $.order_id"),
+            ("item: $.parcel_id", "item: $.order_id"),
         ],
     ),
     (

@@ -2,10 +2,11 @@
 
 use jiff::{Timestamp as Instant, civil, tz::TimeZone};
 
+use super::agreement::require_singular;
 use super::capture::{Captured, Failure};
 use super::collect::Scratch;
 use super::decimal::Sign;
-use super::plan::{Planner, Slot, require_singular};
+use super::plan::{Planner, Slot};
 use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;

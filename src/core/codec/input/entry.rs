@@ -3,12 +3,19 @@
 
 use std::fmt;
 
+use super::Role;
 use super::deadline::DeadlinePaths;
+use super::envelope::Envelope;
 use crate::codec::Path;
 
 /// One entry of an input topic. A record belongs to the first entry whose conditions all hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// What the records of the topic are wrapped in, if anything: the same for all of its entries.
+    pub envelope: Option<Envelope>,
+    /// Where the key is in record keys that are JSON, the same for all entries of the topic;
+    /// without it, the record key is the key.
+    pub record_key: Option<Path>,
     pub conditions: Vec<Condition>,
     /// What is kept of the records.
     pub keep: Vec<Keep>,
@@ -36,12 +43,58 @@ pub enum Paths {
 impl Entry {
     fn of(paths: Paths) -> Self {
         let (conditions, keep) = (Vec::new(), Vec::new());
-        Self { conditions, keep, deadlines: DeadlinePaths::default(), paths }
+        let (envelope, record_key, deadlines) = (None, None, DeadlinePaths::default());
+        Self { envelope, record_key, conditions, keep, deadlines, paths }
+    }
+}
+
+impl Entry {
+    /// Returns all paths, whatever they are for.
+    pub(super) fn all_paths(&self) -> Vec<(Role, &Path)> {
+        let mut paths = self.paths.all();
+        paths.extend(self.conditions.iter().filter_map(|condition| match &condition.of {
+            Subject::Path(path) => Some((Role::Condition, path)),
+            Subject::Header(_) => None,
+        }));
+        paths.extend(self.keep.iter().map(|keep| (Role::Keep, &keep.path)));
+        let DeadlinePaths { overdue, expire } = &self.deadlines;
+        for (role, deadline) in [(Role::Overdue, overdue), (Role::Expire, expire)] {
+            paths.extend(deadline.iter().map(|deadline| (role, &deadline.path)));
+        }
+        paths
     }
 
     /// Returns whether some condition is about a header.
     pub(super) fn selects_by_headers(&self) -> bool {
         self.conditions.iter().any(|condition| matches!(condition.of, Subject::Header(_)))
+    }
+}
+
+impl Paths {
+    /// Returns the paths that every record of an entry has to have a place for.
+    pub(super) fn all(&self) -> Vec<(Role, &Path)> {
+        let (item, key, quantity, more) = match self {
+            Self::Expected(ExpectedPaths { key, items, quantity }) => {
+                let (items, end) = match items {
+                    Items::At(path) => (Some((Role::Item, path)), None),
+                    Items::Count(path) => (Some((Role::Count, path)), None),
+                    Items::OneByOne(path, end) => (Some((Role::Item, path)), Some(end.path())),
+                    Items::Fixed(_) => (None, None),
+                };
+                (items, key, quantity, [end, None])
+            }
+            Self::Observed(ObservedPaths { key, item, quantity, id, outcome }) => {
+                let item = match item {
+                    Item::At(path) => Some((Role::Item, path)),
+                    Item::Fixed(_) => None,
+                };
+                let outcome = outcome.as_ref().map(|outcome| (Role::Outcome, &outcome.path));
+                (item, key, quantity, [id.as_ref().map(|id| (Role::Id, id)), outcome])
+            }
+        };
+        let key = key.as_ref().map(|path| (Role::Key, path));
+        let quantity = quantity.as_ref().map(|path| (Role::Quantity, path));
+        [item, key, quantity].into_iter().chain(more).flatten().collect()
     }
 }
 

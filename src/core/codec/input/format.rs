@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Decoded;
 use super::collect::Scratch;
+use super::envelope::NotWrapped;
 use crate::codec::avro::Schema;
 use crate::codec::reason::{Problem, Reason};
 use crate::codec::schemas::{Lookup, SchemaId, Schemas};
@@ -36,6 +38,25 @@ pub(super) enum Unread {
     Useless(Reason),
     /// Its schema is not there yet; with the reason if that may take long.
     Waits(Option<Arc<str>>),
+}
+
+impl Unread {
+    /// Returns what a record is whose value was not read.
+    pub(super) fn decoded(self, scratch: &mut Scratch) -> Result<Decoded<'_>, Reason> {
+        match self {
+            Self::Useless(reason) => Err(reason),
+            Self::Waits(outage) => {
+                scratch.outage = outage;
+                Ok(Decoded::Waits(scratch.outage.as_deref()))
+            }
+        }
+    }
+}
+
+impl From<NotWrapped> for Unread {
+    fn from(why: NotWrapped) -> Self {
+        Self::Useless(why.into())
+    }
 }
 
 impl From<Reason> for Unread {

@@ -3,10 +3,11 @@
 //! Promise: a value stays as it is, byte for byte, but for white space outside of strings. Ban: no
 //! value is refused; nothing is kept where a path leads nowhere.
 
+use super::agreement::{require_singular, require_within};
 use super::capture::Captured;
 use super::collect::Scratch;
-use super::entry::{Entry, ExpectedPaths, Item, Items, Keep, ObservedPaths, Paths};
-use super::plan::{Planner, Slot, require_singular, require_within};
+use super::entry::{Entry, Keep};
+use super::plan::{Planner, Slot};
 use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;
@@ -20,7 +21,7 @@ pub(super) struct Keeps {
 
 impl Keeps {
     pub fn compile(entry: &Entry, planner: &mut Planner) -> Result<Self, InputError> {
-        let others = others(&entry.paths);
+        let others: Vec<&Path> = entry.paths.all().into_iter().map(|(_, path)| path).collect();
         let mut fields = Vec::new();
         for Keep { name, path } in &entry.keep {
             require_singular(Role::Keep, path)?;
@@ -41,29 +42,6 @@ impl Keeps {
             if let Captured::Raw(range) = walked.at(*slot) {
                 scratch.keep_member(name, range);
             }
-        }
-    }
-}
-
-/// Returns the paths that every record of an entry has to have a place for.
-fn others(paths: &Paths) -> Vec<&Path> {
-    match paths {
-        Paths::Expected(ExpectedPaths { key, items, quantity }) => {
-            let (items, end) = match items {
-                Items::At(path) | Items::Count(path) => (Some(path), None),
-                Items::OneByOne(path, end) => (Some(path), Some(end.path().1)),
-                Items::Fixed(_) => (None, None),
-            };
-            [items, end, key.as_ref(), quantity.as_ref()].into_iter().flatten().collect()
-        }
-        Paths::Observed(ObservedPaths { key, item, quantity, id, outcome }) => {
-            let item = match item {
-                Item::At(path) => Some(path),
-                Item::Fixed(_) => None,
-            };
-            let outcome = outcome.as_ref().map(|outcome| &outcome.path);
-            let others = [item, key.as_ref(), quantity.as_ref(), id.as_ref(), outcome];
-            others.into_iter().flatten().collect()
         }
     }
 }

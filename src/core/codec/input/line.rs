@@ -1,10 +1,11 @@
 //! Records that list one item each: what they say about the rest of their list.
 
+use super::agreement::require_singular;
 use super::capture::Failure;
 use super::collect::Scratch;
 use super::conditions::value_holds;
 use super::entry::{End, Test};
-use super::plan::{Planner, Slot, require_singular};
+use super::plan::{Planner, Slot};
 use super::walked::Walked;
 use super::{InputError, Role};
 use crate::codec::path::Path;

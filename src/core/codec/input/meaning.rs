@@ -1,5 +1,6 @@
 //! What the records of an entry mean, once a walk has found what the entry's paths select.
 
+use super::agreement::{require_agreement, require_beside, require_singular};
 use super::capture::{Captured, Failure};
 use super::collect::{Scratch, TextRange};
 use super::conditions::{header_holds, value_holds};
@@ -7,9 +8,10 @@ use super::deadline::DeadlineSlots;
 use super::entry::{
     self, Condition, Entry, ExpectedPaths, Item, Items, ObservedPaths, OutcomeAt, Paths, Test,
 };
+use super::envelope;
 use super::keep::Keeps;
 use super::line::EndAt;
-use super::plan::{Planner, Slot, require_agreement, require_beside, require_singular};
+use super::plan::{Planner, Slot};
 use super::walked::Walked;
 use super::{Decoder, InputError, Role};
 use crate::codec::path::Path;
@@ -25,6 +27,8 @@ pub(super) struct Meaning {
     keeps: Keeps,
     deadlines: DeadlineSlots,
     says: Says,
+    /// A record that deletes says something, too, by what it was.
+    pub reads_deleted: bool,
 }
 
 /// What a compiled condition looks at.
@@ -66,6 +70,8 @@ impl Meaning {
         counting: Counting,
         planner: &mut Planner,
     ) -> Result<Self, InputError> {
+        let reads_deleted = envelope::reads_deleted(&entry.paths);
+        planner.reads_deleted = reads_deleted;
         let mut conditions = Vec::new();
         for Condition { of, test } in &entry.conditions {
             let subject = match of {
@@ -84,7 +90,7 @@ impl Meaning {
         let key = key.as_ref().map(|key| planner.value(Role::Key, key));
         let keeps = Keeps::compile(entry, planner)?;
         let deadlines = DeadlineSlots::compile(&entry.deadlines, planner)?;
-        Ok(Self { conditions, key, keeps, deadlines, says })
+        Ok(Self { conditions, key, keeps, deadlines, says, reads_deleted })
     }
 
     pub fn is_expectation(&self) -> bool {
@@ -217,7 +223,7 @@ impl Meaning {
         }
     }
 
-    fn check_key<'a>(
+    pub fn check_key<'a>(
         &self,
         key: &str,
         walked: &Walked<'a>,

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{InputError, Role};
-use crate::codec::path::{self, Path, Segment};
+use super::Role;
+use super::layout::{Layout, Place};
+use crate::codec::path::{Path, Segment};
 
 /// The number of a value that a walk looks for.
 pub(super) type Slot = usize;
@@ -19,6 +20,8 @@ pub(super) struct Plan {
     pub slots: Vec<(Arc<str>, Role)>,
     /// The list of items, which at most one entry has: the expectation.
     pub list: Option<List>,
+    /// Slots that have another place in a record that deletes, with the slot of that.
+    pub deleted: Vec<(Slot, Slot)>,
 }
 
 /// A list of items.
@@ -80,7 +83,7 @@ impl Kind {
     }
 
     /// Returns what a path needs at a place, given its next segment.
-    fn of(segment: Option<&Segment>) -> Self {
+    pub fn of(segment: Option<&Segment>) -> Self {
         match segment {
             None => Self::Value,
             Some(Segment::Name(_)) => Self::Object,
@@ -90,94 +93,75 @@ impl Kind {
     }
 }
 
-pub(super) fn require_singular(role: Role, path: &Path) -> Result<(), InputError> {
-    if path.is_singular() {
-        return Ok(());
-    }
-    Err(InputError::NotSingular { role, path: path.to_string() })
-}
-
-/// Checks that one document can have a place for each of an entry's paths.
-pub(super) fn require_agreement(paths: &[(Role, &Path)]) -> Result<(), InputError> {
-    for (at, (role, path)) in paths.iter().enumerate() {
-        for (_, earlier) in &paths[..at] {
-            let (one, other) = (path.segments(), earlier.segments());
-            let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-            if Kind::of(one.get(shared)) != Kind::of(other.get(shared)) {
-                let place = path::text_of(&one[..shared]);
-                return Err(InputError::Contradiction {
-                    role: *role,
-                    path: path.to_string(),
-                    place,
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Checks that a value that is kept can be in a document that has a place for each of `others`.
-pub(super) fn require_within(kept: &Path, others: &[&Path]) -> Result<(), InputError> {
-    for other in others {
-        let (one, other) = (kept.segments(), other.segments());
-        let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-        let place = path::text_of(&one[..shared]);
-        let fits = match (one.get(shared), Kind::of(other.get(shared))) {
-            // Whatever is there is kept.
-            (None, _) => true,
-            (Some(Segment::Name(_)), found) => found == Kind::Object,
-            (Some(_), found) => matches!(found, Kind::Array | Kind::Each),
-        };
-        if !fits {
-            return Err(InputError::Contradiction {
-                role: Role::Keep,
-                path: kept.to_string(),
-                place,
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Collects what a walk has to look for.
 pub(super) struct Planner {
     plan: Plan,
+    layout: Layout,
+    /// The entry whose paths are added reads what a record deletes, and not only of what it is.
+    pub reads_deleted: bool,
 }
 
 impl Planner {
-    pub fn new() -> Self {
-        Self {
-            plan: Plan { root: Node::new(&[]), whole: Vec::new(), slots: Vec::new(), list: None },
-        }
+    pub fn new(layout: Layout) -> Self {
+        let root = Node::new(layout.root().into());
+        let (whole, slots, list, deleted) = (Vec::new(), Vec::new(), None, Vec::new());
+        let plan = Plan { root, whole, slots, list, deleted };
+        Self { plan, layout, reads_deleted: false }
     }
 
     /// Adds a path that leads to one place, or to one place in an element of the list.
     pub fn value(&mut self, role: Role, path: &Path) -> Slot {
+        let slot = self.value_at(self.layout.places(path), role, path);
+        if self.reads_deleted || matches!(role, Role::Key | Role::Condition) {
+            let places = self.layout.deleted_places(path);
+            if !places.is_empty() {
+                let deleted = self.value_at(places, role, path);
+                self.plan.deleted.push((slot, deleted));
+            }
+        }
+        slot
+    }
+
+    fn value_at(&mut self, places: Vec<Place>, role: Role, path: &Path) -> Slot {
         let slot = self.plan.slots.len();
         self.plan.slots.push((path.to_string().into(), role));
-        self.plan.root.insert(path.segments(), 0, &mut |node, _, is_end| {
-            node.below.push(slot);
-            if is_end {
-                node.slots.push(slot);
-            }
-        });
+        for place in places {
+            self.plan.root.insert(&place, 0, &mut |node, _, is_end| {
+                node.below.push(slot);
+                if is_end {
+                    node.slots.push(slot);
+                }
+            });
+        }
         slot
     }
 
     /// Adds a value that is kept as it came.
     pub fn kept(&mut self, path: &Path) -> Slot {
+        let slot = self.kept_at(self.layout.places(path), path);
+        let places = self.layout.deleted_places(path);
+        if self.reads_deleted && !places.is_empty() {
+            let deleted = self.kept_at(places, path);
+            self.plan.deleted.push((slot, deleted));
+        }
+        slot
+    }
+
+    fn kept_at(&mut self, places: Vec<Place>, path: &Path) -> Slot {
         let slot = self.plan.slots.len();
         self.plan.slots.push((path.to_string().into(), Role::Keep));
-        if path.segments().is_empty() {
+        if places.iter().any(|place| place.segments.is_empty()) {
             self.plan.whole.push(slot);
             return slot;
         }
-        self.plan.root.insert(path.segments(), 0, &mut |node, _, is_end| {
-            node.below.push(slot);
-            if is_end {
-                node.kept.push(slot);
-            }
-        });
+        for place in places {
+            self.plan.root.insert(&place, 0, &mut |node, _, is_end| {
+                node.below.push(slot);
+                if is_end {
+                    node.kept.push(slot);
+                }
+            });
+        }
         slot
     }
 
@@ -185,13 +169,16 @@ impl Planner {
     pub fn list(&mut self, items: &Path, quantity: Option<&Path>) {
         let item = self.value(Role::Item, items);
         let quantity = quantity.map(|quantity| self.value(Role::Quantity, quantity));
-        let (segments, depth) = (items.segments(), element_depth(items));
-        self.plan.root.insert(segments, 0, &mut |node, at, _| {
-            if at < depth {
-                node.list = Some(Kind::of(segments.get(at)));
-            }
-            node.is_element |= at == depth && depth > 0;
-        });
+        let depth = element_depth(items);
+        for place in self.layout.places(items).into_iter().filter(|_| depth > 0) {
+            let depth = place.segments.len() - items.segments().len() + depth;
+            self.plan.root.insert(&place, 0, &mut |node, at, _| {
+                if at < depth {
+                    node.list = Some(Kind::of(place.segments.get(at)));
+                }
+                node.is_element |= at == depth;
+            });
+        }
         let path = items.to_string().into();
         self.plan.list = Some(List { item, quantity, path, is_document: depth == 0 });
     }
@@ -206,29 +193,18 @@ impl Planner {
     }
 }
 
-/// Checks that every item has a quantity beside it, in the same element of the list.
-pub(super) fn require_beside(items: &Path, quantity: &Path) -> Result<(), InputError> {
-    let element = &items.segments()[..element_depth(items)];
-    let rest = quantity.segments().strip_prefix(element);
-    if rest.is_some_and(|rest| !rest.contains(&Segment::Wildcard)) {
-        return Ok(());
-    }
-    let start = path::text_of(element);
-    Err(InputError::QuantityElsewhere { quantity: quantity.to_string(), start })
-}
-
 /// Returns how many segments select the elements of a list, with one item in each: those up to the
 /// last wildcard.
-fn element_depth(items: &Path) -> usize {
+pub(super) fn element_depth(items: &Path) -> usize {
     let last = items.segments().iter().rposition(|at| *at == Segment::Wildcard);
     last.map_or(0, |at| at + 1)
 }
 
 impl Node {
-    /// Returns the place that `segments` select.
-    fn new(segments: &[Segment]) -> Self {
+    /// Returns the place with this path.
+    pub fn new(path: Arc<str>) -> Self {
         Self {
-            path: path::text_of(segments).into(),
+            path,
             slots: Vec::new(),
             kept: Vec::new(),
             is_only_kept: false,
@@ -243,17 +219,17 @@ impl Node {
         }
     }
 
-    /// Calls `visit` with every place on the way along `segments`, its depth, and whether it is the
-    /// last one.
+    /// Calls `visit` with every place on the way to `place`, its depth, and whether it is the last
+    /// one.
     fn insert(
         &mut self,
-        segments: &[Segment],
+        place: &Place,
         depth: usize,
         visit: &mut dyn FnMut(&mut Self, usize, bool),
     ) {
-        visit(self, depth, depth == segments.len());
-        if depth < segments.len() {
-            self.child(segments, depth).insert(segments, depth + 1, visit);
+        visit(self, depth, depth == place.segments.len());
+        if depth < place.segments.len() {
+            self.child(place, depth).insert(place, depth + 1, visit);
         }
     }
 
@@ -355,9 +331,9 @@ impl Node {
         }
     }
 
-    fn child(&mut self, segments: &[Segment], depth: usize) -> &mut Self {
-        let new = || Self::new(&segments[..=depth]);
-        match &segments[depth] {
+    fn child(&mut self, place: &Place, depth: usize) -> &mut Self {
+        let new = || Self::new(place.text(depth + 1).into());
+        match &place.segments[depth] {
             Segment::Name(name) => {
                 let known = self.members.iter().position(|(member, _)| **member == **name);
                 let at = known.unwrap_or_else(|| {

@@ -3,6 +3,7 @@
 mod counts;
 mod deadlines;
 mod entries;
+mod envelopes;
 mod expected;
 mod formats;
 mod ids;
@@ -11,6 +12,7 @@ mod lines;
 mod observed;
 mod paths;
 mod property;
+mod record_keys;
 
 use std::sync::LazyLock;
 

@@ -296,10 +296,8 @@ impl<'de, T: Text> Visitor<'de> for Visit<'_, '_, '_, T> {
             }
             map.next_value_seed(Visit::<T>::of(member, &mut *state))?;
         }
-        if !has_list {
-            members.iter().filter(|(_, member)| member.is_on_list()).for_each(|(_, member)| {
-                state.fail_list(Failure::Missing(&member.path));
-            });
+        if !has_list && let Some((_, list)) = members.iter().rfind(|(_, it)| it.is_on_list()) {
+            state.fail_list(Failure::Missing(&list.path));
         }
         Ok(())
     }

@@ -117,7 +117,7 @@ fn any_segment() -> impl Strategy<Value = Segment> {
 proptest! {
     #[test]
     fn a_path_parses_to_what_it_shows(segments in vec(any_segment(), 0..8)) {
-        let path = Path(segments);
+        let path = Path { root: Root::Value, segments };
         prop_assert_eq!(Path::parse(&path.to_string()), Ok(path));
     }
 

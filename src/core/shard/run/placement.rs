@@ -36,6 +36,14 @@ pub enum Partitioning {
     Unchecked,
 }
 
+/// What keys are, of which the record keys decide the partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeysAre {
+    RecordKeys,
+    /// They are parts of record keys, so they do not show their partition.
+    Parts,
+}
+
 /// Where a misplaced record should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Misplaced {
@@ -54,6 +62,7 @@ pub struct Placement {
     rule: AtomicU8,
     inputs: Vec<Input>,
     conflict: OnceLock<String>,
+    keys_are: KeysAre,
 }
 
 const UNKNOWN: u8 = 0;
@@ -103,7 +112,20 @@ impl Placement {
         };
         let inputs = topics.iter().map(|_| Input::default()).collect();
         let conflict = OnceLock::new();
-        Self { partitioning, partitions, topics, rule: AtomicU8::new(rule), inputs, conflict }
+        let rule = AtomicU8::new(rule);
+        let keys_are = KeysAre::RecordKeys;
+        Self { partitioning, partitions, topics, rule, inputs, conflict, keys_are }
+    }
+
+    /// Returns the placement of inputs with such keys.
+    pub fn with(self, keys_are: KeysAre) -> Self {
+        Self { keys_are, ..self }
+    }
+
+    /// Returns the partitioner that shows where a key is; `None` if that is unknown, or a key is
+    /// not enough to tell.
+    pub fn key_partitioner(&self) -> Option<Partitioner> {
+        self.partitioner().filter(|_| self.keys_are == KeysAre::RecordKeys)
     }
 
     /// Returns the placement of inputs that are not checked.

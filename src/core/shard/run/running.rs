@@ -10,7 +10,7 @@ use crate::shard::{
     run::stepping::Taken,
 };
 use crate::{
-    codec::{self, input::Scratch},
+    codec::{self, Decoder, input::Scratch},
     matching::Row,
     record::Timestamp,
 };
@@ -186,12 +186,18 @@ impl<S: Store> Running<S> {
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
         let records = &records[..records.len().min(most)];
         let mut slots = std::mem::take(&mut self.slots);
-        let plan = Arc::clone(&self.plan);
-        // Nothing is looked up for records that are certainly skipped.
-        let is_skipped =
-            |record: &Record<'_>| plan.inputs[record.input].is_skipped_by_headers(record.headers);
-        let keys = records.iter().map(|record| record.key.filter(|_| !is_skipped(record)));
-        let loaded = self.load(keys, &mut slots);
+        let loaded = match self.plan.inputs.iter().any(Decoder::reads_record_keys) {
+            false => {
+                let plan = Arc::clone(&self.plan);
+                // Nothing is looked up for records that are certainly skipped.
+                let is_skipped = |record: &Record<'_>| {
+                    plan.inputs[record.input].is_skipped_by_headers(record.headers)
+                };
+                let keys = records.iter().map(|record| record.key.filter(|_| !is_skipped(record)));
+                self.load(keys, &mut slots)
+            }
+            true => self.load_parts(records, &mut slots),
+        };
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut processed = loaded.map(|()| 0);
         for (record, &slot) in records.iter().zip(&slots) {
@@ -211,6 +217,14 @@ impl<S: Store> Running<S> {
         self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
         processed
+    }
+
+    /// Like [`Self::load`], where keys are parts of record keys.
+    fn load_parts(&mut self, records: &[Record<'_>], slots: &mut Vec<SlotId>) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let keys = records.iter().map(|record| plan.inputs[record.input].key(record.key).ok());
+        let keys: Vec<_> = keys.collect();
+        self.load(keys.iter().map(|key| key.as_ref().map(|key| key.as_bytes())), slots)
     }
 
     /// Finds the slots of all keys, reading those that are only in the store with one call.

@@ -86,6 +86,21 @@ fn values_are_kept_as_their_json_text() {
     alike(&input, r#"{"items":[]}"#);
 }
 
+#[test]
+fn a_wrapped_value_in_avro_says_what_it_says_in_json() {
+    let paths = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
+    let entry = Entry { envelope: Some(Envelope::Debezium), ..paths.into() };
+    let input = decoder(entry, Counting::Distinct).expect("paths that fit");
+    let found = alike(&input, r#"{"before":null,"after":{"items":[{"id":7}]},"op":"c"}"#);
+    assert!(found.contains("\"7\""), "{found}");
+    let found = alike(&input, r#"{"before":{"items":[{"id":7}]},"after":null,"op":"d"}"#);
+    assert!(found.contains("Cancellation"), "{found}");
+    let found = alike(&input, r#"{"items":[{"id":7}]}"#);
+    assert!(found.starts_with("not-the-envelope"), "{found}");
+    let input = input.reading(named(|_| Lookup::Pending));
+    assert_eq!(read(&input, &[0, 0, 0, 0, 7], None), "Waits(None)");
+}
+
 fn orders_by(find: fn(SchemaId) -> Lookup) -> Decoder {
     orders().clone().reading(named(find))
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::codec::path::Segment;
+use crate::record::Header;
 
 /// JSON texts that often contain what the paths select, sometimes twice, sometimes invalid.
 pub fn any_document() -> impl Strategy<Value = String> {
@@ -33,6 +34,27 @@ pub fn any_document() -> impl Strategy<Value = String> {
         let array = vec(inner, 0..4).prop_map(|elements| format!("[{}]", elements.join(" , ")));
         prop_oneof![3 => object, 2 => array]
     })
+}
+
+/// A member of an envelope.
+fn any_member() -> impl Strategy<Value = (&'static str, String)> {
+    let op = prop_oneof![Just("\"c\""), Just("\"u\""), Just("\"d\""), Just("\"t\""), Just("7")];
+    let row = || any_document().prop_map(|value| format!("{{\"id\":1,\"items\":[{value}]}}"));
+    let change = (op.clone(), row(), row()).prop_map(|(op, before, after)| {
+        format!("{{\"op\":{op},\"before\":{before},\"after\":{after},\"source\":{after}}}")
+    });
+    let row = || prop_oneof![3 => row(), 1 => any_document()];
+    prop_oneof![
+        2 => op.prop_map(|op| ("op", op.to_owned())),
+        2 => row().prop_map(|row| ("after", row)),
+        2 => row().prop_map(|row| ("before", row)),
+        2 => row().prop_map(|row| ("data", row)),
+        2 => change.prop_map(|change| ("payload", change)),
+        1 => any_document().prop_map(|value| ("source", value)),
+        1 => any_document().prop_map(|value| ("payload", value)),
+        1 => Just(("specversion", "\"1.0\"".to_owned())),
+        1 => Just(("data_base64", "\"aGk=\"".to_owned())),
+    ]
 }
 
 /// Returns everything at `path`, or `None` when something on the way has the wrong type.
@@ -171,6 +193,110 @@ proptest! {
             }
             (Err(found), Err(alone)) => prop_assert_eq!(found, alone),
             other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    /// What is wrapped decodes to what it decodes to alone.
+    #[test]
+    fn an_envelope_changes_nothing_of_what_is_in_it(document in any_document()) {
+        let of = Subject::Path(path("$.n"));
+        let conditions = vec![Condition { of, test: Test::Exists(true) }];
+        let keep = |at: &str| Keep { name: at.to_owned(), path: path(at) };
+        let listed = ExpectedPaths {
+            key: Some(path("$.id")),
+            items: at("$.items[*].id"),
+            quantity: None,
+        };
+        let (item, key) = (item_at("$.items[1].x"), None);
+        let arrived = ObservedPaths { key, item, quantity: None, id: None, outcome: None };
+        let entries = |envelope| [
+            Entry { envelope, conditions: conditions.clone(), ..listed.clone().into() },
+            Entry { envelope, keep: vec![keep("$.x"), keep("$")], ..arrived.clone().into() },
+        ];
+        let of = |envelope| {
+            Decoder::new(&entries(envelope), Counting::Distinct, Limits::default()).expect("a fit")
+        };
+        let is_object = document.starts_with('{');
+        let event: Vec<Header> =
+            vec![("content-type".into(), Some(b"application/cloudevents+json".to_vec()))];
+        let binary: Vec<Header> = vec![("ce_specversion".into(), Some(b"1.0".to_vec()))];
+        let bare = of(None);
+        for (envelope, text, headers) in [
+            (Envelope::Debezium, format!("{{\"after\":{document},\"op\":\"u\"}}"), &binary),
+            (
+                Envelope::Debezium,
+                format!("{{\"payload\":{{\"op\":\"c\",\"before\":{document},\
+                         \"after\":{document}}}}}"),
+                &binary,
+            ),
+            (Envelope::Connect, format!("{{\"schema\":null,\"payload\":{document}}}"), &binary),
+            (
+                Envelope::CloudEvents,
+                format!("{{\"data\":{document},\"specversion\":\"1.0\"}}"),
+                &event,
+            ),
+            (Envelope::CloudEvents, document.clone(), &binary),
+        ] {
+            let (mut one, mut other) = (Scratch::default(), Scratch::default());
+            let record = |value: &'_ str| -> (Vec<u8>, Vec<Header>) {
+                (value.as_bytes().to_vec(), headers.clone())
+            };
+            let ((value, headers), (inner, _)) = (record(&text), record(&document));
+            let wrapped = of(Some(envelope));
+            let input = |value| super::Input {
+                key: Some(b"o-1"),
+                value,
+                headers: Some(&headers as &dyn Headers),
+            };
+            let found = wrapped.decode(input(Some(&value)), &mut one);
+            let alone = bare.decode(input(Some(&inner)), &mut other);
+            match (&found, &alone) {
+                // A null is a tombstone of Connect's.
+                _ if envelope == Envelope::Connect && document == "null" => {}
+                (Err(found), Err(alone)) if !is_object => {
+                    // The place that is no object is the envelope's.
+                    prop_assert_eq!(found.name(), alone.name());
+                }
+                _ => prop_assert_eq!(&found, &alone, "{}", text),
+            }
+        }
+    }
+
+    /// Whatever is around a value, with members that occur twice, are missing or of another type,
+    /// the record is an event, skipped, or refused, and always the same.
+    #[test]
+    fn any_envelope_is_an_event_or_a_reason(members in vec(any_member(), 0..6)) {
+        let members: Vec<_> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let text = format!("{{{}}}", members.join(","));
+        let outcome = OutcomeAt {
+            path: path("$envelope.op"),
+            arrived: vec!["c".to_owned()],
+            failed: vec!["u".to_owned()],
+            withdrawn: vec!["d".to_owned()],
+        };
+        let key = Some(path("$.id"));
+        let listed = ExpectedPaths { key: key.clone(), items: at("$.items[*].id"), quantity: None };
+        let (item, outcome) = (item_at("$.items[0].x"), Some(outcome));
+        let arrived = ObservedPaths { key, item, quantity: None, id: None, outcome };
+        let of = Subject::Path(path("$envelope.source.x"));
+        let conditions = vec![Condition { of, test: Test::Exists(true) }];
+        let keep = vec![Keep { name: "all".to_owned(), path: path("$") }];
+        let headers: Vec<Header> =
+            vec![("content-type".into(), Some(b"application/cloudevents+json".to_vec()))];
+        for envelope in [Envelope::Debezium, Envelope::Connect, Envelope::CloudEvents] {
+            let (envelope, keep) = (Some(envelope), keep.clone());
+            let entries = [
+                Entry { envelope, conditions: conditions.clone(), ..listed.clone().into() },
+                Entry { envelope, keep, ..arrived.clone().into() },
+            ];
+            let input = Decoder::new(&entries, Counting::Distinct, Limits::default());
+            let input = input.expect("paths that fit");
+            let (value, headers) = (Some(text.as_bytes()), Some(&headers as &dyn Headers));
+            let record = super::Input { key: Some(b"1"), value, headers };
+            let (mut one, mut other) = (Scratch::default(), Scratch::default());
+            prop_assert_eq!(input.decode(record, &mut one), input.decode(record, &mut other));
+            let _ = (input.unmet(record), input.is_about_nothing(record));
         }
     }
 
