@@ -28,12 +28,16 @@ pub enum Expects {
     Count,
     /// One of them, and how many there will be.
     Lines,
+    /// One of them, and whether it is the last.
+    LinesToTheLast,
     /// Nothing: every key needs [`FIXED`].
     Fixed,
 }
 
 /// The items that the object itself names.
 pub const FIXED: [&str; 4] = ["1", "2", "three", "4"];
+/// The counts of the records that are the last of their list.
+pub const LAST_COUNTS: [usize; 2] = [1, 3];
 /// The header that conditions look at.
 pub const EVENT_HEADER: &str = "event-type";
 
@@ -172,6 +176,10 @@ fn expected(rules: &Rules, kinds: Kinds) -> Entry {
             Expects::Items => Items::At(path("$.items[*].id")),
             Expects::Count => Items::Count(path("$.count")),
             Expects::Lines => Items::OneByOne(path("$.line"), End::Total(path("$.count"))),
+            Expects::LinesToTheLast => {
+                let last = LAST_COUNTS.map(|count| count.to_string()).to_vec();
+                Items::OneByOne(path("$.line"), End::Last(path("$.count"), last))
+            }
             Expects::Fixed => Items::Fixed(FIXED.map(str::to_owned).to_vec()),
         },
         quantity: None,

@@ -221,6 +221,8 @@ fn kinds(random: &mut Random) -> Kinds {
         _ => Where::Both,
     };
     let expects = if random.below(8) == 0 { Expects::Fixed } else { expects };
+    let is_to_the_last = expects == Expects::Lines && random.chance(400);
+    let expects = if is_to_the_last { Expects::LinesToTheLast } else { expects };
     Kinds { expects, ids, deadlines, selects }
 }
 

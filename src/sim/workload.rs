@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Random, Setting,
     kafka::{Message, Place, Topic},
-    plan::{EVENT_HEADER, Expects, Kinds, Where},
+    plan::{EVENT_HEADER, Expects, Kinds, LAST_COUNTS, Where},
     setting::{Deadlines, START_MS},
 };
 use rollcall_core::record::{Header, InputIndex, ShardId, Timestamp};
@@ -192,14 +192,9 @@ fn sure_key(
     let items = &ITEMS[..1 + random.below(ITEMS.len())];
     // They are the fixed ones, too.
     let items = if expects == Expects::Fixed { &ITEMS } else { items };
-    into(expectation(shard, key, items, note));
-    if expects == Expects::Lines {
-        // Each record lists its first item.
-        for first in 1..items.len() {
-            let mut items = items.to_vec();
-            items.rotate_left(first);
-            into(expectation(shard, key, &items, note));
-        }
+    let lines = lines(expects, items);
+    for items in &lines {
+        into(expectation(shard, key, items, note));
     }
     for (id, item) in items.iter().enumerate() {
         let input = 1 + random.below(inputs - 1);
@@ -210,8 +205,25 @@ fn sure_key(
         }
     }
     if random.chance(200) {
-        into(expectation(shard, key, items, note));
+        into(expectation(shard, key, &lines[0], note));
     }
+}
+
+/// Returns the items of each of the records that say what a key needs.
+fn lines<'a>(expects: Expects, items: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let is_one_by_one = matches!(expects, Expects::Lines | Expects::LinesToTheLast);
+    let records = if is_one_by_one { items.len() } else { 1 };
+    // Each record lists its first item.
+    let line = |first| {
+        let mut items = items.to_vec();
+        items.rotate_left(first);
+        if expects == Expects::LinesToTheLast {
+            // By their number it is told whether this is the last one.
+            items.truncate(if first + 1 == records { LAST_COUNTS[0] } else { 2 });
+        }
+        items
+    };
+    (0..records).map(line).collect()
 }
 
 /// Returns the member with which a record is not skipped.

@@ -1,7 +1,7 @@
 //! Tests of keys that wait for something other than the items of a list, or until a time of their
 //! own: they are counted and reported like the others.
 
-use super::plan::{Expects, Ids, Kinds, NamedDeadlines, plan_of};
+use super::plan::{Expects, Ids, Kinds, LAST_COUNTS, NamedDeadlines, plan_of};
 use super::*;
 
 fn waiting(rules: Rules, expects: Expects, ids: Ids) -> Running<Memory> {
@@ -60,26 +60,36 @@ fn a_large_row_of_ids_is_the_same_in_one_batch_and_record_by_record() {
     assert_eq!((row.missing, row.ids.contains("2499")), (1_500, true));
 }
 
-#[test]
-fn a_key_whose_list_comes_record_by_record_is_open_until_the_list_is_closed() {
-    let mut shard = waiting(RULES, Expects::Lines, Ids::None);
+/// Plays a list of two items, whose records have these counts: of them depends which is the last.
+fn played_line_by_line(expects: Expects, counts: [u32; 2]) {
+    let mut shard = waiting(RULES, expects, Ids::None);
     let line = |line: &str, count: u32| format!(r#"{{"id":"a","line":"{line}","count":{count}}}"#);
-    shard.process(&[record(ORDERS, 0, 2, "a", &line("1", 2))]).expect("processed");
+    shard.process(&[record(ORDERS, 0, 2, "a", &line("1", counts[0]))]).expect("processed");
     shard.process(&[record(MANUFACTURED, 0, 3, "a", MADE)]).expect("processed");
     let open = RowCounts { open: 1, ..RowCounts::default() };
     assert_eq!(commit(&mut shard, 4).metadata.rows, Some(open));
     shard.audit(shard.recount()).expect("they are counted right");
     shard.process(&[record(MANUFACTURED, 1, 5, "a", &made("2"))]).expect("processed");
-    shard.process(&[record(ORDERS, 1, 6, "a", &line("2", 2))]).expect("processed");
+    shard.process(&[record(ORDERS, 1, 6, "a", &line("2", counts[1]))]).expect("processed");
     let transaction = commit(&mut shard, 7);
     let finished = RowCounts { finished: 1, ..RowCounts::default() };
     assert_eq!(transaction.metadata.rows, Some(finished));
     assert_eq!(transaction.outputs.len(), 1);
     // A redelivered line is a duplicate, and another one is refused.
-    shard.process(&[record(ORDERS, 2, 8, "a", &line("1", 2))]).expect("processed");
-    shard.process(&[record(ORDERS, 3, 8, "a", &line("3", 2))]).expect("processed");
+    shard.process(&[record(ORDERS, 2, 8, "a", &line("1", counts[0]))]).expect("processed");
+    shard.process(&[record(ORDERS, 3, 8, "a", &line("3", counts[0]))]).expect("processed");
     let sinks: Vec<Sink> = commit(&mut shard, 9).outputs.iter().map(|output| output.sink).collect();
     assert_eq!(sinks, [Sink::DeadLetter]);
+}
+
+#[test]
+fn a_key_whose_list_comes_record_by_record_is_open_until_the_list_is_closed() {
+    played_line_by_line(Expects::Lines, [2, 2]);
+}
+
+#[test]
+fn a_key_whose_list_is_ended_by_a_record_is_open_until_that_comes() {
+    played_line_by_line(Expects::LinesToTheLast, [2, LAST_COUNTS[0] as u32]);
 }
 
 #[test]
