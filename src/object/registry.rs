@@ -72,7 +72,11 @@ impl Settings {
         self.inputs().into_iter().map(|topic| self.format(topic, schemas)).collect()
     }
 
-    fn format(
+    /// Returns how the values of an input are read; reads the file with its schema.
+    ///
+    /// # Errors
+    /// As [`Self::formats`].
+    pub fn format(
         &self,
         topic: &str,
         schemas: Option<&Arc<dyn Schemas>>,

@@ -23,8 +23,10 @@ pub struct Registered {
 }
 
 /// Another schema, which a schema uses.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reference {
+    /// The name by which schemas use it; for Avro, that of its type.
+    pub name: String,
     pub subject: String,
     pub version: u32,
 }
@@ -96,7 +98,8 @@ mod tests {
         let body = br#"{"schema":"x","schemaType":"PROTOBUF",
             "references":[{"name":"a.b","subject":"s","version":2}]}"#;
         let found = read(StatusCode::OK, body).expect("an answer").expect("a schema");
-        assert_eq!(found.references, [Reference { subject: "s".to_owned(), version: 2 }]);
+        let (name, subject) = ("a.b".to_owned(), "s".to_owned());
+        assert_eq!(found.references, [Reference { name, subject, version: 2 }]);
     }
 
     #[test]

@@ -56,7 +56,9 @@ enum Failure {
 /// The schemas that a schema uses, each after those that it uses itself.
 #[derive(Default)]
 struct Used {
-    seen: HashSet<Reference>,
+    /// Their names: of several versions of a schema, the one that is found first counts, as for the
+    /// serializers of Confluent. Avro allows no type twice.
+    seen: HashSet<String>,
     texts: Vec<String>,
 }
 
@@ -145,7 +147,8 @@ impl<'a> Session<'a> {
         figures: &Figures,
     ) -> Result<(), Failure> {
         for reference in references {
-            if used.seen.contains(&reference) {
+            let Reference { name, subject, version } = reference;
+            if used.seen.contains(&name) {
                 continue;
             }
             if depth == REFERENCES_DEEP_MAX || used.seen.len() == REFERENCES_MAX {
@@ -155,9 +158,9 @@ impl<'a> Session<'a> {
                 );
                 return Err(Failure::Unusable(why.into()));
             }
-            used.seen.insert(reference.clone());
-            let Reference { subject, version } = reference;
-            let path = format!("/subjects/{}/versions/{version}", url(&subject));
+            used.seen.insert(name);
+            // What was retired is still needed to read what was written by it.
+            let path = format!("/subjects/{}/versions/{version}?deleted=true", url(&subject));
             let Some(registered) = self.get(&path, figures).await? else {
                 let why = format!("it uses version {version} of \"{subject}\", which is not there");
                 return Err(Failure::Unusable(why.into()));

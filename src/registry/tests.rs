@@ -9,6 +9,7 @@ use std::{
 
 use super::*;
 use rollcall_object::{RegistryLogin, secret::Secret};
+use serde_json::json;
 
 const SCHEMA: &str = r#"{"schema":"\"int\""}"#;
 const NONE: &str = r#"{"error_code":40403,"message":"Schema not found"}"#;
@@ -182,7 +183,7 @@ async fn the_login_is_read_when_it_is_needed() {
 async fn schemas_that_are_used_are_asked_for_first() {
     let using = |subject: &str, schema: &str| {
         let schema = schema.replace('"', "\\\"");
-        let reference = format!(r#"{{"name":"x","subject":"{subject}","version":1}}"#);
+        let reference = format!(r#"{{"name":"{subject}","subject":"{subject}","version":1}}"#);
         format!(r#"{{"schema":"{schema}","references":[{reference}]}}"#)
     };
     let record = |name: &str, of: &str| {
@@ -190,13 +191,13 @@ async fn schemas_that_are_used_are_asked_for_first() {
     };
     let (url, asks) = serve(move |path, _| match path {
         "/schemas/ids/7" => (200, using("b/c", &record("A", "B"))),
-        "/subjects/b%2Fc/versions/1" => (200, using("c", &record("B", "C"))),
-        "/subjects/c/versions/1" => {
+        "/subjects/b%2Fc/versions/1?deleted=true" => (200, using("c", &record("B", "C"))),
+        "/subjects/c/versions/1?deleted=true" => {
             let schema = record("C", "int").replace('"', "\\\"");
             (200, format!(r#"{{"schema":"{schema}"}}"#))
         }
         "/schemas/ids/8" => (200, using("self", "\"int\"")),
-        "/subjects/self/versions/1" => (200, using("self", "\"int\"")),
+        "/subjects/self/versions/1?deleted=true" => (200, using("self", "\"int\"")),
         "/schemas/ids/9" => (200, using("gone", "\"int\"")),
         "/schemas/ids/10" => (200, r#"{"schema":"x","schemaType":"PROTOBUF"}"#.to_owned()),
         _ => (404, NONE.to_owned()),
@@ -215,11 +216,38 @@ async fn schemas_that_are_used_are_asked_for_first() {
     }
 }
 
+/// An order uses two schemas, which use different versions of a third.
+#[tokio::test]
+async fn of_two_versions_of_a_schema_the_first_counts() {
+    let (url, _) = serve(|path, _| {
+        let (fields, references) = match path {
+            "/schemas/ids/7" => ("A B", "B-1 C-2"),
+            "/subjects/B/versions/1?deleted=true" => ("B C", "C-1"),
+            "/subjects/C/versions/1?deleted=true" => ("C int", ""),
+            "/subjects/C/versions/2?deleted=true" => ("C string", ""),
+            other => panic!("{other} is not needed"),
+        };
+        let (name, of) = fields.split_once(' ').expect("a name and the type of its field");
+        let fields = json!([{"name": "f", "type": of}]);
+        let schema = json!({"type": "record", "name": name, "fields": fields}).to_string();
+        let references = references.split_whitespace().map(|reference| {
+            let (subject, version) = reference.split_once('-').expect("a version");
+            let version: u32 = version.parse().expect("a number");
+            json!({"name": subject, "subject": subject, "version": version})
+        });
+        let references: Vec<_> = references.collect();
+        (200, json!({"schema": schema, "references": references}).to_string())
+    });
+    let found = settled(&registry(&[&url], None), SEVEN).await;
+    assert!(matches!(found, Lookup::Known(_)), "{found:?}");
+}
+
 /// Each schema uses the next one, without end.
 #[tokio::test]
 async fn schemas_that_use_each_other_are_bounded() {
     let (url, _) = serve(|_, count| {
-        let reference = format!(r#"{{"name":"x","subject":"s","version":{}}}"#, count + 1);
+        let next = count + 1;
+        let reference = format!(r#"{{"name":"x{next}","subject":"s","version":{next}}}"#);
         (200, format!(r#"{{"schema":"\"int\"","references":[{reference}]}}"#))
     });
     let registry = registry(&[&url], None);

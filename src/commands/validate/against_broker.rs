@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::meaning;
 use super::tally::{Dead, Taken, Tally};
@@ -22,12 +22,13 @@ use rollcall_core::text::escape::{printable, printable_lines};
 use rollcall_kafka::{Connection, Gravity, Survey, Tail, TailRecord};
 use rollcall_object::Settings;
 use rollcall_registry::Registry;
+use tokio::runtime::{Handle, Runtime};
 
 /// Most records that are read of all inputs together.
 const RECORDS_MAX: usize = 20_000;
 /// How long all inputs may take together.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the schema registry may take for the schemas of one input.
+/// How long schemas of one input are waited for, all together.
 const SCHEMAS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often it is checked whether a schema is there.
 const SCHEMA_POLL: Duration = Duration::from_millis(20);
@@ -92,9 +93,8 @@ fn look(settings: &Settings, last: usize, wrong: &mut Vec<String>) -> Result<Vec
         // Wherever a record is, one of the inputs would have it elsewhere.
         None => Placement::unchecked(),
     };
-    let runtime = tokio::runtime::Runtime::new();
-    let runtime = runtime.map_err(|error| Error::Interrupted(format!("no threads: {error}")))?;
-    let formats = formats(settings, &runtime)?;
+    let background = Background::start()?;
+    let formats = formats(settings, &background)?;
     let mut tallies = Vec::new();
     for (index, topic, count) in inputs {
         let mut looker = Looker::new(settings, (index, topic), formats[index].clone(), &placement);
@@ -120,11 +120,36 @@ fn look(settings: &Settings, last: usize, wrong: &mut Vec<String>) -> Result<Vec
     Ok(tallies)
 }
 
+/// Threads that ask the schema registry. Nothing waits for them at the end: a name lookup may hang.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn start() -> Result<Self, Error> {
+        let runtime = Runtime::new();
+        let runtime =
+            runtime.map_err(|error| Error::Interrupted(format!("no threads: {error}")))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("it runs until it is dropped").handle()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Returns how the inputs are read, with the schema registry if one is needed.
-fn formats(settings: &Settings, runtime: &tokio::runtime::Runtime) -> Result<Vec<Format>, Error> {
+fn formats(settings: &Settings, background: &Background) -> Result<Vec<Format>, Error> {
     let registry = settings.registry.clone().filter(|_| settings.asks_registry());
-    let schemas = registry
-        .map(|named| Arc::new(Registry::new(named, runtime.handle().clone())) as Arc<dyn Schemas>);
+    let schemas = registry.map(|named| {
+        Arc::new(Registry::new(named, background.handle().clone())) as Arc<dyn Schemas>
+    });
     let formats = settings.formats(schemas.as_ref());
     formats.map_err(|error| Error::Misconfigured(error.to_string()))
 }
@@ -170,8 +195,8 @@ struct Looker<'a> {
     placement: &'a Placement,
     scratch: Scratch,
     tally: Tally,
-    /// When schemas are no longer waited for; unknown until one is.
-    schemas_until: Option<Instant>,
+    /// How much longer schemas may be waited for.
+    schemas_wait: Duration,
     /// How many records were not decoded, for want of a schema, and why.
     unread: Option<(usize, String)>,
 }
@@ -191,7 +216,7 @@ impl<'a> Looker<'a> {
             entries,
             placement,
             scratch: Scratch::default(),
-            schemas_until: None,
+            schemas_wait: SCHEMAS_TIMEOUT,
             unread: None,
         }
     }
@@ -245,10 +270,8 @@ impl<'a> Looker<'a> {
     /// Waits until the schema of a record is there, or for too long.
     fn await_schema(&mut self, input: Input<'_>) {
         while matches!(self.decoder.decode(input, &mut self.scratch), Ok(Decoded::Waits(_))) {
-            let until = *self.schemas_until.get_or_insert_with(|| Instant::now() + SCHEMAS_TIMEOUT);
-            if Instant::now() >= until {
-                return;
-            }
+            let Some(rest) = self.schemas_wait.checked_sub(SCHEMA_POLL) else { return };
+            self.schemas_wait = rest;
             thread::sleep(SCHEMA_POLL);
         }
     }

@@ -57,9 +57,7 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         None => (header.clone(), None),
     });
     let headers: Vec<Header> = headers.collect();
-    let formats = settings.formats(None).map_err(|error| error.to_string())?;
-    let format = settings.inputs().into_iter().zip(formats).find(|(input, _)| *input == topic);
-    let format = format.map(|(_, format)| format).unwrap_or_default();
+    let format = settings.format(topic, None).map_err(|error| error.to_string())?;
     let decoder = settings.decoder(topic, format);
     let record = Input {
         key: args.key.as_ref().map(String::as_bytes),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Reason;
 use crate::codec::avro::Unfit;
+use crate::codec::input::SCHEMA_ID_HEADER;
 
 /// Writes what is wrong with a record or its schema.
 pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -12,13 +13,14 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reason::NoSchemaId { found } => {
             match found {
                 Some(byte @ (0 | 1)) => write!(f, "after byte {byte} the schema's id is cut")?,
-                Some(byte) => write!(f, "it begins with byte {byte:#04x}, not with 0")?,
+                Some(byte) => write!(f, "it begins with byte {byte:#04x}, not with 0 or 1")?,
                 None => write!(f, "it is empty")?,
             }
             write!(
                 f,
-                ": no serializer of a schema registry has written this value; if that is meant \
-                     so, set the input's format to json, or name the schema in avro.schemaFile"
+                ": no serializer of a schema registry has written this value, or its header \
+                 {SCHEMA_ID_HEADER}; if that is meant so, set the input's format to json, or give \
+                 the schema of values in Avro in avro.schema or avro.schemaFile"
             )
         }
         Reason::UnknownSchema { id } => write!(
