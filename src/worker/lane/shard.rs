@@ -96,7 +96,7 @@ impl Shard {
             || self.running.is_claiming()
             || self.running.fills_transaction()
             // What it has is committed before it fails for want of a schema.
-            || self.running.is_waiting()
+            || (self.running.is_waiting() && self.running.has_work())
     }
 
     /// Returns how much the shard has to commit; `None` if it takes no part in a transaction now.

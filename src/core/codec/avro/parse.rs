@@ -10,6 +10,8 @@ use super::schema::{Field, Schema, Type, TypeId, Unit};
 const SCHEMA_BYTES_MAX: usize = 4 << 20;
 /// Number of types in a schema with its references above which it is refused.
 const TYPES_MAX: usize = 100_000;
+/// Most bytes of a name with its namespace.
+const NAME_BYTES_MAX: usize = 4_096;
 /// Most bytes of a fixed value.
 const FIXED_BYTES_MAX: u64 = 1 << 30;
 /// Most digits of a decimal; more than fit into an item in any case.
@@ -30,7 +32,10 @@ pub enum SchemaError {
     Lacks { of: &'static str, what: &'static str },
     #[error("a union is directly inside another one")]
     NestedUnion,
-    #[error("with its references it has more than {SCHEMA_BYTES_MAX} bytes or {TYPES_MAX} types")]
+    #[error(
+        "with its references it has more than {SCHEMA_BYTES_MAX} bytes or {TYPES_MAX} types, or a \
+         name of more than {NAME_BYTES_MAX} bytes"
+    )]
     TooLarge,
 }
 
@@ -204,7 +209,12 @@ impl Parser {
         let name = object.get("name").and_then(Value::as_str);
         let name = name.ok_or(Lacks { of, what: "a \"name\"" })?;
         let own = object.get("namespace").and_then(Value::as_str);
-        let full = full_name(name, own.unwrap_or(namespace));
+        let namespace = own.unwrap_or(namespace);
+        // Each type inside has a full name of its own, so long ones would add up.
+        if name.len() + namespace.len() > NAME_BYTES_MAX {
+            return Err(SchemaError::TooLarge);
+        }
+        let full = full_name(name, namespace);
         let id = self.add(Type::Null)?;
         if self.names.contains_key(&full) {
             return Err(SchemaError::DefinedTwice(full));

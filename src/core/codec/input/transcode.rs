@@ -5,6 +5,10 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Most bytes of the text of a value. Its schema has the names, and not the record: a few bytes can
+/// stand for any number of fields with long names. No row is as large.
+const TEXT_BYTES_MAX: usize = 32 << 20;
+
 /// How a reader gives the JSON text of a value that is kept.
 pub(super) trait Text {
     /// Passes the text to `keep`.
@@ -47,6 +51,10 @@ impl JsonText<'_> {
     fn push<T: serde::Serialize>(self, value: &T) {
         self.0.push_str(&serde_json::to_string(value).expect("a scalar is JSON"));
     }
+}
+
+fn require_bounded<E: Error>(text: &str) -> Result<(), E> {
+    if text.len() <= TEXT_BYTES_MAX { Ok(()) } else { Err(E::custom("it is too large")) }
 }
 
 impl<'de> DeserializeSeed<'de> for JsonText<'_> {
@@ -108,6 +116,7 @@ impl<'de> Visitor<'de> for JsonText<'_> {
             if end > start {
                 text.push(',');
             }
+            require_bounded(text)?;
             if elements.next_element_seed(JsonText(text))?.is_none() {
                 text.truncate(end);
                 break;
@@ -126,6 +135,7 @@ impl<'de> Visitor<'de> for JsonText<'_> {
             if end > start {
                 text.push(',');
             }
+            require_bounded(text)?;
             if map.next_key_seed(JsonText(text))?.is_none() {
                 text.truncate(end);
                 break;

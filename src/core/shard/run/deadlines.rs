@@ -16,6 +16,10 @@ impl<S: Store> Running<S> {
         if self.is_full() || (self.has_work() && self.fills_transaction()) {
             return Ok(());
         }
+        // What the next record says is not known yet, and it may be what a key waits for (S34).
+        if self.waits {
+            return Ok(());
+        }
         let Some(now) = self.clock.now(wall_ms) else { return Ok(()) };
         // Each causes a row and an output, and the index on disk may add as many again.
         let limit = self.limits.deadlines_max.min((self.room() / 4).max(1));

@@ -222,7 +222,11 @@ impl<S: Store> Running<S> {
     /// Like [`Self::load`], where keys are parts of record keys.
     fn load_parts(&mut self, records: &[Record<'_>], slots: &mut Vec<SlotId>) -> Result<()> {
         let plan = Arc::clone(&self.plan);
-        let keys = records.iter().map(|record| plan.inputs[record.input].key(record.key).ok());
+        let keys = records.iter().map(|record| {
+            let input = &plan.inputs[record.input];
+            let is_skipped = input.is_skipped_by_headers(record.headers);
+            if is_skipped { None } else { input.key(record.key).ok() }
+        });
         let keys: Vec<_> = keys.collect();
         self.load(keys.iter().map(|key| key.as_ref().map(|key| key.as_bytes())), slots)
     }

@@ -77,6 +77,25 @@ fn a_shard_fails_for_want_of_a_schema_once_everything_before_it_is_committed() {
 }
 
 #[test]
+fn no_deadline_fires_while_a_record_waits_that_may_be_what_a_key_waits_for() {
+    let (mut shard, registry) = opened();
+    let batch = batch();
+    shard.process(&batch[..1]).expect("processed");
+    [ORDERS, MANUFACTURED].into_iter().for_each(|input| shard.reached_end(input, 0));
+    assert_eq!(shard.process(&batch[1..]).expect("processed"), 0);
+    let late = 1_000_000_000_000;
+    shard.reached_end(ORDERS, 1);
+    shard.tick(late).expect("ticked");
+    assert!(commit(&mut shard, 3).outputs.is_empty());
+    registry.answers(schema());
+    shard.process(&batch[1..]).expect("processed");
+    shard.reached_end(MANUFACTURED, 1);
+    shard.tick(late).expect("ticked");
+    let sinks: Vec<_> = commit(&mut shard, 4).outputs.iter().map(|output| output.sink).collect();
+    assert_eq!(sinks, [Sink::Overdue]);
+}
+
+#[test]
 fn a_record_of_a_schema_that_does_not_exist_is_a_dead_letter() {
     let (mut shard, registry) = opened();
     registry.answers(Lookup::Unknown);

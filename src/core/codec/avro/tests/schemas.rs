@@ -82,3 +82,12 @@ fn a_schema_is_bounded() {
     let long = format!("\"{}\"", "x".repeat(5 << 20));
     assert_eq!(Schema::parse(&long, &[]), Err(SchemaError::TooLarge));
 }
+
+/// Otherwise the names of the types inside would add up to the product of both numbers.
+#[test]
+fn a_namespace_of_any_length_is_refused() {
+    let namespace = "n".repeat(10_000);
+    let schema =
+        format!(r#"{{"type":"enum","name":"E","namespace":"{namespace}","symbols":["A"]}}"#);
+    assert!(refusal(&schema).contains("a name of more than 4096 bytes"));
+}

@@ -87,6 +87,24 @@ fn values_are_kept_as_their_json_text() {
 }
 
 #[test]
+fn a_few_bytes_do_not_become_a_text_of_any_length() {
+    let entry = Entry {
+        keep: vec![Keep { name: "all".to_owned(), path: path("$") }],
+        ..ExpectedPaths { key: None, items: at("$[*].id"), quantity: None }.into()
+    };
+    let input = decoder(entry, Counting::Distinct).expect("paths that fit");
+    let name = "n".repeat(1 << 20);
+    let record =
+        format!(r#"{{"type":"record","name":"R","fields":[{{"name":"{name}","type":"null"}}]}}"#);
+    let schema = format!(r#"{{"type":"array","items":{record}}}"#);
+    let schema = Arc::new(Schema::parse(&schema, &[]).expect("a schema"));
+    let input = input.reading(Format::Avro(Source::Given(schema)));
+    // A thousand elements, none of which takes a byte.
+    let found = read(&input, &[0xd0, 0x0f, 0], None);
+    assert!(found.starts_with("not-the-schema"), "{}", found.len());
+}
+
+#[test]
 fn a_wrapped_value_in_avro_says_what_it_says_in_json() {
     let paths = ExpectedPaths { key: None, items: at("$.items[*].id"), quantity: None };
     let entry = Entry { envelope: Some(Envelope::Debezium), ..paths.into() };
