@@ -46,6 +46,8 @@ pub struct Group {
     committed: BTreeMap<(ShardId, InputIndex), (Written, CommittedOffset)>,
     /// Offsets of transactions whose marker has not been written here yet.
     pending: BTreeMap<TransactionId, Vec<(Written, Offsets)>>,
+    /// Those of them that will be committed, whatever happens.
+    decided: BTreeSet<TransactionId>,
     written: Written,
     /// The generation in which each shard last came to its member.
     moved: BTreeMap<ShardId, (MemberId, i32)>,
@@ -165,16 +167,29 @@ impl Group {
         held.flat_map(|(_, offsets)| offsets).cloned().collect()
     }
 
-    /// Returns whether newer offsets of the shard than those of the transaction were committed.
+    /// Returns whether newer offsets of the shard than those of the transaction were committed, or
+    /// will be: their transaction has committed, and only its marker is not written here yet.
     pub fn is_superseded(&self, transaction: TransactionId, shard: ShardId) -> bool {
-        let held = self.pending.get(&transaction).into_iter().flatten();
-        let mut of_shard = held.filter(|(_, offsets)| offsets.iter().any(|(of, ..)| *of == shard));
-        let there = self.committed.get(&(shard, 0)).map(|(written, _)| *written);
-        of_shard.any(|(written, _)| there.is_some_and(|there| there > *written))
+        let written = |of: &TransactionId| {
+            let held = self.pending.get(of).into_iter().flatten();
+            let of_shard = held.filter(|(_, offsets)| offsets.iter().any(|(of, ..)| *of == shard));
+            of_shard.map(|(written, _)| *written).max()
+        };
+        let committed = self.committed.get(&(shard, 0)).map(|(written, _)| *written);
+        let newest = self.decided.iter().filter_map(written).chain(committed).max();
+        written(&transaction).is_some_and(|own| newest.is_some_and(|newest| newest > own))
+    }
+
+    /// Records that a transaction has committed, although its marker is not written here yet.
+    pub fn decide(&mut self, transaction: TransactionId) {
+        if self.pending.contains_key(&transaction) {
+            self.decided.insert(transaction);
+        }
     }
 
     /// Commits the offsets of a transaction that has committed.
     pub fn release(&mut self, transaction: TransactionId) {
+        self.decided.remove(&transaction);
         for (written, offsets) in self.pending.remove(&transaction).unwrap_or_default() {
             self.put(written, offsets);
         }

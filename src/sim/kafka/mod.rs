@@ -120,7 +120,11 @@ impl Cluster {
         epoch: u32,
         decision: Decision,
     ) -> Result<Option<TransactionId>, Refusal> {
-        self.coordinator.end(producer, epoch, decision)
+        let ended = self.coordinator.end(producer, epoch, decision)?;
+        if let (Some(transaction), Decision::Commit) = (ended, decision) {
+            self.group.decide(transaction);
+        }
+        Ok(ended)
     }
 
     /// As [`Coordinator::written`].

@@ -167,6 +167,32 @@ fn offsets_come_with_their_transaction_and_are_unstable_until_its_marker() {
     assert_eq!(cluster.group.stable(SHARD, 0, 1).unwrap()[0].as_ref().unwrap().next, 7);
 }
 
+/// Two claims that are pending at the same time, of which the later one commits first.
+#[test]
+fn offsets_are_superseded_once_newer_ones_are_decided_whenever_their_markers_are_written() {
+    for marked in [false, true] {
+        let mut cluster = Cluster::default();
+        let (older, newer) = (PRODUCER, ProducerId(1));
+        let member = member(&mut cluster, 0);
+        give(&mut cluster, member);
+        let mut claim = |producer, next| {
+            let epoch = cluster.init(producer).unwrap();
+            cluster.send_offsets((producer, epoch), (member, 1), offsets(next), 0).unwrap();
+            epoch
+        };
+        let (old, new) = (claim(older, 7), claim(newer, 8));
+        let new = cluster.end(newer, new, Decision::Commit).unwrap().unwrap();
+        if marked {
+            write_markers(&mut cluster);
+        }
+        let old = cluster.end(older, old, Decision::Commit).unwrap().unwrap();
+        assert!(cluster.group.is_superseded(old, SHARD), "{marked}");
+        assert!(!cluster.group.is_superseded(new, SHARD));
+        write_markers(&mut cluster);
+        assert_eq!(cluster.group.last(SHARD, 0).unwrap().next, 8);
+    }
+}
+
 #[test]
 fn offsets_of_an_aborted_transaction_are_forgotten() {
     let mut cluster = Cluster::default();
