@@ -108,8 +108,14 @@ impl Admin {
     pub(super) async fn cluster(&self, topic: &str) -> Result<Cluster> {
         let metadata = self.consumer.fetch_metadata(Some(topic), TIMEOUT);
         let metadata = metadata.map_err(|error| self.unanswered(&error))?;
-        let config = self.broker_config(metadata.orig_broker_id()).await;
-        Ok(Cluster { brokers: metadata.brokers().len(), config })
+        let brokers = metadata.brokers();
+        // The one that has just answered, unless its id is not known yet.
+        let answered = brokers.iter().find(|broker| broker.id() == metadata.orig_broker_id());
+        let config = match answered.or(brokers.first()) {
+            Some(broker) => self.broker_config(broker.id()).await?,
+            None => BTreeMap::new(),
+        };
+        Ok(Cluster { brokers: brokers.len(), config })
     }
 
     /// Returns the problems with topics that the brokers need for groups and transactions, which
@@ -200,13 +206,22 @@ impl Admin {
     }
 
     /// Returns the settings of a broker; empty when we may not read them, as in many managed
-    /// clusters.
-    async fn broker_config(&self, broker: i32) -> BTreeMap<String, String> {
+    /// clusters. Brokers that do not answer are an error: what they allow is not known then, which
+    /// is no reason to say that a problem is gone.
+    async fn broker_config(&self, broker: i32) -> Result<BTreeMap<String, String>> {
         let wanted = [ResourceSpecifier::Broker(broker)];
-        let results = self.client.describe_configs(&wanted, &options()).await;
-        match results.map(|results| results.into_iter().next()) {
-            Ok(Some(Ok(resource))) => settings(resource.entries),
-            Ok(Some(Err(_)) | None) | Err(_) => BTreeMap::new(),
+        match self.client.describe_configs(&wanted, &options()).await {
+            Ok(results) => {
+                let resource = results.into_iter().next().and_then(std::result::Result::ok);
+                Ok(resource.map(|resource| settings(resource.entries)).unwrap_or_default())
+            }
+            // Brokers of an API without this request.
+            Err(error)
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature) =>
+            {
+                Ok(BTreeMap::new())
+            }
+            Err(error) => Err(self.unanswered(&error)),
         }
     }
 }

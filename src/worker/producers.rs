@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, RwLock,
+        Arc, Mutex, MutexGuard, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -33,11 +33,30 @@ pub struct Producers {
 pub struct Slot {
     broker: KafkaBroker,
     producer: Mutex<LaneProducer>,
+    failed: Mutex<Failed>,
     /// Those of the producer, also while it is committing.
     sockets: Arc<Sockets>,
     is_ready: AtomicBool,
     /// Another producer has taken over: this one must not take its transactional id back.
     is_retired: AtomicBool,
+}
+
+/// The failed attempts to make a producer ready.
+#[derive(Default)]
+struct Failed {
+    attempts: u64,
+    last: Option<Error>,
+}
+
+impl Failed {
+    /// Returns the error of an attempt that has failed since there were this many.
+    fn since(&self, attempts: u64) -> Option<Error> {
+        self.last.clone().filter(|_| self.attempts > attempts)
+    }
+
+    fn add(&mut self, error: Error) {
+        *self = Self { attempts: self.attempts + 1, last: Some(error) };
+    }
 }
 
 impl Producers {
@@ -105,16 +124,24 @@ impl Slot {
             broker: broker.clone(),
             sockets: producer.sockets(),
             producer: Mutex::new(producer),
+            failed: Mutex::default(),
             is_ready: AtomicBool::new(false),
             is_retired: AtomicBool::new(false),
         })
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Failed> {
+        self.failed.lock().expect("nothing panics under this lock")
     }
 
     fn is_ready(&self) -> bool {
         self.is_ready.load(Ordering::Acquire)
     }
 
+    /// Makes the producer ready. All shards of the lane may wait for this at once: an attempt, which
+    /// may take half a minute, is made for all who wait for it.
     fn make_ready(&self) -> Result<()> {
+        let attempts = self.failed().attempts;
         let mut producer = self.producer.lock().expect("nothing panics under this lock");
         if self.is_retired.load(Ordering::Relaxed) {
             return Err(Error::Interrupted(
@@ -122,7 +149,10 @@ impl Slot {
             ));
         }
         if !producer.is_ready() {
-            producer.renew()?;
+            if let Some(error) = self.failed().since(attempts) {
+                return Err(error);
+            }
+            producer.renew().inspect_err(|error| self.failed().add(error.clone()))?;
         }
         self.is_ready.store(true, Ordering::Release);
         Ok(())

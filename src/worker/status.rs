@@ -62,7 +62,7 @@ impl About {
         ShardStatus {
             shard: id.0.unsigned_abs(),
             state: phase(&view.state),
-            reason: view.state.reason().map(str::to_owned),
+            reason: view.reason().map(str::to_owned),
             inputs: self.inputs(view),
             totals: view.counters().map(|counters| totals(&counters)),
             rows: view.report.as_ref().map(|report| report.rows),
@@ -192,5 +192,27 @@ mod tests {
         assert_eq!(about(&view).status().state, WorkerState::Paused);
         view.stopping();
         assert_eq!(about(&view).status().state, WorkerState::Stopping);
+    }
+
+    #[test]
+    fn why_a_shard_failed_is_told_until_it_runs_and_before_shards_that_only_open() {
+        let view = Arc::new(View::default());
+        view.joined(Change::Gained);
+        let opening = || State::Opening(Arc::default());
+        view.set_state(ShardId(0), opening());
+        view.set_state(ShardId(1), opening());
+        assert_eq!(view.unready().expect("it opens"), "shard 0 is opening");
+        view.set_state(ShardId(1), State::Stopped { reason: "fix it".to_owned() });
+        assert_eq!(view.unready().expect("it is stopped"), "shard 1 is stopped: fix it");
+        view.set_state(ShardId(1), opening());
+        let shards = about(&view).status().shards;
+        assert_eq!(
+            (shards[1].state, shards[1].reason.as_deref()),
+            (ShardState::Opening, Some("fix it"))
+        );
+        view.set_state(ShardId(0), State::Running);
+        assert_eq!(view.unready().expect("it opens"), "shard 1 is opening: fix it");
+        view.set_state(ShardId(1), State::Running);
+        assert_eq!(view.unready(), None);
     }
 }

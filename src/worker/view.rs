@@ -117,6 +117,8 @@ impl Report {
 #[derive(Debug, Clone)]
 pub struct ShardView {
     pub state: State,
+    /// Why it failed last, while it is being opened again: that may take long and fail again.
+    failure: Option<String>,
     pub report: Option<Report>,
     /// Counts of earlier times that this worker had the shard, so that sums never decrease.
     pub earlier: Option<Counters>,
@@ -160,12 +162,20 @@ impl View {
         let mut shards = self.lock();
         let view = shards.entry(shard).or_insert_with(|| ShardView {
             state: state.clone(),
+            failure: None,
             report: None,
             earlier: None,
             earlier_commits: Commits::default(),
         });
         if !matches!(state, State::Running) {
             view.retire();
+        }
+        match &state {
+            State::Opening(_) => {}
+            State::Running => view.failure = None,
+            State::Waiting { reason } | State::Stopped { reason } => {
+                view.failure = Some(reason.clone());
+            }
         }
         view.state = state;
     }
@@ -175,6 +185,7 @@ impl View {
         if let Some(view) = self.lock().get_mut(&shard) {
             // Its lane sends a last report; it is retired when the shard is opened again.
             view.state = State::Waiting { reason: NOT_OURS.to_owned() };
+            view.failure = None;
         }
     }
 
@@ -312,13 +323,19 @@ impl View {
             return Some("not yet in the group".to_owned());
         }
         let shards = self.lock();
-        let mut waiting = shards.iter().filter(|(_, view)| view.is_ours());
-        waiting.find(|(_, view)| !matches!(view.state, State::Running)).map(|(shard, view)| {
-            format!(
-                "shard {shard} is {}: {}",
-                view.state.name(),
-                view.state.reason().unwrap_or("-")
-            )
+        let ours = shards.iter().filter(|(_, view)| view.is_ours());
+        // The one whose state says most.
+        let first = ours.rev().max_by_key(|(_, view)| match view.state {
+            State::Stopped { .. } => 3,
+            State::Waiting { .. } => 2,
+            State::Opening(_) => 1,
+            State::Running => 0,
+        });
+        let (shard, view) = first.filter(|(_, view)| !matches!(view.state, State::Running))?;
+        let state = view.state.name();
+        Some(match view.reason() {
+            Some(reason) => format!("shard {shard} is {state}: {reason}"),
+            None => format!("shard {shard} is {state}"),
         })
     }
 }
@@ -327,6 +344,14 @@ impl View {
 const NOT_OURS: &str = "another worker has it";
 
 impl ShardView {
+    /// Returns why the shard does not run, or why it did not before it was opened again.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.state {
+            State::Opening(_) => self.failure.as_deref(),
+            state => state.reason(),
+        }
+    }
+
     /// Returns whether the group has assigned the shard to this worker.
     pub fn is_ours(&self) -> bool {
         self.state.reason() != Some(NOT_OURS)

@@ -167,6 +167,13 @@ fn a_log_of_transactions_that_cannot_be_made_is_named() {
     let worker = Worker::start(&shop, "w-1");
     let parts = ["stopped", "transaction.state.log.replication.factor"];
     is_unready(&worker, &parts, OPENING_TIMEOUT);
+    // One attempt is made for all shards of a lane: they do not wait for half a minute in turn, and
+    // say why they are opened again while they are.
+    eventually("all shards say so", WAIT_TIMEOUT / 4, || {
+        let shards = status(&worker)["shards"].as_array().cloned()?;
+        let says = |shard: &Value| shard["reason"].to_string().contains(parts[1]);
+        (shards.len() == 4 && shards.iter().all(says)).then_some(())
+    });
 }
 
 #[test]

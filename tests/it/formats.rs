@@ -38,8 +38,9 @@ impl Registry {
         format!("http://localhost:{}/apis/ccompat/v7", self.port)
     }
 
+    /// Stops it as an administrator would: killed, it would lose what it stored just before.
     fn stop(&mut self) {
-        self.process.kill();
+        self.process.terminate();
     }
 
     fn start_again(&mut self) {

@@ -57,7 +57,7 @@ impl StateReader {
 
     fn not_running(&self, shard: ShardId) -> Problem {
         let shards = self.view.shards();
-        let reason = shards.get(&shard).and_then(|view| view.state.reason());
+        let reason = shards.get(&shard).and_then(|view| view.reason());
         not_running(shard.0.unsigned_abs(), reason.unwrap_or("it is being restored"))
     }
 }
