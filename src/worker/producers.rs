@@ -138,8 +138,8 @@ impl Slot {
         self.is_ready.load(Ordering::Acquire)
     }
 
-    /// Makes the producer ready. All shards of the lane may wait for this at once: an attempt, which
-    /// may take half a minute, is made for all who wait for it.
+    /// Makes the producer ready. All shards of the lane may wait for this at once, and an attempt
+    /// may take half a minute: it is made for all that wait for it.
     fn make_ready(&self) -> Result<()> {
         let attempts = self.failed().attempts;
         let mut producer = self.producer.lock().expect("nothing panics under this lock");

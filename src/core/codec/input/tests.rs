@@ -6,6 +6,7 @@ mod entries;
 mod envelopes;
 mod expected;
 mod formats;
+mod fuzz;
 mod ids;
 mod keep;
 mod lines;

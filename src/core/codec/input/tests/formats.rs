@@ -25,7 +25,7 @@ fn named(find: fn(SchemaId) -> Lookup) -> Format {
 }
 
 /// The schema and the bytes of a JSON text.
-fn avro(json: &str) -> (Arc<Schema>, Vec<u8>) {
+pub(super) fn avro(json: &str) -> (Arc<Schema>, Vec<u8>) {
     let (schema, bytes) = avro_of::encode(&serde_json::from_str(json).expect("a document"));
     let schema = Schema::parse(&schema.to_string(), &[]).expect("a schema");
     (Arc::new(schema), bytes)
