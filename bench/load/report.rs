@@ -151,7 +151,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<(), Failure> {
         Table::Partitions => heading(&lines, "Medians.")? + &partitions::tables(&lines),
     };
     let (Some(path), Some(block)) = (&arguments.document, &arguments.block) else {
-        println!("{table}");
+        writeln!(std::io::stdout(), "{table}")?;
         return Ok(());
     };
     let document = fs::read_to_string(path)?;

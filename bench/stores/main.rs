@@ -10,6 +10,7 @@
 use std::{
     error::Error,
     fs,
+    io::Write,
     path::Path,
     process::ExitCode,
     sync::atomic::{AtomicI32, Ordering},
@@ -59,7 +60,10 @@ fn measure(dir: &Path, shards: i32, rows: i32, spills: i32, openers: i32) -> Res
     };
     let stores = Stores::open(dir, &owner, &Budget::new(None, None))?;
     let before = Used::now()?;
-    println!("{shards} stores, {openers} openers, {rows} rows; before: {before}");
+    writeln!(
+        std::io::stdout(),
+        "{shards} stores, {openers} openers, {rows} rows; before: {before}"
+    )?;
 
     let began = Instant::now();
     let open = open_all(&stores, shards, openers)?;
@@ -143,7 +147,7 @@ fn told(step: &str, began: Instant, before: Used, shards: i32) -> Result<()> {
     thread::sleep(SETTLE);
     let now = Used::now()?;
     let each = (now.resident_kib - before.resident_kib) / i64::from(shards);
-    println!("{step}: {took:.2?}; {now}; {each} KiB a store");
+    writeln!(std::io::stdout(), "{step}: {took:.2?}; {now}; {each} KiB a store")?;
     Ok(())
 }
 

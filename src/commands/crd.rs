@@ -1,11 +1,11 @@
 //! `rollcall crd`: prints the custom resource definition, for the API server or for people.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use kube::CustomResourceExt;
 use serde_json::Value;
 
+use super::exit_with;
 use rollcall_object::{Reconciliation, reference};
 
 /// Print the custom resource definition of Reconciliation as YAML
@@ -20,11 +20,7 @@ pub struct Args {
 #[expect(clippy::needless_pass_by_value, reason = "as every subcommand")]
 pub fn run(args: Args) -> ExitCode {
     let text = if args.reference { reference::markdown() } else { definition() };
-    // The reader may have closed the pipe early, as `head` does.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    exit_with(&text, ExitCode::SUCCESS)
 }
 
 fn definition() -> String {

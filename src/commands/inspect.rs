@@ -10,11 +10,11 @@ mod table;
 mod tests;
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{failed, server};
+use super::{exit_with, failed, server};
 use rollcall_core::codec::row::RowError;
 use rollcall_core::text::escape::printable;
 use rollcall_core::text::plain::sentence;
@@ -56,11 +56,7 @@ pub struct Args {
 /// Prints the answer. Fails when a store cannot be read or the key is unknown.
 pub fn run(args: Args) -> ExitCode {
     match answer(args) {
-        Ok((text, exit)) => {
-            // The reader may have closed the pipe early, as `head` does.
-            let _ = io::stdout().write_all(text.as_bytes());
-            exit
-        }
+        Ok((text, exit)) => exit_with(&text, exit),
         Err(error) => failed(&error),
     }
 }

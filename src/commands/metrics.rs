@@ -1,8 +1,8 @@
 //! `rollcall metrics`: prints the reference of all metrics.
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use super::exit_with;
 use rollcall_service::metrics::reference;
 
 /// Print what every metric means, as the Markdown page docs/metrics.md
@@ -11,9 +11,5 @@ pub struct Args {}
 
 /// Prints the page.
 pub fn run(_: Args) -> ExitCode {
-    // The reader may have closed the pipe early, as `head` does.
-    match std::io::stdout().write_all(reference::markdown().as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    exit_with(&reference::markdown(), ExitCode::SUCCESS)
 }

@@ -17,10 +17,14 @@ pub mod validate;
 pub mod watch;
 pub mod worker;
 
-use std::{fmt::Display, process::ExitCode};
+use std::{
+    fmt::Display,
+    io::{ErrorKind, Write},
+    process::ExitCode,
+};
 
 use rollcall_core::shard;
-use rollcall_core::text::escape::printable_lines;
+use rollcall_core::text::{escape::printable_lines, plain::sentence};
 use rollcall_order_demo::Error;
 
 /// Returns the exit code of a demo service, and prints its error to standard error.
@@ -35,6 +39,29 @@ fn finish(result: rollcall_order_demo::Result<()>) -> ExitCode {
 fn failed(error: &dyn Display) -> ExitCode {
     complain(error);
     ExitCode::FAILURE
+}
+
+/// Prints a whole answer to standard output, and returns the exit code, unless that fails.
+fn exit_with(text: &str, code: ExitCode) -> ExitCode {
+    match print(text) {
+        Ok(()) => code,
+        Err(problem) => failed(&problem),
+    }
+}
+
+/// Writes to standard output. The reader may have closed the pipe early, as `head` does, which is
+/// no error and ends nothing halfway.
+///
+/// # Errors
+/// Why it cannot be written, such as a full disk.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {}", sentence(&error)))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Prints an error to standard error.

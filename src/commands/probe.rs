@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use hyper::{StatusCode, Uri};
 
-use super::complain;
+use super::{complain, exit_with};
 use rollcall_core::text::escape::printable_lines;
 use rollcall_service::http::client::{self, Answer, Client};
 
@@ -29,8 +29,7 @@ pub fn run(args: Args) -> ExitCode {
             let said = String::from_utf8_lossy(&body);
             let said = said.trim_end();
             if status == StatusCode::OK {
-                println!("{}", printable_lines(said));
-                return ExitCode::SUCCESS;
+                return exit_with(&format!("{}\n", printable_lines(said)), ExitCode::SUCCESS);
             }
             complain(&format!("{url} answers {}: {said}", status.as_u16()));
         }

@@ -1,10 +1,10 @@
 //! `rollcall reset`: starts a reconciliation from scratch.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{ask, failed};
+use super::{ask, exit_with, failed, print};
 use rollcall_core::shard::{Error, Result};
 use rollcall_core::text::escape::printable_lines;
 use rollcall_kafka::{Connection, Remains};
@@ -39,10 +39,7 @@ pub fn run(args: Args) -> ExitCode {
     };
     let answer = if yes { Answer::Given } else { Answer::Asked };
     match reset(&settings, state_dir.as_deref(), answer) {
-        Ok(done) => {
-            println!("{}", printable_lines(&done));
-            ExitCode::SUCCESS
-        }
+        Ok(done) => exit_with(&printable_lines(&(done + "\n")), ExitCode::SUCCESS),
         Err(error) => failed(&error),
     }
 }
@@ -65,7 +62,8 @@ fn reset(settings: &Settings, state_dir: Option<&Path>, answer: Answer) -> Resul
     if remains.is_empty() && local.is_none() {
         return Ok(format!("{} has nothing to delete", settings.name));
     }
-    println!("{}", printable_lines(&plan(settings, &remains, local.as_ref())));
+    let plan = plan(settings, &remains, local.as_ref()) + "\n";
+    print(&printable_lines(&plan)).map_err(Error::Misconfigured)?;
     if answer == Answer::Asked {
         confirm()?;
     }
@@ -160,10 +158,10 @@ fn confirm() -> Result<()> {
             "nothing was deleted: there is no terminal to ask at; say --yes if it shall be",
         );
     }
-    print!("delete all of this? [y/N] ");
-    let mut answer = String::new();
-    let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().read_line(&mut answer));
-    match (asked, answer.trim()) {
+    print("delete all of this? [y/N] ").map_err(Error::Misconfigured)?;
+    let mut said = String::new();
+    let asked = std::io::stdin().read_line(&mut said);
+    match (asked, said.trim()) {
         (Ok(_), "y" | "Y" | "yes") => Ok(()),
         _ => refused("nothing was deleted"),
     }

@@ -1,13 +1,14 @@
 //! `rollcall simulate`: runs the shards' actual code on a simulated Kafka where everything fails.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     ops::RangeInclusive,
     process::ExitCode,
     str::FromStr,
     time::{Duration, Instant},
 };
 
+use super::exit_with;
 use rollcall_sim::{Tally, Tracing};
 
 /// Run simulated schedules with crashes, zombies and lost answers
@@ -69,9 +70,7 @@ fn replay(seed: u64) -> ExitCode {
         }
         Err(failure) => (failure.trace.clone(), failure.to_string(), ExitCode::FAILURE),
     };
-    // The reader may have closed the pipe early, as `head` does.
-    let _told = writeln!(std::io::stdout(), "{trace}{end}");
-    code
+    exit_with(&format!("{trace}{end}\n"), code)
 }
 
 fn campaign(seeds: &Seeds, failures: usize) -> ExitCode {
@@ -93,17 +92,17 @@ fn campaign(seeds: &Seeds, failures: usize) -> ExitCode {
     }
     let Tally { schedules, steps, transactions, seen, failed } = tally;
     let took = began.elapsed().as_secs_f64();
-    println!(
-        "{schedules} schedules in {took:.1} s: {transactions} transactions, {steps} steps, {} \
-         failed",
-        failed.len()
-    );
     let seen: Vec<String> = seen.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    println!("{}", seen.join(", "));
+    let mut text = format!(
+        "{schedules} schedules in {took:.1} s: {transactions} transactions, {steps} steps, {} \
+         failed\n{}\n",
+        failed.len(),
+        seen.join(", ")
+    );
     for &seed in &failed {
         if let Err(failure) = rollcall_sim::run(seed, Tracing::Off) {
-            println!("{failure}");
+            text += &format!("{failure}\n");
         }
     }
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    exit_with(&text, if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

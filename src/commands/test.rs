@@ -20,7 +20,6 @@ mod trial;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,7 +30,7 @@ use self::{
     subject::Subject,
     trial::{Bounds, Verdict},
 };
-use super::{complain, failed};
+use super::{complain, failed, print};
 
 /// Run test cases of a Reconciliation object, without a broker
 #[derive(Debug, clap::Args)]
@@ -71,17 +70,23 @@ pub fn run(args: Args) -> ExitCode {
     let began = Instant::now();
     let (mut suites, mut failures, mut total) = (Vec::new(), 0, 0);
     for File { name, cases } in &files {
-        say(name);
+        let mut text = format!("{name}\n");
         let verdicts = trial::run_all(cases, &subject, Bounds { orders, crashes });
         let verdicts: Vec<(&Case, Verdict)> = cases.iter().zip(verdicts).collect();
         for (case, verdict) in &verdicts {
-            say(&report::of_case(case, verdict));
+            text += &format!("{}\n", report::of_case(case, verdict));
             failures += usize::from(verdict.failure.is_some());
+        }
+        if let Err(problem) = print(&text) {
+            return failed(&problem);
         }
         total += cases.len();
         suites.push((name.as_str(), verdicts));
     }
-    say(&report::summary(total - failures, failures, began.elapsed()));
+    let summary = report::summary(total - failures, failures, began.elapsed());
+    if let Err(problem) = print(&(summary + "\n")) {
+        return failed(&problem);
+    }
     if let Some(junit) = junit
         && let Err(error) = write(&junit, &suites)
     {
@@ -118,9 +123,4 @@ fn write(path: &Path, suites: &[(&str, Vec<(&Case, Verdict)>)]) -> Result<(), St
         let why = rollcall_core::text::plain::sentence(&error);
         format!("cannot write {}: {why}; check the path given as --junit", path.display())
     })
-}
-
-/// Prints a line. The reader may have closed the pipe early, as `head` does.
-fn say(text: &str) {
-    let _told = writeln!(std::io::stdout(), "{text}");
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{ask, complain, failed};
+use super::{ask, complain, failed, print};
 use rollcall_core::shard::Result;
 use rollcall_core::text::escape::printable_lines;
 use rollcall_kafka::{Connection, Gravity, Role, Survey, Surveyed, TopicProblem, Wanted};
@@ -39,7 +39,7 @@ pub fn run(args: Args) -> ExitCode {
     let mut wrong: Vec<String> = created.err().iter().map(ToString::to_string).collect();
     match look(&settings) {
         Ok(survey) => {
-            print!("{}", printable_lines(&table(&survey.topics)));
+            wrong.extend(print(&printable_lines(&table(&survey.topics))).err());
             let is_advice = |problem: &&TopicProblem| problem.gravity() == Gravity::Advises;
             for problem in survey.problems().filter(is_advice) {
                 eprintln!("note: {}", printable_lines(&problem.to_string()));

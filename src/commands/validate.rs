@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::failed;
+use super::{exit_with, failed, print};
 use rollcall_core::record::Sink;
 use rollcall_object::{Settings, duration};
 
@@ -34,12 +34,14 @@ pub fn run(args: Args) -> ExitCode {
             if let Err(error) = rollcall_kafka::check_settings(&settings) {
                 return failed(&error);
             }
-            println!("{}", summary(&settings));
-            if records.against_broker {
-                println!();
-                return against_broker::run(&settings, &records);
+            let summary = summary(&settings) + "\n";
+            if !records.against_broker {
+                return exit_with(&summary, ExitCode::SUCCESS);
             }
-            ExitCode::SUCCESS
+            match print(&(summary + "\n")) {
+                Ok(()) => against_broker::run(&settings, &records),
+                Err(problem) => failed(&problem),
+            }
         }
         Err(error) => failed(&error),
     }

@@ -31,6 +31,7 @@ mod oauth;
 mod offsets;
 mod operation;
 mod order_demo;
+mod output;
 mod partitioners;
 #[path = "../shared/ports.rs"]
 mod ports;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::meaning;
 use super::tally::{Dead, Taken, Tally};
-use crate::commands::{ask, complain};
+use crate::commands::{ask, complain, print};
 use rollcall_core::codec::input::{Decoded, Format, Input, Scratch};
 use rollcall_core::codec::schemas::Schemas;
 use rollcall_core::codec::{Decoder, Reason};
@@ -57,9 +57,8 @@ pub fn run(settings: &Settings, args: &LastRecords) -> ExitCode {
     let mut wrong = Vec::new();
     match look(settings, args.last as usize, &mut wrong) {
         Ok(tallies) => {
-            for tally in &tallies {
-                print!("{}", printable_lines(&tally.to_string()));
-            }
+            let texts: String = tallies.iter().map(ToString::to_string).collect();
+            wrong.extend(print(&printable_lines(&texts)).err());
             let (dead, records) = tallies.iter().fold((0, 0), |(dead, records), tally| {
                 (dead + tally.dead_total(), records + tally.records)
             });

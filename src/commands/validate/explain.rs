@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use super::meaning;
-use crate::commands::failed;
+use crate::commands::{exit_with, failed};
 use rollcall_core::codec::input::{Decoded, Input, Scratch};
 use rollcall_core::matching::Kept;
 use rollcall_core::record::Header;
@@ -37,10 +37,7 @@ pub fn run(settings: &Settings, args: &Record) -> ExitCode {
         return failed(&format!("cannot read the record's value from standard input: {error}"));
     }
     match explain(settings, args, (!args.tombstone).then_some(&value)) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(text) => exit_with(&(text + "\n"), ExitCode::SUCCESS),
         Err(problem) => failed(&problem),
     }
 }
