@@ -199,7 +199,11 @@ async fn schemas_that_are_used_are_asked_for_first() {
         "/schemas/ids/8" => (200, using("self", "\"int\"")),
         "/subjects/self/versions/1?deleted=true" => (200, using("self", "\"int\"")),
         "/schemas/ids/9" => (200, using("gone", "\"int\"")),
-        "/schemas/ids/10" => (200, r#"{"schema":"x","schemaType":"PROTOBUF"}"#.to_owned()),
+        "/schemas/ids/10" => (200, r#"{"schema":"x","schemaType":"XML"}"#.to_owned()),
+        "/schemas/ids/11" => (200, r#"{"schema":"x;","schemaType":"PROTOBUF"}"#.to_owned()),
+        "/schemas/ids/12" => {
+            (200, using("c", "\"int\"").replace("}]}", r#"}],"schemaType":"PROTOBUF"}"#))
+        }
         _ => (404, NONE.to_owned()),
     });
     let registry = registry(&[&url], None);
@@ -208,7 +212,12 @@ async fn schemas_that_are_used_are_asked_for_first() {
     assert_eq!(asks.try_iter().count(), 3);
     let found = settled(&registry, SchemaId::Number(8)).await;
     assert!(matches!(found, Lookup::Known(_)), "what uses itself is asked for once: {found:?}");
-    for (id, why) in [(9, "version 1 of \"gone\""), (10, "a schema of PROTOBUF")] {
+    for (id, why) in [
+        (9, "version 1 of \"gone\""),
+        (10, "a schema of another type than"),
+        (11, "it is no schema of Protobuf: "),
+        (12, "\"c\", which is a schema of another type"),
+    ] {
         let Lookup::Unusable(found) = settled(&registry, SchemaId::Number(id)).await else {
             panic!("{why}")
         };
