@@ -263,3 +263,31 @@ async fn schemas_that_use_each_other_are_bounded() {
     let Lookup::Unusable(why) = settled(&registry, SEVEN).await else { panic!("it is bounded") };
     assert!(why.starts_with("it uses more than 200 schemas"), "{why}");
 }
+
+/// A file imports another one, which its reference names.
+#[tokio::test]
+async fn schemas_of_protobuf_are_compiled_with_what_they_import() {
+    let (url, asks) = serve(|path, _| {
+        let reference = json!({"name": "item.proto", "subject": "item", "version": 3});
+        let head = "syntax = \"proto3\"; package shop;";
+        let answer = match path {
+            "/schemas/ids/7" => {
+                let text = format!("{head} import \"item.proto\"; message Order {{ Item i = 1; }}");
+                json!({"schema": text, "schemaType": "PROTOBUF", "references": [reference]})
+            }
+            "/subjects/item/versions/3?deleted=true" => {
+                let text = format!("{head} message Item {{ int64 id = 1; }}");
+                json!({"schema": text, "schemaType": "PROTOBUF"})
+            }
+            "/schemas/ids/8" => json!({"schema": "{}", "schemaType": "JSON"}),
+            other => panic!("{other} is not needed"),
+        };
+        (200, answer.to_string())
+    });
+    let registry = registry(&[&url], None);
+    let found = settled(&registry, SEVEN).await;
+    assert!(matches!(found, Lookup::Known(Schema::Protobuf(_))), "{found:?}");
+    assert_eq!(asks.try_iter().count(), 2);
+    let found = settled(&registry, SchemaId::Number(8)).await;
+    assert!(matches!(found, Lookup::Known(Schema::Json)), "{found:?}");
+}

@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::descriptor::{self, EnumOf, FieldOf, File, MessageOf};
 use super::known;
-use super::schema::{
-    Absent, Enum, EnumId, Field, Holds, Indexes, Kind, Message, MessageId, Schema,
-};
+use super::schema::{Absent, Enum, EnumId, Field, Holds, Kind, Message, MessageId, Schema};
 use super::wire::Wire;
 use crate::codec::base64;
 use crate::codec::unfit::Unfit;
@@ -105,11 +103,6 @@ impl Schema {
         let schema = Self::compile(&[], &files)?;
         Ok(schema.only(name))
     }
-
-    /// Returns whether there is a message at these indexes.
-    pub fn has(&self, indexes: &Indexes) -> bool {
-        self.at(indexes).is_some()
-    }
 }
 
 impl Compiler {
@@ -151,8 +144,10 @@ impl Compiler {
         let name = self.name(scope, of.name, Named::Enum(self.enums.len()))?;
         self.count(of.values.len())?;
         let values = of.values.iter().map(|(number, name)| (*number, Box::from(*name)));
+        let mut by_number: Vec<usize> = (0..of.values.len()).collect();
+        by_number.sort_by_key(|at| of.values[*at].0);
         let is_null = name == "google.protobuf.NullValue";
-        self.enums.push(Enum { values: values.collect(), is_null });
+        self.enums.push(Enum { values: values.collect(), by_number: by_number.into(), is_null });
         Ok(())
     }
 

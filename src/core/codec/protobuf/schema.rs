@@ -91,7 +91,11 @@ pub(super) enum Kind {
 /// The names of an enum's numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Enum {
+    /// In the order of the file, where the first one is what is not there, and a number may have
+    /// several names.
     pub values: Box<[(i32, Box<str>)]>,
+    /// Where they are, by their numbers.
+    pub by_number: Box<[usize]>,
     /// `google.protobuf.NullValue`.
     pub is_null: bool,
 }
@@ -158,8 +162,9 @@ impl Message {
 
 impl Enum {
     pub fn name(&self, number: i32) -> Option<&str> {
-        let value = self.values.iter().find(|(of, _)| *of == number);
-        value.map(|(_, name)| &**name)
+        let at = self.by_number.partition_point(|at| self.values[*at].0 < number);
+        let (of, name) = &self.values[*self.by_number.get(at)?];
+        (*of == number).then_some(&**name)
     }
 }
 

@@ -86,3 +86,14 @@ fn a_schema_is_bounded() {
     assert!(matches!(refused, SchemaError::NoDescriptor(_)), "{refused}");
     assert_eq!(compiled(&[vec![0; 5 << 20]]), Err(SchemaError::TooLarge));
 }
+
+#[test]
+fn the_first_name_of_a_number_counts_and_the_first_value_is_what_is_not_there() {
+    let value = |name: &str, at| sized(2, &[sized(1, name.as_bytes()), number(2, at)].concat());
+    let values = [value("NINE", 9), value("TWO", 2), value("DUE", 2), value("ONE", 1)].concat();
+    let of = sized(4, &[sized(1, b"E"), values].concat());
+    let order = message("Order", &[of, field("e", 1, OPTIONAL, "E"), field("es", 2, 3, "E")]);
+    let schema = compiled(&[file("proto3", &[order])]).expect("a schema");
+    let found = json_of(&schema, &sized(2, &[1, 2, 9, 3, 0]));
+    assert_eq!(found, Ok(json!({"e": "NINE", "es": ["ONE", "TWO", "NINE", 3, 0]})));
+}
