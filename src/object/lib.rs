@@ -43,7 +43,7 @@ pub use error::Error;
 pub use kafka::{Certificate, Kafka, Login, Oauth, Sasl, Tls};
 pub use locate::line;
 pub use problem::Problem;
-pub use registry::{FormatError, InputFormat, Registry, RegistryLogin, SchemaAt};
+pub use registry::{FormatError, InputFormat, MessageAt, Registry, RegistryLogin, SchemaAt};
 pub use resource::{Reconciliation, ReconciliationSpec};
 pub use secret_field::{Reader, SecretField, SecretReference};
 pub use settings::{

@@ -1,15 +1,15 @@
 //! How values are written and where their schemas are, validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::Uri;
 
 use super::secret::Secret;
 use super::settings::Settings;
-use rollcall_core::codec::avro::Schema;
 use rollcall_core::codec::input::{Format, Source};
-use rollcall_core::codec::schemas::Schemas;
+use rollcall_core::codec::schemas::{Schema, Schemas};
+use rollcall_core::codec::{avro, protobuf};
 use rollcall_core::text::plain::sentence;
 
 /// How to reach the schema registry.
@@ -36,30 +36,45 @@ pub enum InputFormat {
     Json,
     JsonSchema,
     Avro(SchemaAt),
+    Protobuf(MessageAt),
 }
 
-/// Where the schema of a value is.
+/// Where the schema of a value in Protobuf is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageAt {
+    /// In the registry that the object names, under the id that the value names.
+    Registry,
+    /// The message of this name, in a file that `protoc` has compiled.
+    File { file: PathBuf, message: String },
+}
+
+/// Where the schema of a value in Avro is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaAt {
     /// In the registry that the object names, under the id that the value names.
     Registry,
     /// In the object.
-    Object(Arc<Schema>),
+    Object(Arc<avro::Schema>),
     File(PathBuf),
 }
 
 /// Why the values of an input cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
-    #[error("{place}.avro.schemaFile: cannot read {}: {reason}", file.display())]
+    #[error("{place}.schemaFile: cannot read {}: {reason}", file.display())]
     Unreadable { place: String, file: PathBuf, reason: String },
-    #[error("{place}.avro.schemaFile: {} is no schema of Avro: {reason}", file.display())]
-    NoSchema { place: String, file: PathBuf, reason: String },
+    #[error("{place}.schemaFile: {} is no schema of {of}: {reason}", file.display())]
+    NoSchema { place: String, file: PathBuf, of: &'static str, reason: String },
+    #[error(
+        "{place}.message: {} has no message {message}: write its name with its package",
+        file.display()
+    )]
+    NoMessage { place: String, file: PathBuf, message: String },
     #[error(
         "{place}.format: the schemas of {topic} are in the schema registry, which is not asked \
-         here: name one in avro.schema or avro.schemaFile"
+         here: name one in {instead}"
     )]
-    NoRegistry { place: String, topic: String },
+    NoRegistry { place: String, topic: String, instead: &'static str },
 }
 
 impl Settings {
@@ -82,30 +97,34 @@ impl Settings {
         schemas: Option<&Arc<dyn Schemas>>,
     ) -> Result<Format, FormatError> {
         let place = || self.entries(topic)[0].0.to_owned();
-        let source = match self.input_format(topic) {
-            InputFormat::Json => return Ok(Format::Json),
-            InputFormat::JsonSchema => return Ok(Format::JsonSchema),
-            InputFormat::Avro(SchemaAt::Object(schema)) => Source::Given(Arc::clone(schema)),
-            InputFormat::Avro(SchemaAt::File(file)) => {
-                let text = std::fs::read_to_string(file).map_err(|error| {
-                    let (file, reason) = (file.clone(), sentence(&error));
-                    FormatError::Unreadable { place: place(), file, reason }
-                })?;
-                let schema = Schema::parse(&text, &[]).map_err(|error| {
-                    let (file, reason) = (file.clone(), error.to_string());
-                    FormatError::NoSchema { place: place(), file, reason }
-                })?;
-                Source::Given(Arc::new(schema))
+        let named = |instead| match schemas {
+            Some(schemas) => Ok(Source::Named(Arc::clone(schemas))),
+            None => {
+                let (place, topic) = (place(), topic.to_owned());
+                Err(FormatError::NoRegistry { place, topic, instead })
             }
-            InputFormat::Avro(SchemaAt::Registry) => match schemas {
-                Some(schemas) => Source::Named(Arc::clone(schemas)),
-                None => {
-                    let (place, topic) = (place(), topic.to_owned());
-                    return Err(FormatError::NoRegistry { place, topic });
-                }
-            },
         };
-        Ok(Format::Avro(source))
+        Ok(match self.input_format(topic) {
+            InputFormat::Json => Format::Json,
+            InputFormat::JsonSchema => Format::JsonSchema,
+            InputFormat::Avro(SchemaAt::Object(schema)) => {
+                Format::Avro(Source::Given(Schema::Avro(Arc::clone(schema))))
+            }
+            InputFormat::Avro(SchemaAt::File(file)) => {
+                let place = format!("{}.avro", place());
+                Format::Avro(Source::Given(avro_in(file, place)?.into()))
+            }
+            InputFormat::Avro(SchemaAt::Registry) => {
+                Format::Avro(named("avro.schema or avro.schemaFile")?)
+            }
+            InputFormat::Protobuf(MessageAt::File { file, message }) => {
+                let place = format!("{}.protobuf", place());
+                Format::Protobuf(Source::Given(message_in(file, message, place)?.into()))
+            }
+            InputFormat::Protobuf(MessageAt::Registry) => {
+                Format::Protobuf(named("protobuf.schemaFile")?)
+            }
+        })
     }
 
     /// Returns how the values of an input topic are written: as its entries say, which agree.
@@ -119,8 +138,43 @@ impl Settings {
 
     /// Returns whether schemas of records are in the registry.
     pub fn asks_registry(&self) -> bool {
-        let asks =
-            |topic: &str| matches!(self.input_format(topic), InputFormat::Avro(SchemaAt::Registry));
+        let asks = |topic: &str| {
+            let format = self.input_format(topic);
+            let (avro, protobuf) = (SchemaAt::Registry, MessageAt::Registry);
+            *format == InputFormat::Avro(avro) || *format == InputFormat::Protobuf(protobuf)
+        };
         self.inputs().into_iter().any(asks)
     }
+}
+
+fn avro_in(file: &Path, place: String) -> Result<avro::Schema, FormatError> {
+    let read = std::fs::read_to_string(file);
+    let text = read.map_err(|error| unreadable(file, place.clone(), &error))?;
+    avro::Schema::parse(&text, &[]).map_err(|error| {
+        let (file, of, reason) = (file.to_owned(), "Avro", error.to_string());
+        FormatError::NoSchema { place, file, of, reason }
+    })
+}
+
+fn message_in(file: &Path, message: &str, place: String) -> Result<protobuf::Schema, FormatError> {
+    let read = std::fs::read(file);
+    let set = read.map_err(|error| unreadable(file, place.clone(), &error))?;
+    match protobuf::Schema::of_set(&set, message) {
+        Ok(Some(schema)) => Ok(schema),
+        Ok(None) => {
+            let (file, message) = (file.to_owned(), message.to_owned());
+            Err(FormatError::NoMessage { place, file, message })
+        }
+        Err(error) => {
+            let (file, of) = (file.to_owned(), "Protobuf");
+            let reason = format!(
+                "{error}; compile it with protoc --include_imports --descriptor_set_out=FILE"
+            );
+            Err(FormatError::NoSchema { place, file, of, reason })
+        }
+    }
+}
+
+fn unreadable(file: &Path, place: String, error: &std::io::Error) -> FormatError {
+    FormatError::Unreadable { place, file: file.to_owned(), reason: sentence(error) }
 }

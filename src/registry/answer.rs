@@ -1,5 +1,7 @@
 //! What a registry answers.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use serde::Deserialize;
 
@@ -25,10 +27,35 @@ pub struct Registered {
 /// Another schema, which a schema uses.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reference {
-    /// The name by which schemas use it; for Avro, that of its type.
+    /// The name by which schemas use it: for Avro, that of its type; for Protobuf, that by which
+    /// its file is imported.
     pub name: String,
     pub subject: String,
     pub version: u32,
+}
+
+/// What a schema is a schema of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Type {
+    #[default]
+    Avro,
+    Protobuf,
+    Json,
+}
+
+impl Registered {
+    /// Returns what it is a schema of.
+    ///
+    /// # Errors
+    /// When it is of a type that nothing here reads.
+    pub fn of(&self) -> Result<Type, Arc<str>> {
+        match self.schema_type.as_deref() {
+            None | Some("AVRO") => Ok(Type::Avro),
+            Some("PROTOBUF") => Ok(Type::Protobuf),
+            Some("JSON") => Ok(Type::Json),
+            Some(_) => Err("it is a schema of another type than Avro, Protobuf and JSON".into()),
+        }
+    }
 }
 
 #[derive(Deserialize)]

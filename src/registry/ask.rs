@@ -14,10 +14,14 @@ use hyper::{Request, Uri, body::Bytes, header};
 
 use super::{
     Figures,
-    answer::{self, Reference, Registered},
+    answer::{self, Reference, Registered, Type},
+    protobuf,
 };
 use rollcall_core::{
-    codec::{avro::Schema, base64, schemas::SchemaId},
+    codec::{
+        avro, base64,
+        schemas::{Schema, SchemaId},
+    },
     text::{escape::url, plain::sentence},
 };
 use rollcall_object::{Registry, RegistryLogin};
@@ -41,7 +45,7 @@ pub struct Asker {
 /// What a registry has under an id.
 #[derive(Debug)]
 pub enum Found {
-    Schema(Arc<Schema>),
+    Schema(Schema),
     /// A schema that cannot be used, for this reason.
     Unusable(Arc<str>),
     Nothing,
@@ -56,6 +60,7 @@ enum Failure {
 /// The schemas that a schema uses, each after those that it uses itself.
 #[derive(Default)]
 struct Used {
+    of: Type,
     /// Their names: of several versions of a schema, the one that is found first counts, as for the
     /// serializers of Confluent. Avro allows no type twice.
     seen: HashSet<String>,
@@ -129,13 +134,14 @@ impl<'a> Session<'a> {
             SchemaId::Guid(_) => format!("/schemas/guids/{id}"),
         };
         let Some(registered) = self.get(&path, figures).await? else { return Ok(Found::Nothing) };
-        require_avro(&registered)?;
-        let mut used = Used::default();
+        let of = registered.of().map_err(Failure::Unusable)?;
+        if of == Type::Json {
+            return Ok(Found::Schema(Schema::Json));
+        }
+        let mut used = Used { of, ..Used::default() };
         self.resolve(registered.references, 0, &mut used, figures).await?;
-        let texts: Vec<&str> = used.texts.iter().map(String::as_str).collect();
-        Schema::parse(&registered.schema, &texts)
-            .map(|schema| Found::Schema(Arc::new(schema)))
-            .map_err(|error| Failure::Unusable(format!("it is no schema of Avro: {error}").into()))
+        let compiled = compile(of, &registered.schema, &used.texts);
+        compiled.map(Found::Schema).map_err(|why| Failure::Unusable(why.into()))
     }
 
     /// Collects the schemas that are used, and those that these use.
@@ -165,7 +171,11 @@ impl<'a> Session<'a> {
                 let why = format!("it uses version {version} of \"{subject}\", which is not there");
                 return Err(Failure::Unusable(why.into()));
             };
-            require_avro(&registered)?;
+            let of = registered.of().map_err(Failure::Unusable)?;
+            if of != used.of {
+                let why = format!("it uses \"{subject}\", which is a schema of another type");
+                return Err(Failure::Unusable(why.into()));
+            }
             Box::pin(self.resolve(registered.references, depth + 1, used, figures)).await?;
             used.texts.push(registered.schema);
         }
@@ -214,12 +224,16 @@ impl<'a> Session<'a> {
     }
 }
 
-fn require_avro(registered: &Registered) -> Result<(), Failure> {
-    match registered.schema_type.as_deref() {
-        None | Some("AVRO") => Ok(()),
-        Some(other) => {
-            let other = if ["PROTOBUF", "JSON"].contains(&other) { other } else { "another type" };
-            Err(Failure::Unusable(format!("it is a schema of {other}, not of Avro").into()))
+fn compile(of: Type, schema: &str, used: &[String]) -> Result<Schema, String> {
+    match of {
+        Type::Json => Ok(Schema::Json),
+        Type::Avro => {
+            let used: Vec<&str> = used.iter().map(String::as_str).collect();
+            let parsed = avro::Schema::parse(schema, &used);
+            parsed.map(Into::into).map_err(|error| format!("it is no schema of Avro: {error}"))
         }
+        Type::Protobuf => protobuf::compile(schema, used)
+            .map(Into::into)
+            .map_err(|why| format!("it is no schema of Protobuf: {why}")),
     }
 }

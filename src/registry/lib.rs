@@ -15,6 +15,7 @@
 
 mod answer;
 mod ask;
+mod protobuf;
 
 use std::{
     collections::HashMap,
@@ -29,10 +30,7 @@ use std::{
 use tokio::runtime;
 
 use self::ask::{Asker, Found};
-use rollcall_core::codec::{
-    avro::Schema,
-    schemas::{Lookup, SchemaId, Schemas},
-};
+use rollcall_core::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
 
 /// How long records wait in place for an answer; then their shard is closed until there is one.
 const PENDING_MAX: Duration = Duration::from_secs(1);
@@ -60,7 +58,7 @@ struct Shared {
 
 /// What is known of a schema.
 enum State {
-    Known(Arc<Schema>),
+    Known(Schema),
     /// It is not there, or cannot be used for this reason.
     Refused {
         why: Option<Arc<str>>,
@@ -126,7 +124,7 @@ impl Schemas for Registry {
         let now = Instant::now();
         let mut known = self.shared.known();
         match known.get(&id) {
-            Some(State::Known(schema)) => return Lookup::Known(Arc::clone(schema)),
+            Some(State::Known(schema)) => return Lookup::Known(schema.clone()),
             Some(State::Refused { why, until }) if *until > now => {
                 return why.clone().map_or(Lookup::Unknown, Lookup::Unusable);
             }

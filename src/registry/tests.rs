@@ -199,7 +199,11 @@ async fn schemas_that_are_used_are_asked_for_first() {
         "/schemas/ids/8" => (200, using("self", "\"int\"")),
         "/subjects/self/versions/1?deleted=true" => (200, using("self", "\"int\"")),
         "/schemas/ids/9" => (200, using("gone", "\"int\"")),
-        "/schemas/ids/10" => (200, r#"{"schema":"x","schemaType":"PROTOBUF"}"#.to_owned()),
+        "/schemas/ids/10" => (200, r#"{"schema":"x","schemaType":"XML"}"#.to_owned()),
+        "/schemas/ids/11" => (200, r#"{"schema":"x;","schemaType":"PROTOBUF"}"#.to_owned()),
+        "/schemas/ids/12" => {
+            (200, using("c", "\"int\"").replace("}]}", r#"}],"schemaType":"PROTOBUF"}"#))
+        }
         _ => (404, NONE.to_owned()),
     });
     let registry = registry(&[&url], None);
@@ -208,7 +212,12 @@ async fn schemas_that_are_used_are_asked_for_first() {
     assert_eq!(asks.try_iter().count(), 3);
     let found = settled(&registry, SchemaId::Number(8)).await;
     assert!(matches!(found, Lookup::Known(_)), "what uses itself is asked for once: {found:?}");
-    for (id, why) in [(9, "version 1 of \"gone\""), (10, "a schema of PROTOBUF")] {
+    for (id, why) in [
+        (9, "version 1 of \"gone\""),
+        (10, "a schema of another type than"),
+        (11, "it is no schema of Protobuf: "),
+        (12, "\"c\", which is a schema of another type"),
+    ] {
         let Lookup::Unusable(found) = settled(&registry, SchemaId::Number(id)).await else {
             panic!("{why}")
         };
@@ -253,4 +262,32 @@ async fn schemas_that_use_each_other_are_bounded() {
     let registry = registry(&[&url], None);
     let Lookup::Unusable(why) = settled(&registry, SEVEN).await else { panic!("it is bounded") };
     assert!(why.starts_with("it uses more than 200 schemas"), "{why}");
+}
+
+/// A file imports another one, which its reference names.
+#[tokio::test]
+async fn schemas_of_protobuf_are_compiled_with_what_they_import() {
+    let (url, asks) = serve(|path, _| {
+        let reference = json!({"name": "item.proto", "subject": "item", "version": 3});
+        let head = "syntax = \"proto3\"; package shop;";
+        let answer = match path {
+            "/schemas/ids/7" => {
+                let text = format!("{head} import \"item.proto\"; message Order {{ Item i = 1; }}");
+                json!({"schema": text, "schemaType": "PROTOBUF", "references": [reference]})
+            }
+            "/subjects/item/versions/3?deleted=true" => {
+                let text = format!("{head} message Item {{ int64 id = 1; }}");
+                json!({"schema": text, "schemaType": "PROTOBUF"})
+            }
+            "/schemas/ids/8" => json!({"schema": "{}", "schemaType": "JSON"}),
+            other => panic!("{other} is not needed"),
+        };
+        (200, answer.to_string())
+    });
+    let registry = registry(&[&url], None);
+    let found = settled(&registry, SEVEN).await;
+    assert!(matches!(found, Lookup::Known(Schema::Protobuf(_))), "{found:?}");
+    assert_eq!(asks.try_iter().count(), 2);
+    let found = settled(&registry, SchemaId::Number(8)).await;
+    assert!(matches!(found, Lookup::Known(Schema::Json)), "{found:?}");
 }

@@ -8,13 +8,13 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Random, avro, workload::Arrival};
+use super::{Random, avro as encoder, workload::Arrival};
 use crate::kafka::Topic;
 use rollcall_core::{
     codec::{
-        avro::Schema,
+        avro,
         input::{Format, Source},
-        schemas::{Lookup, SchemaId, Schemas},
+        schemas::{Lookup, Schema, SchemaId, Schemas},
     },
     record::InputIndex,
     shard::Plan,
@@ -38,7 +38,7 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Contents {
     ids: BTreeMap<String, u32>,
-    schemas: Vec<Arc<Schema>>,
+    schemas: Vec<Schema>,
     /// The JSON of what was encoded, for those who judge without decoding it.
     texts: BTreeMap<Vec<u8>, String>,
     is_down: bool,
@@ -51,7 +51,7 @@ impl Contents {
             SchemaId::Guid(_) => None,
         };
         let known = at.and_then(|at| self.schemas.get(at));
-        known.map_or(Lookup::Unknown, |schema| Lookup::Known(Arc::clone(schema)))
+        known.map_or(Lookup::Unknown, |schema| Lookup::Known(schema.clone()))
     }
 }
 
@@ -90,7 +90,7 @@ impl Registry {
         let is_json = parsed.is_ok();
         let (id, bytes) = match parsed {
             Ok(json) => {
-                let (schema, bytes) = avro::encode(&json);
+                let (schema, bytes) = encoder::encode(&json);
                 (self.register(&schema.to_string()), bytes)
             }
             Err(_) => match random.below(3) {
@@ -120,8 +120,8 @@ impl Registry {
         let next = u32::try_from(contents.schemas.len()).expect("there are few schemas");
         let id = *contents.ids.entry(schema.to_owned()).or_insert(next);
         if id == next {
-            let schema = Schema::parse(schema, &[]).expect("it is written by us");
-            contents.schemas.push(Arc::new(schema));
+            let schema = avro::Schema::parse(schema, &[]).expect("it is written by us");
+            contents.schemas.push(schema.into());
         }
         id
     }

@@ -181,6 +181,79 @@ fn values_in_avro_are_read_by_the_schemas_of_a_registry_which_may_be_away_for_a_
     assert_eq!(object.dead_letter_reasons(), ["unknown-schema"]);
 }
 
+/// The descriptor of a file with the messages `Order`, whose items are inside of it, and
+/// `Event.Made`.
+fn shop() -> String {
+    let field = |name: &str, number: u32, of: &str, more: Value| {
+        let mut field = json!({"name": name, "number": number, "label": "LABEL_OPTIONAL"});
+        let (key, of) = if of.starts_with('.') { ("typeName", of) } else { ("type", of) };
+        field[key] = json!(of);
+        more.as_object().into_iter().flatten().for_each(|(key, value)| field[key] = value.clone());
+        field
+    };
+    let (text, long) = ("TYPE_STRING", "TYPE_INT64");
+    let item = json!({"name": "Item", "field": [field("id", 1, long, json!(null))]});
+    let (time, message) = (".google.protobuf.Timestamp", json!({"type": "TYPE_MESSAGE"}));
+    let items = json!({"type": "TYPE_MESSAGE", "label": "LABEL_REPEATED"});
+    let order = json!({"name": "Order", "nestedType": [item], "field": [
+        field("order_id", 1, text, json!(null)),
+        field("at", 2, time, message),
+        field("items", 3, ".shop.Order.Item", items)]});
+    let made = json!({"name": "Made", "field": [
+        field("order_id", 1, text, json!(null)),
+        field("product_id", 2, long, json!(null))]});
+    let other = json!({"name": "Other"});
+    let event = json!({"name": "Event", "nestedType": [other, made]});
+    json!({"name": "shop.proto", "package": "shop", "syntax": "proto3",
+        "dependency": ["google/protobuf/timestamp.proto"], "messageType": [order, event]})
+    .to_string()
+}
+
+#[test]
+fn values_in_protobuf_are_read_by_the_message_that_they_name() {
+    let (broker, registry) = (Broker::shared(), Registry::start());
+    let mut object = Reconciliation::new(&broker, "protobuf");
+    object.set("registry", json!({"urls": [registry.url()]}));
+    object.set("expected/format", "protobuf");
+    object.set("expected/key", "$.order_id");
+    object.set("expected/keep", json!({"at": "$.at"}));
+    let (orders, manufactured) = (object.orders(), object.manufactured());
+    let item = json!({"topic": manufactured, "key": "$.orderId", "item": "$.productId",
+        "format": "protobuf"});
+    object.set("observed", json!([item]));
+    let record = |topic: &str, message: &str, id: &str, value: Value| {
+        json!({"topic": topic, "key": id, "format": "protobuf", "schema": shop(),
+            "message": message, "value": value})
+    };
+    let order = |id: &str| {
+        let value = json!({"orderId": id, "at": "2023-11-14T22:13:20Z",
+            "items": [{"id": "1"}, {"id": "0"}]});
+        record(&orders, "shop.Order", id, value)
+    };
+    let made = |id: &str, product: u32| {
+        let value = json!({"orderId": id, "productId": product.to_string()});
+        record(&manufactured, "shop.Event.Made", id, value)
+    };
+    let mut in_header = made("a", 0);
+    in_header["inHeader"] = json!(true);
+    let ids = registry.produce(&broker, &[order("a"), made("a", 1), in_header, order("b")]);
+    let id = ids[1].to_be_bytes();
+    let writer = Writer::new(&broker);
+    // The third message of the file, which has two; and the message cut in the middle.
+    for rest in [&[2, 4][..], &[4, 2, 2, 0x0a, 9]] {
+        let value = [&[0][..], &id, rest].concat();
+        writer.send(&manufactured, Some(b"b"), Some(&value));
+    }
+    writer.flush();
+    let _worker = object.worker("w-1").ready();
+    object.settle();
+    assert_eq!(object.shipped_ids(), ["a"]);
+    let shipped = object.shipped().remove(0).value.expect("a completion has a value");
+    let shipped: Value = serde_json::from_str(&shipped).expect("JSON");
+    assert_eq!(shipped["at"], "2023-11-14T22:13:20Z");
+    assert_eq!(object.dead_letter_reasons(), ["not-the-schema"; 2]);
+}
+
 #[test]
 fn json_behind_the_ids_of_its_schemas_needs_no_registry_to_be_read() {
     let (broker, registry) = (Broker::shared(), Registry::start());

@@ -280,3 +280,34 @@ fn values_in_avro_are_given_as_base64() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("is JSON, and the values of the topic are in another"), "{said:?}");
 }
+
+/// What `protoc` makes of the messages `p.Order`, which has items, and `p.Made`.
+const SHOP: &str = "\
+    CnoSAXAiKwoFT3JkZXISCgoCaWQYASABKAkSFgoFaXRlbXMYAiADKAsyBy5wLkl0ZW0iEgoESXRlbRIK \
+    CgJpZBgBIAEoAyIsCgRNYWRlEhAKCG9yZGVyX2lkGAEgASgJEhIKCnByb2R1Y3RfaWQYAiABKANiBnBy \
+    b3RvMw==";
+
+/// The order `a` with item 1, and its arrival.
+#[test]
+fn values_in_protobuf_are_given_as_base64_and_read_by_a_compiled_file() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("shop.desc");
+    let set = rollcall_core::codec::base64::decode(SHOP).expect("base64");
+    std::fs::write(&file, set).expect("written");
+    let mut object = include_str!("../../../manifests/local/shipping.yaml").to_owned();
+    for (topic, message) in [("orders", "p.Order"), ("manufactured", "p.Made")] {
+        let from = format!("topic: {topic}\n");
+        let file = file.display();
+        let given = format!("{{ schemaFile: '{file}', message: {message} }}");
+        let to = format!("topic: {topic}\n    format: protobuf\n    protobuf: {given}\n");
+        object = object.replacen(&from, &to, 1);
+    }
+    let cases = "- name: an order is complete
+  in:
+  - {topic: orders, key: a, valueBase64: CgFhEgIIAQ==}
+  - {topic: manufactured, key: a, valueBase64: CgFhEAE=}
+  out:
+  - {topic: shipping, key: a, value: {orderId: a}}
+";
+    assert_eq!(failure(&object, cases), "");
+}

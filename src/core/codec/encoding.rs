@@ -61,7 +61,7 @@ impl fmt::Display for Encoding {
                 f,
                 "the value begins as the serializers of a schema registry do, with a zero byte \
                  and schema id {schema_id}: set the input's format to what the serializer writes, \
-                 avro or jsonSchema, with the registry"
+                 avro, protobuf or jsonSchema, with the registry"
             ),
             Self::Utf16 => write!(f, "the value is UTF-16 or UTF-32 text: write UTF-8"),
             Self::Gzip => compressed(f, "gzip"),

@@ -2,7 +2,8 @@
 //!
 //! Promise: one pass over the value; nothing is built that is not asked for, and nothing is
 //! allocated once the [`Scratch`] has grown to the size of the records (except for a few bytes
-//! inside the JSON reader, when a string that is read has escapes or a skipped value is nested).
+//! inside the JSON reader, when a string that is read has escapes or a skipped value is nested, and
+//! for the places of the fields of large messages in Protobuf, which come in any order).
 //! Values that are kept as they came are borrowed from the record; only such a value that other
 //! paths lead into is read twice.
 //! The whole value must be JSON, to its end; if a member occurs twice, the last one counts; members
@@ -32,14 +33,14 @@ mod walked;
 use std::fmt;
 
 use self::envelope::Wrapping;
-use self::format::{Resolved, Unread, split};
+use self::format::{Unread, split};
 use self::meaning::Meaning;
 use self::plan::Plan;
 use self::record_key::KeyAt;
-use self::walk::{walk, walk_avro};
+use self::walk::walk;
 use self::walked::Walked;
 use super::encoding::Encoding;
-use super::reason::{Part, Problem, Reason};
+use super::reason::{Part, Reason};
 use crate::matching::{Counting, Event, ITEM_BYTES_MAX};
 use crate::record::Headers;
 
@@ -287,11 +288,10 @@ impl Decoder {
             Format::Json => value,
             Format::JsonSchema => split(value, headers)?.1,
             Format::Avro(source) => {
-                let Resolved { schema, id, bytes } = source.resolve(value, headers, scratch)?;
-                let walked = walk_avro(plan, &schema, bytes, limits, scratch);
-                let not_the_schema =
-                    |unfit| Reason::NotTheSchema { id, problem: Problem::Value(unfit) };
-                return Ok(walked.map_err(not_the_schema)?);
+                return source.walk_avro(plan, (value, headers), limits, scratch);
+            }
+            Format::Protobuf(source) => {
+                return source.walk_protobuf(plan, (value, headers), limits, scratch);
             }
         };
         let walked = text_of(json).and_then(|text| walk(plan, text, limits, scratch));

@@ -11,9 +11,11 @@ pub mod input;
 pub mod output;
 mod partition;
 pub mod path;
+pub mod protobuf;
 mod reason;
 pub mod row;
 pub mod schemas;
+pub mod unfit;
 
 pub use encoding::Encoding;
 pub use input::Decoder;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::avro::Schema;
+use super::{avro, protobuf};
 
 /// How a record names its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,10 +13,19 @@ pub enum SchemaId {
     Guid(u128),
 }
 
+/// A schema, by which values of one format are read.
+#[derive(Debug, Clone)]
+pub enum Schema {
+    Avro(Arc<avro::Schema>),
+    Protobuf(Arc<protobuf::Schema>),
+    /// It describes JSON, which is read without it.
+    Json,
+}
+
 /// What is known of a schema.
 #[derive(Debug, Clone)]
 pub enum Lookup {
-    Known(Arc<Schema>),
+    Known(Schema),
     /// The registry has it, but it cannot be used, for this reason.
     Unusable(Arc<str>),
     /// The registry does not have it.
@@ -34,6 +43,29 @@ pub enum Lookup {
 pub trait Schemas: fmt::Debug + Send + Sync {
     /// Returns what is known of a schema, without waiting, and asks for it if that is nothing.
     fn find(&self, id: SchemaId) -> Lookup;
+}
+
+impl From<avro::Schema> for Schema {
+    fn from(schema: avro::Schema) -> Self {
+        Self::Avro(Arc::new(schema))
+    }
+}
+
+impl From<protobuf::Schema> for Schema {
+    fn from(schema: protobuf::Schema) -> Self {
+        Self::Protobuf(Arc::new(schema))
+    }
+}
+
+impl fmt::Display for Schema {
+    /// Writes what it is a schema of.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avro(_) => "Avro",
+            Self::Protobuf(_) => "Protobuf",
+            Self::Json => "JSON",
+        })
+    }
 }
 
 impl fmt::Display for SchemaId {

@@ -14,6 +14,8 @@ pub enum FormatSpec {
     Json,
     /// Avro's binary encoding.
     Avro,
+    /// Protobuf's binary encoding.
+    Protobuf,
     /// JSON text behind the id of its schema, as the JSON Schema serializers of a schema registry
     /// write it.
     JsonSchema,
@@ -38,4 +40,16 @@ pub struct AvroSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub schema_file: Option<String>,
+}
+
+/// The schema of values in Protobuf without an id, outside of Kubernetes.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProtobufSpec {
+    /// File that `protoc` writes with `--include_imports --descriptor_set_out`.
+    #[schemars(length(min = 1, max = 4096))]
+    pub schema_file: String,
+    /// Name of the message that each value is, with its package: `shop.Order`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub message: String,
 }

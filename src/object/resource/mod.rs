@@ -28,7 +28,7 @@ pub use connection::{
     SaslSpec, TlsSpec,
 };
 pub use constants::Constants;
-pub use format::{AvroSpec, FormatSpec};
+pub use format::{AvroSpec, FormatSpec, ProtobufSpec};
 pub use kubernetes::{ConsoleSpec, NetworkPolicySpec, PodSpec, TokenSecretRef};
 pub use oauth::{OauthSecretRef, OauthSpec};
 pub use operation::{

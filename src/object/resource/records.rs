@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::constants::{Constants, constants_schema};
-use super::format::{AvroSpec, FormatSpec};
+use super::format::{AvroSpec, FormatSpec, ProtobufSpec};
 use super::selection::{
     ConditionSpec, ItemSpec, ItemsSpec, LastSpec, OutcomeSpec, entry_schema, where_schema,
 };
@@ -24,16 +24,19 @@ pub struct ExpectedSpec {
     /// for another topic.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// How the values of the topic are written: `json`, `avro`, or `jsonSchema`, which is JSON
-    /// behind the id of its schema. Paths mean the same in each; what an `avro` value holds is in
-    /// [formats.md](formats.md). Records of another format become dead letters, so change it with
-    /// the producers, once what they wrote before is processed.
+    /// How the values of the topic are written: `json`, `avro`, `protobuf`, or `jsonSchema`, which
+    /// is JSON behind the id of its schema. Paths mean the same in each; what values in Avro and
+    /// Protobuf hold is in [formats.md](formats.md). Records of another format become dead letters,
+    /// so change it with the producers, once what they wrote before is processed.
     #[serde(default, skip_serializing_if = "FormatSpec::is_json")]
     pub format: FormatSpec,
     /// The schema of all values of the topic, if they do not name their schema in a registry. Only
     /// with `format: avro`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avro: Option<AvroSpec>,
+    /// The same for `format: protobuf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protobuf: Option<ProtobufSpec>,
     /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
     /// or without `schema` and `payload`; paths begin at `after`, a deletion cancels its key, and
     /// the null that follows it is skipped. `cloudevents`: a CloudEvent in structured or binary
@@ -106,14 +109,17 @@ pub struct ObservedSpec {
     /// `where`.
     #[schemars(length(max = bounds::TOPIC_LENGTH_MAX), extend("pattern" = names::TOPIC_PATTERN))]
     pub topic: String,
-    /// How the values of the topic are written: `json`, `avro`, or `jsonSchema`, as in `expected`;
-    /// the same for all entries of a topic.
+    /// How the values of the topic are written: `json`, `avro`, `protobuf` or `jsonSchema`, as in
+    /// `expected`; the same for all entries of a topic.
     #[serde(default, skip_serializing_if = "FormatSpec::is_json")]
     pub format: FormatSpec,
     /// The schema of all values of the topic, if they do not name their schema in a registry. Only
     /// with `format: avro`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub avro: Option<AvroSpec>,
+    /// The same for `format: protobuf`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protobuf: Option<ProtobufSpec>,
     /// What the values of the topic are wrapped in, if anything. `debezium`: a change event, with
     /// or without `schema` and `payload`; paths begin at `after`, a deletion is refused unless
     /// `outcome` is at `$envelope.op`, and the null that follows it is skipped. `cloudevents`: a

@@ -5,31 +5,41 @@ use std::sync::Arc;
 
 use crate::bounds::SCHEMA_BYTES_MAX;
 use crate::problem::Problems;
-use crate::registry::{InputFormat, SchemaAt};
-use crate::resource::{AvroSpec, FormatSpec, ReconciliationSpec};
+use crate::registry::{InputFormat, MessageAt, SchemaAt};
+use crate::resource::{AvroSpec, FormatSpec, ProtobufSpec, ReconciliationSpec};
 use rollcall_core::codec::avro::Schema;
 
 /// Returns how the values of the entry at `place` are written.
 pub(super) fn format(
     place: &str,
     format: FormatSpec,
-    avro: Option<&AvroSpec>,
+    (avro, protobuf): (Option<&AvroSpec>, Option<&ProtobufSpec>),
     problems: &mut Problems,
 ) -> InputFormat {
-    if avro.is_some() && format != FormatSpec::Avro {
-        problems.add(
-            format!("{place}.avro"),
-            "is of no use to values in another format",
-            "write format: avro, or remove it",
-        );
+    for (name, is_given, of) in [
+        ("avro", avro.is_some(), FormatSpec::Avro),
+        ("protobuf", protobuf.is_some(), FormatSpec::Protobuf),
+    ] {
+        if is_given && format != of {
+            problems.add(
+                format!("{place}.{name}"),
+                "is of no use to values in another format",
+                format!("write format: {name}, or remove it"),
+            );
+        }
     }
-    match (format, avro) {
-        (FormatSpec::Json, _) => InputFormat::Json,
-        (FormatSpec::JsonSchema, _) => InputFormat::JsonSchema,
-        (FormatSpec::Avro, None) => InputFormat::Avro(SchemaAt::Registry),
-        (FormatSpec::Avro, Some(avro)) => {
+    match format {
+        FormatSpec::Json => InputFormat::Json,
+        FormatSpec::JsonSchema => InputFormat::JsonSchema,
+        FormatSpec::Avro => {
             let place = format!("{place}.avro");
-            InputFormat::Avro(given(&place, avro, problems).unwrap_or(SchemaAt::Registry))
+            let given = avro.and_then(|avro| given(&place, avro, problems));
+            InputFormat::Avro(given.unwrap_or(SchemaAt::Registry))
+        }
+        FormatSpec::Protobuf => {
+            let place = format!("{place}.protobuf");
+            let given = protobuf.and_then(|protobuf| message(&place, protobuf, problems));
+            InputFormat::Protobuf(given.unwrap_or(MessageAt::Registry))
         }
     }
 }
@@ -64,31 +74,52 @@ fn given(place: &str, avro: &AvroSpec, problems: &mut Problems) -> Option<Schema
     }
 }
 
+fn message(place: &str, protobuf: &ProtobufSpec, problems: &mut Problems) -> Option<MessageAt> {
+    let ProtobufSpec { schema_file, message } = protobuf;
+    for (name, value) in [("schemaFile", schema_file), ("message", message)] {
+        if value.is_empty() {
+            let remedy = "name the file that protoc writes, and the message that values are";
+            problems.add(format!("{place}.{name}"), "is empty", remedy);
+            return None;
+        }
+    }
+    Some(MessageAt::File { file: PathBuf::from(schema_file), message: message.clone() })
+}
+
 /// Checks that the entries of a topic agree, and that there is a registry if one is needed.
 pub(super) fn check(spec: &ReconciliationSpec, problems: &mut Problems) {
     let expected = &spec.expected;
-    let expected =
-        ("spec.expected".to_owned(), &expected.topic, expected.format, expected.avro.as_ref());
+    let given = (expected.avro.as_ref(), expected.protobuf.as_ref());
+    let expected = ("spec.expected".to_owned(), &expected.topic, expected.format, given);
     let observed = spec.observed.iter().enumerate().map(|(index, it)| {
-        (format!("spec.observed[{index}]"), &it.topic, it.format, it.avro.as_ref())
+        let given = (it.avro.as_ref(), it.protobuf.as_ref());
+        (format!("spec.observed[{index}]"), &it.topic, it.format, given)
     });
     let entries: Vec<_> = std::iter::once(expected).chain(observed).collect();
-    for (at, (place, topic, format, avro)) in entries.iter().enumerate() {
+    for (at, (place, topic, format, given)) in entries.iter().enumerate() {
         let first = entries[..at].iter().find(|(_, other, ..)| other == topic);
-        if let Some((first, .., of_first, avro_of_first)) = first
-            && (of_first, avro_of_first) != (format, avro)
+        if let Some((first, .., of_first, given_of_first)) = first
+            && (of_first, given_of_first) != (format, given)
         {
             problems.add(
                 format!("{place}.format"),
                 format!("differs from {first}, which reads \"{topic}\", too"),
-                "write the same format and the same avro for all entries of a topic",
+                "write the same format and the same avro or protobuf for all entries of a topic",
             );
-        } else if *format == FormatSpec::Avro && avro.is_none() && spec.registry.is_none() {
+            continue;
+        }
+        let (name, instead) = match (format, given) {
+            (FormatSpec::Avro, (None, _)) => ("avro", "avro.schema or avro.schemaFile"),
+            (FormatSpec::Protobuf, (_, None)) => ("protobuf", "protobuf.schemaFile"),
+            _ => continue,
+        };
+        if spec.registry.is_none() {
             problems.add(
                 format!("{place}.format"),
-                "is avro, and nothing says where the schemas are",
-                "name the schema registry in spec.registry, or the only schema in avro.schema or \
-                 avro.schemaFile",
+                format!("is {name}, and nothing says where the schemas are"),
+                format!(
+                    "name the schema registry in spec.registry, or the only schema in {instead}"
+                ),
             );
         }
     }

@@ -51,7 +51,8 @@ pub(super) fn expected(
         compile(&entry, counting, place, items, problems);
     }
     let (place, topic) = (place.to_owned(), spec.topic.clone());
-    let format = format::format(&place, spec.format, spec.avro.as_ref(), problems);
+    let format =
+        format::format(&place, spec.format, (spec.avro.as_ref(), spec.protobuf.as_ref()), problems);
     Expected { place, topic, format, entry, allow_empty: spec.allow_empty }
 }
 
@@ -88,7 +89,8 @@ pub(super) fn observed(
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
-    let format = format::format(place, spec.format, spec.avro.as_ref(), problems);
+    let format =
+        format::format(place, spec.format, (spec.avro.as_ref(), spec.protobuf.as_ref()), problems);
     Observed { place: place.to_owned(), topic: spec.topic.clone(), format, entry }
 }
 

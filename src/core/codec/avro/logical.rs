@@ -6,9 +6,10 @@ use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::de::Visitor;
 
-use super::read::{Problem, Reader, Unfit};
+use super::read::Reader;
 use super::schema::{Type, Unit};
 use crate::codec::base64;
+use crate::codec::unfit::{Problem, Unfit};
 
 /// Most bytes of a decimal, which has more digits than an item can have long before.
 const DECIMAL_BYTES_MAX: usize = 1_024;
@@ -58,7 +59,7 @@ pub(super) fn visit<'de, V: Visitor<'de>>(
 }
 
 /// Returns the text of a number that JSON cannot have, as Protobuf's JSON writes it.
-pub(super) fn not_finite(number: f64) -> &'static str {
+pub(in crate::codec) fn not_finite(number: f64) -> &'static str {
     match number {
         _ if number.is_nan() => "NaN",
         _ if number > 0.0 => "Infinity",

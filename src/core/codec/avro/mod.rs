@@ -10,8 +10,9 @@ mod read;
 mod schema;
 mod value;
 
+pub use super::unfit::{Problem, Unfit};
+pub(super) use logical::not_finite;
 pub use parse::SchemaError;
-pub use read::{Problem, Unfit};
 pub use schema::Schema;
 pub use value::Document;
 

@@ -1,61 +1,12 @@
 //! The bytes of a value, with bounds on everything that they may ask for.
 
-use std::fmt;
-
 use super::schema::{Schema, Type, TypeId};
+use crate::codec::unfit::{DEPTH_MAX, Problem, Unfit};
 
-/// How deep values may be nested, as in JSON. Unions do not count: none is directly inside another.
-const DEPTH_MAX: u32 = 127;
 /// Values in a document, besides [`STEPS_PER_BYTE`] for each of its bytes: a few bytes can stand
 /// for any number of values that take none.
 const STEPS_MIN: usize = 65_536;
 const STEPS_PER_BYTE: usize = 16;
-
-/// Why bytes are no value of a schema, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}, at byte {at}")]
-pub struct Unfit {
-    pub problem: Problem,
-    /// How many bytes were read.
-    pub at: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    #[error("it ends too early")]
-    Truncated,
-    #[error("it goes on behind its end")]
-    GoesOn,
-    #[error("a number is too large for its type")]
-    TooLarge,
-    #[error("a length is negative")]
-    NegativeLength,
-    #[error("a boolean is neither 0 nor 1")]
-    NotBoolean,
-    #[error("a union or an enum has no such branch")]
-    NoBranch,
-    #[error("a string is not UTF-8 text")]
-    NotText,
-    #[error("it is nested deeper than {DEPTH_MAX} values")]
-    TooDeep,
-    #[error("it has more values than its size allows")]
-    TooMany,
-    /// A value that was kept as JSON text could not be read again.
-    #[error("a value cannot be represented")]
-    Unrepresentable,
-}
-
-impl Problem {
-    pub fn at(self, at: usize) -> Unfit {
-        Unfit { problem: self, at }
-    }
-}
-
-impl serde::de::Error for Unfit {
-    fn custom<T: fmt::Display>(_: T) -> Self {
-        Problem::Unrepresentable.at(0)
-    }
-}
 
 /// The bytes that are still to be read.
 pub(super) struct Reader<'de> {

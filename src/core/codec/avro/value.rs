@@ -4,8 +4,9 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::logical;
-use super::read::{Reader, Unfit};
+use super::read::Reader;
 use super::schema::{Field, Schema, Type, TypeId};
+use crate::codec::unfit::Unfit;
 
 /// A value that is to be read.
 pub struct Document<'s, 'de> {

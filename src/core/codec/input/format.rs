@@ -4,11 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Decoded;
+use super::Limits;
 use super::collect::Scratch;
 use super::envelope::NotWrapped;
-use crate::codec::avro::Schema;
+use super::plan::Plan;
+use super::walk::{walk_avro, walk_protobuf};
+use super::walked::Walked;
+use crate::codec::protobuf::Indexes;
 use crate::codec::reason::{Problem, Reason};
-use crate::codec::schemas::{Lookup, SchemaId, Schemas};
+use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
+use crate::codec::unfit;
 use crate::record::Headers;
 
 /// The header in which a serializer puts the id of the value's schema, if not before the value.
@@ -22,13 +27,14 @@ pub enum Format {
     /// JSON behind the id of its schema, which is not needed to read it.
     JsonSchema,
     Avro(Source),
+    Protobuf(Source),
 }
 
 /// Where the schema of a value comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// All values have this one, and nothing stands before them.
-    Given(Arc<Schema>),
+    /// All values have this one, in Protobuf its first message, and nothing stands before them.
+    Given(Schema),
     /// The value, or a header, begins with its id.
     Named(Arc<dyn Schemas>),
 }
@@ -70,11 +76,23 @@ pub(super) fn split<'a>(
     value: &'a [u8],
     headers: Option<&dyn Headers>,
 ) -> Result<(SchemaId, &'a [u8]), Reason> {
+    split_by(prefix, value, headers)
+}
+
+/// The id of a schema and, in Protobuf, the place of the message in it; `None` if that is no place.
+type Named = (SchemaId, Option<Indexes>);
+
+/// Splits a value into what comes before it, or is in a header instead, and itself.
+fn split_by<'a, T>(
+    prefix: impl for<'b> Fn(&'b [u8]) -> Option<(T, &'b [u8])>,
+    value: &'a [u8],
+    headers: Option<&dyn Headers>,
+) -> Result<(T, &'a [u8]), Reason> {
     let mut named = None;
     if let Some(headers) = headers {
         headers.each(&mut |name, id| {
             if name == SCHEMA_ID_HEADER {
-                named = Some(match id.and_then(prefix) {
+                named = Some(match id.and_then(&prefix) {
                     Some((id, [])) => Ok(id),
                     _ => Err(Reason::NoSchemaId { found: id.and_then(|id| id.first().copied()) }),
                 });
@@ -85,6 +103,14 @@ pub(super) fn split<'a>(
         Some(named) => Ok((named?, value)),
         None => prefix(value).ok_or(Reason::NoSchemaId { found: value.first().copied() }),
     }
+}
+
+fn prefix_of_protobuf(bytes: &[u8]) -> Option<(Named, &[u8])> {
+    let (id, rest) = prefix(bytes)?;
+    Some(match Indexes::read(rest) {
+        Some((indexes, rest)) => ((id, Some(indexes)), rest),
+        None => ((id, None), &[]),
+    })
 }
 
 fn prefix(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
@@ -100,64 +126,98 @@ fn prefix(bytes: &[u8]) -> Option<(SchemaId, &[u8])> {
     }
 }
 
-/// A value with its schema.
-pub(super) struct Resolved<'a> {
-    pub schema: Arc<Schema>,
-    /// What it was named by, if it was.
-    pub id: Option<SchemaId>,
-    pub bytes: &'a [u8],
+impl Source {
+    /// Finds in a value of Avro what a plan looks for.
+    pub(super) fn walk_avro<'a>(
+        &self,
+        plan: &'a Plan,
+        (value, headers): (&[u8], Option<&dyn Headers>),
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) -> Result<Walked<'a>, Unread> {
+        let (schema, id, bytes) = match self {
+            Self::Given(schema) => (schema.clone(), None, value),
+            Self::Named(schemas) => {
+                let (id, bytes) = split(value, headers)?;
+                (named(schemas, id, scratch)?, Some(id), bytes)
+            }
+        };
+        let Schema::Avro(schema) = &schema else { return Err(of_another(id, &schema, "Avro")) };
+        let walked = walk_avro(plan, schema, bytes, limits, scratch);
+        Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    }
+
+    /// Finds in a value of Protobuf what a plan looks for.
+    pub(super) fn walk_protobuf<'a>(
+        &self,
+        plan: &'a Plan,
+        (value, headers): (&[u8], Option<&dyn Headers>),
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) -> Result<Walked<'a>, Unread> {
+        let (schema, id, indexes, bytes) = match self {
+            Self::Given(schema) => (schema.clone(), None, Some(Indexes::first()), value),
+            Self::Named(schemas) => {
+                let ((id, indexes), bytes) = split_by(prefix_of_protobuf, value, headers)?;
+                (named(schemas, id, scratch)?, Some(id), indexes, bytes)
+            }
+        };
+        let Schema::Protobuf(schema) = &schema else {
+            return Err(of_another(id, &schema, "Protobuf"));
+        };
+        let walked = match &indexes {
+            Some(indexes) => walk_protobuf(plan, (schema, indexes), bytes, limits, scratch),
+            None => Err(unfit::Problem::NoMessage.at(0)),
+        };
+        Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    }
 }
 
-impl Source {
-    /// Returns a value with its schema.
-    pub(super) fn resolve<'a>(
-        &self,
-        value: &'a [u8],
-        headers: Option<&dyn Headers>,
-        scratch: &mut Scratch,
-    ) -> Result<Resolved<'a>, Unread> {
-        let schemas = match self {
-            Self::Given(schema) => {
-                return Ok(Resolved { schema: Arc::clone(schema), id: None, bytes: value });
-            }
-            Self::Named(schemas) => schemas,
-        };
-        let (id, bytes) = split(value, headers)?;
-        let schema = scratch.schemas.find(schemas, id).map_err(|lookup| match lookup {
-            Lookup::Unusable(why) => Unread::Useless(Reason::NotTheSchema {
-                id: Some(id),
-                problem: Problem::Schema(why),
-            }),
-            Lookup::Unknown => Unread::Useless(Reason::UnknownSchema { id }),
-            Lookup::Pending | Lookup::Known(_) => Unread::Waits(None),
-            Lookup::Unavailable(why) => Unread::Waits(Some(why)),
-        })?;
-        Ok(Resolved { schema, id: Some(id), bytes })
-    }
+/// Returns the schema that a value names.
+fn named(
+    schemas: &Arc<dyn Schemas>,
+    id: SchemaId,
+    scratch: &mut Scratch,
+) -> Result<Schema, Unread> {
+    scratch.schemas.find(schemas, id).map_err(|lookup| match lookup {
+        Lookup::Unusable(why) => not_the_schema(Some(id), Problem::Schema(why)).into(),
+        Lookup::Unknown => Unread::Useless(Reason::UnknownSchema { id }),
+        Lookup::Pending | Lookup::Known(_) => Unread::Waits(None),
+        Lookup::Unavailable(why) => Unread::Waits(Some(why)),
+    })
+}
+
+fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
+    Reason::NotTheSchema { id, problem }
+}
+
+fn of_another(id: Option<SchemaId>, schema: &Schema, format: &str) -> Unread {
+    let why = format!("it is a schema of {schema}, not of {format}");
+    not_the_schema(id, Problem::Schema(why.into())).into()
 }
 
 /// The schemas of the last records, so that most records do not look them up where all threads do.
 #[derive(Default)]
 pub(super) struct RecentSchemas {
     /// The address of the port, the id, and the schema; the newest last.
-    found: Vec<(usize, SchemaId, Arc<Schema>)>,
+    found: Vec<(usize, SchemaId, Schema)>,
 }
 
 impl RecentSchemas {
     const MAX: usize = 16;
 
-    fn find(&mut self, schemas: &Arc<dyn Schemas>, id: SchemaId) -> Result<Arc<Schema>, Lookup> {
+    fn find(&mut self, schemas: &Arc<dyn Schemas>, id: SchemaId) -> Result<Schema, Lookup> {
         let port = Arc::as_ptr(schemas).addr();
         let known = self.found.iter().find(|(of, known, _)| (*of, *known) == (port, id));
         if let Some((.., schema)) = known {
-            return Ok(Arc::clone(schema));
+            return Ok(schema.clone());
         }
         match schemas.find(id) {
             Lookup::Known(schema) => {
                 if self.found.len() == Self::MAX {
                     self.found.remove(0);
                 }
-                self.found.push((port, id, Arc::clone(&schema)));
+                self.found.push((port, id, schema.clone()));
                 Ok(schema)
             }
             other => Err(other),

@@ -13,6 +13,7 @@ mod lines;
 mod observed;
 mod paths;
 mod property;
+mod protobuf;
 mod record_keys;
 
 use std::sync::LazyLock;

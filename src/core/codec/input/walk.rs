@@ -23,8 +23,9 @@ use super::plan::{Kind, List, Node, Plan};
 use super::transcode::{Json, JsonText, Text, Transcoded};
 use super::walked::Walked;
 use super::{Limits, Role};
-use crate::codec::avro::{self, Schema, Unfit};
 use crate::codec::reason::{Found, Reason};
+use crate::codec::unfit::Unfit;
+use crate::codec::{avro, protobuf};
 
 /// Walks the document `text`, and leaves the items of the list in `scratch`.
 pub(super) fn walk<'a>(
@@ -52,7 +53,7 @@ pub(super) fn walk<'a>(
 /// Walks the value `bytes` of an Avro schema likewise.
 pub(super) fn walk_avro<'a>(
     plan: &'a Plan,
-    schema: &Schema,
+    schema: &avro::Schema,
     bytes: &[u8],
     limits: Limits,
     scratch: &mut Scratch,
@@ -68,6 +69,29 @@ pub(super) fn walk_avro<'a>(
     state.end(|| {
         let mut text = String::new();
         JsonText(&mut text).deserialize(&mut avro::Document::new(schema, bytes))?;
+        Ok(text)
+    })
+}
+
+/// Walks the value `bytes` of a message of a Protobuf schema likewise.
+pub(super) fn walk_protobuf<'a>(
+    plan: &'a Plan,
+    (schema, indexes): (&protobuf::Schema, &protobuf::Indexes),
+    bytes: &[u8],
+    limits: Limits,
+    scratch: &mut Scratch,
+) -> Result<Walked<'a>, Unfit> {
+    let mut state = State::new(plan, limits, scratch);
+    let mut document = protobuf::Document::new(schema, indexes, bytes)?;
+    if plan.root.is_looked_into() {
+        Visit::<Transcoded>::of(&plan.root, &mut state).deserialize(&mut document)?;
+    } else {
+        IgnoredAny::deserialize(&mut document)?;
+    }
+    state.end(|| {
+        let mut text = String::new();
+        let mut document = protobuf::Document::new(schema, indexes, bytes)?;
+        JsonText(&mut text).deserialize(&mut document)?;
         Ok(text)
     })
 }

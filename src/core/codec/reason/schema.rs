@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Reason;
-use crate::codec::avro::Unfit;
 use crate::codec::input::SCHEMA_ID_HEADER;
+use crate::codec::unfit::Unfit;
 
 /// Writes what is wrong with a record or its schema.
 pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +20,7 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f,
                 ": no serializer of a schema registry has written this value, or its header \
                  {SCHEMA_ID_HEADER}; if that is meant so, set the input's format to json, or give \
-                 the schema of values in Avro in avro.schema or avro.schemaFile"
+                 the schema in avro or protobuf"
             )
         }
         Reason::UnknownSchema { id } => write!(
@@ -32,7 +32,7 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("the value cannot be read by ")?;
             match id {
                 Some(id) => write!(f, "schema {id}: {problem}"),
-                None => write!(f, "the schema given in avro: {problem}"),
+                None => write!(f, "the schema that the object gives: {problem}"),
             }
         }
         _ => unreachable!("it is about something else"),

@@ -31,7 +31,7 @@ const MADE_IN_AVRO: &[u8] = b"\0\0\0\0\x07\x02a\x021";
 fn schema() -> Lookup {
     let schema = r#"{"type":"record","name":"Made","fields":[
         {"name":"orderId","type":"string"},{"name":"productId","type":"string"}]}"#;
-    Lookup::Known(Arc::new(Schema::parse(schema, &[]).expect("a schema")))
+    Lookup::Known(Schema::parse(schema, &[]).expect("a schema").into())
 }
 
 fn opened() -> (Running<Memory>, Registry) {

@@ -50,6 +50,14 @@ fn what_does_not_fit_together_is_refused() {
         ("", &avro("{ schema: '\"int\"', schemaFile: a }"), "avro: gives the schema twice"),
         ("", &avro("{ schema: '[' }"), "avro.schema: is no schema of Avro: it is not JSON"),
         ("", &avro("{ schema: '\"no\"' }"), "the type \"no\" is not defined"),
+        (
+            "format: protobuf,",
+            "",
+            "expected.format: is protobuf, and nothing says where the schemas",
+        ),
+        ("protobuf: { schemaFile: a, message: M },", "", "spec.expected.protobuf: is of no use"),
+        ("", "format: protobuf, protobuf: { schemaFile: a, message: '' },", "message: is empty"),
+        ("", "format: protobuf, protobuf: { schemaFile: a },", "protobuf"),
     ] {
         let found = one(&object("", expected, observed));
         assert!(found.contains(problem), "{expected} {observed}: {found}");
@@ -116,4 +124,31 @@ fn a_registry_is_named_by_urls_and_at_most_one_login() {
     assert!(matches!(found.login, Some(RegistryLogin::Password { .. })));
     let ca = found.ca_file.expect("it is named");
     assert_eq!(ca.display().to_string(), "/etc/rollcall/secrets/registry-ca/ca.crt");
+}
+
+/// The message `p.M` with nothing inside.
+const SET: &[u8] = b"\x0a\x08\x12\x01p\x22\x03\x0a\x01M";
+
+#[test]
+fn a_message_of_a_compiled_file_is_read_when_it_is_needed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("order.desc");
+    let protobuf = |message: &str| {
+        let given = format!("{{ schemaFile: '{}', message: {message} }}", file.display());
+        let text = object("", &format!("format: protobuf, protobuf: {given},"), "");
+        parse(&text).expect("a valid object")
+    };
+    let refusal = |message| protobuf(message).formats(None).expect_err("none").to_string();
+    assert!(!protobuf("p.M").asks_registry());
+    assert!(refusal("p.M").starts_with("spec.expected.protobuf.schemaFile: cannot read"));
+    std::fs::write(&file, "message M {}").expect("written");
+    assert!(refusal("p.M").contains("is no schema of Protobuf: it is no compiled description"));
+    std::fs::write(&file, SET).expect("written");
+    assert!(refusal("M").contains("has no message M: write its name with its package"));
+    assert_eq!(protobuf("p.M").formats(None).expect("a schema").len(), 2);
+    let text = object(REGISTRY, "format: protobuf,", "");
+    let settings = parse(&text).expect("a valid object");
+    assert!(settings.asks_registry());
+    let unread = settings.formats(None).expect_err("there is no port").to_string();
+    assert!(unread.ends_with("not asked here: name one in protobuf.schemaFile"), "{unread}");
 }

@@ -6,8 +6,8 @@ mod avro_of;
 use std::sync::Arc;
 
 use super::*;
-use crate::codec::avro::Schema;
-use crate::codec::schemas::{Lookup, SchemaId, Schemas};
+use crate::codec::avro;
+use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
 use crate::record::Header;
 
 /// A registry of which everything is known in advance.
@@ -20,19 +20,18 @@ impl Schemas for Registry {
     }
 }
 
-fn named(find: fn(SchemaId) -> Lookup) -> Format {
+pub(super) fn named(find: fn(SchemaId) -> Lookup) -> Format {
     Format::Avro(Source::Named(Arc::new(Registry(find))))
 }
 
 /// The schema and the bytes of a JSON text.
-pub(super) fn avro(json: &str) -> (Arc<Schema>, Vec<u8>) {
+pub(super) fn avro(json: &str) -> (Schema, Vec<u8>) {
     let (schema, bytes) = avro_of::encode(&serde_json::from_str(json).expect("a document"));
-    let schema = Schema::parse(&schema.to_string(), &[]).expect("a schema");
-    (Arc::new(schema), bytes)
+    (avro::Schema::parse(&schema.to_string(), &[]).expect("a schema").into(), bytes)
 }
 
 /// What a decoder makes of a record with the key `o-1`, as text.
-fn read(input: &Decoder, value: &[u8], headers: Option<&dyn Headers>) -> String {
+pub(super) fn read(input: &Decoder, value: &[u8], headers: Option<&dyn Headers>) -> String {
     let record = super::super::Input { key: Some(b"o-1"), value: Some(value), headers };
     match input.decode(record, &mut Scratch::default()) {
         Ok(decoded) => format!("{decoded:?}"),
@@ -97,7 +96,7 @@ fn a_few_bytes_do_not_become_a_text_of_any_length() {
     let record =
         format!(r#"{{"type":"record","name":"R","fields":[{{"name":"{name}","type":"null"}}]}}"#);
     let schema = format!(r#"{{"type":"array","items":{record}}}"#);
-    let schema = Arc::new(Schema::parse(&schema, &[]).expect("a schema"));
+    let schema = avro::Schema::parse(&schema, &[]).expect("a schema").into();
     let input = input.reading(Format::Avro(Source::Given(schema)));
     // A thousand elements, none of which takes a byte.
     let found = read(&input, &[0xd0, 0x0f, 0], None);
@@ -130,7 +129,7 @@ fn of_seven(id: SchemaId) -> Lookup {
     }
 }
 
-const ORDER: &str = r#"{"id":"o-1","items":[{"id":1}]}"#;
+pub(super) const ORDER: &str = r#"{"id":"o-1","items":[{"id":1}]}"#;
 
 #[test]
 fn the_id_of_the_schema_stands_before_the_value_or_in_a_header() {
@@ -161,7 +160,7 @@ fn a_value_without_an_id_is_refused_with_the_remedy() {
         ] {
             let refused = read(&input, value, None);
             assert!(refused.starts_with(&format!("no-schema-id: {why}")), "{refused}");
-            assert!(refused.ends_with("avro.schema or avro.schemaFile"), "{refused}");
+            assert!(refused.ends_with("give the schema in avro or protobuf"), "{refused}");
         }
     }
 }
@@ -174,7 +173,10 @@ fn bytes_that_do_not_fit_the_schema_are_refused() {
     assert!(refused.starts_with("not-the-schema: the value cannot be read by schema 7: it ends"));
     let given = orders().clone().reading(Format::Avro(Source::Given(schema)));
     let refused = read(&given, cut, None);
-    assert!(refused.contains("by the schema given in avro: it ends too early"), "{refused}");
+    assert!(
+        refused.contains("by the schema that the object gives: it ends too early"),
+        "{refused}"
+    );
     let unusable = orders_by(|_| Lookup::Unusable("it is a schema of Protobuf".into()));
     let refused = read(&unusable, &[0, 0, 0, 0, 9], None);
     assert_eq!(

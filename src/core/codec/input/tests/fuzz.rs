@@ -5,7 +5,6 @@
 //! seed and the bytes; `ROLLCALL_FUZZ_SEED` replays it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
@@ -15,8 +14,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::*;
-use crate::codec::avro::{Document, Schema};
-use crate::codec::base64;
+use crate::codec::schemas::Lookup;
+use crate::codec::{avro, base64, protobuf, schemas};
 use crate::record::Header;
 
 /// Inputs that gave an answer of a new kind are changed further, as many as this.
@@ -270,7 +269,7 @@ fn any_value_in_json_has_an_answer() {
 
 #[test]
 fn any_value_in_avro_has_an_answer() {
-    let mut values: Vec<(Arc<Schema>, Vec<u8>)> =
+    let mut values: Vec<(schemas::Schema, Vec<u8>)> =
         values().iter().map(|value| super::formats::avro(value)).collect();
     for schema in [
         r#"{"type":"record","name":"R","fields":[
@@ -285,12 +284,12 @@ fn any_value_in_avro_has_an_answer() {
         r#"{"type":"map","values":{"type":"array","items":["null","boolean","float",
             {"type":"int","logicalType":"date"},{"type":"string","logicalType":"uuid"}]}}"#,
     ] {
-        let schema = Schema::parse(schema, &[]).expect("a schema");
-        values.push((Arc::new(schema), vec![2, 6, 0x6f, 0x2d, 0x31, 2, 1, 0, 2, 0, 0]));
+        let schema = avro::Schema::parse(schema, &[]).expect("a schema");
+        values.push((schema.into(), vec![2, 6, 0x6f, 0x2d, 0x31, 2, 1, 0, 2, 0, 0]));
     }
     let topics: Vec<Decoder> = topics()
         .iter()
-        .flat_map(|topic| values.iter().map(|(schema, _)| (topic.clone(), Arc::clone(schema))))
+        .flat_map(|topic| values.iter().map(|(schema, _)| (topic.clone(), schema.clone())))
         .map(|(topic, schema)| topic.reading(Format::Avro(Source::Given(schema))))
         .collect();
     let mut scratch = Scratch::default();
@@ -311,15 +310,55 @@ fn any_schema_of_avro_has_an_answer_and_so_have_values_by_it() {
     ];
     let value: Vec<u8> = [2, 0x80, 1, 2, 4, 0, 6, 0x61, 0x62, 0x63].repeat(20);
     Fuzz::new(schemas.map(|schema| schema.as_bytes().to_vec()).into()).run(|text| {
-        let schema = match Schema::parse(&String::from_utf8_lossy(text), &[]) {
+        let schema = match avro::Schema::parse(&String::from_utf8_lossy(text), &[]) {
             Ok(schema) => schema,
             Err(error) => return error.to_string(),
         };
-        let mut document = Document::new(&schema, &value);
+        let mut document = avro::Document::new(&schema, &value);
         let read = serde_json::Value::deserialize(&mut document).map(|value| value.to_string());
-        let mut document = Document::new(&schema, &value);
+        let mut document = avro::Document::new(&schema, &value);
         let skipped = IgnoredAny::deserialize(&mut document);
         format!("{read:?} {skipped:?}")
+    });
+}
+
+#[test]
+fn any_value_in_protobuf_has_an_answer() {
+    let given = Format::Protobuf(Source::Given(super::protobuf::ANY.clone().into()));
+    let named = super::formats::named(|_| Lookup::Known(super::protobuf::ANY.clone().into()));
+    let Format::Avro(named) = named else { unreachable!("it is the format of this registry") };
+    let (given, named): (Vec<Decoder>, Vec<Decoder>) = topics()
+        .into_iter()
+        .map(|topic| {
+            let named = Format::Protobuf(named.clone());
+            (topic.clone().reading(given.clone()), topic.reading(named))
+        })
+        .unzip();
+    let (mut next, mut scratch) = (given.iter().chain(&named).cycle(), Scratch::default());
+    let plain =
+        |value: String| super::protobuf::encode(&serde_json::from_str(&value).expect("a document"));
+    let known = values().into_iter().map(plain).flat_map(|value| {
+        let named = [&[0, 0, 0, 0, 7, 0][..], &value].concat();
+        [value, named]
+    });
+    Fuzz::new(known.collect())
+        .run(|value| answers(next.next().expect("a topic"), of_value(value), &mut scratch));
+}
+
+#[test]
+fn any_descriptor_of_protobuf_has_an_answer_and_so_have_values_by_it() {
+    let set = protobuf::tests::SET.clone();
+    let value: Vec<u8> = (1..60_u8).flat_map(|at| [at << 3, 2, at << 3 | 2, 1, 8]).collect();
+    Fuzz::new(vec![set]).run(|set| match protobuf::Schema::of_set(set, "shop.v1.All") {
+        Ok(Some(schema)) => {
+            let mut read = protobuf::Document::new(&schema, &protobuf::Indexes::first(), &value);
+            let read = read.as_mut().map(|document| {
+                serde_json::Value::deserialize(document).map(|value| value.to_string())
+            });
+            format!("{read:?}")
+        }
+        Ok(None) => "no such message".to_owned(),
+        Err(error) => error.to_string(),
     });
 }
 
