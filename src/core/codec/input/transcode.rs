@@ -57,6 +57,28 @@ fn require_bounded<E: Error>(text: &str) -> Result<(), E> {
     if text.len() <= TEXT_BYTES_MAX { Ok(()) } else { Err(E::custom("it is too large")) }
 }
 
+/// Appends the parts of a list or an object, until `push` has none.
+fn push_parts<E: Error>(
+    text: &mut String,
+    [open, close]: [char; 2],
+    mut push: impl FnMut(&mut String) -> Result<bool, E>,
+) -> Result<(), E> {
+    text.push(open);
+    let start = text.len();
+    loop {
+        let end = text.len();
+        if end > start {
+            text.push(',');
+        }
+        require_bounded(text)?;
+        if !push(text)? {
+            text.truncate(end);
+            text.push(close);
+            return Ok(());
+        }
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for JsonText<'_> {
     type Value = ();
 
@@ -108,42 +130,19 @@ impl<'de> Visitor<'de> for JsonText<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let Self(text) = self;
-        text.push('[');
-        let start = text.len();
-        loop {
-            let end = text.len();
-            if end > start {
-                text.push(',');
-            }
-            require_bounded(text)?;
-            if elements.next_element_seed(JsonText(text))?.is_none() {
-                text.truncate(end);
-                break;
-            }
-        }
-        text.push(']');
-        Ok(())
+        push_parts(self.0, ['[', ']'], |text| {
+            Ok(elements.next_element_seed(JsonText(text))?.is_some())
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self(text) = self;
-        text.push('{');
-        let start = text.len();
-        loop {
-            let end = text.len();
-            if end > start {
-                text.push(',');
-            }
-            require_bounded(text)?;
+        push_parts(self.0, ['{', '}'], |text| {
             if map.next_key_seed(JsonText(text))?.is_none() {
-                text.truncate(end);
-                break;
+                return Ok(false);
             }
             text.push(':');
             map.next_value_seed(JsonText(text))?;
-        }
-        text.push('}');
-        Ok(())
+            Ok(true)
+        })
     }
 }
