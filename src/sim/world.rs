@@ -100,8 +100,8 @@ pub struct World {
     pub refusal: Option<Refusal>,
     /// Requests that reach the brokers at a later step.
     pub delayed: BTreeMap<u64, Request>,
-    /// The number of the commit that last counted for a shard.
-    commits: BTreeMap<ShardId, u64>,
+    /// The numbers of the commits that counted for a shard.
+    commits: BTreeMap<ShardId, judging::Numbers>,
     /// The stays whose shards were given up: they must not commit anything (O-2).
     pub left: BTreeSet<(usize, Stay)>,
     /// The members and shards of every generation.

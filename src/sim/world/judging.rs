@@ -14,6 +14,14 @@ use rollcall_core::{
     shard::{Record, Spill},
 };
 
+/// The numbers of a shard's commits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Numbers {
+    last: u64,
+    /// That of the last one with offsets of records: one that is more than a claim.
+    records: u64,
+}
+
 impl World {
     /// Ends a shard's transaction; if it commits, it is judged.
     pub fn end_transaction(&mut self, request: Request) -> Answer<()> {
@@ -50,16 +58,10 @@ impl World {
             }
             let offset = held.iter().find(|(of, input, _)| *of == shard && *input == 0);
             let number = offset.map_or(0, |(.., offset)| offset.metadata.commit);
-            let last = self.commits.insert(shard, number).unwrap_or(0);
             if is_claim {
                 self.seen.count(Situation::Claimed);
-            } else if number > 0 && number != last + 1 {
-                // The owner must have read the offsets of the last commit, and no one can commit
-                // since. Otherwise it goes on from rows that are not the shard's.
-                self.fail(format!(
-                    "R-5: p{process} makes commit {number} of {shard}, where {last} was the last"
-                ));
             }
+            self.judge_number(process, shard, (number, is_claim));
             let verdict = self.oracle.transaction(
                 &self.setting,
                 &mut self.cluster,
@@ -67,6 +69,26 @@ impl World {
                 self.wall_max_ms,
             );
             self.judge(verdict);
+        }
+    }
+
+    /// a shard's owner must have read the offsets of the last commit, and no one can commit
+    /// since. Otherwise it goes on from rows that are not the shard's. Only a claim need not have
+    /// seen the last one, if that was a claim, too: nobody waits for what holds nothing.
+    fn judge_number(&mut self, process: usize, shard: ShardId, (number, is_claim): (u64, bool)) {
+        let Numbers { last, records } = self.commits.get(&shard).copied().unwrap_or_default();
+        let first = if is_claim { records } else { last };
+        let numbers = match (is_claim, number) {
+            // An older version does not number its commits: who reads this one begins again.
+            (true, 0) => Numbers { last, records: 0 },
+            (true, _) => Numbers { last: number, records },
+            (false, _) => Numbers { last: number, records: number },
+        };
+        self.commits.insert(shard, numbers);
+        if number > 0 && !(first..=last).contains(&(number - 1)) {
+            self.fail(format!(
+                "R-5: p{process} makes commit {number} of {shard}, where {last} was the last"
+            ));
         }
     }
 
