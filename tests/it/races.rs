@@ -128,6 +128,9 @@ impl Case {
 /// A worker is frozen at a point for longer than its session.
 fn frozen(mut case: Case) {
     let mut other = case.shop.worker(&case.other());
+    // While shards move, transactions are refused and end without offsets.
+    let opened = || (other.process.count(&["shard opened"]) >= 2).then_some(());
+    eventually("the other worker has its shards", WAIT_TIMEOUT, opened);
     case.start_load();
     case.pass();
     let hold = case.requests.hold(case.point.moment);
