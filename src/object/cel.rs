@@ -47,7 +47,7 @@ fn topic_rules() -> Value {
         (
             "self.partitioner == 'unchecked' || self.observed.all(o, \
              has(o.recordKey) == has(self.expected.recordKey) && \
-             (!has(o.recordKey) || o.recordKey.json == self.expected.recordKey.json))",
+             (!has(o.recordKey) || o.recordKey == self.expected.recordKey))",
             "all inputs need the same recordKey, unless partitioner is unchecked",
         ),
         (
@@ -180,6 +180,13 @@ fn change_rules() -> Value {
             "observed topics cannot change, since offsets and state belong to them: make a new \
              object",
         ),
+        (
+            "self.observed.all(o, oldSelf.observed.all(p, p.topic != o.topic || \
+             (has(p.recordKey) == has(o.recordKey) && \
+             (!has(p.recordKey) || p.recordKey == o.recordKey))))",
+            "recordKey of observed topics cannot change, since the state belongs to keys: make a \
+             new object",
+        ),
     ])
 }
 
@@ -209,7 +216,7 @@ pub(super) fn expected_rules() -> Value {
         ),
         (
             "has(self.recordKey) == has(oldSelf.recordKey) && \
-             (!has(self.recordKey) || self.recordKey.json == oldSelf.recordKey.json)",
+             (!has(self.recordKey) || self.recordKey == oldSelf.recordKey)",
             "recordKey cannot change, since the state belongs to keys: make a new object",
         ),
         (
@@ -287,6 +294,14 @@ pub(super) fn oauth_rules() -> Value {
         ),
         ("!has(self.caSecretRef) || !has(self.caFile)", "give caSecretRef or caFile, not both"),
     ])
+}
+
+pub(super) fn record_key_rules() -> Value {
+    rules(&[(
+        "[has(self.json), has(self.avro), has(self.protobuf), has(self.jsonSchema)]\
+             .filter(is, is).size() == 1",
+        "give one of json, avro, protobuf and jsonSchema",
+    )])
 }
 
 pub(super) fn avro_rules() -> Value {

@@ -7,7 +7,7 @@ use hyper::Uri;
 
 use super::secret::Secret;
 use super::settings::Settings;
-use rollcall_core::codec::input::{Format, Source};
+use rollcall_core::codec::input::{Format, Formats, Source};
 use rollcall_core::codec::schemas::{Schema, Schemas};
 use rollcall_core::codec::{avro, protobuf};
 use rollcall_core::text::plain::sentence;
@@ -71,79 +71,115 @@ pub enum FormatError {
     )]
     NoMessage { place: String, file: PathBuf, message: String },
     #[error(
-        "{place}.format: the schemas of {topic} are in the schema registry, which is not asked \
-         here: name one in {instead}"
+        "{place}: the schemas of {topic} are in the schema registry, which is not asked here: \
+         {remedy}"
     )]
-    NoRegistry { place: String, topic: String, instead: &'static str },
+    NoRegistry { place: String, topic: String, remedy: &'static str },
 }
 
 impl Settings {
-    /// Returns how the values of each input are read, in the order of [`Self::inputs`]; reads the
+    /// Returns how the records of each input are read, in the order of [`Self::inputs`]; reads the
     /// files with schemas.
     ///
     /// # Errors
     /// When a file holds no schema, or schemas are in a registry and there is no port to one.
-    pub fn formats(&self, schemas: Option<&Arc<dyn Schemas>>) -> Result<Vec<Format>, FormatError> {
-        self.inputs().into_iter().map(|topic| self.format(topic, schemas)).collect()
+    pub fn formats(&self, schemas: Option<&Arc<dyn Schemas>>) -> Result<Vec<Formats>, FormatError> {
+        self.inputs().into_iter().map(|topic| self.formats_of(topic, schemas)).collect()
     }
 
-    /// Returns how the values of an input are read; reads the file with its schema.
+    /// Returns how the records of an input are read; reads the file with their schema.
     ///
     /// # Errors
     /// As [`Self::formats`].
-    pub fn format(
+    pub fn formats_of(
         &self,
         topic: &str,
         schemas: Option<&Arc<dyn Schemas>>,
-    ) -> Result<Format, FormatError> {
-        let place = || self.entries(topic)[0].0.to_owned();
-        let named = |instead| match schemas {
-            Some(schemas) => Ok(Source::Named(Arc::clone(schemas))),
-            None => {
-                let (place, topic) = (place(), topic.to_owned());
-                Err(FormatError::NoRegistry { place, topic, instead })
-            }
-        };
-        Ok(match self.input_format(topic) {
+    ) -> Result<Formats, FormatError> {
+        let place = self.entries(topic)[0].0;
+        let (value, key) = self.input_formats(topic);
+        let reader = |field| Reader { place, field, topic, schemas };
+        Ok(Formats {
+            value: reader("format").format(value)?,
+            key: reader("recordKey").format(key)?,
+        })
+    }
+
+    /// Returns how the values of an input topic are written, and its record keys of which a part is
+    /// the key: as its entries say, which agree.
+    pub fn input_formats(&self, topic: &str) -> (&InputFormat, &InputFormat) {
+        let expected = &self.expected;
+        if expected.topic == topic {
+            return (&expected.format, &expected.key_format);
+        }
+        let observed = self.observed.iter().find(|observed| observed.topic == topic);
+        observed.map_or((&InputFormat::Json, &InputFormat::Json), |observed| {
+            (&observed.format, &observed.key_format)
+        })
+    }
+
+    /// Returns whether schemas of records are in the registry.
+    pub fn asks_registry(&self) -> bool {
+        let formats = self.inputs().into_iter().map(|topic| self.input_formats(topic));
+        formats.into_iter().any(|(value, key)| value.asks_registry() || key.asks_registry())
+    }
+}
+
+impl InputFormat {
+    /// Returns whether schemas are in the registry.
+    pub(crate) fn asks_registry(&self) -> bool {
+        matches!(self, Self::Avro(SchemaAt::Registry) | Self::Protobuf(MessageAt::Registry))
+    }
+}
+
+/// Finds the schemas of an input.
+struct Reader<'a> {
+    place: &'a str,
+    /// The field that says the format.
+    field: &'a str,
+    topic: &'a str,
+    schemas: Option<&'a Arc<dyn Schemas>>,
+}
+
+impl Reader<'_> {
+    /// Returns how values or record keys are read.
+    fn format(&self, format: &InputFormat) -> Result<Format, FormatError> {
+        let Self { place, .. } = self;
+        Ok(match format {
             InputFormat::Json => Format::Json,
             InputFormat::JsonSchema => Format::JsonSchema,
             InputFormat::Avro(SchemaAt::Object(schema)) => {
                 Format::Avro(Source::Given(Schema::Avro(Arc::clone(schema))))
             }
             InputFormat::Avro(SchemaAt::File(file)) => {
-                let place = format!("{}.avro", place());
-                Format::Avro(Source::Given(avro_in(file, place)?.into()))
+                Format::Avro(Source::Given(avro_in(file, format!("{place}.avro"))?.into()))
             }
             InputFormat::Avro(SchemaAt::Registry) => {
-                Format::Avro(named("avro.schema or avro.schemaFile")?)
+                Format::Avro(self.named("name one in avro.schema or avro.schemaFile")?)
             }
             InputFormat::Protobuf(MessageAt::File { file, message }) => {
-                let place = format!("{}.protobuf", place());
-                Format::Protobuf(Source::Given(message_in(file, message, place)?.into()))
+                let schema = message_in(file, message, format!("{place}.protobuf"))?;
+                Format::Protobuf(Source::Given(schema.into()))
             }
             InputFormat::Protobuf(MessageAt::Registry) => {
-                Format::Protobuf(named("protobuf.schemaFile")?)
+                Format::Protobuf(self.named("name one in protobuf.schemaFile")?)
             }
         })
     }
 
-    /// Returns how the values of an input topic are written: as its entries say, which agree.
-    pub fn input_format(&self, topic: &str) -> &InputFormat {
-        let observed = || self.observed.iter().find(|observed| observed.topic == topic);
-        if self.expected.topic == topic {
-            return &self.expected.format;
+    fn named(&self, remedy: &'static str) -> Result<Source, FormatError> {
+        let Self { place, field, topic, schemas } = self;
+        match schemas {
+            Some(schemas) => Ok(Source::Named(Arc::clone(schemas))),
+            None => {
+                let (place, topic) = (format!("{place}.{field}"), (*topic).to_owned());
+                let remedy = match *field {
+                    "recordKey" => "use rollcall validate --against-broker, which asks it",
+                    _ => remedy,
+                };
+                Err(FormatError::NoRegistry { place, topic, remedy })
+            }
         }
-        observed().map_or(&InputFormat::Json, |observed| &observed.format)
-    }
-
-    /// Returns whether schemas of records are in the registry.
-    pub fn asks_registry(&self) -> bool {
-        let asks = |topic: &str| {
-            let format = self.input_format(topic);
-            let (avro, protobuf) = (SchemaAt::Registry, MessageAt::Registry);
-            *format == InputFormat::Avro(avro) || *format == InputFormat::Protobuf(protobuf)
-        };
-        self.inputs().into_iter().any(asks)
     }
 }
 

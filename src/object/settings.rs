@@ -10,7 +10,7 @@ use super::registry::{InputFormat, Registry};
 use super::resource::{FactsSpec, OnTruncation, OutputTimestamp, StartFrom};
 use super::secret::Secret;
 use rollcall_core::codec::Decoder;
-use rollcall_core::codec::input::{self, Entry, Format};
+use rollcall_core::codec::input::{self, Entry, Formats};
 use rollcall_core::codec::output::Constant;
 use rollcall_core::record::Sink;
 use rollcall_core::shard::{KeysAre, Partitioning};
@@ -71,6 +71,8 @@ pub struct Expected {
     pub place: String,
     pub topic: String,
     pub format: InputFormat,
+    /// How record keys are written of which a part is the key.
+    pub key_format: InputFormat,
     pub entry: Entry,
     /// An expectation without items completes at once.
     pub allow_empty: bool,
@@ -83,6 +85,8 @@ pub struct Observed {
     pub place: String,
     pub topic: String,
     pub format: InputFormat,
+    /// How record keys are written of which a part is the key.
+    pub key_format: InputFormat,
     pub entry: Entry,
 }
 
@@ -244,8 +248,8 @@ impl Settings {
         expected.into_iter().chain(observed).collect()
     }
 
-    /// Returns the decoder of an input topic's records, whose values are in `format`.
-    pub fn decoder(&self, topic: &str, format: Format) -> Decoder {
+    /// Returns the decoder of an input topic's records, which are written in `formats`.
+    pub fn decoder(&self, topic: &str, formats: Formats) -> Decoder {
         let limits = input::Limits {
             key_bytes_max: self.limits.key_bytes_max,
             items_max: self.limits.items_per_expectation_max,
@@ -253,7 +257,8 @@ impl Settings {
         let entries = self.entries(topic).into_iter().map(|(_, entry)| entry.clone());
         let entries: Vec<Entry> = entries.collect();
         let decoder = Decoder::new(&entries, self.counting, limits);
-        decoder.expect("validation has compiled the same entries").reading(format)
+        let decoder = decoder.expect("validation has compiled the same entries");
+        decoder.reading(formats.value).reading_keys(formats.key)
     }
 
     /// Returns the topic of a kind of output; `None` if the object has none.

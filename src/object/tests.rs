@@ -253,6 +253,19 @@ fn what_state_belongs_to_cannot_change() {
 }
 
 #[test]
+fn where_the_key_of_an_observed_topic_is_cannot_change() {
+    let unchecked = DEMO.replacen("memory: 7d", "memory: 7d\n  partitioner: unchecked", 1);
+    let to = "topic: manufactured\n    recordKey: { json: $.id }";
+    let with_part = unchecked.replacen("topic: manufactured", to, 1);
+    assert_eq!(refusals(&with_part, None), [""; 0]);
+    for (new, old) in [(&with_part, &unchecked), (&unchecked, &with_part)] {
+        let found = refusals(new, Some(old));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("recordKey of observed topics cannot change"), "{found:?}");
+    }
+}
+
+#[test]
 fn the_group_protocol_changes_only_while_nothing_runs() {
     let kafka = "bootstrapServers: localhost:9092";
     let consumer = format!("{kafka}\n    groupProtocol: consumer");

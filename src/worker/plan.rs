@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
 use rollcall_core::{
     codec::{
         Decoder, Outputs,
-        input::Format,
+        input::Formats,
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
     record::Sink,
@@ -68,7 +68,7 @@ fn carried(settings: &Settings) -> Carried {
 /// Compiles the reconciliation for its shards.
 ///
 /// `formats` are those of the inputs, in their order.
-pub fn plan(settings: &Settings, topics: &Topics, formats: Vec<Format>) -> Plan {
+pub fn plan(settings: &Settings, topics: &Topics, formats: Vec<Formats>) -> Plan {
     let mut rules = settings.rules();
     rules.row_bytes_max = rules.row_bytes_max.min(topics.largest_row());
     rules.list_bytes_max = rules.list_bytes_max.map(|_| topics.list_bytes_max);
@@ -118,9 +118,9 @@ pub fn plan(settings: &Settings, topics: &Topics, formats: Vec<Format>) -> Plan 
     }
 }
 
-fn decoders(settings: &Settings, formats: Vec<Format>) -> Vec<Decoder> {
+fn decoders(settings: &Settings, formats: Vec<Formats>) -> Vec<Decoder> {
     let inputs = settings.inputs().into_iter().zip(formats);
-    inputs.map(|(topic, format)| settings.decoder(topic, format)).collect()
+    inputs.map(|(topic, formats)| settings.decoder(topic, formats)).collect()
 }
 
 /// Returns the identity of the shards' owner.

@@ -35,7 +35,7 @@ use super::{
     view::View,
 };
 use rollcall_core::{
-    codec::{input::Format, schemas::Schemas},
+    codec::{input::Formats, schemas::Schemas},
     record::trace::span_seed,
     shard::{Error, Plan, Result},
 };
@@ -192,7 +192,7 @@ fn start(
     settings: &Settings,
     options: &Options,
     connection: &Arc<Connection>,
-    (topics, formats): (Topics, Vec<Format>),
+    (topics, formats): (Topics, Vec<Formats>),
     reader: &StateReader,
     stop: &Arc<Stop>,
     tracer: Option<Tracer>,
@@ -258,7 +258,7 @@ fn start(
 }
 
 /// Returns how the inputs are read, with the schema registry if one is needed.
-fn formats(settings: &Settings, view: &View, runtime: &runtime::Handle) -> Result<Vec<Format>> {
+fn formats(settings: &Settings, view: &View, runtime: &runtime::Handle) -> Result<Vec<Formats>> {
     let registry = settings.registry.clone().filter(|_| settings.asks_registry());
     let registry = registry.map(|named| Arc::new(Registry::new(named, runtime.clone())));
     if let Some(registry) = &registry {

@@ -1,6 +1,8 @@
 //! Values in Avro and behind the ids of their schemas, with a real schema registry and Confluent's
 //! serializers.
 
+mod keys;
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -122,7 +124,7 @@ fn in_avro(broker: &std::sync::Arc<Broker>, name: &str, registry: &Registry) -> 
 fn awaits_a_schema(worker: &Worker) {
     eventually("a shard waits for a schema and says so", WAIT_TIMEOUT, || {
         let (_, status) = worker.get("/v1/status")?;
-        status.contains("no schema from the registry: http://localhost:1/").then_some(())
+        status.contains("no schema from the registry: http://localhost:").then_some(())
     });
     let (_, metrics) = worker.get("/metrics").expect("an answer");
     let awaited = metrics.lines().find(|line| line.starts_with("rollcall_schemas_awaited"));

@@ -4,7 +4,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rollcall_core::{
-    codec::{Partitioner, input::Format},
+    codec::{
+        Partitioner,
+        input::{Format, Formats},
+    },
     record::{InputIndex, Sink},
     shard::{Partitioning, Plan},
 };
@@ -20,8 +23,8 @@ const OFFSETS_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The object that is tested.
 pub struct Subject {
     pub settings: Settings,
-    /// How the values of each input are read.
-    formats: Vec<Format>,
+    /// How the records of each input are read.
+    formats: Vec<Formats>,
 }
 
 impl Subject {
@@ -36,7 +39,7 @@ impl Subject {
 
     /// Returns whether the values of an input are plain JSON.
     pub fn is_json(&self, input: InputIndex) -> bool {
-        matches!(self.formats[input], Format::Json)
+        matches!(self.formats[input].value, Format::Json)
     }
 
     /// Returns the plan of a worker, on topics with so many partitions and Kafka's own limits.

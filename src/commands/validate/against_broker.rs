@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::meaning;
 use super::tally::{Dead, Taken, Tally};
 use crate::commands::{ask, complain, print};
-use rollcall_core::codec::input::{Decoded, Format, Input, Scratch};
+use rollcall_core::codec::input::{Decoded, Formats, Input, Scratch};
 use rollcall_core::codec::schemas::Schemas;
 use rollcall_core::codec::{Decoder, Reason};
 use rollcall_core::record::ShardId;
@@ -144,7 +144,7 @@ impl Drop for Background {
 }
 
 /// Returns how the inputs are read, with the schema registry if one is needed.
-fn formats(settings: &Settings, background: &Background) -> Result<Vec<Format>, Error> {
+fn formats(settings: &Settings, background: &Background) -> Result<Vec<Formats>, Error> {
     let registry = settings.registry.clone().filter(|_| settings.asks_registry());
     let schemas = registry.map(|named| {
         Arc::new(Registry::new(named, background.handle().clone())) as Arc<dyn Schemas>
@@ -204,13 +204,13 @@ impl<'a> Looker<'a> {
     fn new(
         settings: &'a Settings,
         (input, topic): (usize, &str),
-        format: Format,
+        formats: Formats,
         placement: &'a Placement,
     ) -> Self {
         let entries: Vec<&str> = settings.entries(topic).iter().map(|(place, _)| *place).collect();
         Self {
             settings,
-            decoder: settings.decoder(topic, format),
+            decoder: settings.decoder(topic, formats),
             tally: Tally::new(topic, input, &entries),
             entries,
             placement,
@@ -242,8 +242,8 @@ impl<'a> Looker<'a> {
                     self.tally.dead(dead(&reason));
                     return;
                 }
-                let text = self.decoder.key(Some(key)).unwrap_or_default();
-                let meaning = meaning::of(self.settings, &text, event);
+                let read = self.decoder.read_key(input, &mut Scratch::default());
+                let meaning = meaning::of(self.settings, read.text().unwrap_or_default(), event);
                 let key = key.to_vec();
                 self.tally.taken(Taken { entry, partition, offset, key, meaning });
             }

@@ -54,8 +54,8 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
         None => (header.clone(), None),
     });
     let headers: Vec<Header> = headers.collect();
-    let format = settings.format(topic, None).map_err(|error| error.to_string())?;
-    let decoder = settings.decoder(topic, format);
+    let formats = settings.formats_of(topic, None).map_err(|error| error.to_string())?;
+    let decoder = settings.decoder(topic, formats);
     let record = Input {
         key: args.key.as_ref().map(String::as_bytes),
         value: value.map(Vec::as_slice),
@@ -66,10 +66,11 @@ fn explain(settings: &Settings, args: &Record, value: Option<&Vec<u8>>) -> Resul
     };
     match decoder.decode(record, &mut Scratch::default()).map_err(refused)? {
         Decoded::Event { entry, event, kept } => {
-            let key = decoder.key(record.key).map_err(refused)?;
+            let read = decoder.read_key(record, &mut Scratch::default());
+            let key = read.text().unwrap_or_default();
             let keeps = Kept::as_object(kept).map(|kept| format!("\n  it keeps {kept}"));
             let (place, deadlines) = (entries[entry].0, meaning::deadlines(&event));
-            let meaning = meaning::of(settings, &key, event);
+            let meaning = meaning::of(settings, key, event);
             Ok(format!("{place} takes it: {meaning}{deadlines}{}", keeps.unwrap_or_default()))
         }
         Decoded::Waits(_) => unreachable!("no schema is in a registry"),

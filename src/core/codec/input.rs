@@ -18,6 +18,7 @@ mod deadline;
 mod decimal;
 mod entry;
 mod envelope;
+mod error;
 mod format;
 mod grammar;
 mod keep;
@@ -33,15 +34,13 @@ mod walked;
 use std::fmt;
 
 use self::envelope::Wrapping;
-use self::format::{Unread, split};
+use self::format::{Encoded, Unread};
 use self::meaning::Meaning;
 use self::plan::Plan;
 use self::record_key::KeyAt;
-use self::walk::walk;
 use self::walked::Walked;
-use super::encoding::Encoding;
 use super::reason::{Part, Reason};
-use crate::matching::{Counting, Event, ITEM_BYTES_MAX};
+use crate::matching::{Counting, Event};
 use crate::record::Headers;
 
 pub use self::collect::Scratch;
@@ -51,8 +50,9 @@ pub use self::entry::{
     Subject, Test,
 };
 pub use self::envelope::{Envelope, NotWrapped};
-pub use self::format::{Format, SCHEMA_ID_HEADER, Source};
-pub use self::record_key::KeyFlaw;
+pub use self::error::InputError;
+pub use self::format::{Format, Formats, KEY_SCHEMA_ID_HEADER, SCHEMA_ID_HEADER, Source};
+pub use self::record_key::{KeyFlaw, ReadKey};
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,38 +71,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
     }
-}
-
-/// Why the entries of a topic cannot be used, and how to fix it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InputError {
-    #[error("the {role} path {path} must lead to one place; write an index or a name for *")]
-    NotSingular { role: Role, path: String },
-    #[error("the quantity path {quantity} must lie beside the item; start it with {start}")]
-    QuantityElsewhere { quantity: String, start: String },
-    #[error("a quantity path has no effect under counting: distinct; remove it or count quantity")]
-    QuantityNotCounted,
-    #[error("a quantity path has no effect beside fixed items; list an item as often as needed")]
-    QuantityOfFixed,
-    #[error(
-        "an id has no effect under counting: distinct, by which an item counts once; remove it"
-    )]
-    IdNotCounted,
-    #[error("a quantity path has no effect beside a count; the count is that of all units")]
-    QuantityOfCount,
-    #[error("the {role} path {path} leads into an envelope, and the topic has none")]
-    NoEnvelope { role: Role, path: String },
-    #[error("the entries of a topic have the same recordKey, which is that of its records")]
-    RecordKeysDiffer,
-    #[error("the entries of a topic have the same envelope, which is that of its records")]
-    EnvelopesDiffer,
-    #[error("an item has at most {ITEM_BYTES_MAX} bytes, and {item:?} has {}", item.len())]
-    FixedItemTooLong { item: String },
-    #[error(
-        "the {role} path {path} contradicts another path: what is at {place} can only be one of \
-         a value, an object, an array read by index and an array read by *"
-    )]
-    Contradiction { role: Role, path: String, place: String },
 }
 
 /// What a path is for.
@@ -217,6 +185,16 @@ impl Decoder {
         Self { format, ..self }
     }
 
+    /// Makes this the decoder of record keys in another format than JSON, if keys are parts of
+    /// them.
+    #[must_use]
+    pub fn reading_keys(mut self, format: Format) -> Self {
+        if let Some(key_at) = &mut self.key_at {
+            key_at.format = format;
+        }
+        self
+    }
+
     /// Returns the format of the values.
     pub fn format(&self) -> &Format {
         &self.format
@@ -237,19 +215,36 @@ impl Decoder {
         record: Input<'_>,
         scratch: &'s mut Scratch,
     ) -> Result<Decoded<'s>, Reason> {
+        self.decode_with(record, None, scratch)
+    }
+
+    /// Like [`Self::decode`], with what was read of its key before: a schema that comes meanwhile
+    /// changes nothing then.
+    ///
+    /// # Errors
+    /// Why the record must go to the dead-letter topic.
+    pub fn decode_with<'s>(
+        &'s self,
+        record: Input<'_>,
+        read: Option<&ReadKey<'_>>,
+        scratch: &'s mut Scratch,
+    ) -> Result<Decoded<'s>, Reason> {
         let fits = |entry: &&Meaning| entry.headers_hold(record.headers);
         let Some(first) = self.entries.iter().position(|entry| fits(&entry)) else {
             return Ok(Decoded::Skipped);
         };
         if let Some(wrapping) = &self.wrapping {
-            return self.decode_wrapped(wrapping, first, record, scratch);
+            return self.decode_wrapped(wrapping, first, (record, read), scratch);
         }
         let Some(value) = record.value else {
-            return self.decode_null(first, record);
+            return self.decode_null(first, (record, read), scratch);
         };
         let is_decided = self.entries[first].is_decided_by_headers();
         let is_taken = is_decided && !self.entries[first].may_skip();
-        let key = if is_taken { Some(self.key(record.key)?) } else { None };
+        let key = match is_taken.then(|| self.key(record, read)).transpose() {
+            Ok(key) => key,
+            Err(unread) => return unread.decoded(scratch),
+        };
         scratch.clear();
         let walked = if is_decided && !self.entries[first].reads_value() {
             Walked::nothing(&self.plan)
@@ -271,7 +266,10 @@ impl Decoder {
         if self.entries[entry].skips(&walked, scratch) {
             return Ok(Decoded::Skipped);
         }
-        let key = key.map_or_else(|| self.key(record.key), Ok)?;
+        let key = match key.map_or_else(|| self.key(record, read), Ok) {
+            Ok(key) => key,
+            Err(unread) => return unread.decoded(scratch),
+        };
         let (event, kept) = self.entries[entry].event(&key, &walked, self, scratch)?;
         Ok(Decoded::Event { entry, event, kept })
     }
@@ -283,19 +281,8 @@ impl Decoder {
         (value, headers): (&[u8], Option<&dyn Headers>),
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
-        let limits = self.limits;
-        let json = match &self.format {
-            Format::Json => value,
-            Format::JsonSchema => split(value, headers)?.1,
-            Format::Avro(source) => {
-                return source.walk_avro(plan, (value, headers), limits, scratch);
-            }
-            Format::Protobuf(source) => {
-                return source.walk_protobuf(plan, (value, headers), limits, scratch);
-            }
-        };
-        let walked = text_of(json).and_then(|text| walk(plan, text, limits, scratch));
-        Ok(walked.map_err(|reason| explained(reason, json))?)
+        let encoded = Encoded { part: Part::Value, bytes: value, headers };
+        self.format.walk(plan, encoded, self.limits, scratch)
     }
 
     /// Returns the conditions of each entry that do not hold for a record, by their indices; none
@@ -323,21 +310,29 @@ impl Decoder {
 
     /// Decodes a record without a value, which no path leads into: a tombstone cancels what its
     /// topic expects, whatever the expectations are told apart by.
-    fn decode_null(&self, first: usize, record: Input<'_>) -> Result<Decoded<'_>, Reason> {
+    fn decode_null<'s>(
+        &'s self,
+        first: usize,
+        (record, read): (Input<'_>, Option<&ReadKey<'_>>),
+        scratch: &'s mut Scratch,
+    ) -> Result<Decoded<'s>, Reason> {
         let walked = Walked::nothing(&self.plan);
-        let scratch = &Scratch::default();
+        scratch.clear();
         for (entry, meaning) in self.entries.iter().enumerate().skip(first) {
             if !meaning.headers_hold(record.headers) {
                 continue;
             }
-            if meaning.is_expectation() {
-                self.key(record.key)?;
-                return Ok(Decoded::Event { entry, event: Event::Cancellation, kept: "" });
+            let is_expectation = meaning.is_expectation();
+            if !is_expectation && !meaning.paths_hold(&walked, scratch) {
+                continue;
             }
-            if meaning.paths_hold(&walked, scratch) {
-                self.key(record.key)?;
-                return Err(Reason::Tombstone);
-            }
+            return match self.key(record, read) {
+                Err(unread) => unread.decoded(scratch),
+                Ok(_) if is_expectation => {
+                    Ok(Decoded::Event { entry, event: Event::Cancellation, kept: "" })
+                }
+                Ok(_) => Err(Reason::Tombstone),
+            };
         }
         Ok(Decoded::Skipped)
     }
@@ -371,18 +366,6 @@ impl Decoder {
 /// would become rows and the other half dead letters.
 fn is_binary(byte: u8) -> bool {
     matches!(byte, 0..=8 | 14..=27 | 127)
-}
-
-fn text_of(value: &[u8]) -> Result<&str, Reason> {
-    std::str::from_utf8(value)
-        .map_err(|error| Reason::NotUtf8 { part: Part::Value, valid_bytes: error.valid_up_to() })
-}
-
-/// Gives one reason to values that fail as text in one record and as JSON in the next.
-fn explained(reason: Reason, value: &[u8]) -> Reason {
-    let is_json = !matches!(reason, Reason::NotUtf8 { .. } | Reason::MalformedJson { .. });
-    let encoding = if is_json { None } else { Encoding::of(value) };
-    encoding.map_or(reason, Reason::WrongEncoding)
 }
 
 #[cfg(test)]

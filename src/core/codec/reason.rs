@@ -266,7 +266,7 @@ impl fmt::Display for Reason {
             }
             Self::BadDeadline { path } => bad_deadline(f, path),
             Self::NoSchemaId { .. } | Self::UnknownSchema { .. } | Self::NotTheSchema { .. } => {
-                schema::fmt(self, f)
+                self.of_schema(Part::Value, f)
             }
             Self::BadTotal { .. } | Self::TotalShrinks | Self::BeyondTotal => self.of_list(f),
             Self::AlreadyCompleted => {

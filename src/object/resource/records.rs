@@ -44,9 +44,10 @@ pub struct ExpectedSpec {
     /// at `payload`. The envelope is at `$envelope`, such as `$envelope.op` or `$envelope.type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeSpec>,
-    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
-    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
-    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    /// Where the key is in the record key, if that is not the key: `{json: $.id}` for keys such as
+    /// `{"id": 5}`, or likewise `avro`, `protobuf` and `jsonSchema`. Left out, the record key is
+    /// the key. The partition of a record follows all bytes of its record key, the id of a schema
+    /// included, so all inputs need the same unless `partitioner` is `unchecked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic are expectations: those for which all conditions hold. Left out,
@@ -128,9 +129,10 @@ pub struct ObservedSpec {
     /// `$envelope.op` or `$envelope.type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeSpec>,
-    /// Where the key is in the record key, if that is JSON: `{json: $.id}` for keys such as
-    /// `{"id": 5}`. Left out, the record key is the key. The partition of a record follows all
-    /// bytes of its record key, so all inputs need the same unless `partitioner` is `unchecked`.
+    /// Where the key is in the record key, if that is not the key: `{json: $.id}` for keys such as
+    /// `{"id": 5}`, or likewise `avro`, `protobuf` and `jsonSchema`. Left out, the record key is
+    /// the key. The partition of a record follows all bytes of its record key, the id of a schema
+    /// included, so all inputs need the same unless `partitioner` is `unchecked`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_key: Option<RecordKeySpec>,
     /// Which records of the topic belong to this entry: those for which all conditions hold. Left

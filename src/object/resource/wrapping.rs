@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::bounds;
+use super::format::FormatSpec;
+use crate::{bounds, cel};
 
 /// What the values of a topic are wrapped in.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +18,42 @@ pub enum EnvelopeSpec {
     Connect,
 }
 
-/// Where the key is in record keys that are not the key themselves.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+/// Where the key is in record keys that are not the key themselves: a path in keys of one format.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = cel::record_key_rules()))]
 pub struct RecordKeySpec {
-    /// JSON path of the key within the record key, which is JSON: `$.id` for `{"id": 5}`.
+    /// Path of the key within the record key, which is JSON: `$.id` for `{"id": 5}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = bounds::PATH_BYTES_MAX))]
-    pub json: String,
+    pub json: Option<String>,
+    /// The same in Avro, with the id of its schema in the registry; `$` if the record key is
+    /// nothing but the key, such as a string.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub avro: Option<String>,
+    /// The same in Protobuf, with the id of its schema in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub protobuf: Option<String>,
+    /// The same in JSON behind the id of its schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = bounds::PATH_BYTES_MAX))]
+    pub json_schema: Option<String>,
+}
+
+impl RecordKeySpec {
+    /// Returns the fields that are given, with their names.
+    pub(crate) fn given(&self) -> Vec<(FormatSpec, &'static str, &str)> {
+        let fields = [
+            (FormatSpec::Json, "json", &self.json),
+            (FormatSpec::Avro, "avro", &self.avro),
+            (FormatSpec::Protobuf, "protobuf", &self.protobuf),
+            (FormatSpec::JsonSchema, "jsonSchema", &self.json_schema),
+        ];
+        let fields = fields.into_iter();
+        let given =
+            fields.filter_map(|(format, name, path)| Some((format, name, path.as_deref()?)));
+        given.collect()
+    }
 }

@@ -25,6 +25,11 @@ fn the_rules_of_the_definition_refuse_what_validation_refuses_of_formats() {
             "memory: 7d\n  registry: { urls: ['http://r'], caFile: a, caSecretRef: { name: s } }",
             "caSecretRef or caFile",
         ),
+        (
+            "  expected: # which products an order needs\n",
+            "  partitioner: unchecked\n  expected:\n    recordKey: { json: $.a, avro: $.a }\n",
+            "give one of json, avro",
+        ),
     ] {
         let found = refusals_with(from, to, None);
         assert_eq!(found.len(), 1, "{to}: {found:?}");

@@ -2,7 +2,9 @@
 
 use super::paths::singular;
 use crate::problem::Problems;
-use crate::resource::{EnvelopeSpec, PartitionerSpec, ReconciliationSpec, RecordKeySpec};
+use crate::resource::{
+    EnvelopeSpec, FormatSpec, PartitionerSpec, ReconciliationSpec, RecordKeySpec,
+};
 use rollcall_core::codec::Path;
 use rollcall_core::codec::input::Envelope;
 use rollcall_core::codec::path::Root;
@@ -16,20 +18,38 @@ pub(super) fn envelope(spec: Option<EnvelopeSpec>) -> Option<Envelope> {
     })
 }
 
-/// Returns where the key of an entry is in record keys.
+/// Returns where the key of an entry is in record keys, and how these are written.
 pub(super) fn record_key(
     place: &str,
     spec: Option<&RecordKeySpec>,
     problems: &mut Problems,
-) -> Option<Path> {
-    let field = format!("{place}.recordKey.json");
-    let path = singular(field.clone(), &spec?.json, problems)?;
-    if path.root() == Root::Envelope {
-        let message = format!("\"{path}\" leads into an envelope, which is that of a value");
-        problems.add(field, message, "begin it with $, which is the record key");
-        return None;
-    }
-    Some(path)
+) -> (Option<Path>, FormatSpec) {
+    let given = spec.map_or_else(Vec::new, RecordKeySpec::given);
+    let &[(format, name, path)] = &*given else {
+        if spec.is_some() {
+            let message = if given.is_empty() { "says nothing" } else { "is given in two ways" };
+            let remedy = "give one of json, avro, protobuf and jsonSchema";
+            problems.add(format!("{place}.recordKey"), message, remedy);
+        }
+        return (None, FormatSpec::Json);
+    };
+    let field = format!("{place}.recordKey.{name}");
+    let path = singular(field.clone(), path, problems).filter(|path| {
+        let is_of_value = path.root() == Root::Envelope;
+        if is_of_value {
+            let message = format!("\"{path}\" leads into an envelope, which is that of a value");
+            problems.add(field, message, "begin it with $, which is the record key");
+        }
+        !is_of_value
+    });
+    (path, format)
+}
+
+/// Returns the text of a record key's field.
+fn written(key: &RecordKeySpec) -> String {
+    let given: Vec<String> =
+        key.given().iter().map(|(_, name, path)| format!("{name}: {path}")).collect();
+    given.join(", ")
 }
 
 /// What an entry says about the records of its topic.
@@ -46,7 +66,7 @@ pub(super) fn check(spec: &ReconciliationSpec, problems: &mut Problems) {
         place,
         topic,
         envelope: envelope(of).map_or("none".to_owned(), |it| it.to_string()),
-        record_key: key.map_or("none".to_owned(), |key| key.json.clone()),
+        record_key: key.map_or("none".to_owned(), written),
     };
     let expected = &spec.expected;
     let (of, key) = (expected.envelope, expected.record_key.as_ref());

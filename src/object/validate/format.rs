@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::bounds::SCHEMA_BYTES_MAX;
 use crate::problem::Problems;
 use crate::registry::{InputFormat, MessageAt, SchemaAt};
-use crate::resource::{AvroSpec, FormatSpec, ProtobufSpec, ReconciliationSpec};
+use crate::resource::{AvroSpec, FormatSpec, ProtobufSpec, ReconciliationSpec, RecordKeySpec};
 use rollcall_core::codec::avro::Schema;
 
 /// Returns how the values of the entry at `place` are written.
@@ -41,6 +41,16 @@ pub(super) fn format(
             let given = protobuf.and_then(|protobuf| message(&place, protobuf, problems));
             InputFormat::Protobuf(given.unwrap_or(MessageAt::Registry))
         }
+    }
+}
+
+/// Returns how record keys are written of which a part is the key.
+pub(super) fn of_keys(format: FormatSpec) -> InputFormat {
+    match format {
+        FormatSpec::Json => InputFormat::Json,
+        FormatSpec::JsonSchema => InputFormat::JsonSchema,
+        FormatSpec::Avro => InputFormat::Avro(SchemaAt::Registry),
+        FormatSpec::Protobuf => InputFormat::Protobuf(MessageAt::Registry),
     }
 }
 
@@ -88,6 +98,7 @@ fn message(place: &str, protobuf: &ProtobufSpec, problems: &mut Problems) -> Opt
 
 /// Checks that the entries of a topic agree, and that there is a registry if one is needed.
 pub(super) fn check(spec: &ReconciliationSpec, problems: &mut Problems) {
+    check_keys(spec, problems);
     let expected = &spec.expected;
     let given = (expected.avro.as_ref(), expected.protobuf.as_ref());
     let expected = ("spec.expected".to_owned(), &expected.topic, expected.format, given);
@@ -120,6 +131,24 @@ pub(super) fn check(spec: &ReconciliationSpec, problems: &mut Problems) {
                 format!(
                     "name the schema registry in spec.registry, or the only schema in {instead}"
                 ),
+            );
+        }
+    }
+}
+
+fn check_keys(spec: &ReconciliationSpec, problems: &mut Problems) {
+    let expected = ("spec.expected".to_owned(), spec.expected.record_key.as_ref());
+    let observed = spec.observed.iter().enumerate();
+    let observed =
+        observed.map(|(index, it)| (format!("spec.observed[{index}]"), it.record_key.as_ref()));
+    for (place, key) in std::iter::once(expected).chain(observed) {
+        let given = key.map_or_else(Vec::new, RecordKeySpec::given);
+        let &[(format, name, _)] = &*given else { continue };
+        if of_keys(format).asks_registry() && spec.registry.is_none() {
+            problems.add(
+                format!("{place}.recordKey.{name}"),
+                "is given, and nothing says where the schemas are",
+                "name the schema registry in spec.registry",
             );
         }
     }

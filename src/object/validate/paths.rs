@@ -44,7 +44,7 @@ pub(super) fn expected(
     let keep = keep(place, &spec.keep, problems);
     let deadlines = deadlines::paths(object, problems);
     let envelope = envelope(spec.envelope);
-    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let (record_key, key_format) = record_key(place, spec.record_key.as_ref(), problems);
     let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         let items = if spec.item.is_some() { "item" } else { "items" };
@@ -53,7 +53,9 @@ pub(super) fn expected(
     let (place, topic) = (place.to_owned(), spec.topic.clone());
     let format =
         format::format(&place, spec.format, (spec.avro.as_ref(), spec.protobuf.as_ref()), problems);
-    Expected { place, topic, format, entry, allow_empty: spec.allow_empty }
+    let allow_empty = spec.allow_empty;
+    let key_format = format::of_keys(key_format);
+    Expected { place, topic, format, key_format, entry, allow_empty }
 }
 
 /// Returns an observed topic, which is at `place` in the object, with its paths.
@@ -84,14 +86,16 @@ pub(super) fn observed(
     let keep = keep(place, &spec.keep, problems);
     let deadlines = DeadlinePaths::default();
     let envelope = envelope(spec.envelope);
-    let record_key = record_key(place, spec.record_key.as_ref(), problems);
+    let (record_key, key_format) = record_key(place, spec.record_key.as_ref(), problems);
     let entry = Entry { envelope, record_key, conditions, keep, deadlines, paths };
     if are_read {
         compile(&entry, counting, place, "item", problems);
     }
     let format =
         format::format(place, spec.format, (spec.avro.as_ref(), spec.protobuf.as_ref()), problems);
-    Observed { place: place.to_owned(), topic: spec.topic.clone(), format, entry }
+    let (place, topic) = (place.to_owned(), spec.topic.clone());
+    let key_format = format::of_keys(key_format);
+    Observed { place, topic, format, key_format, entry }
 }
 
 /// Returns what a key needs, which the object says in one way.
@@ -265,7 +269,7 @@ fn tell(error: &InputError, place: &str, item: &str, problems: &mut Problems) {
         Role::Overdue => "spec.overdue.at".to_owned(),
         Role::Expire => "spec.expire.at".to_owned(),
         Role::Envelope => format!("{place}.envelope"),
-        Role::RecordKey => format!("{place}.recordKey.json"),
+        Role::RecordKey => format!("{place}.recordKey"),
     };
     match error {
         InputError::NotSingular { role, path } => several_places(field(role), path, problems),

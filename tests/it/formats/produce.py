@@ -1,7 +1,8 @@
 """Writes records as Confluent's serializers do: each line of standard input is one of them, with
 topic, key, value, schema, format (avro, json or protobuf) and, to put the schema's id into a header,
-inHeader. In Protobuf, the schema is the descriptor of a file in JSON, and message names a message of
-it. Prints the ids of the schemas, a line for each record."""
+inHeader. With keySchema, which is one of Avro, the key is written by it. In Protobuf, the schema is
+the descriptor of a file in JSON, and message names a message of it. Prints the ids of the schemas
+of values, a line for each record."""
 
 import json
 import sys
@@ -51,6 +52,16 @@ def serializer(record):
     return serializers[kind]
 
 
+def key_of(record):
+    schema = record.get("keySchema")
+    if schema is None:
+        return record["key"]
+    kind = (record["topic"], schema)
+    if kind not in serializers:
+        serializers[kind] = AvroSerializer(client, schema)
+    return serializers[kind](record["key"], SerializationContext(record["topic"], MessageField.KEY))
+
+
 for line in sys.stdin:
     record = json.loads(line)
     headers = {}
@@ -66,5 +77,5 @@ for line in sys.stdin:
         print("in a header")
     else:
         print(int.from_bytes(value[1:5], "big"))
-    producer.produce(record["topic"], key=record["key"], value=value, headers=headers)
+    producer.produce(record["topic"], key=key_of(record), value=value, headers=headers)
 producer.flush()

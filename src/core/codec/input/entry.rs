@@ -13,8 +13,8 @@ use crate::codec::Path;
 pub struct Entry {
     /// What the records of the topic are wrapped in, if anything: the same for all of its entries.
     pub envelope: Option<Envelope>,
-    /// Where the key is in record keys that are JSON, the same for all entries of the topic;
-    /// without it, the record key is the key.
+    /// Where the key is in record keys that are JSON, Avro or Protobuf, the same for all entries of
+    /// the topic; without it, the record key is the key.
     pub record_key: Option<Path>,
     pub conditions: Vec<Condition>,
     /// What is kept of the records.

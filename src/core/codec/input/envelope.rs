@@ -16,7 +16,7 @@ use super::layout::Layout;
 use super::meaning::Meaning;
 use super::plan::{Node, Plan, Planner, Slot};
 use super::walked::Walked;
-use super::{Decoded, Decoder, Input, InputError, Role};
+use super::{Decoded, Decoder, Input, InputError, ReadKey, Role};
 use crate::codec::path::{Path, Root, Segment};
 use crate::codec::reason::{Found, Reason};
 use crate::matching::{Counting, Event};
@@ -227,14 +227,14 @@ impl Decoder {
         &'s self,
         wrapping: &'s Wrapping,
         first: usize,
-        record: Input<'_>,
+        (record, read): (Input<'_>, Option<&ReadKey<'_>>),
         scratch: &'s mut Scratch,
     ) -> Result<Decoded<'s>, Reason> {
         scratch.clear();
         let (walked, is_deleted) = match self.open(wrapping, record, scratch) {
             Ok(Opened::Value(walked)) => (walked, false),
             Ok(Opened::Deleted(walked)) => (walked, true),
-            Ok(Opened::Null) => return self.decode_null(first, record),
+            Ok(Opened::Null) => return self.decode_null(first, (record, read), scratch),
             Ok(Opened::Nothing) => return Ok(Decoded::Skipped),
             Err(unread) => return unread.decoded(scratch),
         };
@@ -248,7 +248,10 @@ impl Decoder {
         if meaning.skips(&walked, scratch) {
             return Ok(Decoded::Skipped);
         }
-        let key = self.key(record.key)?;
+        let key = match self.key(record, read) {
+            Ok(key) => key,
+            Err(unread) => return unread.decoded(scratch),
+        };
         if is_deleted && let Some(event) = meaning.deletion(&key, &walked, scratch) {
             return Ok(Decoded::Event { entry, event: event?, kept: "" });
         }

@@ -1,4 +1,4 @@
-//! How the values of an input are written, and where their schemas come from.
+//! How values and record keys are written, and where their schemas come from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use super::Limits;
 use super::collect::Scratch;
 use super::envelope::NotWrapped;
 use super::plan::Plan;
-use super::walk::{walk_avro, walk_protobuf};
+use super::walk::{walk, walk_avro, walk_protobuf};
 use super::walked::Walked;
+use crate::codec::encoding::Encoding;
 use crate::codec::protobuf::Indexes;
-use crate::codec::reason::{Problem, Reason};
+use crate::codec::reason::{Part, Problem, Reason};
 use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
 use crate::codec::unfit;
 use crate::record::Headers;
@@ -19,7 +20,18 @@ use crate::record::Headers;
 /// The header in which a serializer puts the id of the value's schema, if not before the value.
 pub const SCHEMA_ID_HEADER: &str = "__value_schema_id";
 
-/// How the values of an input are written.
+/// The same for the record key.
+pub const KEY_SCHEMA_ID_HEADER: &str = "__key_schema_id";
+
+/// How the records of an input are written.
+#[derive(Debug, Clone, Default)]
+pub struct Formats {
+    pub value: Format,
+    /// Of record keys of which a part is the key; others are text.
+    pub key: Format,
+}
+
+/// How values, or record keys, are written.
 #[derive(Debug, Clone, Default)]
 pub enum Format {
     #[default]
@@ -39,7 +51,16 @@ pub enum Source {
     Named(Arc<dyn Schemas>),
 }
 
-/// Why a value was not read.
+/// A value or a record key, with the headers beside it.
+#[derive(Clone, Copy)]
+pub(super) struct Encoded<'a> {
+    pub part: Part,
+    pub bytes: &'a [u8],
+    pub headers: Option<&'a dyn Headers>,
+}
+
+/// Why a value or a record key was not read.
+#[derive(Debug, Clone)]
 pub(super) enum Unread {
     Useless(Reason),
     /// Its schema is not there yet; with the reason if that may take long.
@@ -71,37 +92,73 @@ impl From<Reason> for Unread {
     }
 }
 
-/// Splits a value into the id of its schema and what comes behind it.
-pub(super) fn split<'a>(
-    value: &'a [u8],
-    headers: Option<&dyn Headers>,
-) -> Result<(SchemaId, &'a [u8]), Reason> {
-    split_by(prefix, value, headers)
+impl Format {
+    /// Finds in a value or a record key what a plan looks for.
+    pub(super) fn walk<'a>(
+        &self,
+        plan: &'a Plan,
+        encoded: Encoded<'_>,
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) -> Result<Walked<'a>, Unread> {
+        let json = match self {
+            Self::Json => encoded.bytes,
+            Self::JsonSchema => encoded.split(prefix)?.1,
+            Self::Avro(source) => return source.walk_avro(plan, encoded, limits, scratch),
+            Self::Protobuf(source) => return source.walk_protobuf(plan, encoded, limits, scratch),
+        };
+        let text = std::str::from_utf8(json).map_err(|error| Reason::NotUtf8 {
+            part: encoded.part,
+            valid_bytes: error.valid_up_to(),
+        });
+        let walked = text.and_then(|text| walk(plan, text, limits, scratch));
+        Ok(walked.map_err(|reason| explained(reason, json))?)
+    }
+}
+
+/// Gives one reason to values that fail as text in one record and as JSON in the next.
+fn explained(reason: Reason, value: &[u8]) -> Reason {
+    let is_json = !matches!(reason, Reason::NotUtf8 { .. } | Reason::MalformedJson { .. });
+    let encoding = if is_json { None } else { Encoding::of(value) };
+    encoding.map_or(reason, Reason::WrongEncoding)
 }
 
 /// The id of a schema and, in Protobuf, the place of the message in it; `None` if that is no place.
 type Named = (SchemaId, Option<Indexes>);
 
-/// Splits a value into what comes before it, or is in a header instead, and itself.
-fn split_by<'a, T>(
-    prefix: impl for<'b> Fn(&'b [u8]) -> Option<(T, &'b [u8])>,
-    value: &'a [u8],
-    headers: Option<&dyn Headers>,
-) -> Result<(T, &'a [u8]), Reason> {
-    let mut named = None;
-    if let Some(headers) = headers {
-        headers.each(&mut |name, id| {
-            if name == SCHEMA_ID_HEADER {
-                named = Some(match id.and_then(&prefix) {
-                    Some((id, [])) => Ok(id),
-                    _ => Err(Reason::NoSchemaId { found: id.and_then(|id| id.first().copied()) }),
-                });
-            }
-        });
+impl<'a> Encoded<'a> {
+    /// Splits it into what comes before it, or is in a header instead, and itself.
+    fn split<T>(
+        self,
+        prefix: impl for<'b> Fn(&'b [u8]) -> Option<(T, &'b [u8])>,
+    ) -> Result<(T, &'a [u8]), Reason> {
+        let Self { part, bytes, headers } = self;
+        let header = schema_id_header(part);
+        let mut named = None;
+        if let Some(headers) = headers {
+            headers.each(&mut |name, id| {
+                if name == header {
+                    named = Some(match id.and_then(&prefix) {
+                        Some((id, [])) => Ok(id),
+                        _ => {
+                            Err(Reason::NoSchemaId { found: id.and_then(|id| id.first().copied()) })
+                        }
+                    });
+                }
+            });
+        }
+        match named {
+            Some(named) => Ok((named?, bytes)),
+            None => prefix(bytes).ok_or(Reason::NoSchemaId { found: bytes.first().copied() }),
+        }
     }
-    match named {
-        Some(named) => Ok((named?, value)),
-        None => prefix(value).ok_or(Reason::NoSchemaId { found: value.first().copied() }),
+}
+
+/// Returns the header in which a serializer puts the id of a part's schema.
+pub(in crate::codec) fn schema_id_header(part: Part) -> &'static str {
+    match part {
+        Part::Key => KEY_SCHEMA_ID_HEADER,
+        Part::Value => SCHEMA_ID_HEADER,
     }
 }
 
@@ -131,14 +188,14 @@ impl Source {
     pub(super) fn walk_avro<'a>(
         &self,
         plan: &'a Plan,
-        (value, headers): (&[u8], Option<&dyn Headers>),
+        encoded: Encoded<'_>,
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
         let (schema, id, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, value),
+            Self::Given(schema) => (schema.clone(), None, encoded.bytes),
             Self::Named(schemas) => {
-                let (id, bytes) = split(value, headers)?;
+                let (id, bytes) = encoded.split(prefix)?;
                 (named(schemas, id, scratch)?, Some(id), bytes)
             }
         };
@@ -151,14 +208,14 @@ impl Source {
     pub(super) fn walk_protobuf<'a>(
         &self,
         plan: &'a Plan,
-        (value, headers): (&[u8], Option<&dyn Headers>),
+        encoded: Encoded<'_>,
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
         let (schema, id, indexes, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, Some(Indexes::first()), value),
+            Self::Given(schema) => (schema.clone(), None, Some(Indexes::first()), encoded.bytes),
             Self::Named(schemas) => {
-                let ((id, indexes), bytes) = split_by(prefix_of_protobuf, value, headers)?;
+                let ((id, indexes), bytes) = encoded.split(prefix_of_protobuf)?;
                 (named(schemas, id, scratch)?, Some(id), indexes, bytes)
             }
         };

@@ -9,6 +9,7 @@ mod formats;
 mod fuzz;
 mod ids;
 mod keep;
+mod key_formats;
 mod lines;
 mod observed;
 mod paths;
@@ -19,9 +20,9 @@ mod record_keys;
 use std::sync::LazyLock;
 
 use super::*;
-use crate::codec::Path;
 use crate::codec::reason::Found;
-use crate::matching::{self, Expectation};
+use crate::codec::{Encoding, Path};
+use crate::matching::{self, Expectation, ITEM_BYTES_MAX};
 
 fn path(text: &str) -> Path {
     Path::parse(text).expect("a path")

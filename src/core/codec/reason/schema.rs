@@ -3,12 +3,34 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Reason;
-use crate::codec::input::SCHEMA_ID_HEADER;
+use super::{Part, Reason};
+use crate::codec::input::{KEY_SCHEMA_ID_HEADER, SCHEMA_ID_HEADER};
 use crate::codec::unfit::Unfit;
 
-/// Writes what is wrong with a record or its schema.
-pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Reason {
+    /// Returns whether the schema of a part of the record is not known, or does not fit it.
+    pub(in crate::codec) fn is_of_schema(&self) -> bool {
+        matches!(
+            self,
+            Self::NoSchemaId { .. } | Self::UnknownSchema { .. } | Self::NotTheSchema { .. }
+        )
+    }
+
+    /// Writes what is wrong with a part of a record or its schema.
+    pub(in crate::codec) fn of_schema(
+        &self,
+        part: Part,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        fmt(self, part, f)
+    }
+}
+
+fn fmt(reason: &Reason, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (named, header) = match part {
+        Part::Key => ("record key", KEY_SCHEMA_ID_HEADER),
+        Part::Value => ("value", SCHEMA_ID_HEADER),
+    };
     match reason {
         Reason::NoSchemaId { found } => {
             match found {
@@ -18,10 +40,15 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             write!(
                 f,
-                ": no serializer of a schema registry has written this value, or its header \
-                 {SCHEMA_ID_HEADER}; if that is meant so, set the input's format to json, or give \
-                 the schema in avro or protobuf"
-            )
+                ": no serializer of a schema registry has written this {named}, or its header \
+                 {header}; if that is meant so, "
+            )?;
+            f.write_str(match part {
+                Part::Key => "correct recordKey",
+                Part::Value => {
+                    "set the input's format to json, or give the schema in avro or protobuf"
+                }
+            })
         }
         Reason::UnknownSchema { id } => write!(
             f,
@@ -29,7 +56,7 @@ pub(super) fn fmt(reason: &Reason, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                  the registry that the producer uses"
         ),
         Reason::NotTheSchema { id, problem } => {
-            f.write_str("the value cannot be read by ")?;
+            write!(f, "the {named} cannot be read by ")?;
             match id {
                 Some(id) => write!(f, "schema {id}: {problem}"),
                 None => write!(f, "the schema that the object gives: {problem}"),

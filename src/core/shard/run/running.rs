@@ -10,7 +10,10 @@ use crate::shard::{
     run::stepping::Taken,
 };
 use crate::{
-    codec::{self, Decoder, input::Scratch},
+    codec::{
+        self, Decoder,
+        input::{Input, ReadKey, Scratch},
+    },
     matching::Row,
     record::Timestamp,
 };
@@ -185,27 +188,30 @@ impl<S: Store> Running<S> {
         let most =
             if self.fills_transaction() { usize::from(!self.has_work()) } else { self.room() };
         let records = &records[..records.len().min(most)];
+        let plan = Arc::clone(&self.plan);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        // Each key is read once: the schema of a record key may come at any moment.
+        let keys = read_keys(&plan, records, &mut scratch);
         let mut slots = std::mem::take(&mut self.slots);
-        let loaded = match self.plan.inputs.iter().any(Decoder::reads_record_keys) {
-            false => {
-                let plan = Arc::clone(&self.plan);
-                // Nothing is looked up for records that are certainly skipped.
-                let is_skipped = |record: &Record<'_>| {
-                    plan.inputs[record.input].is_skipped_by_headers(record.headers)
-                };
-                let keys = records.iter().map(|record| record.key.filter(|_| !is_skipped(record)));
+        let loaded = match &keys {
+            Some(keys) => {
+                let keys = keys.iter().map(|key| key.as_ref().and_then(ReadKey::text));
+                self.load(keys.map(|key| key.map(str::as_bytes)), &mut slots)
+            }
+            None => {
+                let keys =
+                    records.iter().map(|record| record.key.filter(|_| !is_skipped(&plan, record)));
                 self.load(keys, &mut slots)
             }
-            true => self.load_parts(records, &mut slots),
         };
-        let mut scratch = std::mem::take(&mut self.scratch);
         let mut processed = loaded.map(|()| 0);
-        for (record, &slot) in records.iter().zip(&slots) {
+        for (at, record) in records.iter().enumerate() {
             let Ok(done) = processed else { break };
             if done > 0 && self.fills_transaction() {
                 break;
             }
-            processed = match self.record(record, slot, &mut scratch) {
+            let key = keys.as_ref().and_then(|keys| keys[at].as_ref());
+            processed = match self.record((record, key), slots[at], &mut scratch) {
                 Ok(Taken::In) => Ok(done + 1),
                 Ok(Taken::NotYet) => {
                     self.waits = true;
@@ -217,18 +223,6 @@ impl<S: Store> Running<S> {
         self.large.write_back(&mut self.cache);
         (self.slots, self.scratch) = (slots, scratch);
         processed
-    }
-
-    /// Like [`Self::load`], where keys are parts of record keys.
-    fn load_parts(&mut self, records: &[Record<'_>], slots: &mut Vec<SlotId>) -> Result<()> {
-        let plan = Arc::clone(&self.plan);
-        let keys = records.iter().map(|record| {
-            let input = &plan.inputs[record.input];
-            let is_skipped = input.is_skipped_by_headers(record.headers);
-            if is_skipped { None } else { input.key(record.key).ok() }
-        });
-        let keys: Vec<_> = keys.collect();
-        self.load(keys.iter().map(|key| key.as_ref().map(|key| key.as_bytes())), slots)
     }
 
     /// Finds the slots of all keys, reading those that are only in the store with one call.
@@ -339,4 +333,26 @@ pub(in crate::shard) fn unreadable(shard: ShardId, error: codec::row::RowError) 
         "shard {shard}: a row cannot be read: {error}; run the version of rollcall that wrote it, \
          or a newer one"
     ))
+}
+
+/// Returns whether headers show that a record is skipped. Nothing is looked up for it then.
+fn is_skipped(plan: &Plan, record: &Record<'_>) -> bool {
+    plan.inputs[record.input].is_skipped_by_headers(record.headers)
+}
+
+/// Reads the keys of records, if they are parts of record keys.
+fn read_keys<'k>(
+    plan: &Plan,
+    records: &[Record<'k>],
+    scratch: &mut Scratch,
+) -> Option<Vec<Option<ReadKey<'k>>>> {
+    if !plan.inputs.iter().any(Decoder::reads_record_keys) {
+        return None;
+    }
+    let mut read = |record: &Record<'k>| {
+        let Record { input, key, value, headers, .. } = *record;
+        let is_skipped = is_skipped(plan, record);
+        (!is_skipped).then(|| plan.inputs[input].read_key(Input { key, value, headers }, scratch))
+    };
+    Some(records.iter().map(&mut read).collect())
 }

@@ -14,7 +14,7 @@ use crate::shard::{
 use crate::{
     codec::{
         Reason,
-        input::{Decoded, Input, Scratch},
+        input::{Decoded, Input, ReadKey, Scratch},
         output::{Source, Time},
     },
     matching::{Effect, Emitted, Event, LARGE_ITEMS_BYTES, Origin, Outcome, apply, invariants},
@@ -32,7 +32,7 @@ pub(in crate::shard) enum Taken {
 impl<S: Store> Running<S> {
     pub(in crate::shard) fn record(
         &mut self,
-        record: &Record<'_>,
+        (record, read): (&Record<'_>, Option<&ReadKey<'_>>),
         slot: SlotId,
         scratch: &mut Scratch,
     ) -> Result<Taken> {
@@ -50,7 +50,7 @@ impl<S: Store> Running<S> {
         }
         let plan = Arc::clone(&self.plan);
         let Record { key, value, headers, .. } = *record;
-        let decoded = plan.inputs[input].decode(Input { key, value, headers }, scratch);
+        let decoded = plan.inputs[input].decode_with(Input { key, value, headers }, read, scratch);
         if let Ok(Decoded::Waits(outage)) = decoded {
             return match outage {
                 // What came before is committed first.

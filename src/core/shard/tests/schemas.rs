@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::codec::{
+    Decoder, Path,
     avro::Schema,
-    input::{Format, Source},
+    input::{self, Entry, Format, Item, ObservedPaths, Source},
     schemas::{Lookup, SchemaId, Schemas},
 };
 
@@ -102,4 +103,41 @@ fn a_record_of_a_schema_that_does_not_exist_is_a_dead_letter() {
     assert_eq!(shard.process(&batch()).expect("processed"), 2);
     let sinks: Vec<_> = commit(&mut shard, 3).outputs.iter().map(|output| output.sink).collect();
     assert_eq!(sinks, [Sink::DeadLetter]);
+}
+
+/// A registry that has the schema ready from the second time on that it is asked.
+#[derive(Debug, Default)]
+struct Late(Mutex<bool>);
+
+impl Schemas for Late {
+    fn find(&self, _: SchemaId) -> Lookup {
+        let mut is_there = self.0.lock().expect("nothing panics under this lock");
+        match std::mem::replace(&mut *is_there, true) {
+            true => Lookup::Known(Schema::parse("\"string\"", &[]).expect("a schema").into()),
+            false => Lookup::Pending,
+        }
+    }
+}
+
+#[test]
+fn a_record_waits_for_the_schema_of_its_record_key_whenever_that_comes() {
+    let path = |text| Path::parse(text).expect("a path");
+    let item = Item::At(path("$.productId"));
+    let paths = ObservedPaths { key: None, item, quantity: None, id: None, outcome: None };
+    let entry = Entry { record_key: Some(path("$")), ..paths.into() };
+    let decoder = Decoder::new(&[entry], Counting::Distinct, input::Limits::default());
+    let format = Format::Avro(Source::Named(Arc::new(Late::default())));
+    let mut plan = plan(RULES, 1);
+    plan.inputs[MANUFACTURED] = decoder.expect("it fits").reading_keys(format);
+    let mut shard = open_plan(plan, &Kafka(vec![None, None]), &Memory::default());
+
+    let made = record(MANUFACTURED, 0, 2, "", r#"{"productId":"1"}"#);
+    let made = Record { key: Some(b"\0\0\0\0\x07\x02a"), ..made };
+    let batch = [record(ORDERS, 0, 1, "a", ORDER), made];
+    assert_eq!(shard.process(&batch).expect("processed"), 1);
+    assert!(shard.is_waiting());
+    assert_eq!(shard.process(&batch[1..]).expect("processed"), 1);
+    assert_eq!(shard.next_offsets(), [1, 1]);
+    assert!(commit(&mut shard, 3).outputs.is_empty(), "it is no dead letter");
+    assert_eq!(shard.rows().open, 1, "both records are of one key");
 }

@@ -1,6 +1,7 @@
 //! What the records of a topic are wrapped in.
 
 use super::*;
+use crate::registry::{InputFormat, MessageAt, SchemaAt};
 
 /// Returns an object with these fields of the expected and of both observed entries.
 fn object(expected: &str, first: &str, second: &str) -> String {
@@ -66,8 +67,8 @@ fn all_inputs_have_the_same_record_keys_unless_partitions_are_not_checked() {
     let found = problems(&object(id, other, other));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with(
-        "spec.observed[0].recordKey: is $.order, and spec.expected has $.id, so records of a key \
-         would not meet\n    have all producers write the same record keys"
+        "spec.observed[0].recordKey: is json: $.order, and spec.expected has json: $.id, so \
+         records of a key would not meet\n    have all producers write the same record keys"
     ));
     let unchecked = object(id, other, other) + "  partitioner: unchecked\n";
     assert_eq!(problems(&unchecked), [""; 0]);
@@ -78,10 +79,32 @@ fn all_inputs_have_the_same_record_keys_unless_partitions_are_not_checked() {
     for (key, place) in [
         ("{json: \"$[*]\"}", "spec.expected.recordKey.json: "),
         ("{json: $envelope.id}", "spec.expected.recordKey.json: "),
-        ("{}", "spec.expected.recordKey"),
+        ("{}", "spec.expected.recordKey: says nothing"),
+        ("{json: $.id, avro: $.id}", "spec.expected.recordKey: is given in two ways"),
+        ("{avro: $.id}", "spec.expected.recordKey.avro: is given, and nothing says where"),
+        ("{xml: $.id}", "spec.expected.recordKey"),
     ] {
         let key = format!(", recordKey: {key}");
         let found = problems(&(object(&key, "", "") + "  partitioner: unchecked\n"));
         assert!(found.len() == 1 && found[0].starts_with(place), "{found:?}");
+    }
+}
+
+#[test]
+fn record_keys_in_other_formats_are_read_with_the_registry() {
+    for (key, format) in [
+        ("avro", InputFormat::Avro(SchemaAt::Registry)),
+        ("protobuf", InputFormat::Protobuf(MessageAt::Registry)),
+        ("jsonSchema", InputFormat::JsonSchema),
+    ] {
+        let key = format!(", recordKey: {{{key}: $.id}}");
+        let registry = "  registry: { urls: ['http://registry:8081'] }\n";
+        let settings = parse(&(object(&key, &key, &key) + registry)).expect("a valid object");
+        assert_eq!(settings.asks_registry(), format != InputFormat::JsonSchema);
+        assert_eq!(settings.input_formats("orders"), (&InputFormat::Json, &format));
+        let unread = settings.formats(None).map_err(|error| error.to_string());
+        let expected = "spec.expected.recordKey: the schemas of orders are in the schema registry";
+        assert_eq!(unread.is_ok(), format == InputFormat::JsonSchema);
+        assert!(unread.err().is_none_or(|error| error.starts_with(expected)));
     }
 }

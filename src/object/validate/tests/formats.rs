@@ -23,11 +23,11 @@ fn one(text: &str) -> String {
 #[test]
 fn an_input_is_json_unless_it_says_something_else() {
     let settings = parse(&minimal()).expect("a valid object");
-    assert_eq!(settings.input_format("orders"), &InputFormat::Json);
+    assert_eq!(settings.input_formats("orders").0, &InputFormat::Json);
     let text = object(REGISTRY, "format: avro,", "format: jsonSchema,");
     let settings = parse(&text).expect("a valid object");
-    assert_eq!(settings.input_format("orders"), &InputFormat::Avro(SchemaAt::Registry));
-    assert_eq!(settings.input_format("manufactured"), &InputFormat::JsonSchema);
+    assert_eq!(settings.input_formats("orders").0, &InputFormat::Avro(SchemaAt::Registry));
+    assert_eq!(settings.input_formats("manufactured").0, &InputFormat::JsonSchema);
     assert!(settings.asks_registry());
     let registry = settings.registry.as_ref().expect("it is named");
     assert_eq!(registry.urls, ["https://registry:8081"]);

@@ -61,6 +61,12 @@ pub(super) fn encode(json: &Value) -> Vec<u8> {
     }
 }
 
+/// A message with the field `id`, number 1, an int64.
+pub(super) fn key_schema() -> crate::codec::schemas::Schema {
+    let key = message("Key", &[field("id", 1, 1, "3")]);
+    Schema::compile(&file("proto3", &[key]), &[]).expect("a schema").into()
+}
+
 fn given(schema: &Schema) -> Format {
     Format::Protobuf(Source::Given(schema.clone().into()))
 }
