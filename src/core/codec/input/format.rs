@@ -10,10 +10,10 @@ use super::envelope::NotWrapped;
 use super::plan::Plan;
 use super::walk::{walk_avro, walk_protobuf};
 use super::walked::Walked;
-use crate::codec::protobuf::Indexes;
+use crate::codec::protobuf::{self, Indexes};
 use crate::codec::reason::{Problem, Reason};
 use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
-use crate::codec::unfit;
+use crate::codec::{avro, unfit};
 use crate::record::Headers;
 
 /// The header in which a serializer puts the id of the value's schema, if not before the value.
@@ -40,7 +40,8 @@ pub enum Source {
 }
 
 /// Why a value was not read.
-pub(super) enum Unread {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
     Useless(Reason),
     /// Its schema is not there yet; with the reason if that may take long.
     Waits(Option<Arc<str>>),
@@ -81,6 +82,9 @@ pub(super) fn split<'a>(
 
 /// The id of a schema and, in Protobuf, the place of the message in it; `None` if that is no place.
 type Named = (SchemaId, Option<Indexes>);
+
+/// The id of a message's schema, its place there as in [`Named`], and itself.
+type Message<'v> = (Option<SchemaId>, Option<Indexes>, &'v [u8]);
 
 /// Splits a value into what comes before it, or is in a header instead, and itself.
 fn split_by<'a, T>(
@@ -135,15 +139,9 @@ impl Source {
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
-        let (schema, id, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, value),
-            Self::Named(schemas) => {
-                let (id, bytes) = split(value, headers)?;
-                (named(schemas, id, scratch)?, Some(id), bytes)
-            }
-        };
-        let Schema::Avro(schema) = &schema else { return Err(of_another(id, &schema, "Avro")) };
-        let walked = walk_avro(plan, schema, bytes, limits, scratch);
+        let (id, bytes) = self.split(value, headers)?;
+        let schema = self.avro(id, scratch)?;
+        let walked = walk_avro(plan, &schema, bytes, limits, scratch);
         Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
     }
 
@@ -155,21 +153,72 @@ impl Source {
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
-        let (schema, id, indexes, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, Some(Indexes::first()), value),
-            Self::Named(schemas) => {
-                let ((id, indexes), bytes) = split_by(prefix_of_protobuf, value, headers)?;
-                (named(schemas, id, scratch)?, Some(id), indexes, bytes)
-            }
-        };
-        let Schema::Protobuf(schema) = &schema else {
-            return Err(of_another(id, &schema, "Protobuf"));
-        };
+        let (id, indexes, bytes) = self.split_message(value, headers)?;
+        let schema = self.protobuf(id, scratch)?;
         let walked = match &indexes {
-            Some(indexes) => walk_protobuf(plan, (schema, indexes), bytes, limits, scratch),
+            Some(indexes) => walk_protobuf(plan, (&schema, indexes), bytes, limits, scratch),
             None => Err(unfit::Problem::NoMessage.at(0)),
         };
         Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    }
+
+    /// Splits a value into the id of its schema, if it names one, and what comes behind it.
+    pub(super) fn split<'v>(
+        &self,
+        value: &'v [u8],
+        headers: Option<&dyn Headers>,
+    ) -> Result<(Option<SchemaId>, &'v [u8]), Reason> {
+        match self {
+            Self::Given(_) => Ok((None, value)),
+            Self::Named(_) => split(value, headers).map(|(id, bytes)| (Some(id), bytes)),
+        }
+    }
+
+    /// Splits a message likewise.
+    pub(super) fn split_message<'v>(
+        &self,
+        value: &'v [u8],
+        headers: Option<&dyn Headers>,
+    ) -> Result<Message<'v>, Reason> {
+        match self {
+            Self::Given(_) => Ok((None, Some(Indexes::first()), value)),
+            Self::Named(_) => {
+                let ((id, indexes), bytes) = split_by(prefix_of_protobuf, value, headers)?;
+                Ok((Some(id), indexes, bytes))
+            }
+        }
+    }
+
+    /// Returns the schema of a value of Avro that names this one.
+    pub(super) fn avro(
+        &self,
+        id: Option<SchemaId>,
+        scratch: &mut Scratch,
+    ) -> Result<Arc<avro::Schema>, Unread> {
+        match self.schema(id, scratch)? {
+            Schema::Avro(schema) => Ok(schema),
+            other => Err(of_another(id, &other, "Avro")),
+        }
+    }
+
+    /// Returns the schema of a message that names this one.
+    pub(super) fn protobuf(
+        &self,
+        id: Option<SchemaId>,
+        scratch: &mut Scratch,
+    ) -> Result<Arc<protobuf::Schema>, Unread> {
+        match self.schema(id, scratch)? {
+            Schema::Protobuf(schema) => Ok(schema),
+            other => Err(of_another(id, &other, "Protobuf")),
+        }
+    }
+
+    fn schema(&self, id: Option<SchemaId>, scratch: &mut Scratch) -> Result<Schema, Unread> {
+        match (self, id) {
+            (Self::Given(schema), _) => Ok(schema.clone()),
+            (Self::Named(schemas), Some(id)) => named(schemas, id, scratch),
+            (Self::Named(_), None) => Err(Reason::NoSchemaId { found: None }.into()),
+        }
     }
 }
 
@@ -187,7 +236,7 @@ fn named(
     })
 }
 
-fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
+pub(super) fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
     Reason::NotTheSchema { id, problem }
 }
 
