@@ -1,12 +1,14 @@
 //! `rollcall watch`: prints what a reconciliation emits, as it is committed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::finish;
 use rollcall_order_demo::connection::Cluster;
 use rollcall_order_demo::stop::Stop;
 use rollcall_order_demo::watch::{From, watch};
+use rollcall_order_demo::{Error, Result};
+use rollcall_registry::{Background, Viewer};
 
 /// Print completions and all other outputs as they are committed
 #[derive(Debug, clap::Args)]
@@ -23,8 +25,14 @@ pub struct Args {
 pub fn run(args: Args) -> ExitCode {
     let Args { file, from_beginning } = args;
     let from = if from_beginning { From::Beginning } else { From::Now };
-    finish(
-        Cluster::of_file(&file)
-            .and_then(|cluster| watch(&cluster, from, &mut std::io::stdout(), &Stop::on_signal()?)),
-    )
+    finish(watched(&file, from))
+}
+
+fn watched(file: &Path, from: From) -> Result<()> {
+    let settings = rollcall_object::load(file);
+    let settings = settings.map_err(|error| Error::Misconfigured(error.to_string()))?;
+    let cluster = Cluster::of(&settings)?;
+    let background = Background::start()?;
+    let viewer = Viewer::new(&settings, background.handle());
+    watch(&cluster, &viewer, from, &mut std::io::stdout(), &Stop::on_signal()?)
 }

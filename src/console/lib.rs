@@ -3,7 +3,8 @@
 //! ```text
 //!  browser ──► /api/… ──┬─► directory: every worker's status, every second
 //!                       ├─► ask: keys, missing items, last outputs, from the workers that know
-//!                       └─► records: the topics' last records, from Kafka
+//!                       └─► records: the topics' last records, from Kafka, decoded by the
+//!                           inputs' formats, for which a schema registry may be asked
 //! ```
 //!
 //! Promise: the console only reads, and everything that it asks for is bounded in time and size. A
@@ -17,6 +18,7 @@ mod assets;
 mod client;
 mod history;
 mod merge;
+mod record;
 mod records;
 mod routes;
 mod token;
@@ -27,6 +29,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use rollcall_core::shard::Result;
 use rollcall_kafka::Connection;
 use rollcall_object::Settings;
+use rollcall_registry::Viewer;
 use rollcall_service::{
     http::{self, Hosts},
     state_api::{KeyStory, Problem},
@@ -90,7 +93,8 @@ async fn serve(settings: &Settings, options: &Options) -> Result<()> {
         let directory = worker_directory::WorkerDirectory::new(&settings.name, &options.servers);
         Arc::new(directory.with(settings.keys_are()))
     };
-    let records = records::TopicReader::new(settings, connection);
+    let viewer = Viewer::new(settings, &tokio::runtime::Handle::current());
+    let records = records::TopicReader::new(settings, connection, viewer);
     let router = routes::router(settings, Arc::clone(&directory), records, token);
     tracing::info!(reconciliation = settings.name, "console: http://{address}/");
     let server = http::serve(listener, router, hosts);

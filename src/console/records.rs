@@ -5,6 +5,7 @@
 
 use std::{
     cmp::Reverse,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -17,10 +18,11 @@ use rdkafka::{
 };
 use serde::Serialize;
 
+use super::record::Record;
 use rollcall_core::record::Sink;
-use rollcall_core::text::escape;
-use rollcall_kafka::Connection;
+use rollcall_kafka::{Connection, HeadersOf};
 use rollcall_object::Settings;
+use rollcall_registry::{SchemaTimeout, Shown, Viewer};
 use rollcall_service::{
     http::{self, Gone, NoTurn, Turns},
     state_api::Problem,
@@ -33,17 +35,13 @@ const KAFKA_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 /// How many records are fetched for one page at most, over all partitions.
 const FETCHED_MAX: usize = 2_000;
-const VALUE_BYTES_MAX: usize = 16 << 10;
-const KEY_BYTES_MAX: usize = 1 << 10;
-const HEADERS_MAX: usize = 50;
-/// Maximum total size of a record's headers, names included.
-const HEADERS_BYTES_MAX: usize = 8 << 10;
-/// How many bytes of a value are shown in hexadecimal.
-const HEX_BYTES_MAX: usize = 1 << 10;
+/// How long schemas may be waited for by all records of a page together.
+const SCHEMAS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Reads records of a reconciliation's topics.
 pub struct TopicReader {
     connection: Connection,
+    viewer: Arc<Viewer>,
     topics: Vec<Topic>,
     readers: Turns,
 }
@@ -99,29 +97,9 @@ pub struct Partition {
     pub end: i64,
 }
 
-/// A record. Bytes that are not text are replaced, and also given in hexadecimal.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Record {
-    pub partition: i32,
-    pub offset: i64,
-    pub timestamp_ms: Option<i64>,
-    pub key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_hex: Option<String>,
-    pub value: Option<String>,
-    /// The first KiB of the value, if it is not text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value_hex: Option<String>,
-    /// Size of the value in bytes, of which the first 16 KiB are shown.
-    pub value_bytes: usize,
-    pub headers: Vec<(String, String)>,
-    /// How many headers are left out, because there are too many or they are too large.
-    pub headers_left_out: usize,
-}
-
 impl TopicReader {
-    pub fn new(settings: &Settings, connection: Connection) -> Self {
+    /// Returns a reader that shows the values of inputs as `viewer` does.
+    pub fn new(settings: &Settings, connection: Connection, viewer: Viewer) -> Self {
         let mut topics = Vec::new();
         for (index, input) in settings.inputs().into_iter().enumerate() {
             let role = if index == 0 { "expected" } else { "observed" };
@@ -137,7 +115,8 @@ impl TopicReader {
             let name = settings.output(sink).map(str::to_owned);
             topics.extend(name.map(|name| Topic { name, role }));
         }
-        Self { connection, topics, readers: Turns::new(READERS_MAX, WAITING_MAX) }
+        let readers = Turns::new(READERS_MAX, WAITING_MAX);
+        Self { connection, viewer: Arc::new(viewer), topics, readers }
     }
 
     /// Returns the topics whose records may be shown.
@@ -156,6 +135,7 @@ impl TopicReader {
             ));
         }
         let (connection, topic) = (self.connection.clone(), topic.to_owned());
+        let viewer = Arc::clone(&self.viewer);
         let read = self.readers.run(move |gone| {
             // The request has waited for its turn.
             if gone.is_gone() {
@@ -167,7 +147,7 @@ impl TopicReader {
             let consumer = connection
                 .consumer(&config, DefaultConsumerContext)
                 .map_err(|error| unavailable(error.to_string()))?;
-            let page = read(&consumer, topic, &query, gone);
+            let page = read(&consumer, &viewer, topic, &query, gone);
             page.map_err(|error| unavailable(error.to_string()))
         });
         read.await.map_err(|error| match error {
@@ -179,6 +159,7 @@ impl TopicReader {
 
 fn read(
     consumer: &BaseConsumer,
+    viewer: &Viewer,
     topic: String,
     query: &RecordQuery,
     gone: &Gone,
@@ -214,14 +195,16 @@ fn read(
     consumer.assign(&list)?;
     let (mut records, mut looked_at) = (Vec::new(), 0);
     let until = Instant::now() + READ_TIMEOUT;
+    let mut timeout = SchemaTimeout::new(SCHEMAS_TIMEOUT);
     let is_from = matches!(seek, Seek::From(..));
     while open > 0 && Instant::now() < until && !gone.is_gone() {
         match consumer.poll(Duration::from_millis(100)) {
             None => {}
             Some(Ok(message)) => {
                 looked_at += 1;
-                if text.as_ref().is_none_or(|text| contains(&message, text)) {
-                    records.push(record(&message));
+                let shown = shown(&message, viewer, &mut timeout);
+                if text.as_ref().is_none_or(|text| contains(&message, shown.as_ref(), text)) {
+                    records.push(Record::of(&message, shown.as_ref()));
                 }
                 if !is_from && records.len() > 2 * limit {
                     newest(&mut records, limit);
@@ -242,6 +225,15 @@ fn read(
     Ok(Page { topic, partitions, records, looked_at, complete, shortened })
 }
 
+/// Returns the value of an input's record as people read it.
+fn shown<'m>(
+    message: &'m BorrowedMessage<'_>,
+    viewer: &Viewer,
+    timeout: &mut SchemaTimeout,
+) -> Option<Shown<'m>> {
+    viewer.show(message.topic(), message.payload()?, &HeadersOf(message), timeout)
+}
+
 /// Keeps only the newest records, the newest first.
 fn newest(records: &mut Vec<Record>, limit: usize) {
     records.sort_by_key(|record| Reverse((record.timestamp_ms, record.offset)));
@@ -249,49 +241,14 @@ fn newest(records: &mut Vec<Record>, limit: usize) {
 }
 
 /// Returns whether the record contains `text` anywhere, ignoring case.
-fn contains(message: &BorrowedMessage<'_>, text: &str) -> bool {
+fn contains(message: &BorrowedMessage<'_>, shown: Option<&Shown<'_>>, text: &str) -> bool {
     let text = text.to_lowercase();
     let says = |bytes: Option<&[u8]>| {
         bytes.is_some_and(|bytes| String::from_utf8_lossy(bytes).to_lowercase().contains(&text))
     };
     let mut headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-    says(message.key()) || says(message.payload()) || headers.any(|header| says(header.value))
-}
-
-fn record(message: &BorrowedMessage<'_>) -> Record {
-    let (mut headers, mut headers_left_out) = (Vec::new(), 0);
-    let mut room = HEADERS_BYTES_MAX;
-    for header in message.headers().into_iter().flat_map(Headers::iter) {
-        let name = cut(header.key.as_bytes(), KEY_BYTES_MAX);
-        let value = cut(header.value.unwrap_or_default(), KEY_BYTES_MAX);
-        if headers.len() == HEADERS_MAX || name.len() + value.len() > room {
-            headers_left_out += 1;
-            continue;
-        }
-        room -= name.len() + value.len();
-        headers
-            .push((told(name), escape::hex(value, HEX_BYTES_MAX).unwrap_or_else(|| told(value))));
-    }
-    let key = message.key().map(|key| cut(key, KEY_BYTES_MAX));
-    let value = message.payload().map(|value| cut(value, VALUE_BYTES_MAX));
-    Record {
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp_ms: message.timestamp().to_millis(),
-        key: key.map(told),
-        key_hex: key.and_then(|key| escape::hex(key, HEX_BYTES_MAX)),
-        value: value.map(told),
-        value_hex: value.and_then(|value| escape::hex(value, HEX_BYTES_MAX)),
-        value_bytes: message.payload().map_or(0, <[u8]>::len),
-        headers,
-        headers_left_out,
-    }
-}
-
-fn cut(bytes: &[u8], bytes_max: usize) -> &[u8] {
-    &bytes[..bytes.len().min(bytes_max)]
-}
-
-fn told(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    let json = shown.and_then(|shown| shown.json.as_deref().ok()).map(str::as_bytes);
+    says(message.key())
+        || says(json.or(message.payload()))
+        || headers.any(|header| says(header.value))
 }

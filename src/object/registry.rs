@@ -39,6 +39,18 @@ pub enum InputFormat {
     Protobuf(MessageAt),
 }
 
+impl InputFormat {
+    /// Returns its name, as in the object.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::JsonSchema => "jsonSchema",
+            Self::Avro(_) => "avro",
+            Self::Protobuf(_) => "protobuf",
+        }
+    }
+}
+
 /// Where the schema of a value in Protobuf is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageAt {

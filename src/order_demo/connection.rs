@@ -13,6 +13,7 @@ use super::stop::Stop;
 use super::{Error, Result};
 use rollcall_core::record::Sink;
 use rollcall_kafka::{Login, Native, TokenClient};
+use rollcall_object::Settings;
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
@@ -116,6 +117,14 @@ impl Cluster {
     pub fn of_file(file: &Path) -> Result<Self> {
         let settings =
             rollcall_object::load(file).map_err(|error| Error::Misconfigured(error.to_string()))?;
+        Self::of(&settings)
+    }
+
+    /// Returns the cluster and the topics of a reconciliation.
+    ///
+    /// # Errors
+    /// When it names a secret that cannot be read.
+    pub fn of(settings: &Settings) -> Result<Self> {
         let topics = TopicNames {
             orders: settings.expected.topic.clone(),
             manufactured: settings.observed[0].topic.clone(),

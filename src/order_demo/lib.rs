@@ -3,7 +3,8 @@
 //!
 //! Promise: the wire formats and the partitioning are those of the original Java services, so both
 //! can be mixed; the factory is exactly-once. Ban: nothing of the reconciler is used here except
-//! its object file and the way it logs in, because these services represent somebody else's.
+//! its object file and the way it logs in, because these services represent somebody else's; only
+//! who watches it reads dead letters as it does.
 
 #![forbid(unsafe_code)]
 

@@ -15,7 +15,9 @@
 
 mod answer;
 mod ask;
+mod background;
 mod protobuf;
+mod viewer;
 
 use std::{
     collections::HashMap,
@@ -29,8 +31,12 @@ use std::{
 
 use tokio::runtime;
 
+pub use self::background::Background;
+pub use self::viewer::{SchemaTimeout, Shown, Viewer};
+
 use self::ask::{Asker, Found};
 use rollcall_core::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
+use rollcall_object::Settings;
 
 /// How long records wait in place for an answer; then their shard is closed until there is one.
 const PENDING_MAX: Duration = Duration::from_secs(1);
@@ -41,7 +47,8 @@ const UNKNOWN_PAUSES: [Duration; 2] = [Duration::from_millis(150), Duration::fro
 const REFUSAL_KEPT: Duration = Duration::from_secs(60);
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// Schemas in the cache. More only occur if ids are invented, and then the cache starts over.
+/// Schemas in the cache. More only occur if ids are invented, and then the cache starts over; as
+/// many are asked for at a time.
 const CACHED_MAX: usize = 10_000;
 
 /// The schemas of a registry, as far as they were asked for.
@@ -95,6 +102,12 @@ pub struct Counts {
 }
 
 impl Registry {
+    /// Returns the registry that a reconciliation asks; `None` if it asks none.
+    pub fn of(settings: &Settings, runtime: &runtime::Handle) -> Option<Arc<Self>> {
+        let named = settings.registry.clone().filter(|_| settings.asks_registry())?;
+        Some(Arc::new(Self::new(named, runtime.clone())))
+    }
+
     /// Returns the schemas of a registry, which is asked on `runtime`.
     pub fn new(settings: rollcall_object::Registry, runtime: runtime::Handle) -> Self {
         let asker = Asker::new(settings);
@@ -139,6 +152,9 @@ impl Schemas for Registry {
         }
         if known.len() >= CACHED_MAX {
             known.retain(|_, state| matches!(state, State::Asked { .. }));
+        }
+        if known.len() >= CACHED_MAX {
+            return Lookup::Unavailable(self.shared.asker.is_slow());
         }
         known.insert(id, State::Asked { since: now, failed: None });
         drop(known);

@@ -146,6 +146,19 @@ async fn an_answer_that_does_not_come_is_waited_for_only_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_registry_that_is_away_is_asked_for_a_bounded_number_of_schemas() {
+    let registry = registry(&["http://127.0.0.1:1"], None);
+    // Nothing is asked before the test waits for something.
+    let max = CACHED_MAX as u32;
+    for id in 0..max {
+        assert!(matches!(registry.find(SchemaId::Number(id)), Lookup::Pending));
+    }
+    assert!(matches!(registry.find(SchemaId::Number(max)), Lookup::Unavailable(_)));
+    assert!(matches!(registry.find(SchemaId::Number(0)), Lookup::Pending));
+    assert_eq!(registry.counts().awaited, u64::from(max));
+}
+
+#[tokio::test]
 async fn the_next_url_is_tried_and_kept() {
     let (url, asks) = serve(|_, _| (200, SCHEMA.to_owned()));
     let registry = registry(&["http://127.0.0.1:1", &url], None);
@@ -291,3 +304,5 @@ async fn schemas_of_protobuf_are_compiled_with_what_they_import() {
     let found = settled(&registry, SchemaId::Number(8)).await;
     assert!(matches!(found, Lookup::Known(Schema::Json)), "{found:?}");
 }
+
+mod viewer;

@@ -259,8 +259,7 @@ fn start(
 
 /// Returns how the inputs are read, with the schema registry if one is needed.
 fn formats(settings: &Settings, view: &View, runtime: &runtime::Handle) -> Result<Vec<Formats>> {
-    let registry = settings.registry.clone().filter(|_| settings.asks_registry());
-    let registry = registry.map(|named| Arc::new(Registry::new(named, runtime.clone())));
+    let registry = Registry::of(settings, runtime);
     if let Some(registry) = &registry {
         view.totals.asks(Arc::clone(registry));
     }

@@ -397,7 +397,8 @@ checked("a token is asked for, refused when wrong, and kept for the tab", async 
   await seen(health(page).filter({ hasText: "All running" }));
   await page.reload();
   await seen(health(page).filter({ hasText: "All running" }));
-  assert.equal((await fetch(`http://${address}/api/overview`)).status, 401);
+  for (const path of ["overview", "recent?kind=completions", "topics", "topics/orders/records"])
+    assert.equal((await fetch(`http://${address}/api/${path}`)).status, 401, path);
 });
 
 // Last, since it leaves one worker.

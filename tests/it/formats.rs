@@ -20,14 +20,14 @@ use super::worker::{Process, Worker};
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/registry");
 
 /// A schema registry, which keeps its schemas when it is stopped and started again.
-struct Registry {
+pub struct Registry {
     port: u16,
     dir: TempDir,
     process: Process,
 }
 
 impl Registry {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let fetched = Command::new(SCRIPT).arg("fetch").status().expect("the script runs");
         assert!(fetched.success(), "there is no schema registry");
         let (port, dir) = (free_port(), TempDir::with_prefix("rollcall-registry-"));
@@ -41,16 +41,16 @@ impl Registry {
     }
 
     /// Stops it as an administrator would: killed, it would lose what it stored just before.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.process.terminate();
     }
 
-    fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         self.process = run(self.port, &self.dir);
     }
 
     /// Writes records by Confluent's serializers, and returns the ids of their schemas.
-    fn produce(&self, broker: &Broker, records: &[Value]) -> Vec<u32> {
+    pub fn produce(&self, broker: &Broker, records: &[Value]) -> Vec<u32> {
         let mut producer = Command::new(SCRIPT)
             .args(["produce", &broker.bootstrap_servers(), &self.url()])
             .stdin(Stdio::piped())
@@ -97,7 +97,7 @@ fn order_schema(version: usize) -> String {
     order.to_string()
 }
 
-fn order(topic: &str, id: &str, version: usize) -> Value {
+pub fn order(topic: &str, id: &str, version: usize) -> Value {
     let value = json!({"id": id, "at": 1_700_000_000_000_i64, "items": [{"id": 1}, {"id": 2}]});
     json!({"topic": topic, "key": id, "value": value, "schema": order_schema(version)})
 }
@@ -110,7 +110,7 @@ fn made(topic: &str, id: &str, product: i64) -> Value {
     json!({"topic": topic, "key": id, "value": value, "schema": schema.to_string()})
 }
 
-fn in_avro(broker: &std::sync::Arc<Broker>, name: &str, registry: &Registry) -> Reconciliation {
+pub fn in_avro(broker: &std::sync::Arc<Broker>, name: &str, registry: &Registry) -> Reconciliation {
     let mut object = Reconciliation::new(broker, name);
     object.set("registry", json!({"urls": ["http://localhost:1", registry.url()]}));
     object.set("expected/format", "avro");
@@ -211,6 +211,12 @@ fn shop() -> String {
     .to_string()
 }
 
+/// A record whose value is this message of the shop.
+pub fn protobuf(topic: &str, message: &str, id: &str, value: &Value) -> Value {
+    json!({"topic": topic, "key": id, "format": "protobuf", "schema": shop(),
+        "message": message, "value": value})
+}
+
 #[test]
 fn values_in_protobuf_are_read_by_the_message_that_they_name() {
     let (broker, registry) = (Broker::shared(), Registry::start());
@@ -223,18 +229,14 @@ fn values_in_protobuf_are_read_by_the_message_that_they_name() {
     let item = json!({"topic": manufactured, "key": "$.orderId", "item": "$.productId",
         "format": "protobuf"});
     object.set("observed", json!([item]));
-    let record = |topic: &str, message: &str, id: &str, value: Value| {
-        json!({"topic": topic, "key": id, "format": "protobuf", "schema": shop(),
-            "message": message, "value": value})
-    };
     let order = |id: &str| {
         let value = json!({"orderId": id, "at": "2023-11-14T22:13:20Z",
             "items": [{"id": "1"}, {"id": "0"}]});
-        record(&orders, "shop.Order", id, value)
+        protobuf(&orders, "shop.Order", id, &value)
     };
     let made = |id: &str, product: u32| {
         let value = json!({"orderId": id, "productId": product.to_string()});
-        record(&manufactured, "shop.Event.Made", id, value)
+        protobuf(&manufactured, "shop.Event.Made", id, &value)
     };
     let mut in_header = made("a", 0);
     in_header["inHeader"] = json!(true);

@@ -46,6 +46,7 @@ mod reconciliation;
 mod refusals;
 mod reset;
 mod security;
+mod shown;
 mod state_api;
 mod system_limits;
 mod test_command;

@@ -21,8 +21,7 @@ use rollcall_core::shard::{Error, Misplaced, Placement};
 use rollcall_core::text::escape::{printable, printable_lines};
 use rollcall_kafka::{Connection, Gravity, Survey, Tail, TailRecord};
 use rollcall_object::Settings;
-use rollcall_registry::Registry;
-use tokio::runtime::{Handle, Runtime};
+use rollcall_registry::{Background, Registry};
 
 /// Most records that are read of all inputs together.
 const RECORDS_MAX: usize = 20_000;
@@ -92,7 +91,9 @@ fn look(settings: &Settings, last: usize, wrong: &mut Vec<String>) -> Result<Vec
         // Wherever a record is, one of the inputs would have it elsewhere.
         None => Placement::unchecked(),
     };
-    let background = Background::start()?;
+    let background = Background::start();
+    let background =
+        background.map_err(|error| Error::Interrupted(format!("no threads: {error}")))?;
     let formats = formats(settings, &background)?;
     let mut tallies = Vec::new();
     for (index, topic, count) in inputs {
@@ -119,36 +120,10 @@ fn look(settings: &Settings, last: usize, wrong: &mut Vec<String>) -> Result<Vec
     Ok(tallies)
 }
 
-/// Threads that ask the schema registry. Nothing waits for them at the end: a name lookup may hang.
-struct Background(Option<Runtime>);
-
-impl Background {
-    fn start() -> Result<Self, Error> {
-        let runtime = Runtime::new();
-        let runtime =
-            runtime.map_err(|error| Error::Interrupted(format!("no threads: {error}")))?;
-        Ok(Self(Some(runtime)))
-    }
-
-    fn handle(&self) -> &Handle {
-        self.0.as_ref().expect("it runs until it is dropped").handle()
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 /// Returns how the inputs are read, with the schema registry if one is needed.
 fn formats(settings: &Settings, background: &Background) -> Result<Vec<Formats>, Error> {
-    let registry = settings.registry.clone().filter(|_| settings.asks_registry());
-    let schemas = registry.map(|named| {
-        Arc::new(Registry::new(named, background.handle().clone())) as Arc<dyn Schemas>
-    });
+    let registry = Registry::of(settings, background.handle());
+    let schemas = registry.map(|registry| registry as Arc<dyn Schemas>);
     let formats = settings.formats(schemas.as_ref());
     formats.map_err(|error| Error::Misconfigured(error.to_string()))
 }

@@ -134,7 +134,7 @@ export function valueOf(record, attributes) {
 const LINE = 16;
 
 /** Returns a hex dump of bytes, with their printable characters. */
-function bytes({ valueHex, valueBytes }, attributes) {
+function bytes({ valueHex, valueBytes, decoding }, attributes) {
   const pairs = valueHex.match(/../g);
   const lines = [];
   for (let at = 0; at < pairs.length; at += LINE) {
@@ -153,7 +153,7 @@ function bytes({ valueHex, valueBytes }, attributes) {
   return h(
     "details",
     { class: "value", ...attributes },
-    h("summary", {}, `${count(valueBytes)} bytes, no text: ${first}`),
+    h("summary", {}, `${count(valueBytes)} bytes${decoding ? "" : ", no text"}: ${first}`),
     h("pre", { class: "bytes", tabindex: 0 }, lines.join("\n")),
   );
 }
@@ -215,11 +215,26 @@ export function folded(value, attributes) {
   );
 }
 
-/** Returns text as JSON with line breaks, if it is JSON. */
+const TOKENS = /"(?:\\.|[^"\\])*"|[[\]{},:]|[^\s"[\]{},:]+/g;
+
+/** Returns text as JSON with line breaks, if it is JSON; numbers keep all of their digits. */
 export function pretty(text) {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    JSON.parse(text);
   } catch {
     return text;
   }
+  let out = "";
+  let before = "";
+  let depth = 0;
+  for (const token of text.match(TOKENS)) {
+    const opened = before === "[" || before === "{";
+    if (token === "]" || token === "}") depth -= 1;
+    if (token === "]" || token === "}" ? !opened : opened || before === ",")
+      out += `\n${"  ".repeat(depth)}`;
+    if (token === "[" || token === "{") depth += 1;
+    out += token === ":" ? ": " : token;
+    before = token;
+  }
+  return out;
 }

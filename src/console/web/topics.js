@@ -14,11 +14,29 @@ const ROLES = {
   deadLetter: "dead letters",
 };
 
+// Plain JSON needs no label.
+const FORMATS = { avro: "Avro", protobuf: "Protobuf", jsonSchema: "JSON Schema" };
+
+/** Returns how much of a long value is shown. */
+function extent({ value, valueHex, valueBytes, decoding }) {
+  const bytes = decoding?.jsonBytes ?? valueBytes;
+  return value !== null && !valueHex && bytes > 16384
+    ? ` · the first 16 KiB of ${count(bytes)} bytes`
+    : "";
+}
+
+/** Returns the labels of a value that has a format and a schema, or could not be decoded. */
+function labels({ decoding }) {
+  if (!decoding) return null;
+  const { format, schema, problem } = decoding;
+  const facts = [FORMATS[format], schema && `schema ${schema}`].filter(Boolean);
+  return [
+    facts.length > 0 && h("span", { class: "tag" }, facts.join(" · ")),
+    problem && h("span", { class: "tag", "data-tone": "bad" }, "not decoded"),
+  ];
+}
+
 function recordLine(record) {
-  const shown =
-    record.value !== null && !record.valueHex && record.valueBytes > 16384
-      ? ` · the first 16 KiB of ${count(record.valueBytes)} bytes`
-      : "";
   return h(
     "li",
     { class: "record" },
@@ -29,10 +47,12 @@ function recordLine(record) {
       h(
         "span",
         { class: "quiet number" },
-        `partition ${record.partition} · offset ${record.offset}${shown}`,
+        `partition ${record.partition} · offset ${record.offset}${extent(record)}`,
       ),
+      labels(record),
       record.timestampMs !== null && h("span", { class: "when" }, clock(record.timestampMs)),
     ),
+    record.decoding?.problem && h("p", {}, visible(record.decoding.problem)),
     valueOf(record) ?? h("p", { class: "quiet" }, "tombstone: it has no value"),
     record.headers.length > 0 &&
       h(

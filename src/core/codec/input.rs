@@ -30,11 +30,12 @@ mod record_key;
 mod transcode;
 mod walk;
 mod walked;
+mod whole;
 
 use std::fmt;
 
 use self::envelope::Wrapping;
-use self::format::{Encoded, Unread};
+use self::format::Encoded;
 use self::meaning::Meaning;
 use self::plan::Plan;
 use self::record_key::KeyAt;
@@ -51,8 +52,9 @@ pub use self::entry::{
 };
 pub use self::envelope::{Envelope, NotWrapped};
 pub use self::error::InputError;
-pub use self::format::{Format, Formats, KEY_SCHEMA_ID_HEADER, SCHEMA_ID_HEADER, Source};
+pub use self::format::{Format, Formats, KEY_SCHEMA_ID_HEADER, SCHEMA_ID_HEADER, Source, Unread};
 pub use self::record_key::{KeyFlaw, ReadKey};
+pub use self::whole::Whole;
 
 /// Limits on what a record may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

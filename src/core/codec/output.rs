@@ -54,6 +54,9 @@ pub const LISTED_BYTES_MAX: usize = 64 * 1024;
 /// The header that says what the record's own timestamp was, in milliseconds since the epoch.
 const SOURCE_TIMESTAMP: &str = "rollcall-source-timestamp";
 
+/// The header of a dead letter that names the topic of its record.
+pub const SOURCE_TOPIC: &str = "rollcall-source-topic";
+
 /// Fields of an overdue record, or of a completion with facts, in addition to the key field.
 const RESERVED_FIELDS: [&str; 9] = [
     "reason",
@@ -259,7 +262,7 @@ impl Outputs {
         let mut headers = vec![
             ("rollcall-reason", reason.name().to_owned()),
             ("rollcall-detail", reason.to_string()),
-            ("rollcall-source-topic", source.topic.to_owned()),
+            (SOURCE_TOPIC, source.topic.to_owned()),
             ("rollcall-source-partition", source.partition.to_string()),
             ("rollcall-source-offset", source.offset.to_string()),
             (SOURCE_TIMESTAMP, source.time.source_ms.to_string()),

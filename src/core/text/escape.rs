@@ -48,14 +48,16 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Returns the first `bytes_max` bytes in hexadecimal if they are not text; `None` for text.
 pub fn hex(bytes: &[u8], bytes_max: usize) -> Option<String> {
-    if text(bytes).is_some() {
-        return None;
-    }
+    text(bytes).is_none().then(|| bytes_in_hex(bytes, bytes_max))
+}
+
+/// Returns the first `bytes_max` bytes in hexadecimal, text or not.
+pub fn bytes_in_hex(bytes: &[u8], bytes_max: usize) -> String {
     let shown = &bytes[..bytes.len().min(bytes_max)];
-    Some(shown.iter().fold(String::with_capacity(2 * shown.len()), |mut hex, byte| {
+    shown.iter().fold(String::with_capacity(2 * shown.len()), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a String takes everything");
         hex
-    }))
+    })
 }
 
 /// Writes everything on in printable form, however it is split into pieces.

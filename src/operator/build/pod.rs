@@ -121,8 +121,8 @@ fn config_volume(plan: &Plan<'_>) -> Volume {
     }
 }
 
-/// Returns whether such a pod reads the Secret. The console logs in to Kafka as workers do, to show
-/// the topics' last records.
+/// Returns whether such a pod reads the Secret. The console logs in to Kafka and to the schema
+/// registry as workers do, to show the topics' last records.
 fn reads(component: Component, secret: &SecretReference<'_>) -> bool {
     match secret.field.reader() {
         Reader::All => true,

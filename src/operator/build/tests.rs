@@ -1,11 +1,12 @@
 //! The children of an object: the fields that something depends on.
 
+mod secrets;
+
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fingerprint;
-use rollcall_object::Sasl;
 use rollcall_object::resource::StorageSpec;
 
 const DEMO: &str = include_str!("../../../manifests/local/shipping.yaml");
@@ -234,66 +235,6 @@ fn state_lives_in_a_volume_claim_if_the_object_asks_for_one() {
 }
 
 #[test]
-fn secrets_are_mounted_where_a_worker_looks_for_them() {
-    let mut object = object("");
-    let kafka = "{ bootstrapServers: k, \
-                 tls: { caSecretRef: { name: ca }, certificateSecretRef: { name: me } }, \
-                 sasl: { mechanism: PLAIN, secretRef: { name: login, passwordKey: pw } } }";
-    object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
-    let tracing = "{ endpoint: 'http://collector:4318', headersSecretRef: { name: otlp } }";
-    object.spec.tracing = serde_yaml::from_str(tracing).expect("a collector");
-    let settings = rollcall_object::parse(&config(&valid(&object))).expect("a valid object");
-    let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
-    let tls = settings.kafka.tls.expect("TLS");
-    let certificate = tls.certificate.expect("a certificate");
-    let Some(Sasl::Password(login)) = settings.kafka.sasl else { panic!("no login") };
-    for wanted in [
-        tls.ca_file.expect("an authority").display().to_string(),
-        certificate.certificate_file.display().to_string(),
-        certificate.key_file.display().to_string(),
-        login.username.to_string().replace("file ", ""),
-        login.password.to_string().replace("file ", ""),
-        settings.tracing.headers.expect("headers").to_string().replace("file ", ""),
-    ] {
-        assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
-    }
-}
-
-#[test]
-fn the_client_of_a_token_endpoint_is_mounted_too() {
-    let mut object = object("");
-    let kafka = "{ bootstrapServers: k, sasl: { mechanism: OAUTHBEARER, oauth: { \
-                 tokenEndpoint: 'https://login/t', secretRef: { name: client }, \
-                 caSecretRef: { name: ca } } } }";
-    object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
-    let settings = rollcall_object::parse(&config(&valid(&object))).expect("a valid object");
-    let Some(Sasl::Token(oauth)) = settings.kafka.sasl else { panic!("no tokens") };
-    let files = files(&serde_json::to_value(template(&object).spec).expect("plain data"));
-    for wanted in [
-        oauth.client_id.to_string().replace("file ", ""),
-        oauth.client_secret.to_string().replace("file ", ""),
-        oauth.ca_file.expect("an authority").display().to_string(),
-    ] {
-        assert!(files.contains(&wanted), "{wanted} is not in {files:?}");
-    }
-}
-
-/// Returns a pod's files from Secrets, by their full paths.
-fn files(pod: &Value) -> Vec<String> {
-    let volumes = pod["volumes"].as_array().expect("volumes");
-    let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("mounts");
-    let mut files = Vec::new();
-    for volume in volumes.iter().filter(|volume| volume["secret"] != Value::Null) {
-        let mount = mounts.iter().find(|mount| mount["name"] == volume["name"]).expect("a mount");
-        for item in volume["secret"]["items"].as_array().expect("items") {
-            let path = mount["mountPath"].as_str().expect("a path");
-            files.push(format!("{path}/{}", item["path"].as_str().expect("a path")));
-        }
-    }
-    files
-}
-
-#[test]
 fn users_place_pods_and_cannot_take_their_labels_away() {
     let placed = object(
         "  pod:\n    labels: { team: a, app.kubernetes.io/name: mine }\n    \
@@ -358,19 +299,6 @@ fn the_console_is_told_by_which_names_it_may_be_asked() {
         args.ends_with(&["--allowed-host=a.example", "--allowed-host=*.b.example"]),
         "{args:?}"
     );
-}
-
-#[test]
-fn the_console_logs_in_as_workers_do() {
-    let mut object = object("  console: { tokenSecretRef: { name: t } }\n");
-    let kafka = "{ bootstrapServers: k, tls: { caSecretRef: { name: ca } }, \
-                 sasl: { mechanism: PLAIN, secretRef: { name: login } } }";
-    object.spec.kafka = serde_yaml::from_str(kafka).expect("a connection");
-    let console = child(&built(&object), "Deployment", "shipping-console");
-    let workers = serde_json::to_value(template(&object).spec).expect("plain data");
-    let mut wanted = files(&workers);
-    wanted.push("/etc/rollcall/secrets/console-token/token".to_owned());
-    assert_eq!(files(&console["spec"]["template"]["spec"]), wanted);
 }
 
 #[test]

@@ -11,10 +11,10 @@ use super::plan::Plan;
 use super::walk::{walk, walk_avro, walk_protobuf};
 use super::walked::Walked;
 use crate::codec::encoding::Encoding;
-use crate::codec::protobuf::Indexes;
+use crate::codec::protobuf::{self, Indexes};
 use crate::codec::reason::{Part, Problem, Reason};
 use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
-use crate::codec::unfit;
+use crate::codec::{avro, unfit};
 use crate::record::Headers;
 
 /// The header in which a serializer puts the id of the value's schema, if not before the value.
@@ -53,15 +53,15 @@ pub enum Source {
 
 /// A value or a record key, with the headers beside it.
 #[derive(Clone, Copy)]
-pub(super) struct Encoded<'a> {
+pub(super) struct Encoded<'a, 'h> {
     pub part: Part,
     pub bytes: &'a [u8],
-    pub headers: Option<&'a dyn Headers>,
+    pub headers: Option<&'h dyn Headers>,
 }
 
 /// Why a value or a record key was not read.
-#[derive(Debug, Clone)]
-pub(super) enum Unread {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
     Useless(Reason),
     /// Its schema is not there yet; with the reason if that may take long.
     Waits(Option<Arc<str>>),
@@ -97,27 +97,28 @@ impl Format {
     pub(super) fn walk<'a>(
         &self,
         plan: &'a Plan,
-        encoded: Encoded<'_>,
+        encoded: Encoded<'_, '_>,
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
         let json = match self {
             Self::Json => encoded.bytes,
-            Self::JsonSchema => encoded.split(prefix)?.1,
+            Self::JsonSchema => encoded.split()?.1,
             Self::Avro(source) => return source.walk_avro(plan, encoded, limits, scratch),
             Self::Protobuf(source) => return source.walk_protobuf(plan, encoded, limits, scratch),
         };
-        let text = std::str::from_utf8(json).map_err(|error| Reason::NotUtf8 {
-            part: encoded.part,
-            valid_bytes: error.valid_up_to(),
-        });
-        let walked = text.and_then(|text| walk(plan, text, limits, scratch));
+        let walked = text_of(json, encoded.part).and_then(|text| walk(plan, text, limits, scratch));
         Ok(walked.map_err(|reason| explained(reason, json))?)
     }
 }
 
+pub(super) fn text_of(bytes: &[u8], part: Part) -> Result<&str, Reason> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Reason::NotUtf8 { part, valid_bytes: error.valid_up_to() })
+}
+
 /// Gives one reason to values that fail as text in one record and as JSON in the next.
-fn explained(reason: Reason, value: &[u8]) -> Reason {
+pub(super) fn explained(reason: Reason, value: &[u8]) -> Reason {
     let is_json = !matches!(reason, Reason::NotUtf8 { .. } | Reason::MalformedJson { .. });
     let encoding = if is_json { None } else { Encoding::of(value) };
     encoding.map_or(reason, Reason::WrongEncoding)
@@ -126,9 +127,17 @@ fn explained(reason: Reason, value: &[u8]) -> Reason {
 /// The id of a schema and, in Protobuf, the place of the message in it; `None` if that is no place.
 type Named = (SchemaId, Option<Indexes>);
 
-impl<'a> Encoded<'a> {
+/// The id of a message's schema, its place there as in [`Named`], and itself.
+type Message<'v> = (Option<SchemaId>, Option<Indexes>, &'v [u8]);
+
+impl<'a> Encoded<'a, '_> {
+    /// Splits it into the id of its schema and what comes behind it.
+    pub(super) fn split(self) -> Result<(SchemaId, &'a [u8]), Reason> {
+        self.split_by(prefix)
+    }
+
     /// Splits it into what comes before it, or is in a header instead, and itself.
-    fn split<T>(
+    fn split_by<T>(
         self,
         prefix: impl for<'b> Fn(&'b [u8]) -> Option<(T, &'b [u8])>,
     ) -> Result<(T, &'a [u8]), Reason> {
@@ -188,19 +197,13 @@ impl Source {
     pub(super) fn walk_avro<'a>(
         &self,
         plan: &'a Plan,
-        encoded: Encoded<'_>,
+        encoded: Encoded<'_, '_>,
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
-        let (schema, id, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, encoded.bytes),
-            Self::Named(schemas) => {
-                let (id, bytes) = encoded.split(prefix)?;
-                (named(schemas, id, scratch)?, Some(id), bytes)
-            }
-        };
-        let Schema::Avro(schema) = &schema else { return Err(of_another(id, &schema, "Avro")) };
-        let walked = walk_avro(plan, schema, bytes, limits, scratch);
+        let (id, bytes) = self.split(encoded)?;
+        let schema = self.avro(id, scratch)?;
+        let walked = walk_avro(plan, &schema, bytes, limits, scratch);
         Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
     }
 
@@ -208,25 +211,74 @@ impl Source {
     pub(super) fn walk_protobuf<'a>(
         &self,
         plan: &'a Plan,
-        encoded: Encoded<'_>,
+        encoded: Encoded<'_, '_>,
         limits: Limits,
         scratch: &mut Scratch,
     ) -> Result<Walked<'a>, Unread> {
-        let (schema, id, indexes, bytes) = match self {
-            Self::Given(schema) => (schema.clone(), None, Some(Indexes::first()), encoded.bytes),
-            Self::Named(schemas) => {
-                let ((id, indexes), bytes) = encoded.split(prefix_of_protobuf)?;
-                (named(schemas, id, scratch)?, Some(id), indexes, bytes)
-            }
-        };
-        let Schema::Protobuf(schema) = &schema else {
-            return Err(of_another(id, &schema, "Protobuf"));
-        };
+        let (id, indexes, bytes) = self.split_message(encoded)?;
+        let schema = self.protobuf(id, scratch)?;
         let walked = match &indexes {
-            Some(indexes) => walk_protobuf(plan, (schema, indexes), bytes, limits, scratch),
+            Some(indexes) => walk_protobuf(plan, (&schema, indexes), bytes, limits, scratch),
             None => Err(unfit::Problem::NoMessage.at(0)),
         };
         Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    }
+
+    /// Splits a value into the id of its schema, if it names one, and what comes behind it.
+    pub(super) fn split<'v>(
+        &self,
+        encoded: Encoded<'v, '_>,
+    ) -> Result<(Option<SchemaId>, &'v [u8]), Reason> {
+        match self {
+            Self::Given(_) => Ok((None, encoded.bytes)),
+            Self::Named(_) => encoded.split().map(|(id, bytes)| (Some(id), bytes)),
+        }
+    }
+
+    /// Splits a message likewise.
+    pub(super) fn split_message<'v>(
+        &self,
+        encoded: Encoded<'v, '_>,
+    ) -> Result<Message<'v>, Reason> {
+        match self {
+            Self::Given(_) => Ok((None, Some(Indexes::first()), encoded.bytes)),
+            Self::Named(_) => {
+                let ((id, indexes), bytes) = encoded.split_by(prefix_of_protobuf)?;
+                Ok((Some(id), indexes, bytes))
+            }
+        }
+    }
+
+    /// Returns the schema of a value of Avro that names this one.
+    pub(super) fn avro(
+        &self,
+        id: Option<SchemaId>,
+        scratch: &mut Scratch,
+    ) -> Result<Arc<avro::Schema>, Unread> {
+        match self.schema(id, scratch)? {
+            Schema::Avro(schema) => Ok(schema),
+            other => Err(of_another(id, &other, "Avro")),
+        }
+    }
+
+    /// Returns the schema of a message that names this one.
+    pub(super) fn protobuf(
+        &self,
+        id: Option<SchemaId>,
+        scratch: &mut Scratch,
+    ) -> Result<Arc<protobuf::Schema>, Unread> {
+        match self.schema(id, scratch)? {
+            Schema::Protobuf(schema) => Ok(schema),
+            other => Err(of_another(id, &other, "Protobuf")),
+        }
+    }
+
+    fn schema(&self, id: Option<SchemaId>, scratch: &mut Scratch) -> Result<Schema, Unread> {
+        match (self, id) {
+            (Self::Given(schema), _) => Ok(schema.clone()),
+            (Self::Named(schemas), Some(id)) => named(schemas, id, scratch),
+            (Self::Named(_), None) => Err(Reason::NoSchemaId { found: None }.into()),
+        }
     }
 }
 
@@ -244,7 +296,7 @@ fn named(
     })
 }
 
-fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
+pub(super) fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
     Reason::NotTheSchema { id, problem }
 }
 

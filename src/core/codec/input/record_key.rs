@@ -86,7 +86,7 @@ impl KeyAt {
         Ok(Self { plan: planner.plan(), slot, format: Format::default() })
     }
 
-    fn read(&self, key: Encoded<'_>, scratch: &mut Scratch) -> Result<String, Unread> {
+    fn read(&self, key: Encoded<'_, '_>, scratch: &mut Scratch) -> Result<String, Unread> {
         scratch.clear();
         let found = match self.format.walk(&self.plan, key, Limits::DEFAULT, scratch) {
             Ok(walked) => {

@@ -16,6 +16,7 @@ mod paths;
 mod property;
 mod protobuf;
 mod record_keys;
+mod whole;
 
 use std::sync::LazyLock;
 

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::codec::unfit::Unfit;
+use crate::codec::{avro, protobuf};
+
 /// Most bytes of the text of a value. Its schema has the names, and not the record: a few bytes can
 /// stand for any number of fields with long names. No row is as large.
 const TEXT_BYTES_MAX: usize = 32 << 20;
@@ -44,8 +47,28 @@ impl Text for Transcoded {
     }
 }
 
+/// Returns the JSON text of a value of an Avro schema.
+pub(super) fn avro_text(schema: &avro::Schema, bytes: &[u8]) -> Result<String, Unfit> {
+    let mut text = String::new();
+    let mut document = avro::Document::new(schema, bytes);
+    JsonText(&mut text).deserialize(&mut document)?;
+    document.end()?;
+    Ok(text)
+}
+
+/// Returns the JSON text of a message of a Protobuf schema.
+pub(super) fn protobuf_text(
+    (schema, indexes): (&protobuf::Schema, &protobuf::Indexes),
+    bytes: &[u8],
+) -> Result<String, Unfit> {
+    let mut text = String::new();
+    let mut document = protobuf::Document::new(schema, indexes, bytes)?;
+    JsonText(&mut text).deserialize(&mut document)?;
+    Ok(text)
+}
+
 /// Appends the JSON text of the value that is visited.
-pub(super) struct JsonText<'t>(pub &'t mut String);
+struct JsonText<'t>(&'t mut String);
 
 impl JsonText<'_> {
     fn push<T: serde::Serialize>(self, value: &T) {

@@ -20,7 +20,7 @@ use super::collect::Scratch;
 use super::decimal::Sign;
 use super::grammar::{Name, is_in_string, is_json, malformed};
 use super::plan::{Kind, List, Node, Plan};
-use super::transcode::{Json, JsonText, Text, Transcoded};
+use super::transcode::{Json, Text, Transcoded, avro_text, protobuf_text};
 use super::walked::Walked;
 use super::{Limits, Role};
 use crate::codec::reason::{Found, Reason};
@@ -66,11 +66,7 @@ pub(super) fn walk_avro<'a>(
         IgnoredAny::deserialize(&mut document)?;
     }
     document.end()?;
-    state.end(|| {
-        let mut text = String::new();
-        JsonText(&mut text).deserialize(&mut avro::Document::new(schema, bytes))?;
-        Ok(text)
-    })
+    state.end(|| avro_text(schema, bytes))
 }
 
 /// Walks the value `bytes` of a message of a Protobuf schema likewise.
@@ -88,12 +84,7 @@ pub(super) fn walk_protobuf<'a>(
     } else {
         IgnoredAny::deserialize(&mut document)?;
     }
-    state.end(|| {
-        let mut text = String::new();
-        let mut document = protobuf::Document::new(schema, indexes, bytes)?;
-        JsonText(&mut text).deserialize(&mut document)?;
-        Ok(text)
-    })
+    state.end(|| protobuf_text((schema, indexes), bytes))
 }
 
 /// Returns whether anything that matters can be inside of `json`, which is at `node`.

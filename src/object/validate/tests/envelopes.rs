@@ -82,7 +82,6 @@ fn all_inputs_have_the_same_record_keys_unless_partitions_are_not_checked() {
         ("{}", "spec.expected.recordKey: says nothing"),
         ("{json: $.id, avro: $.id}", "spec.expected.recordKey: is given in two ways"),
         ("{avro: $.id}", "spec.expected.recordKey.avro: is given, and nothing says where"),
-        ("{xml: $.id}", "spec.expected.recordKey"),
     ] {
         let key = format!(", recordKey: {key}");
         let found = problems(&(object(&key, "", "") + "  partitioner: unchecked\n"));
