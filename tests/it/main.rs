@@ -9,6 +9,8 @@
 mod against_broker;
 mod bounds;
 mod broker_refusals;
+#[path = "../shared/certificates.rs"]
+mod certificates;
 mod collector;
 mod consumer_protocol;
 mod contract;

@@ -2,13 +2,13 @@
 //! worker, and missing ones are named.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::against_broker::look;
+use super::certificates::Authority;
 use super::kafka::{Broker, free_port};
 use super::reconciliation::Reconciliation;
 use super::state_api;
@@ -147,30 +147,14 @@ fn set_password(broker: &Broker, password: &str) {
     broker.tool(CONFIGS, &user);
 }
 
-/// Creates an authority, and certificates of the broker and of a worker, as PEM files.
+/// Creates an authority, certificates of the broker and of a worker, and another authority, as PEM
+/// files.
 pub fn make_certificates(dir: &Path) {
-    let script = "
-        set -e
-        key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out $1.key; }
-        key ca
-        openssl req -x509 -new -key ca.key -days 3650 -subj /CN=test-ca -out ca.crt
-        leaf() {
-          key $1
-          openssl req -new -key $1.key -subj /$2 -out $1.csr
-          printf 'subjectAltName=DNS:localhost\\n' >$1.ext
-          openssl x509 -req -in $1.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 3650 \
-            -extfile $1.ext -out $1.crt
-        }
-        leaf broker CN=localhost
-        leaf worker CN=rollcall-worker
-        leaf rotated CN=rollcall-worker
-        cat broker.key broker.crt ca.crt >broker.pem
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -days 3650 -subj /CN=other \
-          -out other.crt
-    ";
-    let output = Command::new("sh").args(["-c", script]).current_dir(dir).output();
-    let output = output.expect("sh runs");
-    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    let authority = Authority::create(dir, "ca");
+    authority.sign("broker", "localhost", "localhost");
+    authority.sign("worker", "rollcall-worker", "localhost");
+    authority.sign("rotated", "rollcall-worker", "localhost");
+    Authority::create(dir, "other");
 }
 
 /// Sends an order and all of its products, and waits for its completion.

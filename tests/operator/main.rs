@@ -15,6 +15,8 @@ mod deletion;
 mod eventually;
 #[path = "../shared/http.rs"]
 mod http;
+#[path = "../shared/kubectl.rs"]
+mod kubectl;
 mod leadership;
 mod node;
 mod operator;
@@ -26,4 +28,5 @@ mod prometheus_server;
 mod rights;
 mod robustness;
 mod status;
+#[path = "../shared/watchdog.rs"]
 mod watchdog;

@@ -24,7 +24,7 @@ pub struct Operator {
 impl Operator {
     /// Starts an operator for one namespace, with its lease there.
     pub fn start(namespace: &Namespace, instance: &str) -> Self {
-        let kubeconfig = namespace.cluster.kubeconfig();
+        let kubeconfig = &namespace.cluster.kubeconfig;
         Self::start_as(namespace, instance, kubeconfig, &namespace.name)
     }
 

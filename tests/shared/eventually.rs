@@ -12,12 +12,31 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// here.
 #[track_caller]
 pub fn eventually<T>(what: &str, patience: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
+    eventually_or(what, patience, || probe().ok_or_else(String::new))
+}
+
+/// Calls `probe` until it succeeds, and returns its value.
+///
+/// # Panics
+/// As [`eventually`], with the last reason for which it did not succeed.
+#[track_caller]
+pub fn eventually_or<T>(
+    what: &str,
+    patience: Duration,
+    mut probe: impl FnMut() -> Result<T, String>,
+) -> T {
     let until = Instant::now() + patience;
     loop {
-        if let Some(answer) = probe() {
-            return answer;
-        }
-        assert!(Instant::now() < until, "not within {} s: {what}", patience.as_secs());
+        let why = match probe() {
+            Ok(answer) => return answer,
+            Err(why) => why,
+        };
+        let separator = if why.is_empty() { "" } else { ": " };
+        assert!(
+            Instant::now() < until,
+            "not within {} s: {what}{separator}{why}",
+            patience.as_secs()
+        );
         thread::sleep(PAUSE);
     }
 }
