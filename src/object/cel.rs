@@ -47,7 +47,15 @@ fn topic_rules() -> Value {
         (
             "self.partitioner == 'unchecked' || self.observed.all(o, \
              has(o.recordKey) == has(self.expected.recordKey) && \
-             (!has(o.recordKey) || o.recordKey == self.expected.recordKey))",
+             (!has(o.recordKey) || \
+             (has(o.recordKey.json) && has(self.expected.recordKey.json) && \
+             o.recordKey.json == self.expected.recordKey.json) || \
+             (has(o.recordKey.avro) && has(self.expected.recordKey.avro) && \
+             o.recordKey.avro == self.expected.recordKey.avro) || \
+             (has(o.recordKey.protobuf) && has(self.expected.recordKey.protobuf) && \
+             o.recordKey.protobuf == self.expected.recordKey.protobuf) || \
+             (has(o.recordKey.jsonSchema) && has(self.expected.recordKey.jsonSchema) && \
+             o.recordKey.jsonSchema == self.expected.recordKey.jsonSchema)))",
             "all inputs need the same recordKey, unless partitioner is unchecked",
         ),
         (

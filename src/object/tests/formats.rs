@@ -58,3 +58,22 @@ fn entries_that_would_read_a_topic_in_two_ways_or_never_meet_are_refused() {
         assert_refused(from, to, message);
     }
 }
+
+#[test]
+fn record_keys_of_all_formats_are_compared() {
+    let of = |expected: &str, observed: &str| {
+        DEMO.replacen("topic: orders", &format!("topic: orders\n    recordKey: {expected}"), 1)
+            .replacen(
+                "topic: manufactured",
+                &format!("topic: manufactured\n    recordKey: {observed}"),
+                1,
+            )
+    };
+    let formats = ["json", "avro", "protobuf", "jsonSchema"];
+    for (expected, observed) in formats.into_iter().flat_map(|a| formats.map(|b| (a, b))) {
+        let same = of(&format!("{{ {expected}: $.id }}"), &format!("{{ {observed}: $.id }}"));
+        let other = of(&format!("{{ {expected}: $.id }}"), &format!("{{ {observed}: $.no }}"));
+        assert_eq!(refusals(&same, None).is_empty(), expected == observed, "{same}");
+        assert_eq!(refusals(&other, None).len(), 1, "{other}");
+    }
+}
