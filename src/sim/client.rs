@@ -4,7 +4,7 @@ use std::sync::{Arc, MutexGuard};
 
 use super::{
     Situation, Stage, World,
-    kafka::{MemberId, Offsets, Place, ProducerId, Refusal, Topic},
+    kafka::{MemberId, Offsets, ProducerId, Refusal, Topic, TopicPartition},
 };
 use rollcall_core::{
     record::{Offset, ShardId},
@@ -83,7 +83,7 @@ impl Client {
 
     /// Returns the end of what a reader of the changelog currently sees.
     pub fn changelog_shown(&self, shard: ShardId) -> Offset {
-        self.stage.world().cluster.log(Place { topic: Topic::Changelog, shard }).served()
+        self.stage.world().cluster.log(TopicPartition { topic: Topic::Changelog, shard }).served()
     }
 
     /// Returns the group metadata as of this moment, whether or not this process has noticed it.
@@ -156,7 +156,7 @@ impl shard::Broker for Client {
         let mut world = self.call()?;
         let inputs = 0..world.setting.inputs();
         let log = |input| {
-            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
+            let log = world.cluster.log(TopicPartition { topic: Topic::Input(input), shard });
             InputLog { topic_id: log.topic_id().to_owned(), bounds: log.bounds() }
         };
         Ok(inputs.map(log).collect())
@@ -180,8 +180,8 @@ impl Changelog {
         self.shard
     }
 
-    fn place(&self) -> Place {
-        Place { topic: Topic::Changelog, shard: self.shard }
+    fn place(&self) -> TopicPartition {
+        TopicPartition { topic: Topic::Changelog, shard: self.shard }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Situation, World,
-    kafka::{Decision, MemberId, Place, ProducerId, Topic},
+    kafka::{Decision, MemberId, ProducerId, Topic, TopicPartition},
     setting::{Deadlines, Faults, SKEW_MS, START_MS},
     workload::{Arrival, BACKLOG_START_MS, Workload},
 };
@@ -139,7 +139,7 @@ fn arrive(world: &mut World) {
 fn end_input_transactions(world: &mut World) {
     for shard in world.setting.shards.clone() {
         for input in 0..world.setting.inputs() {
-            let writer = writer_of(Place { topic: Topic::Input(input), shard });
+            let writer = writer_of(TopicPartition { topic: Topic::Input(input), shard });
             if world.cluster.open_transaction(writer).is_some() {
                 world.is_busy();
                 // Taking over aborts the open transaction; the new epoch itself is not needed.
@@ -149,7 +149,7 @@ fn end_input_transactions(world: &mut World) {
     }
 }
 
-fn writer_of(place: Place) -> ProducerId {
+fn writer_of(place: TopicPartition) -> ProducerId {
     let Topic::Input(input) = place.topic else {
         unreachable!("only inputs are written by others");
     };
@@ -202,7 +202,7 @@ fn compact(world: &mut World) {
     let shard = *world.random.pick(&world.setting.shards);
     let now_ms = world.now_ms;
     let before_ms = world.setting.tombstones_before(now_ms);
-    let changelog = world.cluster.log(Place { topic: Topic::Changelog, shard });
+    let changelog = world.cluster.log(TopicPartition { topic: Topic::Changelog, shard });
     for _ in 0..changelog.compact(now_ms, before_ms) {
         world.seen.count(Situation::TombstoneCompacted);
     }
@@ -212,7 +212,7 @@ fn compact(world: &mut World) {
     let Ok(committed) = world.cluster.group.stable(shard, 0, inputs) else { return };
     for (input, offset) in committed.into_iter().enumerate() {
         let Some(offset) = offset else { continue };
-        let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
+        let log = world.cluster.log(TopicPartition { topic: Topic::Input(input), shard });
         let start = log.bounds().start;
         log.truncate(offset.next);
         if log.bounds().start > start {

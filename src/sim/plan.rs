@@ -16,7 +16,7 @@ use rollcall_core::{
         output::{Constant, Facts, Fields, OutputSettings, Stamp},
     },
     matching::{Counting, Rules, Times},
-    shard::{Identity, OnTruncation, Placement, Plan, StartFrom, Topics},
+    shard::{Identity, InputTopics, OnTruncation, Placement, Plan, StartFrom},
 };
 
 /// What the records of the expected topic say.
@@ -104,7 +104,7 @@ pub fn plan_of(rules: Rules, observed: usize, kinds: Kinds) -> Plan {
             name: "simulated".to_owned(),
             uid: None,
             counting: rules.counting,
-            topics: Topics::of(&[]),
+            topics: InputTopics::of(&[]),
             partitions: None,
         },
         offsets_renewed_every: Duration::from_secs(3_600),

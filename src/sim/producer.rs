@@ -3,7 +3,7 @@
 use super::{
     Authority, Client, Situation,
     client::{Answer, error, former_id_of, lane_id_of, offsets},
-    kafka::{Decision, Message, Place, ProducerId, Topic},
+    kafka::{Decision, Message, ProducerId, Topic, TopicPartition},
     world::Request,
 };
 use rollcall_core::{
@@ -127,7 +127,7 @@ impl Open<'_> {
         }
         for part in parts {
             for output in &part.outputs {
-                let place = Place { topic: output.sink.into(), shard: part.shard };
+                let place = TopicPartition { topic: output.sink.into(), shard: part.shard };
                 let produced = self.produce(place, &output.into());
                 produced.map_err(|error| self.failed(error, None))?;
             }
@@ -181,13 +181,13 @@ impl Open<'_> {
                 timestamp_ms: 0,
                 headers: Vec::new(),
             };
-            let place = Place { topic: Topic::Changelog, shard: part.shard };
+            let place = TopicPartition { topic: Topic::Changelog, shard: part.shard };
             end = Some(self.produce(place, &message)? + 1);
         }
         Ok(end)
     }
 
-    fn produce(&self, place: Place, message: &Message) -> Result<Offset> {
+    fn produce(&self, place: TopicPartition, message: &Message) -> Result<Offset> {
         self.client.patiently(|world| {
             let now_ms = world.now_ms;
             if place.topic == Topic::Changelog && !world.cluster.group.has_offsets(place.shard) {

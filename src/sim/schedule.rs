@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Client, Faithful, Seen, Situation, Stage, Tracing, Until, Wiring, World,
-    kafka::{Message, Place, Topic},
+    kafka::{Message, Topic, TopicPartition},
     partitions::KEYS_THAT_TELL,
     process::Process,
     producer::OUTPUT_REFUSES,
@@ -128,7 +128,7 @@ fn end(stage: &Stage) {
     let reason = match world.setting.ending {
         Ending::Plain => return,
         Ending::ChangelogRecreated => {
-            world.cluster.recreate(Place { topic: Topic::Changelog, shard });
+            world.cluster.recreate(TopicPartition { topic: Topic::Changelog, shard });
             "the changelog topic was deleted or recreated"
         }
         Ending::InputLost => {
@@ -138,7 +138,7 @@ fn end(stage: &Stage) {
             "input was deleted before it was read"
         }
         Ending::InputRecreated => {
-            world.cluster.recreate(Place { topic: Topic::Input(1), shard });
+            world.cluster.recreate(TopicPartition { topic: Topic::Input(1), shard });
             world.oracle.recreated(shard, 1);
             write_lost(&mut world, shard);
             "the topic was deleted and recreated"
@@ -148,8 +148,8 @@ fn end(stage: &Stage) {
             "no offset is committed"
         }
         Ending::OutputRefuses => {
-            world.refuses = Some(Place { topic: Topic::DeadLetter, shard });
-            let place = Place { topic: Topic::Input(0), shard };
+            world.refuses = Some(TopicPartition { topic: Topic::DeadLetter, shard });
+            let place = TopicPartition { topic: Topic::Input(0), shard };
             // A record that becomes a dead letter whatever is known of its key: it has none.
             let (timestamp_ms, headers) = (world.now_ms, Vec::new());
             let useless = Message { key: None, value: None, timestamp_ms, headers };
@@ -223,8 +223,8 @@ fn differ(stage: &Stage, mut world: MutexGuard<'_, World>) {
 }
 
 /// Writes records into an input of the shard and returns their positions.
-fn write_lost(world: &mut World, shard: ShardId) -> Vec<(Place, Offset)> {
-    let place = Place { topic: Topic::Input(1), shard };
+fn write_lost(world: &mut World, shard: ShardId) -> Vec<(TopicPartition, Offset)> {
+    let place = TopicPartition { topic: Topic::Input(1), shard };
     let keys = (0..3).map(|n| {
         let key = world.setting.partitions.key_in(shard, &format!("lost-{n}"));
         (shard, key.into_bytes())
@@ -265,7 +265,7 @@ fn restart(world: &mut World) {
 /// A known answer, independent of the core: keys whose records are complete complete exactly once.
 fn sure_keys_completed_once(world: &mut World) {
     for (&shard, keys) in &world.workload.sure {
-        let log = world.cluster.log(Place { topic: Topic::Completed, shard });
+        let log = world.cluster.log(TopicPartition { topic: Topic::Completed, shard });
         for key in keys {
             let of_key = log.messages(0, log.last_stable());
             let completions = of_key.filter(|(_, message)| message.key.as_ref() == Some(key));

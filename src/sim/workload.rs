@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Random, Setting,
-    kafka::{Message, Place, Topic},
+    kafka::{Message, Topic, TopicPartition},
     plan::{EVENT_HEADER, Expects, Kinds, LAST_COUNTS, Where},
     setting::{Deadlines, START_MS},
 };
@@ -50,7 +50,7 @@ const PROBE_ID: usize = 10;
 /// A record still to be written.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    pub place: Place,
+    pub place: TopicPartition,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Vec<Header>,
@@ -67,7 +67,7 @@ impl Arrival {
         self
     }
 
-    pub fn at(self, timestamp_ms: Timestamp) -> (Place, Message) {
+    pub fn at(self, timestamp_ms: Timestamp) -> (TopicPartition, Message) {
         let Self { place, key, value, headers } = self;
         (place, Message { key, value, timestamp_ms, headers })
     }
@@ -265,7 +265,7 @@ fn any(
 
 /// Makes a record one of several kinds. Those of the expected topic may become observations.
 fn marked(aside: &mut Random, mut arrival: Arrival, key: &str) -> Arrival {
-    let Place { topic, shard } = arrival.place;
+    let TopicPartition { topic, shard } = arrival.place;
     if topic == Topic::Input(0) && aside.chance(300) {
         let item = (*aside.pick(&ITEMS), 1, *aside.pick(&RESULTS), aside.below(IDS));
         arrival = observation(shard, 0, key, item, "");
@@ -343,7 +343,7 @@ fn observation(
 
 fn arrival(shard: ShardId, input: InputIndex, key: &str, value: String) -> Arrival {
     Arrival {
-        place: Place { topic: Topic::Input(input), shard },
+        place: TopicPartition { topic: Topic::Input(input), shard },
         key: Some(key.as_bytes().to_vec()),
         value: Some(value.into_bytes()),
         headers: Vec::new(),

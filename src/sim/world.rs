@@ -12,7 +12,7 @@ use super::{
     Random, Seen, Setting, Situation, Until,
     client::LANES as LANES_FIRST,
     disk::Contents,
-    kafka::{Cluster, Decision, MemberId, Place, ProducerId},
+    kafka::{Cluster, Decision, MemberId, ProducerId, TopicPartition},
     oracle::{Oracle, Verdict},
     setting::{Deadlines, START_MS},
     workload::Workload,
@@ -95,7 +95,7 @@ pub struct World {
     /// No more faults happen.
     pub is_calm: bool,
     /// An output that rejects everything.
-    pub refuses: Option<Place>,
+    pub refuses: Option<TopicPartition>,
     /// What a shard must refuse to run on, and whether it did.
     pub refusal: Option<Refusal>,
     /// Requests that reach the brokers at a later step.

@@ -131,7 +131,7 @@ pub fn identity(settings: &Settings, partitions: i32) -> Identity {
         name: settings.name.clone(),
         uid: settings.uid.clone(),
         counting: settings.counting,
-        topics: shard::Topics::of(&inputs),
+        topics: shard::InputTopics::of(&inputs),
         partitions: NonZeroU32::new(partitions.unsigned_abs()),
     }
 }

@@ -6,7 +6,7 @@ use rollcall_core::text::escape::printable;
 
 /// A mistake in a file of cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct CaseProblem {
     /// The case, such as `case "a check fails"`; `None` if the whole file is wrong.
     case: Option<String>,
     /// The place within the case, such as `in[1].topic`.
@@ -16,7 +16,7 @@ pub struct Problem {
     remedy: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for CaseProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = [self.case.as_deref(), Some(&*self.path).filter(|path| !path.is_empty())];
         let mut place = place.into_iter().flatten().collect::<Vec<_>>().join(": ");
@@ -32,7 +32,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     pub file: String,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CaseProblem>,
 }
 
 impl fmt::Display for Invalid {
@@ -48,7 +48,7 @@ pub struct Problems<'a> {
     text: &'a str,
     /// Where the case that is read begins, such as `[2]`, and what it is called in messages.
     case: Option<(String, String)>,
-    found: Vec<Problem>,
+    found: Vec<CaseProblem>,
 }
 
 impl<'a> Problems<'a> {
@@ -76,11 +76,11 @@ impl<'a> Problems<'a> {
             None => (None, path.to_owned()),
         };
         let (message, remedy) = (printable(&message.into()).into_owned(), remedy.into());
-        self.found.push(Problem { case, path, line, message, remedy });
+        self.found.push(CaseProblem { case, path, line, message, remedy });
     }
 
     /// Returns what was found.
-    pub fn into_vec(self) -> Vec<Problem> {
+    pub fn into_vec(self) -> Vec<CaseProblem> {
         self.found
     }
 }

@@ -17,7 +17,7 @@ use super::{
     case::{Case, Order},
     expectation::{self, SECTIONS},
     fields::Fields,
-    problem::{Invalid, Problem, Problems},
+    problem::{CaseProblem, Invalid, Problems},
     record,
     subject::Subject,
     time,
@@ -101,7 +101,7 @@ pub fn read(path: &Path, subject: &Subject) -> Result<File, Invalid> {
 }
 
 /// Reads the cases in a text, and everything that is wrong with it.
-pub fn parse(text: &str, subject: &Subject) -> (Vec<Case>, Vec<Problem>) {
+pub fn parse(text: &str, subject: &Subject) -> (Vec<Case>, Vec<CaseProblem>) {
     let mut problems = Problems::new(text);
     let document = match serde_yaml::from_str(text) {
         Ok(Value::Sequence(list)) if !list.is_empty() => list,

@@ -55,12 +55,12 @@ pub enum Segment {
 #[error("column {column}: {problem}")]
 pub struct PathError {
     pub column: usize,
-    pub problem: Problem,
+    pub problem: PathProblem,
 }
 
 /// What is wrong with a path, and what to write instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum PathProblem {
     #[error("a path starts with $, as in $.id")]
     NoRoot,
     #[error("a segment starts with . or [, as in $.items[*].id")]
@@ -104,13 +104,13 @@ impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let mut parser = Parser { text, at: 0 };
         if parser.next() != Some('$') {
-            return Err(PathError { column: 1, problem: Problem::NoRoot });
+            return Err(PathError { column: 1, problem: PathProblem::NoRoot });
         }
         let mut segments = Vec::new();
         let root = parser.root();
         while let Some(segment) = parser.segment()? {
             if segments.len() == SEGMENTS_MAX {
-                return parser.fail(Problem::TooLong);
+                return parser.fail(PathProblem::TooLong);
             }
             segments.push(segment);
         }
@@ -223,12 +223,12 @@ impl Parser<'_> {
         match self.next() {
             None if self.at > blank_at => {
                 self.at = blank_at;
-                self.fail(Problem::NoSegment)
+                self.fail(PathProblem::NoSegment)
             }
             None => Ok(None),
             Some('.') => self.shorthand().map(Some),
             Some('[') => self.bracketed().map(Some),
-            Some(_) => self.fail_back(Problem::NoSegment),
+            Some(_) => self.fail_back(PathProblem::NoSegment),
         }
     }
 
@@ -238,9 +238,9 @@ impl Parser<'_> {
                 self.next();
                 return Ok(Segment::Wildcard);
             }
-            Some('.') => return self.fail(Problem::Descendant),
+            Some('.') => return self.fail(PathProblem::Descendant),
             Some(first) if starts_name(first) => {}
-            _ => return self.fail(Problem::NoName),
+            _ => return self.fail(PathProblem::NoName),
         }
         let start = self.at;
         while self.peek().is_some_and(continues_name) {
@@ -248,7 +248,7 @@ impl Parser<'_> {
         }
         // Otherwise `$.order-id` would get the message that a segment starts with a dot.
         if self.peek().is_some_and(|next| !matches!(next, '.' | '[') && !is_blank(next)) {
-            return self.fail(Problem::NoName);
+            return self.fail(PathProblem::NoName);
         }
         Ok(Segment::Name(self.text[start..self.at].to_owned()))
     }
@@ -259,19 +259,19 @@ impl Parser<'_> {
             Some('*') => Segment::Wildcard,
             Some(quote @ ('\'' | '"')) => Segment::Name(self.quoted(quote)?),
             Some('0'..='9') => self.index()?,
-            Some('-') => return self.fail_back(Problem::NegativeIndex),
-            Some(':') => return self.fail_back(Problem::Slice),
-            Some('?') => return self.fail_back(Problem::Filter),
-            Some(_) => return self.fail_back(Problem::NoSelector),
-            None => return self.fail(Problem::OpenBracket),
+            Some('-') => return self.fail_back(PathProblem::NegativeIndex),
+            Some(':') => return self.fail_back(PathProblem::Slice),
+            Some('?') => return self.fail_back(PathProblem::Filter),
+            Some(_) => return self.fail_back(PathProblem::NoSelector),
+            None => return self.fail(PathProblem::OpenBracket),
         };
         self.skip_blanks();
         match self.next() {
             Some(']') => Ok(segment),
-            Some(',') => self.fail_back(Problem::Union),
-            Some(':') => self.fail_back(Problem::Slice),
-            Some(_) => self.fail_back(Problem::OpenBracket),
-            None => self.fail(Problem::OpenBracket),
+            Some(',') => self.fail_back(PathProblem::Union),
+            Some(':') => self.fail_back(PathProblem::Slice),
+            Some(_) => self.fail_back(PathProblem::OpenBracket),
+            None => self.fail(PathProblem::OpenBracket),
         }
     }
 
@@ -287,7 +287,7 @@ impl Parser<'_> {
             Some(index) if digits == "0" || !digits.starts_with('0') => Ok(Segment::Index(index)),
             _ => {
                 self.at = start;
-                self.fail(Problem::BadIndex)
+                self.fail(PathProblem::BadIndex)
             }
         }
     }
@@ -296,10 +296,10 @@ impl Parser<'_> {
         let mut name = String::new();
         loop {
             match self.next() {
-                None => return self.fail(Problem::OpenQuote),
+                None => return self.fail(PathProblem::OpenQuote),
                 Some(next) if next == quote => return Ok(name),
                 Some('\\') => name.push(self.escape(quote)?),
-                Some('\u{0}'..='\u{1f}') => return self.fail_back(Problem::ControlCharacter),
+                Some('\u{0}'..='\u{1f}') => return self.fail_back(PathProblem::ControlCharacter),
                 Some(next) => name.push(next),
             }
         }
@@ -315,8 +315,8 @@ impl Parser<'_> {
             Some(next @ ('/' | '\\')) => Ok(next),
             Some(next) if next == quote => Ok(next),
             Some('u') => self.unicode(),
-            Some(_) => self.fail_back(Problem::BadEscape),
-            None => self.fail(Problem::OpenQuote),
+            Some(_) => self.fail_back(PathProblem::BadEscape),
+            None => self.fail(PathProblem::OpenQuote),
         }
     }
 
@@ -339,7 +339,7 @@ impl Parser<'_> {
             }
         }
         self.at = start;
-        self.fail(Problem::BadEscape)
+        self.fail(PathProblem::BadEscape)
     }
 
     fn skip_blanks(&mut self) {
@@ -359,13 +359,13 @@ impl Parser<'_> {
     }
 
     /// Fails at the next character.
-    fn fail<T>(&self, problem: Problem) -> Result<T, PathError> {
+    fn fail<T>(&self, problem: PathProblem) -> Result<T, PathError> {
         let column = self.text[..self.at].chars().count() + 1;
         Err(PathError { column, problem })
     }
 
     /// Fails at the character that was read last.
-    fn fail_back<T>(&self, problem: Problem) -> Result<T, PathError> {
+    fn fail_back<T>(&self, problem: PathProblem) -> Result<T, PathError> {
         let column = self.text[..self.at].chars().count();
         Err(PathError { column, problem })
     }

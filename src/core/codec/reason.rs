@@ -5,7 +5,7 @@ mod schema;
 use std::fmt;
 use std::sync::Arc;
 
-pub use schema::Problem;
+pub use schema::SchemaProblem;
 
 use super::input::{KeyFlaw, NotWrapped};
 use super::schemas::SchemaId;
@@ -41,7 +41,7 @@ pub enum Reason {
     /// The registry does not have the schema (S34).
     UnknownSchema { id: SchemaId },
     /// The value cannot be read by its schema (S34); without an id, by the one that is configured.
-    NotTheSchema { id: Option<SchemaId>, problem: Problem },
+    NotTheSchema { id: Option<SchemaId>, problem: SchemaProblem },
     /// The record is not in the partition that its key belongs to (S28).
     WrongPartition { partition: u32, belongs: u32, partitioner: Partitioner },
     /// The value is not one JSON document (S16); positions count from 1.
@@ -385,7 +385,10 @@ mod tests {
             Reason::BadDeadline { path },
             Reason::NoSchemaId { found: Some(b'{') },
             Reason::UnknownSchema { id: SchemaId::Number(7) },
-            Reason::NotTheSchema { id: None, problem: Problem::Schema("it is Protobuf".into()) },
+            Reason::NotTheSchema {
+                id: None,
+                problem: SchemaProblem::Schema("it is Protobuf".into()),
+            },
             Reason::NotTheEnvelope(NotWrapped::NoPayload),
             Reason::BadRecordKey(KeyFlaw::NotJson),
         ];

@@ -9,13 +9,13 @@ pub(super) const DEPTH_MAX: u32 = 127;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}, at byte {at}")]
 pub struct Unfit {
-    pub problem: Problem,
+    pub problem: UnfitProblem,
     /// How many bytes were read.
     pub at: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum UnfitProblem {
     #[error("it ends too early")]
     Truncated,
     #[error("it goes on behind its end")]
@@ -47,7 +47,7 @@ pub enum Problem {
     NoMessage,
 }
 
-impl Problem {
+impl UnfitProblem {
     pub fn at(self, at: usize) -> Unfit {
         Unfit { problem: self, at }
     }
@@ -55,6 +55,6 @@ impl Problem {
 
 impl serde::de::Error for Unfit {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Problem::Unrepresentable.at(0)
+        UnfitProblem::Unrepresentable.at(0)
     }
 }

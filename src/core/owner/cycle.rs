@@ -17,7 +17,7 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub struct Cycle {
     stay: Stay,
-    phase: Phase,
+    phase: CommitPhase,
     releasing: bool,
     /// The first commit of a stay only claims the shard.
     has_claimed: bool,
@@ -27,7 +27,7 @@ pub struct Cycle {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum CommitPhase {
     Idle,
     /// A commit is under way that was first sent at this time.
     Committing {
@@ -86,7 +86,7 @@ impl Cycle {
     pub fn new(stay: Stay, now: Now) -> Self {
         Self {
             stay,
-            phase: Phase::Idle,
+            phase: CommitPhase::Idle,
             releasing: false,
             has_claimed: false,
             has_committed: false,
@@ -107,12 +107,12 @@ impl Cycle {
     /// Returns whether the next commit may be taken. A shard that is being given up, which
     /// processes nothing any more, may commit what it still holds.
     pub fn may_commit(&self) -> bool {
-        self.phase == Phase::Idle
+        self.phase == CommitPhase::Idle
     }
 
     /// Returns whether a commit is under way or waiting to be sent again.
     pub fn is_committing(&self) -> bool {
-        self.phase != Phase::Idle
+        self.phase != CommitPhase::Idle
     }
 
     /// Returns when the last commit was sent.
@@ -126,21 +126,21 @@ impl Cycle {
     /// When another one has not ended.
     pub fn sent(&mut self, now: Now) {
         let first = match self.phase {
-            Phase::Idle => now,
-            Phase::Refused { first, .. } => first,
-            Phase::Committing { .. } => panic!("O-2: one commit of a shard at a time"),
+            CommitPhase::Idle => now,
+            CommitPhase::Refused { first, .. } => first,
+            CommitPhase::Committing { .. } => panic!("O-2: one commit of a shard at a time"),
         };
-        self.phase = Phase::Committing { first };
+        self.phase = CommitPhase::Committing { first };
         self.sent_at = now;
     }
 
     /// Records how the commit of a stay ended.
     pub fn ended(&mut self, stay: Stay, result: Result<(), &Error>, now: Now) -> Ended {
-        let Phase::Committing { first } = self.phase else { return Ended::Stale };
+        let CommitPhase::Committing { first } = self.phase else { return Ended::Stale };
         if stay != self.stay {
             return Ended::Stale;
         }
-        self.phase = Phase::Idle;
+        self.phase = CommitPhase::Idle;
         match result {
             Ok(()) if !std::mem::replace(&mut self.has_claimed, true) => Ended::Claimed,
             Ok(()) => {
@@ -149,7 +149,7 @@ impl Cycle {
             }
             Err(_) if self.releasing => Ended::Left,
             Err(Error::Outdated(_) | Error::Aborted(_)) => {
-                self.phase = Phase::Refused { first, again: now + REFUSED_PAUSE };
+                self.phase = CommitPhase::Refused { first, again: now + REFUSED_PAUSE };
                 Ended::Refused
             }
             Err(_) => Ended::Failed,
@@ -159,14 +159,16 @@ impl Cycle {
     /// Returns what is due.
     pub fn due(&self, now: Now) -> Due {
         match self.phase {
-            Phase::Refused { first, .. } if now.saturating_sub(first) > REFUSED_MAX => {
+            CommitPhase::Refused { first, .. } if now.saturating_sub(first) > REFUSED_MAX => {
                 Due::Abandoned
             }
-            Phase::Refused { again, .. } if again <= now => Due::Again,
-            Phase::Committing { .. } if now.saturating_sub(self.sent_at) > STUCK_AFTER => {
+            CommitPhase::Refused { again, .. } if again <= now => Due::Again,
+            CommitPhase::Committing { .. } if now.saturating_sub(self.sent_at) > STUCK_AFTER => {
                 Due::Stuck
             }
-            Phase::Idle | Phase::Refused { .. } | Phase::Committing { .. } => Due::Nothing,
+            CommitPhase::Idle | CommitPhase::Refused { .. } | CommitPhase::Committing { .. } => {
+                Due::Nothing
+            }
         }
     }
 
@@ -174,9 +176,9 @@ impl Cycle {
     pub fn release(&mut self) -> Release {
         self.releasing = true;
         match self.phase {
-            Phase::Idle => Release::Commit,
-            Phase::Committing { .. } => Release::Wait,
-            Phase::Refused { .. } => Release::Leave,
+            CommitPhase::Idle => Release::Commit,
+            CommitPhase::Committing { .. } => Release::Wait,
+            CommitPhase::Refused { .. } => Release::Leave,
         }
     }
 }

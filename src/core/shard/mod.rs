@@ -24,7 +24,7 @@ pub use open::restore::{OpeningPhase, Progress};
 pub use plan::{Limits, OnTruncation, Plan, Record, StartFrom};
 pub use port::assignment::{Assignment, Tenure};
 pub use port::batch::{Batch, row_of};
-pub use port::identity::{Identity, Mismatch, Topics};
+pub use port::identity::{Identity, InputTopics, Mismatch};
 pub use port::metadata::{Metadata, Position};
 pub use port::spill::Spill;
 pub use port::traits::{

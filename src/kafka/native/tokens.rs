@@ -73,12 +73,12 @@ pub struct TokenRegistry(Mutex<Vec<Handle>>);
 #[derive(Debug)]
 pub struct TokenClient<T> {
     // Dropped before the client, so that no token goes to a dead handle.
-    _place: Option<Place>,
+    _place: Option<TokenSource>,
     client: T,
 }
 
 #[derive(Debug)]
-struct Place {
+struct TokenSource {
     logins: Arc<TokenRegistry>,
     handle: Handle,
 }
@@ -99,7 +99,7 @@ impl TokenRegistry {
         set(handle, token)?;
         all.push(handle);
         drop(all);
-        Ok(TokenClient { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+        Ok(TokenClient { _place: Some(TokenSource { logins: Arc::clone(self), handle }), client })
     }
 
     /// Gives the client its user name and password, and all later ones.
@@ -116,7 +116,7 @@ impl TokenRegistry {
         set_password(handle, password)?;
         all.push(handle);
         drop(all);
-        Ok(TokenClient { _place: Some(Place { logins: Arc::clone(self), handle }), client })
+        Ok(TokenClient { _place: Some(TokenSource { logins: Arc::clone(self), handle }), client })
     }
 
     /// Gives the user name and password to all clients.
@@ -163,7 +163,7 @@ impl<T> std::ops::DerefMut for TokenClient<T> {
     }
 }
 
-impl Drop for Place {
+impl Drop for TokenSource {
     fn drop(&mut self) {
         self.logins.all().retain(|handle| *handle != self.handle);
     }

@@ -28,7 +28,7 @@ struct Answer {
 }
 
 #[derive(Deserialize)]
-struct Problem {
+struct ErrorAnswer {
     error: Option<String>,
     error_description: Option<String>,
 }
@@ -63,7 +63,7 @@ fn seconds(value: &Value) -> Option<u64> {
 
 /// Returns the server's explanation for a rejected request.
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
-    let said = serde_json::from_slice::<Problem>(body).ok();
+    let said = serde_json::from_slice::<ErrorAnswer>(body).ok();
     let said = said.map(|said| [said.error, said.error_description].into_iter().flatten());
     let said: Vec<String> = said.into_iter().flatten().collect();
     if said.is_empty() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Arrival, Produced};
 use crate::{
     disk::Contents,
-    kafka::{Cluster, Message, Place, Topic},
+    kafka::{Cluster, Message, Topic, TopicPartition},
 };
 use rollcall_core::{
     record::{ShardId, Sink, Timestamp},
@@ -78,7 +78,9 @@ impl Kafka {
     pub fn write(&mut self, arrival: &Arrival) {
         let Arrival { input, shard, at_ms, key, value, headers } = arrival.clone();
         let message = Message { key, value, timestamp_ms: at_ms, headers };
-        self.cluster.log(Place { topic: Topic::Input(input), shard }).append(message, None);
+        self.cluster
+            .log(TopicPartition { topic: Topic::Input(input), shard })
+            .append(message, None);
     }
 
     /// Ends every transaction that is decided. Brokers do that by themselves, whatever becomes of
@@ -93,7 +95,7 @@ impl Kafka {
     pub fn outputs(&mut self, shards: impl Iterator<Item = ShardId>) -> Vec<Produced> {
         let mut outputs = Vec::new();
         for (shard, sink) in shards.flat_map(|shard| Sink::ALL.map(|sink| (shard, sink))) {
-            let log = self.cluster.log(Place { topic: sink.into(), shard });
+            let log = self.cluster.log(TopicPartition { topic: sink.into(), shard });
             outputs.extend(log.messages(0, log.last_stable()).map(|(_, message)| {
                 let Message { key, value, headers, .. } = Message::clone(message);
                 Produced { sink, key, value, headers }

@@ -6,7 +6,7 @@ use super::kafka::{Kafka, Machine, Shared, lock};
 use crate::{
     client::{Authority, error, former_id_of, lane_id_of, offsets, transactional_id_of},
     disk::Contents,
-    kafka::{Decision, Message, Place, ProducerId, Refusal, Topic},
+    kafka::{Decision, Message, ProducerId, Refusal, Topic, TopicPartition},
 };
 use rollcall_core::{
     record::{Offset, ShardId},
@@ -80,7 +80,7 @@ impl shard::Broker for Port {
     fn inputs(&self, shard: ShardId) -> Result<Vec<InputLog>> {
         let mut kafka = self.step("look up the inputs")?;
         let log = |input| {
-            let log = kafka.cluster.log(Place { topic: Topic::Input(input), shard });
+            let log = kafka.cluster.log(TopicPartition { topic: Topic::Input(input), shard });
             InputLog { topic_id: log.topic_id().to_owned(), bounds: log.bounds() }
         };
         Ok((0..self.inputs).map(log).collect())
@@ -100,8 +100,8 @@ pub struct Changelog {
 }
 
 impl Changelog {
-    fn place(&self) -> Place {
-        Place { topic: Topic::Changelog, shard: self.shard }
+    fn place(&self) -> TopicPartition {
+        TopicPartition { topic: Topic::Changelog, shard: self.shard }
     }
 }
 
@@ -156,7 +156,7 @@ impl Producer {
         let proof = (proof.member, proof.generation);
         kafka.cluster.send_offsets(owner, proof, all, now_ms).map_err(error)?;
         drop(kafka);
-        let produce = |what, place: Place, message| -> Result<Offset> {
+        let produce = |what, place: TopicPartition, message| -> Result<Offset> {
             let mut kafka = self.port.step(what)?;
             #[cfg(test)]
             if kafka.leaks_outputs && place.topic != Topic::Changelog {
@@ -170,14 +170,14 @@ impl Producer {
             for (key, row) in part.changes.iter() {
                 let (key, value) = (Some(key.to_vec()), row_of(row).map(<[u8]>::to_vec));
                 let message = Message { key, value, timestamp_ms: now_ms, headers: Vec::new() };
-                let place = Place { topic: Topic::Changelog, shard: part.shard };
+                let place = TopicPartition { topic: Topic::Changelog, shard: part.shard };
                 end = Some(produce("write a row to the changelog", place, message)? + 1);
             }
             ends.push(end);
         }
         for part in parts {
             for output in &part.outputs {
-                let place = Place { topic: output.sink.into(), shard: part.shard };
+                let place = TopicPartition { topic: output.sink.into(), shard: part.shard };
                 produce("write an output", place, output.into())?;
             }
         }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     client::{Authority, transactional_id_of},
-    kafka::{Message, Place, Topic},
+    kafka::{Message, Topic, TopicPartition},
 };
 use rollcall_core::{
     matching::Row,
@@ -225,7 +225,7 @@ impl Shard {
         let read_at_ms: Timestamp = kafka.now_ms;
         let id = self.running.id();
         for (input, cursor) in self.cursor.iter_mut().enumerate() {
-            let log = kafka.cluster.log(Place { topic: Topic::Input(input), shard: id });
+            let log = kafka.cluster.log(TopicPartition { topic: Topic::Input(input), shard: id });
             log.replicate();
             let most = match fetch {
                 Fetch::Everything => usize::MAX,

@@ -32,7 +32,7 @@ pub enum Refusal {
 
 /// A partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct TopicPartition {
     pub topic: Topic,
     pub shard: ShardId,
 }
@@ -63,19 +63,19 @@ impl From<Sink> for Topic {
 /// An in-memory Kafka cluster.
 #[derive(Debug, Default)]
 pub struct Cluster {
-    logs: BTreeMap<Place, Log>,
+    logs: BTreeMap<TopicPartition, Log>,
     coordinator: Coordinator,
     pub group: Group,
 }
 
 impl Cluster {
     /// Returns the partition, which exists from the start.
-    pub fn log(&mut self, place: Place) -> &mut Log {
+    pub fn log(&mut self, place: TopicPartition) -> &mut Log {
         self.logs.entry(place).or_insert_with(|| Log::new(format!("{place:?} 1")))
     }
 
     /// Deletes the topic's partition and creates a new, empty one under another id.
-    pub fn recreate(&mut self, place: Place) {
+    pub fn recreate(&mut self, place: TopicPartition) {
         let again = format!("{} again", self.log(place).topic_id());
         self.logs.insert(place, Log::new(again));
     }
@@ -89,7 +89,7 @@ impl Cluster {
     pub fn produce(
         &mut self,
         (producer, epoch): (ProducerId, u32),
-        place: Place,
+        place: TopicPartition,
         message: Message,
         now_ms: Timestamp,
     ) -> Result<Offset, Refusal> {
@@ -128,7 +128,7 @@ impl Cluster {
     }
 
     /// As [`Coordinator::written`].
-    pub fn written(&self, transaction: TransactionId) -> Vec<Place> {
+    pub fn written(&self, transaction: TransactionId) -> Vec<TopicPartition> {
         self.coordinator.written(transaction)
     }
 

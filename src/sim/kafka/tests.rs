@@ -6,7 +6,7 @@ use super::*;
 use rollcall_core::shard::{Bounds, CommittedOffset, Metadata};
 
 const SHARD: ShardId = ShardId(0);
-const CHANGELOG: Place = Place { topic: Topic::Changelog, shard: SHARD };
+const CHANGELOG: TopicPartition = TopicPartition { topic: Topic::Changelog, shard: SHARD };
 const PRODUCER: ProducerId = ProducerId(0);
 
 fn message(key: &str, value: Option<&str>) -> Message {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Place, Refusal};
+use super::{Refusal, TopicPartition};
 use rollcall_core::record::Timestamp;
 
 /// A transactional id: a lane's, a shard's of an older version, or that of a writer of the inputs.
@@ -22,7 +22,7 @@ pub enum Decision {
 /// Where a transaction's marker has to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Participant {
-    Partition(Place),
+    Partition(TopicPartition),
     /// The group's offsets.
     Offsets,
 }
@@ -141,7 +141,7 @@ impl Coordinator {
     }
 
     /// Returns the partitions that the transaction has written to so far.
-    pub fn written(&self, transaction: TransactionId) -> Vec<Place> {
+    pub fn written(&self, transaction: TransactionId) -> Vec<TopicPartition> {
         let of = |owner: &Owner| match &owner.state {
             State::Open { id, participants, .. } | State::Ending { id, participants, .. }
                 if *id == transaction =>

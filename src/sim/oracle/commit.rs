@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         Setting,
-        kafka::{Cluster, Place, Topic, TransactionId},
+        kafka::{Cluster, Topic, TopicPartition, TransactionId},
     },
     OUTPUTS, Told,
 };
@@ -32,7 +32,7 @@ impl Commit<'_> {
     ) -> Result<BTreeMap<Vec<u8>, (Offset, Row)>, String> {
         let mut changes = BTreeMap::new();
         let Some(transaction) = self.transaction else { return Ok(changes) };
-        let place = Place { topic: Topic::Changelog, shard: self.shard };
+        let place = TopicPartition { topic: Topic::Changelog, shard: self.shard };
         for (offset, message) in cluster.log(place).of_transaction(transaction) {
             let key = message.key.clone().unwrap_or_default();
             let row = match &message.value {
@@ -50,7 +50,7 @@ impl Commit<'_> {
         let mut outputs = Told::new();
         let Some(transaction) = self.transaction else { return outputs };
         for (index, topic) in OUTPUTS.into_iter().enumerate() {
-            let log = cluster.log(Place { topic, shard: self.shard });
+            let log = cluster.log(TopicPartition { topic, shard: self.shard });
             for (_, message) in log.of_transaction(transaction) {
                 outputs.entry(message.key.clone()).or_default()[index].push((**message).clone());
             }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     super::{
-        kafka::{Message, Place, Topic},
+        kafka::{Message, Topic, TopicPartition},
         registry::Registry,
         workload::MALFORMED,
     },
@@ -97,7 +97,7 @@ impl fmt::Debug for Fact {
 /// Decodes a record of an input with these entries, for which one of these times counts.
 pub fn facts(
     (plan, entries, registry): (&Plan, &[Entry], Option<&Registry>),
-    place: Place,
+    place: TopicPartition,
     offset: Offset,
     message: &Message,
     counts_ms: Vec<Timestamp>,

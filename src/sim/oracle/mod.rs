@@ -24,7 +24,7 @@ use self::{
 };
 use super::{
     disk::Contents,
-    kafka::{Cluster, Message, Place, Topic, TransactionId},
+    kafka::{Cluster, Message, Topic, TopicPartition, TransactionId},
     setting::{Deadlines, Setting},
     situation::{Seen, Situation},
 };
@@ -213,7 +213,7 @@ impl Oracle {
             let nothing = Shard::default();
             let known = self.shards.get(&shard).unwrap_or(&nothing);
             for input in 0..setting.inputs() {
-                let log = cluster.log(Place { topic: Topic::Input(input), shard });
+                let log = cluster.log(TopicPartition { topic: Topic::Input(input), shard });
                 let next = known.next.get(&input).copied().unwrap_or(0);
                 if let Some((offset, _)) = log.messages(next, log.last_stable()).next() {
                     return Err(format!(
@@ -233,7 +233,7 @@ impl Oracle {
                 }
             }
             for (topic, &expected) in OUTPUTS.iter().zip(&known.outputs) {
-                let log = cluster.log(Place { topic: *topic, shard });
+                let log = cluster.log(TopicPartition { topic: *topic, shard });
                 let visible = log.messages(0, log.last_stable()).count();
                 if visible != expected {
                     return Err(format!(
@@ -292,7 +292,8 @@ impl Shard {
         let placing = self.placing(setting, commit)?;
         let mut tick_until_ms = commit.wall_max_ms;
         for &(shard, input, ref offset) in commit.offsets {
-            let changelog_id = cluster.log(Place { topic: Topic::Changelog, shard }).topic_id();
+            let changelog_id =
+                cluster.log(TopicPartition { topic: Topic::Changelog, shard }).topic_id();
             let named = &offset.metadata.changelog_id;
             if *named != changelog_id {
                 return Err(format!(
@@ -300,7 +301,7 @@ impl Shard {
                      {changelog_id:?}"
                 ));
             }
-            let place = Place { topic: Topic::Input(input), shard };
+            let place = TopicPartition { topic: Topic::Input(input), shard };
             let log = cluster.log(place);
             let from = self.next.get(&input).copied().unwrap_or(log.bounds().start);
             if offset.next < from || offset.next > log.last_stable() {

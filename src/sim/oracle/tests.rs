@@ -12,8 +12,8 @@ use rollcall_core::{
 };
 
 const SHARD: ShardId = ShardId(0);
-const EXPECTED: Place = Place { topic: Topic::Input(0), shard: SHARD };
-const OBSERVED: Place = Place { topic: Topic::Input(1), shard: SHARD };
+const EXPECTED: TopicPartition = TopicPartition { topic: Topic::Input(0), shard: SHARD };
+const OBSERVED: TopicPartition = TopicPartition { topic: Topic::Input(1), shard: SHARD };
 const ORDER: &str = r#"{"id":"k","items":[{"id":1}]}"#;
 const ARRIVAL: &str = r#"{"orderId":"k","productId":1}"#;
 
@@ -76,7 +76,7 @@ fn as_message(output: &Output) -> Message {
 }
 
 /// Returns the content of a record for which its own timestamp counts.
-fn fact(plan: &Plan, place: Place, offset: Offset, record: &Message) -> Fact {
+fn fact(plan: &Plan, place: TopicPartition, offset: Offset, record: &Message) -> Fact {
     let entries = crate::plan::entries(&plan.rules, 1, crate::plan::Kinds::PLAIN);
     let Topic::Input(input) = place.topic else { panic!("no input") };
     facts((plan, &entries[input], None), place, offset, record, vec![record.timestamp_ms])

@@ -6,7 +6,7 @@ use super::{Found, lane::Part};
 use crate::{
     Client, Situation, Wiring, World,
     disk::Disk,
-    kafka::{Message, Place, Topic},
+    kafka::{Message, Topic, TopicPartition},
 };
 use rollcall_core::{
     owner::{Cycle, Due, Now, Pace, Stay},
@@ -113,7 +113,7 @@ impl Open {
         for _ in 0..world.random.below(4) {
             let input = world.random.below(inputs);
             let most = 1 + world.random.below(6);
-            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
+            let log = world.cluster.log(TopicPartition { topic: Topic::Input(input), shard });
             log.replicate();
             for (offset, message) in log.read(self.cursor[input]).take(most) {
                 self.cursor[input] = offset + 1;
@@ -122,7 +122,7 @@ impl Open {
         }
         let mut ends = Vec::new();
         for input in 0..inputs {
-            let log = world.cluster.log(Place { topic: Topic::Input(input), shard });
+            let log = world.cluster.log(TopicPartition { topic: Topic::Input(input), shard });
             log.replicate();
             if log.read(self.cursor[input]).next().is_none() {
                 self.cursor[input] = self.cursor[input].max(log.served());
@@ -136,7 +136,7 @@ impl Open {
     fn log_ends(&self, client: &Client) -> Vec<Offset> {
         let (mut world, shard) = (client.stage.world(), self.running.id());
         let log_end = |input| {
-            let place = Place { topic: Topic::Input(input), shard };
+            let place = TopicPartition { topic: Topic::Input(input), shard };
             world.cluster.log(place).bounds().end
         };
         (0..self.cursor.len()).map(log_end).collect()

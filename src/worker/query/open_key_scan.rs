@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{
-    scan_totals::{List, Place, ScanTotals, Totals},
+    scan_totals::{KeyPosition, List, ScanTotals, Totals},
     state_reader::StateReader,
     story::time,
 };
@@ -47,7 +47,7 @@ const KEPT_MAX: usize = 4;
 /// The result of a scan of all open keys.
 pub struct OpenKeyScan {
     pub totals: Totals,
-    after: Option<Place>,
+    after: Option<KeyPosition>,
     at_ms: Timestamp,
     rows_seen: u64,
     complete: bool,
@@ -97,7 +97,7 @@ impl OpenKeyScan {
     }
 
     /// Returns whether it lists the keys after `after` in the list of `state`.
-    fn covers(&self, state: KeyState, after: Option<&Place>) -> bool {
+    fn covers(&self, state: KeyState, after: Option<&KeyPosition>) -> bool {
         let Some(list) = self.list(state) else { return false };
         self.after.as_ref() <= after
             && (!list.more || list.keys.last().map(|(place, _)| place) > after)
@@ -109,7 +109,7 @@ impl StateReader {
     pub(super) async fn scan(
         self: &Arc<Self>,
         state: KeyState,
-        after: Option<Place>,
+        after: Option<KeyPosition>,
     ) -> Result<Arc<OpenKeyScan>, Problem> {
         let busy =
             |_| Problem::new(503, "Busy", "too many wait for a list already: ask again", None);
@@ -132,7 +132,7 @@ impl StateReader {
     }
 }
 
-fn take(reader: &StateReader, after: Option<Place>) -> OpenKeyScan {
+fn take(reader: &StateReader, after: Option<KeyPosition>) -> OpenKeyScan {
     let (start, at_ms) = (Instant::now(), wall_ms());
     let (running, others) = reader.shards();
     let mut count = Count {

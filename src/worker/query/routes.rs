@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{recent::Payload, scan_totals::Place, state_reader::StateReader, story};
+use super::{recent::Payload, scan_totals::KeyPosition, state_reader::StateReader, story};
 use rollcall_service::http;
 use rollcall_service::state_api::{
     KeyPage, KeyQuery, KeyState, KeyStory, MissingPage, Problem, RecentKind, RecentPage,
@@ -93,7 +93,8 @@ async fn keys(
 ) -> Answer<KeyPage> {
     let Query(Keys { state, limit, after, .. }) = query.map_err(|error| rejected(&error))?;
     let limit = limit_of(limit, PAGE_MAX)?;
-    let parse = |text: String| Place::parse(&text).ok_or_else(|| bad_request("after is no cursor"));
+    let parse =
+        |text: String| KeyPosition::parse(&text).ok_or_else(|| bad_request("after is no cursor"));
     let after = after.map(parse).transpose()?;
     if matches!(state, KeyState::Completed | KeyState::Cancelled | KeyState::Failed) {
         return Err(bad_request("only open, overdue and unexpected keys are listed"));

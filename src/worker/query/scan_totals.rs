@@ -20,12 +20,12 @@ const RANKED_MAX: usize = 1_000;
 
 /// A key's position among all waiting keys: by age, then by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct KeyPosition {
     pub since_ms: Timestamp,
     pub key: Vec<u8>,
 }
 
-impl Place {
+impl KeyPosition {
     /// Parses the position in the `after` parameter of a request.
     pub fn parse(text: &str) -> Option<Self> {
         let (since, key) = text.split_once(':')?;
@@ -33,13 +33,13 @@ impl Place {
     }
 }
 
-impl Place {
+impl KeyPosition {
     fn order(&self) -> (Timestamp, &[u8]) {
         (self.since_ms, &self.key)
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for KeyPosition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.since_ms, String::from_utf8_lossy(&self.key))
     }
@@ -48,13 +48,19 @@ impl std::fmt::Display for Place {
 /// The oldest keys of one state after some position.
 #[derive(Debug, Default)]
 pub struct Oldest {
-    keys: BinaryHeap<(Place, ShardId)>,
+    keys: BinaryHeap<(KeyPosition, ShardId)>,
     passed_over: bool,
     pub total: u64,
 }
 
 impl Oldest {
-    fn add(&mut self, since_ms: Timestamp, key: &[u8], shard: ShardId, after: Option<&Place>) {
+    fn add(
+        &mut self,
+        since_ms: Timestamp,
+        key: &[u8],
+        shard: ShardId,
+        after: Option<&KeyPosition>,
+    ) {
         self.total += 1;
         if after.is_some_and(|after| (since_ms, key) <= after.order()) {
             return;
@@ -67,7 +73,7 @@ impl Oldest {
             }
             self.keys.pop();
         }
-        self.keys.push((Place { since_ms, key: key.to_vec() }, shard));
+        self.keys.push((KeyPosition { since_ms, key: key.to_vec() }, shard));
     }
 
     fn into_list(self) -> List {
@@ -78,7 +84,7 @@ impl Oldest {
 /// The oldest keys of one state, in order.
 #[derive(Debug)]
 pub struct List {
-    pub keys: Vec<(Place, ShardId)>,
+    pub keys: Vec<(KeyPosition, ShardId)>,
     /// There are keys after the last one.
     pub more: bool,
     /// Number of keys in the state, listed or not.
@@ -95,7 +101,7 @@ struct Missing {
 /// Counts open rows.
 #[derive(Debug, Default)]
 pub struct ScanTotals {
-    after: Option<Place>,
+    after: Option<KeyPosition>,
     open: Oldest,
     overdue: Oldest,
     unexpected: Oldest,
@@ -116,7 +122,7 @@ pub struct Totals {
 
 impl ScanTotals {
     /// Lists only keys after `after`, but counts all.
-    pub fn after(after: Option<Place>) -> Self {
+    pub fn after(after: Option<KeyPosition>) -> Self {
         Self { after, ..Self::default() }
     }
 
@@ -198,7 +204,7 @@ mod tests {
     #[test]
     fn the_oldest_keys_come_first_and_the_rest_on_later_pages() {
         let rows = LISTED_MAX as i64 + 500;
-        let count = |after: Option<Place>| {
+        let count = |after: Option<KeyPosition>| {
             let mut totals = ScanTotals::after(after);
             // Not in order: each is twice as old as the one before the last.
             for n in 0..rows {
@@ -243,9 +249,9 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_written() {
-        let place = Place { since_ms: -5, key: b"a:b".to_vec() };
-        assert_eq!(Place::parse(&place.to_string()), Some(place));
-        assert_eq!(Place::parse("tuesday:a"), None);
-        assert_eq!(Place::parse("5"), None);
+        let place = KeyPosition { since_ms: -5, key: b"a:b".to_vec() };
+        assert_eq!(KeyPosition::parse(&place.to_string()), Some(place));
+        assert_eq!(KeyPosition::parse("tuesday:a"), None);
+        assert_eq!(KeyPosition::parse("5"), None);
     }
 }

@@ -9,7 +9,7 @@ use serde::de::Visitor;
 use super::read::Reader;
 use super::schema::{Type, Unit};
 use crate::codec::base64;
-use crate::codec::unfit::{Problem, Unfit};
+use crate::codec::unfit::{Unfit, UnfitProblem};
 
 /// Most bytes of a decimal, which has more digits than an item can have long before.
 const DECIMAL_BYTES_MAX: usize = 1_024;
@@ -29,7 +29,7 @@ pub(super) fn visit<'de, V: Visitor<'de>>(
                 None => reader.bytes()?,
             };
             if bytes.len() > DECIMAL_BYTES_MAX {
-                return reader.fail(Problem::TooLarge);
+                return reader.fail(UnfitProblem::TooLarge);
             }
             push_decimal(bytes, *scale, &mut text);
             None

@@ -10,7 +10,7 @@ mod read;
 mod schema;
 mod value;
 
-pub use super::unfit::{Problem, Unfit};
+pub use super::unfit::{Unfit, UnfitProblem};
 pub(super) use logical::not_finite;
 pub use parse::SchemaError;
 pub use schema::Schema;

@@ -1,7 +1,7 @@
 //! The bytes of a value, with bounds on everything that they may ask for.
 
 use super::schema::{Schema, Type, TypeId};
-use crate::codec::unfit::{DEPTH_MAX, Problem, Unfit};
+use crate::codec::unfit::{DEPTH_MAX, Unfit, UnfitProblem};
 
 /// Values in a document, besides [`STEPS_PER_BYTE`] for each of its bytes: a few bytes can stand
 /// for any number of values that take none.
@@ -24,7 +24,7 @@ impl<'de> Reader<'de> {
         Self { bytes, at: 0, steps, depth: 0, text: String::new() }
     }
 
-    pub fn fail<T>(&self, problem: Problem) -> Result<T, Unfit> {
+    pub fn fail<T>(&self, problem: UnfitProblem) -> Result<T, Unfit> {
         Err(problem.at(self.at))
     }
 
@@ -32,14 +32,14 @@ impl<'de> Reader<'de> {
     pub fn step(&mut self) -> Result<(), Unfit> {
         match self.steps.checked_sub(1) {
             Some(steps) => self.steps = steps,
-            None => return self.fail(Problem::TooMany),
+            None => return self.fail(UnfitProblem::TooMany),
         }
         Ok(())
     }
 
     pub fn enter(&mut self) -> Result<(), Unfit> {
         if self.depth == DEPTH_MAX {
-            return self.fail(Problem::TooDeep);
+            return self.fail(UnfitProblem::TooDeep);
         }
         self.depth += 1;
         Ok(())
@@ -50,12 +50,12 @@ impl<'de> Reader<'de> {
     }
 
     pub fn end(&self) -> Result<(), Unfit> {
-        if self.at == self.bytes.len() { Ok(()) } else { self.fail(Problem::GoesOn) }
+        if self.at == self.bytes.len() { Ok(()) } else { self.fail(UnfitProblem::GoesOn) }
     }
 
     pub fn take(&mut self, length: usize) -> Result<&'de [u8], Unfit> {
         let Some(taken) = self.bytes[self.at..].get(..length) else {
-            return self.fail(Problem::Truncated);
+            return self.fail(UnfitProblem::Truncated);
         };
         self.at += length;
         Ok(taken)
@@ -69,7 +69,7 @@ impl<'de> Reader<'de> {
         match self.array()? {
             [0] => Ok(false),
             [1] => Ok(true),
-            _ => self.fail(Problem::NotBoolean),
+            _ => self.fail(UnfitProblem::NotBoolean),
         }
     }
 
@@ -77,13 +77,13 @@ impl<'de> Reader<'de> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             let Some(&byte) = self.bytes.get(self.at) else {
-                return self.fail(Problem::Truncated);
+                return self.fail(UnfitProblem::Truncated);
             };
             self.at += 1;
             let low = u64::from(byte & 0x7f);
             // The tenth byte has room for one bit.
             if shift == 63 && low > 1 {
-                return self.fail(Problem::TooLarge);
+                return self.fail(UnfitProblem::TooLarge);
             }
             number |= low << shift;
             if byte < 0x80 {
@@ -91,7 +91,7 @@ impl<'de> Reader<'de> {
             }
             shift += 7;
             if shift > 63 {
-                return self.fail(Problem::TooLarge);
+                return self.fail(UnfitProblem::TooLarge);
             }
         }
         let magnitude = (number >> 1).cast_signed();
@@ -100,25 +100,25 @@ impl<'de> Reader<'de> {
 
     pub fn int(&mut self) -> Result<i32, Unfit> {
         let number = self.long()?;
-        i32::try_from(number).or_else(|_| self.fail(Problem::TooLarge))
+        i32::try_from(number).or_else(|_| self.fail(UnfitProblem::TooLarge))
     }
 
     pub fn index(&mut self, of: usize) -> Result<usize, Unfit> {
         let index = usize::try_from(self.long()?).ok().filter(|index| *index < of);
-        index.map_or_else(|| self.fail(Problem::NoBranch), Ok)
+        index.map_or_else(|| self.fail(UnfitProblem::NoBranch), Ok)
     }
 
     /// Returns bytes that begin with their length.
     pub fn bytes(&mut self) -> Result<&'de [u8], Unfit> {
         match usize::try_from(self.long()?) {
             Ok(length) => self.take(length),
-            Err(_) => self.fail(Problem::NegativeLength),
+            Err(_) => self.fail(UnfitProblem::NegativeLength),
         }
     }
 
     pub fn str(&mut self) -> Result<&'de str, Unfit> {
         let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).or_else(|_| self.fail(Problem::NotText))
+        std::str::from_utf8(bytes).or_else(|_| self.fail(UnfitProblem::NotText))
     }
 
     /// Returns the number of values in the next block of an array or a map, 0 at its end, and the
@@ -130,7 +130,7 @@ impl<'de> Reader<'de> {
         }
         match usize::try_from(self.long()?) {
             Ok(size) => Ok((count.unsigned_abs(), Some(size))),
-            Err(_) => self.fail(Problem::NegativeLength),
+            Err(_) => self.fail(UnfitProblem::NegativeLength),
         }
     }
 

@@ -12,7 +12,7 @@ use super::walk::{walk, walk_avro, walk_protobuf};
 use super::walked::Walked;
 use crate::codec::encoding::Encoding;
 use crate::codec::protobuf::{self, Indexes};
-use crate::codec::reason::{Part, Problem, Reason};
+use crate::codec::reason::{Part, Reason, SchemaProblem};
 use crate::codec::schemas::{Lookup, Schema, SchemaId, Schemas};
 use crate::codec::{avro, unfit};
 use crate::record::Headers;
@@ -204,7 +204,7 @@ impl Source {
         let (id, bytes) = self.split(encoded)?;
         let schema = self.avro(id, scratch)?;
         let walked = walk_avro(plan, &schema, bytes, limits, scratch);
-        Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+        Ok(walked.map_err(|unfit| not_the_schema(id, SchemaProblem::Value(unfit)))?)
     }
 
     /// Finds in a value of Protobuf what a plan looks for.
@@ -219,9 +219,9 @@ impl Source {
         let schema = self.protobuf(id, scratch)?;
         let walked = match &indexes {
             Some(indexes) => walk_protobuf(plan, (&schema, indexes), bytes, limits, scratch),
-            None => Err(unfit::Problem::NoMessage.at(0)),
+            None => Err(unfit::UnfitProblem::NoMessage.at(0)),
         };
-        Ok(walked.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+        Ok(walked.map_err(|unfit| not_the_schema(id, SchemaProblem::Value(unfit)))?)
     }
 
     /// Splits a value into the id of its schema, if it names one, and what comes behind it.
@@ -289,20 +289,20 @@ fn named(
     scratch: &mut Scratch,
 ) -> Result<Schema, Unread> {
     scratch.schemas.find(schemas, id).map_err(|lookup| match lookup {
-        Lookup::Unusable(why) => not_the_schema(Some(id), Problem::Schema(why)).into(),
+        Lookup::Unusable(why) => not_the_schema(Some(id), SchemaProblem::Schema(why)).into(),
         Lookup::Unknown => Unread::Useless(Reason::UnknownSchema { id }),
         Lookup::Pending | Lookup::Known(_) => Unread::Waits(None),
         Lookup::Unavailable(why) => Unread::Waits(Some(why)),
     })
 }
 
-pub(super) fn not_the_schema(id: Option<SchemaId>, problem: Problem) -> Reason {
+pub(super) fn not_the_schema(id: Option<SchemaId>, problem: SchemaProblem) -> Reason {
     Reason::NotTheSchema { id, problem }
 }
 
 fn of_another(id: Option<SchemaId>, schema: &Schema, format: &str) -> Unread {
     let why = format!("it is a schema of {schema}, not of {format}");
-    not_the_schema(id, Problem::Schema(why.into())).into()
+    not_the_schema(id, SchemaProblem::Schema(why.into())).into()
 }
 
 /// The schemas of the last records, so that most records do not look them up where all threads do.

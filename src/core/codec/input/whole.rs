@@ -10,7 +10,7 @@ use super::format::{Encoded, Format, Source, Unread, explained, not_the_schema, 
 use super::grammar::{is_json, malformed};
 use super::transcode::{avro_text, protobuf_text};
 use crate::codec::protobuf::Indexes;
-use crate::codec::reason::{Part, Problem, Reason};
+use crate::codec::reason::{Part, Reason, SchemaProblem};
 use crate::codec::schemas::SchemaId;
 use crate::codec::unfit;
 use crate::record::Headers;
@@ -55,7 +55,7 @@ impl Format {
 fn avro(source: &Source, id: Option<SchemaId>, bytes: &[u8]) -> Result<String, Unread> {
     let schema = source.avro(id, &mut Scratch::default())?;
     let read = avro_text(&schema, bytes);
-    Ok(read.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    Ok(read.map_err(|unfit| not_the_schema(id, SchemaProblem::Value(unfit)))?)
 }
 
 fn message(
@@ -66,9 +66,9 @@ fn message(
     let schema = source.protobuf(id, &mut Scratch::default())?;
     let read = match &indexes {
         Some(indexes) => protobuf_text((&schema, indexes), bytes),
-        None => Err(unfit::Problem::NoMessage.at(0)),
+        None => Err(unfit::UnfitProblem::NoMessage.at(0)),
     };
-    Ok(read.map_err(|unfit| not_the_schema(id, Problem::Value(unfit)))?)
+    Ok(read.map_err(|unfit| not_the_schema(id, SchemaProblem::Value(unfit)))?)
 }
 
 /// Returns text that is JSON.

@@ -2,7 +2,7 @@
 //! reading values needs them.
 
 use super::wire::{Cursor, Wire};
-use crate::codec::unfit::{Problem, Unfit};
+use crate::codec::unfit::{Unfit, UnfitProblem};
 
 /// How deep messages may be inside of each other in a file.
 const INSIDE_MAX: usize = 64;
@@ -112,7 +112,7 @@ impl<'a> Part<'a> {
     }
 
     fn text(self) -> Result<&'a str, Unfit> {
-        std::str::from_utf8(self.bytes).or_else(|_| self.cursor.fail(Problem::NotText))
+        std::str::from_utf8(self.bytes).or_else(|_| self.cursor.fail(UnfitProblem::NotText))
     }
 
     /// Reads whether a value can be absent, from options with features in field `at`.
@@ -132,7 +132,7 @@ impl<'a> Part<'a> {
 
     fn message(self, depth: usize) -> Result<MessageOf<'a>, Unfit> {
         if depth == INSIDE_MAX {
-            return self.cursor.fail(Problem::TooDeep);
+            return self.cursor.fail(UnfitProblem::TooDeep);
         }
         let mut message = MessageOf::default();
         self.each(|number, held| {

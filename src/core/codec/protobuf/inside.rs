@@ -8,12 +8,12 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::places::{Place, Places, Reader, Spans, unpack};
+use super::places::{ByteSpans, FoundField, FoundFields, Reader, unpack};
 use super::scalar;
 use super::schema::{Field, Kind, MessageId, Schema};
 use super::value::{At, Held};
-use super::wire::{Cursor, Span, Wire};
-use crate::codec::unfit::{Problem, Unfit};
+use super::wire::{ByteSpan, Cursor, Wire};
+use crate::codec::unfit::{Unfit, UnfitProblem};
 
 /// The name of a field, or a key of a map.
 struct NameOf<'n> {
@@ -49,7 +49,7 @@ pub(super) struct Members<'r, 's, 'de> {
     fields: &'s [Field],
     /// The next of the fields, and of the places.
     next: (usize, usize),
-    places: &'r Places,
+    places: &'r FoundFields,
     /// The field whose name was read, and where it is.
     current: (usize, Range<usize>),
     is_looked_up: Cell<bool>,
@@ -62,7 +62,7 @@ impl<'r, 's, 'de> Members<'r, 's, 'de> {
     pub fn new(
         schema: &'s Schema,
         id: MessageId,
-        places: &'r Places,
+        places: &'r FoundFields,
         reader: &'r mut Reader<'de>,
     ) -> Self {
         let fields = &schema.messages[id].fields;
@@ -119,7 +119,7 @@ impl<'de> MapAccess<'de> for Members<'_, '_, 'de> {
 pub(super) struct Elements<'r, 's, 'de> {
     schema: &'s Schema,
     kind: Kind,
-    places: std::slice::Iter<'r, Place>,
+    places: std::slice::Iter<'r, FoundField>,
     /// Numbers that stand one behind the other.
     packed: Cursor<'de>,
     reader: &'r mut Reader<'de>,
@@ -129,10 +129,10 @@ impl<'r, 's, 'de> Elements<'r, 's, 'de> {
     pub fn new(
         schema: &'s Schema,
         kind: Kind,
-        places: &'r [Place],
+        places: &'r [FoundField],
         reader: &'r mut Reader<'de>,
     ) -> Self {
-        let packed = reader.cursor(Span { at: 0, end: 0 });
+        let packed = reader.cursor(ByteSpan { at: 0, end: 0 });
         Self { schema, kind, places: places.iter(), packed, reader }
     }
 
@@ -167,9 +167,9 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_, 'de> {
 pub(super) struct Entries<'r, 's, 'de> {
     schema: &'s Schema,
     entry: MessageId,
-    entries: std::vec::IntoIter<(String, Span)>,
+    entries: std::vec::IntoIter<(String, ByteSpan)>,
     /// The entry whose key was read.
-    current: Span,
+    current: ByteSpan,
     reader: &'r mut Reader<'de>,
 }
 
@@ -177,10 +177,10 @@ impl<'r, 's, 'de> Entries<'r, 's, 'de> {
     pub fn new(
         schema: &'s Schema,
         entry: MessageId,
-        places: &[Place],
+        places: &[FoundField],
         reader: &'r mut Reader<'de>,
     ) -> Result<Self, Unfit> {
-        let mut entries: Vec<(String, Span)> = Vec::new();
+        let mut entries: Vec<(String, ByteSpan)> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for place in places {
             let Wire::Sized(span) = place.wire else { continue };
@@ -198,7 +198,7 @@ impl<'r, 's, 'de> Entries<'r, 's, 'de> {
                 }
             }
         }
-        let current = Span { at: 0, end: 0 };
+        let current = ByteSpan { at: 0, end: 0 };
         Ok(Self { schema, entry, entries: entries.into_iter(), current, reader })
     }
 }
@@ -206,7 +206,7 @@ impl<'r, 's, 'de> Entries<'r, 's, 'de> {
 fn key(
     schema: &Schema,
     entry: MessageId,
-    span: Span,
+    span: ByteSpan,
     reader: &mut Reader<'_>,
 ) -> Result<String, Unfit> {
     let places = reader.places(schema, entry, &[span])?;
@@ -246,11 +246,11 @@ impl<'de> MapAccess<'de> for Entries<'_, '_, 'de> {
                 let from = places.partition_point(|place| place.field < at);
                 (&message.fields[at], &places[from..])
             }
-            None => return Err(Problem::Unrepresentable.at(self.current.at)),
+            None => return Err(UnfitProblem::Unrepresentable.at(self.current.at)),
         };
         // A value that is not there is the first one of its type, also if it is a message.
         let held = match (field.kind, places) {
-            (Kind::Message(id), []) => Held::Message(id, Spans::new()),
+            (Kind::Message(id), []) => Held::Message(id, ByteSpans::new()),
             _ => Held::field(field, places).expect("entries of maps have default values"),
         };
         let value = seed.deserialize(At { schema, held, is_known: false, reader: &mut *reader })?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::places::Place;
+use super::places::FoundField;
 use super::schema::{Holds, Kind, Known, Message, Schema};
 use super::wire::Wire;
 
@@ -36,7 +36,7 @@ pub(super) fn mark(schema: &mut Schema) {
 }
 
 /// Returns the text of an instant or of a duration; `None` if no calendar has it.
-pub(super) fn text(message: &Message, places: &[Place]) -> Option<String> {
+pub(super) fn text(message: &Message, places: &[FoundField]) -> Option<String> {
     let number = |of: u32| {
         let at = message.field(of);
         let place = places.iter().rfind(|place| Some(place.field) == at);

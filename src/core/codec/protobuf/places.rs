@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::schema::{Field, Holds, Kind, Message, MessageId, Schema};
-use super::wire::{Cursor, Span, Wire};
-use crate::codec::unfit::{DEPTH_MAX, Problem, Unfit};
+use super::wire::{ByteSpan, Cursor, Wire};
+use crate::codec::unfit::{DEPTH_MAX, Unfit, UnfitProblem};
 
 /// Values in a document, besides [`STEPS_PER_BYTE`] for each of its bytes: a message has a value
 /// for each of its fields, whether it is there or not.
@@ -12,17 +12,17 @@ const STEPS_MIN: usize = 65_536;
 const STEPS_PER_BYTE: usize = 128;
 
 /// The places of a message: it may be written in parts, which count as one message.
-pub(super) type Spans = SmallVec<[Span; 1]>;
+pub(super) type ByteSpans = SmallVec<[ByteSpan; 1]>;
 
 /// A field of a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct FoundField {
     /// Its index among the fields of the message.
     pub field: usize,
     pub wire: Wire,
 }
 
-pub(super) type Places = SmallVec<[Place; 8]>;
+pub(super) type FoundFields = SmallVec<[FoundField; 8]>;
 
 /// The bytes of a document, and how much of what they may ask for is left.
 pub(super) struct Reader<'de> {
@@ -37,23 +37,23 @@ impl<'de> Reader<'de> {
         Self { bytes, steps, depth: 0 }
     }
 
-    pub fn whole(&self) -> Spans {
-        SmallVec::from_slice(&[Span { at: 0, end: self.bytes.len() }])
+    pub fn whole(&self) -> ByteSpans {
+        SmallVec::from_slice(&[ByteSpan { at: 0, end: self.bytes.len() }])
     }
 
-    pub fn cursor(&self, span: Span) -> Cursor<'de> {
+    pub fn cursor(&self, span: ByteSpan) -> Cursor<'de> {
         Cursor::new(self.bytes, span)
     }
 
     /// Counts a value.
     pub fn step(&mut self, at: usize) -> Result<(), Unfit> {
-        self.steps = self.steps.checked_sub(1).ok_or_else(|| Problem::TooMany.at(at))?;
+        self.steps = self.steps.checked_sub(1).ok_or_else(|| UnfitProblem::TooMany.at(at))?;
         Ok(())
     }
 
     pub fn enter(&mut self, at: usize) -> Result<(), Unfit> {
         if self.depth == DEPTH_MAX {
-            return Err(Problem::TooDeep.at(at));
+            return Err(UnfitProblem::TooDeep.at(at));
         }
         self.depth += 1;
         Ok(())
@@ -69,10 +69,10 @@ impl<'de> Reader<'de> {
         &mut self,
         schema: &Schema,
         of: MessageId,
-        spans: &[Span],
-    ) -> Result<Places, Unfit> {
+        spans: &[ByteSpan],
+    ) -> Result<FoundFields, Unfit> {
         let message = &schema.messages[of];
-        let mut places = Places::new();
+        let mut places = FoundFields::new();
         for span in spans {
             let mut cursor = self.cursor(*span);
             while !cursor.is_at_end() {
@@ -81,9 +81,9 @@ impl<'de> Reader<'de> {
                     continue;
                 };
                 if !fits(&message.fields[field], wire) {
-                    return cursor.fail(Problem::OtherWireType);
+                    return cursor.fail(UnfitProblem::OtherWireType);
                 }
-                places.push(Place { field, wire });
+                places.push(FoundField { field, wire });
             }
         }
         if message.oneofs > 0 {
@@ -98,7 +98,7 @@ impl<'de> Reader<'de> {
         &mut self,
         schema: &Schema,
         message: &Message,
-        places: &mut Places,
+        places: &mut FoundFields,
     ) -> Result<(), Unfit> {
         // The field that is set at last, and since when.
         let mut last: SmallVec<[(usize, usize); 4]> =
@@ -110,7 +110,7 @@ impl<'de> Reader<'de> {
                 last[oneof] = (place.field, at);
             }
         }
-        let mut dropped = Places::new();
+        let mut dropped = FoundFields::new();
         let mut at = 0;
         places.retain(|place| {
             let oneof = message.fields[place.field].oneof;
@@ -128,7 +128,12 @@ impl<'de> Reader<'de> {
     }
 
     /// Checks a message that nobody reads.
-    pub fn check(&mut self, schema: &Schema, of: MessageId, spans: &[Span]) -> Result<(), Unfit> {
+    pub fn check(
+        &mut self,
+        schema: &Schema,
+        of: MessageId,
+        spans: &[ByteSpan],
+    ) -> Result<(), Unfit> {
         let message = &schema.messages[of];
         self.enter(spans.first().map_or(0, |span| span.at))?;
         for span in spans {
@@ -140,7 +145,7 @@ impl<'de> Reader<'de> {
                 };
                 let field = &message.fields[field];
                 if !fits(field, wire) {
-                    return cursor.fail(Problem::OtherWireType);
+                    return cursor.fail(UnfitProblem::OtherWireType);
                 }
                 self.check_field(schema, field, wire)?;
             }
@@ -158,7 +163,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Checks numbers that stand one behind the other.
-    pub fn check_packed(&self, kind: Kind, span: Span) -> Result<(), Unfit> {
+    pub fn check_packed(&self, kind: Kind, span: ByteSpan) -> Result<(), Unfit> {
         let mut cursor = self.cursor(span);
         while !cursor.is_at_end() {
             unpack(&mut cursor, kind)?;

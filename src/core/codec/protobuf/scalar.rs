@@ -5,9 +5,9 @@ use serde::de::Visitor;
 use super::known;
 use super::places::Reader;
 use super::schema::{Kind, Schema};
-use super::wire::{Span, Wire, unzigzag};
+use super::wire::{ByteSpan, Wire, unzigzag};
 use crate::codec::base64;
-use crate::codec::unfit::{Problem, Unfit};
+use crate::codec::unfit::{Unfit, UnfitProblem};
 
 /// Passes a value to a visitor.
 pub(super) fn visit<'de, V: Visitor<'de>>(
@@ -26,13 +26,13 @@ pub(super) fn visit<'de, V: Visitor<'de>>(
             number if number.is_finite() => visitor.visit_f32(number),
             number => visitor.visit_str(known::not_finite(number.into())),
         },
-        (Kind::Text, Wire::Sized(Span { at, end })) => {
+        (Kind::Text, Wire::Sized(ByteSpan { at, end })) => {
             match std::str::from_utf8(&reader.bytes[at..end]) {
                 Ok(text) => visitor.visit_borrowed_str(text),
-                Err(_) => Err(Problem::NotText.at(end)),
+                Err(_) => Err(UnfitProblem::NotText.at(end)),
             }
         }
-        (Kind::Bytes, Wire::Sized(Span { at, end })) => {
+        (Kind::Bytes, Wire::Sized(ByteSpan { at, end })) => {
             visitor.visit_str(&base64::encode(&reader.bytes[at..end]))
         }
         (Kind::Bool, Wire::Varint(number)) => visitor.visit_bool(number != 0),
@@ -47,7 +47,7 @@ pub(super) fn visit<'de, V: Visitor<'de>>(
         (kind, wire) => match integer(kind, wire) {
             Some(Integer::Signed(number)) => visitor.visit_i64(number),
             Some(Integer::Unsigned(number)) => visitor.visit_u64(number),
-            None => Err(Problem::OtherWireType.at(0)),
+            None => Err(UnfitProblem::OtherWireType.at(0)),
         },
     }
 }
@@ -79,15 +79,15 @@ fn integer(kind: Kind, wire: Wire) -> Option<Integer> {
 /// Returns the text of a key of a map.
 pub(super) fn key(kind: Kind, wire: Wire, bytes: &[u8]) -> Result<String, Unfit> {
     Ok(match (kind, wire) {
-        (Kind::Text, Wire::Sized(Span { at, end })) => {
+        (Kind::Text, Wire::Sized(ByteSpan { at, end })) => {
             let text = std::str::from_utf8(&bytes[at..end]);
-            text.map_err(|_| Problem::NotText.at(end))?.to_owned()
+            text.map_err(|_| UnfitProblem::NotText.at(end))?.to_owned()
         }
         (Kind::Bool, Wire::Varint(number)) => (number != 0).to_string(),
         (kind, wire) => match integer(kind, wire) {
             Some(Integer::Signed(number)) => number.to_string(),
             Some(Integer::Unsigned(number)) => number.to_string(),
-            None => return Err(Problem::OtherWireType.at(0)),
+            None => return Err(UnfitProblem::OtherWireType.at(0)),
         },
     })
 }

@@ -4,11 +4,11 @@ use serde::de::{Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::inside::{Elements, Entries, Members};
-use super::places::{Place, Places, Reader, Spans};
+use super::places::{ByteSpans, FoundField, FoundFields, Reader};
 use super::schema::{Absent, Field, Holds, Indexes, Kind, Known, MessageId, Schema};
-use super::wire::{Span, Wire};
+use super::wire::{ByteSpan, Wire};
 use super::{known, scalar};
-use crate::codec::unfit::{Problem, Unfit};
+use crate::codec::unfit::{Unfit, UnfitProblem};
 
 /// A message that is to be read.
 pub struct Document<'s, 'de> {
@@ -23,7 +23,7 @@ impl<'s, 'de> Document<'s, 'de> {
     /// # Errors
     /// When there is none.
     pub fn new(schema: &'s Schema, indexes: &Indexes, bytes: &'de [u8]) -> Result<Self, Unfit> {
-        let message = schema.at(indexes).ok_or_else(|| Problem::NoMessage.at(0))?;
+        let message = schema.at(indexes).ok_or_else(|| UnfitProblem::NoMessage.at(0))?;
         Ok(Self { schema, message, reader: Reader::new(bytes) })
     }
 }
@@ -41,14 +41,14 @@ pub(super) struct At<'r, 's, 'de> {
 pub(super) enum Held<'r, 's> {
     One(Kind, Wire),
     Text(&'s str),
-    Message(MessageId, Spans),
-    Many(Kind, &'r [Place]),
-    Map(MessageId, &'r [Place]),
+    Message(MessageId, ByteSpans),
+    Many(Kind, &'r [FoundField]),
+    Map(MessageId, &'r [FoundField]),
 }
 
 impl<'r, 's> Held<'r, 's> {
     /// Returns what a field is, by where it is found; `None` if it is missing.
-    pub fn field(field: &'s Field, places: &'r [Place]) -> Option<Self> {
+    pub fn field(field: &'s Field, places: &'r [FoundField]) -> Option<Self> {
         Some(match (&field.holds, field.kind) {
             (Holds::Map, Kind::Message(entry)) => Self::Map(entry, places),
             (Holds::Map | Holds::Many, kind) => Self::Many(kind, places),
@@ -64,8 +64,8 @@ impl<'r, 's> Held<'r, 's> {
 }
 
 /// Returns the parts of a message, which is what its places are together.
-fn spans(places: &[Place]) -> Spans {
-    let sized = |place: &Place| match place.wire {
+fn spans(places: &[FoundField]) -> ByteSpans {
+    let sized = |place: &FoundField| match place.wire {
         Wire::Sized(span) => Some(span),
         _ => None,
     };
@@ -150,7 +150,7 @@ fn check(schema: &Schema, kind: Kind, wire: Wire, reader: &mut Reader<'_>) -> Re
 pub(super) fn message<'de, V: Visitor<'de>>(
     schema: &Schema,
     id: MessageId,
-    spans: &[Span],
+    spans: &[ByteSpan],
     reader: &mut Reader<'de>,
     visitor: V,
 ) -> Result<V::Value, Unfit> {
@@ -177,7 +177,7 @@ pub(super) fn message<'de, V: Visitor<'de>>(
 fn one_of<'de, V: Visitor<'de>>(
     schema: &Schema,
     id: MessageId,
-    places: &Places,
+    places: &FoundFields,
     fields: &[usize],
     reader: &mut Reader<'de>,
     visitor: V,
@@ -196,7 +196,7 @@ fn one_of<'de, V: Visitor<'de>>(
 fn members<'de, V: Visitor<'de>>(
     schema: &Schema,
     id: MessageId,
-    places: &Places,
+    places: &FoundFields,
     reader: &mut Reader<'de>,
     visitor: V,
 ) -> Result<V::Value, Unfit> {

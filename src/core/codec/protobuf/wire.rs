@@ -1,10 +1,10 @@
 //! The bytes of a message: fields, each with a number and what it holds.
 
-use crate::codec::unfit::{DEPTH_MAX, Problem, Unfit};
+use crate::codec::unfit::{DEPTH_MAX, Unfit, UnfitProblem};
 
 /// A part of a document, by its first byte and the one behind its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct ByteSpan {
     pub at: usize,
     pub end: usize,
 }
@@ -16,7 +16,7 @@ pub(super) enum Wire {
     Fixed32(u32),
     Fixed64(u64),
     /// Bytes, a text, a message, or numbers one behind the other.
-    Sized(Span),
+    Sized(ByteSpan),
     /// It is passed over.
     Group,
 }
@@ -30,35 +30,35 @@ pub(super) struct Cursor<'de> {
 }
 
 impl<'de> Cursor<'de> {
-    pub fn new(bytes: &'de [u8], Span { at, end }: Span) -> Self {
+    pub fn new(bytes: &'de [u8], ByteSpan { at, end }: ByteSpan) -> Self {
         Self { bytes, at, end }
     }
 
     pub fn of_all(bytes: &'de [u8]) -> Self {
-        Self::new(bytes, Span { at: 0, end: bytes.len() })
+        Self::new(bytes, ByteSpan { at: 0, end: bytes.len() })
     }
 
     pub fn is_at_end(&self) -> bool {
         self.at >= self.end
     }
 
-    pub fn fail<T>(&self, problem: Problem) -> Result<T, Unfit> {
+    pub fn fail<T>(&self, problem: UnfitProblem) -> Result<T, Unfit> {
         Err(problem.at(self.at))
     }
 
-    pub fn take(&mut self, length: u64) -> Result<Span, Unfit> {
+    pub fn take(&mut self, length: u64) -> Result<ByteSpan, Unfit> {
         match usize::try_from(length).ok().filter(|length| *length <= self.end - self.at) {
             Some(length) => {
-                let span = Span { at: self.at, end: self.at + length };
+                let span = ByteSpan { at: self.at, end: self.at + length };
                 self.at = span.end;
                 Ok(span)
             }
-            None => self.fail(Problem::Truncated),
+            None => self.fail(UnfitProblem::Truncated),
         }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Unfit> {
-        let Span { at, end } = self.take(N as u64)?;
+        let ByteSpan { at, end } = self.take(N as u64)?;
         Ok(self.bytes[at..end].try_into().expect("so many bytes were taken"))
     }
 
@@ -74,14 +74,14 @@ impl<'de> Cursor<'de> {
         let (mut number, mut shift) = (0_u64, 0);
         loop {
             if self.is_at_end() {
-                return self.fail(Problem::Truncated);
+                return self.fail(UnfitProblem::Truncated);
             }
             let byte = self.bytes[self.at];
             self.at += 1;
             let low = u64::from(byte & 0x7f);
             // The tenth byte has room for one bit.
             if shift == 63 && low > 1 {
-                return self.fail(Problem::TooLarge);
+                return self.fail(UnfitProblem::TooLarge);
             }
             number |= low << shift;
             if byte < 0x80 {
@@ -89,7 +89,7 @@ impl<'de> Cursor<'de> {
             }
             shift += 7;
             if shift > 63 {
-                return self.fail(Problem::TooLarge);
+                return self.fail(UnfitProblem::TooLarge);
             }
         }
     }
@@ -107,7 +107,7 @@ impl<'de> Cursor<'de> {
                 self.skip_group(number)?;
                 Wire::Group
             }
-            4 => return self.fail(Problem::OpenGroup),
+            4 => return self.fail(UnfitProblem::OpenGroup),
             kind => self.held(kind)?,
         };
         Ok((number, wire))
@@ -117,7 +117,7 @@ impl<'de> Cursor<'de> {
         let tag = self.varint()?;
         match u32::try_from(tag >> 3) {
             Ok(number @ 1..=0x1fff_ffff) => Ok((number, (tag & 7) as u8)),
-            _ => self.fail(Problem::NoNumber),
+            _ => self.fail(UnfitProblem::NoNumber),
         }
     }
 
@@ -130,7 +130,7 @@ impl<'de> Cursor<'de> {
                 Wire::Sized(self.take(length)?)
             }
             5 => Wire::Fixed32(self.fixed32()?),
-            _ => return self.fail(Problem::OtherWireType),
+            _ => return self.fail(UnfitProblem::OtherWireType),
         })
     }
 
@@ -139,12 +139,14 @@ impl<'de> Cursor<'de> {
         let mut open = vec![number];
         while let Some(last) = open.last() {
             match self.tag()? {
-                (_, 3) if open.len() == DEPTH_MAX as usize => return self.fail(Problem::TooDeep),
+                (_, 3) if open.len() == DEPTH_MAX as usize => {
+                    return self.fail(UnfitProblem::TooDeep);
+                }
                 (number, 3) => open.push(number),
                 (number, 4) if number == *last => {
                     open.pop();
                 }
-                (_, 4) => return self.fail(Problem::OpenGroup),
+                (_, 4) => return self.fail(UnfitProblem::OpenGroup),
                 (_, kind) => {
                     self.held(kind)?;
                 }

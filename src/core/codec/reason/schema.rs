@@ -68,14 +68,14 @@ fn fmt(reason: &Reason, part: Part, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Why a value cannot be read by its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Problem {
+pub enum SchemaProblem {
     /// Of the value.
     Value(Unfit),
     /// Of the schema itself.
     Schema(Arc<str>),
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for SchemaProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(unfit) => unfit.fmt(f),

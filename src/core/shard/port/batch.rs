@@ -4,11 +4,11 @@
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     arena: Vec<u8>,
-    spans: Vec<Span>,
+    spans: Vec<EntrySpan>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Span {
+struct EntrySpan {
     start: usize,
     key: u32,
     value: u32,
@@ -26,7 +26,7 @@ impl Batch {
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> KeyRef {
         let named = self.name(key);
         self.arena.extend_from_slice(value);
-        self.spans.push(Span { start: named.start, key: named.length, value: length(value) });
+        self.spans.push(EntrySpan { start: named.start, key: named.length, value: length(value) });
         named
     }
 
@@ -35,7 +35,7 @@ impl Batch {
         let (key, value) = bytes.split_at(key_bytes);
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
-        self.spans.push(Span { start, key: length(key), value: length(value) });
+        self.spans.push(EntrySpan { start, key: length(key), value: length(value) });
         KeyRef { start, length: length(key) }
     }
 
@@ -73,7 +73,7 @@ impl Batch {
     /// Sorts the entries by key.
     pub fn sort(&mut self) {
         let arena = &self.arena;
-        let key = |span: &Span| &arena[span.start..span.start + span.key as usize];
+        let key = |span: &EntrySpan| &arena[span.start..span.start + span.key as usize];
         self.spans.sort_unstable_by(|a, b| key(a).cmp(key(b)));
     }
 

@@ -24,19 +24,19 @@ pub struct Identity {
     pub uid: Option<String>,
     pub counting: Counting,
     /// The expected topic, then the observed ones by name.
-    pub topics: Topics,
+    pub topics: InputTopics,
     /// The number of partitions of the inputs; `None` if an older version has committed.
     pub partitions: Option<NonZeroU32>,
 }
 
 /// Input topics, by name or, if the names are long, by a hash of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Topics {
+pub enum InputTopics {
     Named(Vec<String>),
     Hashed(u64),
 }
 
-impl Topics {
+impl InputTopics {
     /// Returns the topics, by name if they are short enough.
     pub fn of(names: &[String]) -> Self {
         let text = names.join(",");
@@ -79,7 +79,7 @@ impl fmt::Display for Mismatch {
                 "the inputs have {ours} partitions, and had {committed} when this group committed \
                  last: keys are in other partitions than their rows since; Kafka cannot take \
                  partitions away, so begin under another spec.kafka.groupId, with inputs that were \
-                 recreated and filled again; see \"Topics that change\" in docs/operations.md"
+                 recreated and filled again; see \"InputTopics that change\" in docs/operations.md"
             ),
             _ => write!(
                 f,
@@ -145,8 +145,8 @@ impl Identity {
     pub(in crate::shard) fn words(&self) -> impl Iterator<Item = String> {
         let namespace = self.namespace.as_deref().unwrap_or("-");
         let topics = match &self.topics {
-            Topics::Named(names) => names.join(","),
-            Topics::Hashed(hash) => format!("#{hash:016x}"),
+            InputTopics::Named(names) => names.join(","),
+            InputTopics::Hashed(hash) => format!("#{hash:016x}"),
         };
         [
             Some(format!("object={namespace}/{}", self.name)),
@@ -200,10 +200,10 @@ fn counting_of(name: &str) -> Option<Counting> {
         .find(|counting| counting_name(*counting) == name)
 }
 
-fn topics_of(text: &str) -> Option<Topics> {
+fn topics_of(text: &str) -> Option<InputTopics> {
     match text.strip_prefix('#') {
-        Some(hash) => u64::from_str_radix(hash, 16).ok().map(Topics::Hashed),
-        None => Some(Topics::Named(text.split(',').map(str::to_owned).collect())),
+        Some(hash) => u64::from_str_radix(hash, 16).ok().map(InputTopics::Hashed),
+        None => Some(InputTopics::Named(text.split(',').map(str::to_owned).collect())),
     }
 }
 
@@ -223,7 +223,7 @@ pub(in crate::shard) mod tests {
             name: "shipping".to_owned(),
             uid: Some("7d1f".to_owned()),
             counting: Counting::Distinct,
-            topics: Topics::of(&["orders".to_owned(), "manufactured".to_owned()]),
+            topics: InputTopics::of(&["orders".to_owned(), "manufactured".to_owned()]),
             partitions: NonZeroU32::new(4),
         }
     }
@@ -240,7 +240,7 @@ pub(in crate::shard) mod tests {
         assert_eq!(field(&Identity { name: "returns".to_owned(), ..shipping() }), Some("object"));
         let counting = Counting::Quantity;
         assert_eq!(field(&Identity { counting, ..shipping() }), Some("counting"));
-        let topics = Topics::of(&["orders".to_owned(), "scans".to_owned()]);
+        let topics = InputTopics::of(&["orders".to_owned(), "scans".to_owned()]);
         let mismatch = Identity { topics, ..shipping() }.mismatch(&shipping());
         let mismatch = mismatch.expect("another topic");
         assert_eq!(mismatch.field, "topics");
@@ -270,7 +270,7 @@ pub(in crate::shard) mod tests {
             let mut names: Vec<String> =
                 (0..16).map(|n| format!("{n}-{}", "x".repeat(200))).collect();
             names.push(last.to_owned());
-            Topics::of(&names)
+            InputTopics::of(&names)
         };
         assert_eq!(long("a"), long("a"));
         assert_ne!(long("a"), long("b"));
