@@ -79,7 +79,7 @@ impl fmt::Display for Mismatch {
                 "the inputs have {ours} partitions, and had {committed} when this group committed \
                  last: keys are in other partitions than their rows since; Kafka cannot take \
                  partitions away, so begin under another spec.kafka.groupId, with inputs that were \
-                 recreated and filled again; see \"InputTopics that change\" in docs/operations.md"
+                 recreated and filled again; see \"Topics that change\" in docs/operations.md"
             ),
             _ => write!(
                 f,
