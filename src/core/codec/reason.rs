@@ -328,7 +328,7 @@ fn not_utf8(f: &mut fmt::Formatter<'_>, part: Part, valid_bytes: usize) -> fmt::
             f,
             "the key is not text from byte {valid_bytes} on: a binary serializer (of integers, of \
              UUIDs, of a schema registry) or another encoding than UTF-8 has written it; write \
-             keys as UTF-8 text"
+             UTF-8 text, or say by recordKey where the key is, if a registry has the schema"
         ),
         Part::Value => write!(f, "the value is not UTF-8 text from byte {valid_bytes} on"),
     }
